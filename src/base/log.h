@@ -1,0 +1,10 @@
+/* log.h: what the program says to its operator, on standard error: lines for people on a terminal, one JSON object a
+ * line otherwise. Content of calls never goes through here. Safe from any thread; a line is one write(2). */
+#pragma once
+#include "base/str.h"
+
+enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
+
+void log_init(enum log_level lowest, bool json);
+bool log_enabled(enum log_level level);
+void log_line(enum log_level level, const char *area, const char *format, ...) __attribute__((format(printf, 3, 4)));
