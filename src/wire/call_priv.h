@@ -1,0 +1,58 @@
+/* call_priv.h: what the call_*.c files share: the table of request members we know by name, and the reader that counts
+ * what becomes tokens. */
+#pragma once
+#include "wire/wire.h"
+
+/* The usual members of a request, shortest first (call_member_find relies on it). Those up to 64 fit the bits of
+ * call.members; a name that is not here is still found by call_has_member, only slower. */
+/* clang-format off */
+#define CALL_MEMBERS(X)                                                                                        \
+    X(n)                                                                                                       \
+    X(stop) X(seed) X(user) X(echo)                                                                            \
+    X(model) X(tools) X(input) X(audio) X(store) X(top_p) X(top_k) X(min_p) X(think)                           \
+    X(stream) X(prompt) X(suffix)                                                                              \
+    X(best_of)                                                                                                 \
+    X(messages) X(logprobs) X(metadata) X(thinking) X(provider)                                                \
+    X(functions) X(reasoning) X(verbosity)                                                                     \
+    X(max_tokens) X(logit_bias) X(modalities) X(dimensions) X(prediction) X(keep_alive) X(extra_body)          \
+    X(temperature) X(tool_choice)                                                                              \
+    X(top_logprobs) X(service_tier)                                                                            \
+    X(function_call)                                                                                           \
+    X(stream_options)                                                                                          \
+    X(response_format) X(encoding_format)                                                                      \
+    X(reasoning_effort) X(presence_penalty) X(prompt_cache_key) X(reasoning_format)                            \
+    X(frequency_penalty) X(safety_identifier) X(include_reasoning)                                             \
+    X(repetition_penalty) X(web_search_options)                                                                \
+    X(parallel_tool_calls)                                                                                     \
+    X(chat_template_kwargs) X(prompt_cache_options)                                                            \
+    X(max_completion_tokens)
+/* clang-format on */
+
+enum call_member {
+#define X(name) CALL_MEMBER_##name,
+    CALL_MEMBERS(X)
+#undef X
+        CALL_MEMBER_COUNT,
+    CALL_MEMBER_NONE = -1
+};
+_Static_assert(CALL_MEMBER_COUNT <= 64, "call.members has a bit for each");
+
+extern const struct str call_member_names[CALL_MEMBER_COUNT];
+/* Index in the table of a raw (maybe escaped) key, or CALL_MEMBER_NONE. */
+int call_member_find(struct str key_raw);
+
+/* One request being read. */
+struct call_reader {
+    struct json_scan scan;
+    struct call *call;
+    struct arena *arena; /* borrowed */
+    struct err *err;     /* borrowed, may be NULL */
+};
+
+/* The parts of a request that become tokens, each from its value on; they count into r->call. A malformed text is left
+ * to json_finish (they return 0 then, and the scan goes no further); what no server would take is ERR_INVALID. */
+int call_messages_read(struct call_reader *r);
+int call_prompt_read(struct call_reader *r, const char *name); /* prompt, input: text, tokens, or arrays of them */
+int call_tools_read(struct call_reader *r, const char *name);  /* tools, functions */
+/* The value that starts here, counted as it stands. */
+void call_raw_count(struct call_reader *r);

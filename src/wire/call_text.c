@@ -1,0 +1,273 @@
+/* call_text.c: what of a request becomes tokens, and what its content asks of a model: the walk through messages,
+ * tools, prompt and input. Hot path: string text is scanned once and handed to the estimate as it stands. */
+#include "wire/call_priv.h"
+
+enum {
+    /* Each message costs its role and the marks around it; the answer's own header comes on top. The numbers are what
+     * OpenAI documents, and close to the ChatML and Llama templates. */
+    MESSAGE_TOKENS = 4,
+    ANSWER_HEADER_TOKENS = 3,
+    /* An image's size is unknown without decoding it. 765 is OpenAI's figure for 1024 x 1024, vision models at home use
+     * 256 to 1,600; in the same range a page of a document, which is sent as an image, too. */
+    IMAGE_TOKENS = 800,
+    /* A scanned or printed PDF page has about this many bytes in base64. */
+    PAGE_BYTES = 100000,
+    /* Audio is about 10 tokens a second; a second is 16 to 32 KB as mp3 or 16 kHz wav, a third more in base64. */
+    AUDIO_BYTES_PER_TOKEN = 2048,
+};
+
+static void text_count(struct call_reader *r, struct str text, bool escaped)
+{
+    r->call->text_bytes += (int64_t)text.len;
+    r->call->tokens_estimated += tokens_estimate(text, escaped);
+}
+
+void call_raw_count(struct call_reader *r)
+{
+    struct str raw;
+
+    if (json_skip(&r->scan, &raw))
+        text_count(r, raw, false);
+}
+
+/* A string is text, null is nothing; sloppy clients send arguments as an object, which is counted as it stands. */
+static void text_read(struct call_reader *r)
+{
+    struct str raw;
+
+    switch (json_peek(&r->scan)) {
+    case JSON_STRING:
+        if (json_string(&r->scan, &raw))
+            text_count(r, raw, true);
+        break;
+    case JSON_OBJECT: call_raw_count(r); break;
+    default: json_skip(&r->scan, NULL);
+    }
+}
+
+/* Length of the longest string in the value: the base64 data of a file or a sound, which is not text. */
+static int64_t data_bytes(struct call_reader *r)
+{
+    struct str raw, key;
+    size_t longest = 0;
+
+    if (json_peek(&r->scan) != JSON_OBJECT) {
+        json_skip(&r->scan, NULL);
+        return 0;
+    }
+    json_enter(&r->scan);
+    while (json_member(&r->scan, &key)) {
+        if (json_skip(&r->scan, &raw) && raw.len > longest)
+            longest = raw.len;
+    }
+    return (int64_t)longest;
+}
+
+enum part_kind { PART_OTHER, PART_IMAGE, PART_AUDIO };
+
+static enum part_kind part_type_read(struct call_reader *r)
+{
+    struct str type;
+
+    if (json_peek(&r->scan) != JSON_STRING) {
+        json_skip(&r->scan, NULL);
+        return PART_OTHER;
+    }
+    if (!json_string(&r->scan, &type))
+        return PART_OTHER;
+    if (json_key_is(type, STR("image_url")) || json_key_is(type, STR("image")) || json_key_is(type, STR("input_image")))
+        return PART_IMAGE;
+    return json_key_is(type, STR("input_audio")) ? PART_AUDIO : PART_OTHER;
+}
+
+/* A part is recognised by its type or by the member that only that type has, whichever is there. */
+static void part_read(struct call_reader *r)
+{
+    struct call *c = r->call;
+    struct str key;
+    bool image = false, audio = false;
+
+    json_enter(&r->scan);
+    while (json_member(&r->scan, &key)) {
+        if (json_key_is(key, STR("type"))) {
+            enum part_kind kind = part_type_read(r);
+            image |= kind == PART_IMAGE;
+            audio |= kind == PART_AUDIO;
+        } else if (json_key_is(key, STR("text")) || json_key_is(key, STR("refusal"))) {
+            text_read(r);
+        } else if (json_key_is(key, STR("image_url"))) {
+            image = true;
+            json_skip(&r->scan, NULL);
+        } else if (json_key_is(key, STR("input_audio"))) {
+            audio = true;
+            c->tokens_estimated += data_bytes(r) / AUDIO_BYTES_PER_TOKEN;
+        } else if (json_key_is(key, STR("file"))) {
+            c->tokens_estimated += (1 + data_bytes(r) / PAGE_BYTES) * IMAGE_TOKENS;
+        } else {
+            json_skip(&r->scan, NULL);
+        }
+    }
+    if (image) {
+        c->needs |= NEED_VISION;
+        c->tokens_estimated += IMAGE_TOKENS;
+    }
+    if (audio)
+        c->needs |= NEED_AUDIO;
+}
+
+static void content_read(struct call_reader *r)
+{
+    if (json_peek(&r->scan) != JSON_ARRAY) {
+        text_read(r);
+        return;
+    }
+    json_enter(&r->scan);
+    while (json_element(&r->scan)) {
+        if (json_peek(&r->scan) == JSON_OBJECT)
+            part_read(r);
+        else
+            text_read(r);
+    }
+}
+
+/* The function (or custom tool) that an assistant turn called. */
+static void function_read(struct call_reader *r)
+{
+    struct str key;
+
+    if (json_peek(&r->scan) != JSON_OBJECT) {
+        json_skip(&r->scan, NULL);
+        return;
+    }
+    json_enter(&r->scan);
+    while (json_member(&r->scan, &key)) {
+        if (json_key_is(key, STR("name")) || json_key_is(key, STR("arguments")) || json_key_is(key, STR("input")))
+            text_read(r);
+        else
+            json_skip(&r->scan, NULL);
+    }
+}
+
+static void tool_call_read(struct call_reader *r)
+{
+    struct str key;
+
+    if (json_peek(&r->scan) != JSON_OBJECT) {
+        json_skip(&r->scan, NULL);
+        return;
+    }
+    json_enter(&r->scan);
+    while (json_member(&r->scan, &key)) {
+        if (json_key_is(key, STR("function")) || json_key_is(key, STR("custom")))
+            function_read(r);
+        else
+            json_skip(&r->scan, NULL);
+    }
+}
+
+static void tool_calls_read(struct call_reader *r)
+{
+    if (json_peek(&r->scan) != JSON_ARRAY) {
+        json_skip(&r->scan, NULL);
+        return;
+    }
+    json_enter(&r->scan);
+    while (json_element(&r->scan))
+        tool_call_read(r);
+}
+
+static void message_read(struct call_reader *r)
+{
+    struct str key;
+
+    json_enter(&r->scan);
+    while (json_member(&r->scan, &key)) {
+        if (json_key_is(key, STR("content")))
+            content_read(r);
+        else if (json_key_is(key, STR("tool_calls")))
+            tool_calls_read(r);
+        else if (json_key_is(key, STR("function_call")))
+            function_read(r);
+        else if (json_key_is(key, STR("reasoning_content")) || json_key_is(key, STR("reasoning")) ||
+                 json_key_is(key, STR("refusal")) || json_key_is(key, STR("name")))
+            text_read(r);
+        else
+            json_skip(&r->scan, NULL);
+    }
+    r->call->tokens_estimated += MESSAGE_TOKENS;
+}
+
+int call_messages_read(struct call_reader *r)
+{
+    if (json_peek(&r->scan) != JSON_ARRAY)
+        return r->scan.problem ? 0 : err_set(r->err, ERR_INVALID, "messages must be an array");
+    json_enter(&r->scan);
+    for (int i = 0; json_element(&r->scan); i++) {
+        enum json_type type = json_peek(&r->scan);
+        if (type == JSON_BAD)
+            return 0;
+        if (type != JSON_OBJECT)
+            return err_set(r->err, ERR_INVALID, "messages[%d] must be an object", i);
+        message_read(r);
+    }
+    r->call->tokens_estimated += ANSWER_HEADER_TOKENS;
+    return 0;
+}
+
+/* A token id: it is a token, and its digits are the bytes it took. */
+static void token_read(struct call_reader *r)
+{
+    struct str raw;
+
+    if (json_skip(&r->scan, &raw)) {
+        r->call->text_bytes += (int64_t)raw.len;
+        r->call->tokens_estimated++;
+    }
+}
+
+static void prompt_element_read(struct call_reader *r)
+{
+    switch (json_peek(&r->scan)) {
+    case JSON_NUMBER: token_read(r); break;
+    case JSON_ARRAY:
+        json_enter(&r->scan);
+        while (json_element(&r->scan))
+            token_read(r);
+        break;
+    default: text_read(r);
+    }
+}
+
+int call_prompt_read(struct call_reader *r, const char *name)
+{
+    enum json_type type = json_peek(&r->scan);
+
+    if (type == JSON_STRING) {
+        text_read(r);
+        return 0;
+    }
+    if (type != JSON_ARRAY)
+        return r->scan.problem ? 0 : err_set(r->err, ERR_INVALID, "%s must be a string or an array", name);
+    json_enter(&r->scan);
+    while (json_element(&r->scan))
+        prompt_element_read(r);
+    return 0;
+}
+
+int call_tools_read(struct call_reader *r, const char *name)
+{
+    enum json_type type = json_peek(&r->scan);
+
+    if (type == JSON_NULL) {
+        json_skip(&r->scan, NULL);
+        return 0;
+    }
+    if (type != JSON_ARRAY)
+        return r->scan.problem ? 0 : err_set(r->err, ERR_INVALID, "%s must be an array", name);
+    json_enter(&r->scan);
+    while (json_element(&r->scan)) {
+        r->call->needs |= NEED_TOOLS;
+        call_raw_count(r);
+    }
+    return 0;
+}
