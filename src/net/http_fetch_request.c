@@ -1,0 +1,155 @@
+/* http_fetch_request.c: what of a request libcurl needs as text: the URL, checked more strictly than libcurl does so that the
+ * two cannot disagree about the host, and the header list. */
+#include "net/http_client_priv.h"
+#include "base/mem.h"
+
+/* --- URL ----------------------------------------------------------------------------------------------------------- */
+
+enum { HOST_BYTES_MAX = 253 };
+
+static bool is_host_byte(char c, bool v6)
+{
+    bool digit = c >= '0' && c <= '9';
+    if (v6)
+        return digit || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F') || c == ':' || c == '.';
+    return digit || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' || c == '-' || c == '_';
+}
+
+static bool is_host(struct str host, bool v6)
+{
+    for (size_t i = 0; i < host.len; i++)
+        if (!is_host_byte(host.ptr[i], v6))
+            return false;
+    return host.len > 0 && host.len <= HOST_BYTES_MAX;
+}
+
+/* Path and query: visible ASCII. Anything else must come percent-encoded. */
+static bool is_path(struct str path)
+{
+    for (size_t i = 0; i < path.len; i++)
+        if (path.ptr[i] <= 0x20 || path.ptr[i] == 0x7f || path.ptr[i] == '#')
+            return false;
+    return path.len == 0 || path.ptr[0] == '/' || path.ptr[0] == '?';
+}
+
+int http_url_parse(struct str url, struct http_url *out, struct err *e)
+{
+    struct http_url u = {0};
+    struct str rest;
+    if (str_starts_fold(url, STR("http://")))
+        rest = str_skip(url, 7);
+    else if (str_starts_fold(url, STR("https://")))
+        rest = str_skip(url, 8), u.https = true;
+    else
+        return err_set(e, ERR_INVALID, "not an http:// or https:// URL: \"%.*s\"", STR_FMT(url));
+    size_t end = 0;
+    while (end < rest.len && rest.ptr[end] != '/' && rest.ptr[end] != '?')
+        end++;
+    struct str authority = str_slice(rest, 0, end), path = str_skip(rest, end), port = STR_NONE;
+    bool v6 = str_starts(authority, STR("["));
+    ptrdiff_t host_end = str_find_char(authority, v6 ? ']' : ':');
+    u.host = host_end < 0 ? authority : str_slice(authority, v6, (size_t)host_end);
+    if (host_end >= 0)
+        port = str_skip(authority, (size_t)host_end + v6);
+    uint64_t number = u.https ? 443 : 80;
+    bool port_good = port.len == 0 || (port.ptr[0] == ':' && str_to_u64(str_skip(port, 1), &number));
+    if (!port_good || number < 1 || number > 65535 || (v6 && host_end < 0) || !is_host(u.host, v6) || !is_path(path))
+        return err_set(e, ERR_INVALID, "not a proper URL: \"%.*s\"", STR_FMT(url));
+    u.port = (int)number;
+    struct resolve_answer a;
+    u.literal = resolve_literal(u.host, u.port, &a);
+    if (v6 && !u.literal)
+        return err_set(e, ERR_INVALID, "not a proper URL: \"%.*s\"", STR_FMT(url));
+    *out = u;
+    return 0;
+}
+
+/* --- headers ------------------------------------------------------------------------------------------------------- */
+
+/* These say how the message travels, which is decided here; the caller's are left out. */
+static bool is_ours(struct str name)
+{
+    static const struct str ours[] = {
+        {"accept-encoding", 15}, {"connection", 10}, {"content-length", 14}, {"expect", 6}, {"host", 4},
+        {"keep-alive", 10}, {"proxy-connection", 16}, {"te", 2}, {"trailer", 7}, {"transfer-encoding", 17},
+        {"upgrade", 7},
+    };
+    for (size_t i = 0; i < COUNT_OF(ours); i++)
+        if (str_eq_fold(name, ours[i]))
+            return true;
+    return false;
+}
+
+static bool is_header(const struct http_header *h)
+{
+    for (size_t i = 0; i < h->name.len; i++)
+        if (h->name.ptr[i] <= 0x20 || h->name.ptr[i] >= 0x7f || h->name.ptr[i] == ':' || h->name.ptr[i] == ';')
+            return false;
+    for (size_t i = 0; i < h->value.len; i++)
+        if (h->value.ptr[i] == '\r' || h->value.ptr[i] == '\n' || h->value.ptr[i] == '\0')
+            return false;
+    return h->name.len > 0;
+}
+
+static bool is_blank(struct str s)
+{
+    return str_trim(s).len == 0;
+}
+
+struct list {
+    struct curl_slist *node; /* array */
+    char *text;
+    size_t count;
+};
+
+static void list_add(struct list *l, struct str name, struct str separator, struct str value)
+{
+    struct curl_slist *n = &l->node[l->count];
+    n->data = l->text;
+    n->next = NULL;
+    if (l->count++)
+        n[-1].next = n;
+    const struct str parts[] = {name, separator, value};
+    for (size_t i = 0; i < COUNT_OF(parts); i++) {
+        if (parts[i].len)
+            memcpy(l->text, parts[i].ptr, parts[i].len);
+        l->text += parts[i].len;
+    }
+    *l->text++ = '\0';
+}
+
+/* libcurl's language: "name: value" sends it, "name;" sends it empty, "name:" keeps libcurl's own from being sent. */
+int http_request_headers(struct curl_slist **out, const struct http_fetch_options *opt, struct err *e)
+{
+    static const struct str fixed[] = {{"accept-encoding: identity", 25}, {"expect:", 7}};
+    static const struct str unless_given[] = {{"accept", 6}, {"content-type", 12}};
+    size_t count = opt->header_count + COUNT_OF(fixed) + COUNT_OF(unless_given), bytes = 128;
+    for (size_t i = 0; i < opt->header_count; i++) {
+        if (!is_header(&opt->header[i]))
+            return err_set(e, ERR_INVALID, "header \"%.*s\" cannot be sent", STR_FMT(opt->header[i].name));
+        bytes += opt->header[i].name.len + opt->header[i].value.len + 3;
+    }
+    void *block = mem_alloc(count * sizeof(struct curl_slist) + bytes);
+    if (!block)
+        return err_set(e, ERR_NOMEM, "out of memory for a request's headers");
+    struct list l = {.node = block, .text = (char *)block + count * sizeof(struct curl_slist)};
+    bool given[COUNT_OF(unless_given)] = {false};
+    for (size_t i = 0; i < opt->header_count; i++) {
+        const struct http_header *h = &opt->header[i];
+        if (is_ours(h->name))
+            continue;
+        for (size_t k = 0; k < COUNT_OF(unless_given); k++)
+            given[k] |= str_eq_fold(h->name, unless_given[k]);
+        if (is_blank(h->value))
+            list_add(&l, h->name, STR(";"), STR_NONE);
+        else
+            list_add(&l, h->name, STR(": "), h->value);
+    }
+    for (size_t i = 0; i < COUNT_OF(fixed); i++)
+        list_add(&l, fixed[i], STR_NONE, STR_NONE);
+    for (size_t k = 0; k < COUNT_OF(unless_given); k++)
+        if (!given[k])
+            list_add(&l, unless_given[k], STR(":"), STR_NONE);
+    *out = l.node;
+    return 0;
+}
