@@ -1,0 +1,197 @@
+/* answer.c: the heads of answers, and the errors we answer ourselves: what was tried, why each failed, and when to come
+ * back. Errors are in the client's dialect. */
+#include "mesh/mesh_priv.h"
+#include "net/loop.h"
+
+static struct str text_or_dash(struct str s)
+{
+    return s.len ? s : STR("-");
+}
+
+/* Our own part: from the complete request to this head, less the time spent waiting for upstreams. */
+static int64_t overhead_us(const struct mesh_call *c)
+{
+    int64_t us = clock_mono_us(c->ml->mesh->clock) - c->begin_us - c->upstream_wait_us;
+    if (c->state == CALL_WAITING) /* a pending head: this attempt is still being waited for */
+        us -= loop_now_us(c->ml->loop) - c->attempt_us;
+    return us > 0 ? us : 0;
+}
+
+static struct str number(struct mesh_call *c, int64_t n)
+{
+    AUTO_BUF struct buf b = BUF_INIT(32);
+    return buf_append_i64(&b, n) == 0 ? text_or_dash(arena_dup(&c->arena, buf_str(&b))) : STR("-");
+}
+
+static struct str dollars(struct mesh_call *c, int64_t nusd)
+{
+    AUTO_BUF struct buf b = BUF_INIT(64);
+    if (nusd == COST_UNKNOWN)
+        return STR("unknown");
+    return buf_append_scaled(&b, nusd, 9) == 0 ? text_or_dash(arena_dup(&c->arena, buf_str(&b))) : STR("-");
+}
+
+static size_t common_headers(struct mesh_call *c, struct http_header *h, struct str target, struct str regime)
+{
+    size_t n = 0;
+    bool let_in = c->id_text[0] != '\0';
+    h[n++] = (struct http_header){STR("x-hearth-call"), let_in ? str_from(c->id_text) : STR("-")};
+    h[n++] = (struct http_header){STR("x-hearth-job"), c->route.job ? c->route.job->name : STR("-")};
+    h[n++] = (struct http_header){STR("x-hearth-target"), target};
+    h[n++] = (struct http_header){STR("x-hearth-attempts"), number(c, c->attempts)};
+    h[n++] = (struct http_header){STR("x-hearth-regime"), regime};
+    h[n++] = (struct http_header){STR("x-hearth-boundary"), c->home ? STR("home") : STR("any")};
+    h[n++] = (struct http_header){STR("x-hearth-overhead-us"), number(c, overhead_us(c))};
+    h[n++] = (struct http_header){STR("x-request-id"), c->request_id.len ? c->request_id : let_in ? str_from(c->id_text) : STR("-")};
+    return n;
+}
+
+size_t answer_headers(struct mesh_call *c, struct http_header *h, bool pending, const int64_t *cost_nusd)
+{
+    struct str target = pending ? STR("pending") : c->target->name;
+    struct str regime = pending ? STR("-") : str_from(regime_name(c->target->up->regime));
+    size_t n = common_headers(c, h, target, regime);
+    struct str type = c->facts.stream ? STR("text/event-stream; charset=utf-8") : STR("application/json");
+    if (!pending && c->content_type.len)
+        type = c->content_type;
+    h[n++] = (struct http_header){STR("content-type"), type};
+    if (cost_nusd)
+        h[n++] = (struct http_header){STR("x-hearth-cost-usd"), dollars(c, *cost_nusd)};
+    if (c->facts.stream) {
+        h[n++] = (struct http_header){STR("cache-control"), STR("no-cache")};
+        h[n++] = (struct http_header){STR("x-accel-buffering"), STR("no")};
+    }
+    return n;
+}
+
+size_t mesh_headers_none(struct http_header *h, const char *boundary)
+{
+    static const char *const dashes[] = {"x-hearth-call", "x-hearth-job", "x-hearth-target", "x-hearth-regime"};
+    size_t n = 0;
+    for (size_t i = 0; i < COUNT_OF(dashes); i++)
+        h[n++] = (struct http_header){str_from(dashes[i]), STR("-")};
+    h[n++] = (struct http_header){STR("x-hearth-attempts"), STR("0")};
+    h[n++] = (struct http_header){STR("x-hearth-boundary"), str_from(boundary)};
+    h[n++] = (struct http_header){STR("x-hearth-overhead-us"), STR("0")};
+    return n;
+}
+
+/* --- sending an error ------------------------------------------------------------------------------------------------------ */
+
+/* Gives `body` to the client, as a whole answer, or inside the stream whose head is out already. Ends the call. */
+static void give_error(struct mesh_call *c, int status, struct str body, int64_t retry_after_ms, bool final)
+{
+    const struct mesh_sink *sink = c->ask.sink;
+    call_finish(c, CALL_FAILED, status);
+    if (c->client_begun) {
+        AUTO_BUF struct buf event = BUF_INIT(256 * KiB);
+        bool told = buf_append_format(&event, "data: %.*s\n\n", STR_FMT(body)) == 0 && sink->write(c->ask.ctx, buf_str(&event)) >= 0;
+        (told ? sink->end : sink->cut)(c->ask.ctx);
+        call_free(c);
+        return;
+    }
+    struct http_header h[MESH_HEADERS_MAX];
+    size_t n = common_headers(c, h, STR("-"), STR("-"));
+    h[n++] = (struct http_header){STR("content-type"), STR("application/json")};
+    h[n++] = (struct http_header){STR("x-hearth-cost-usd"), dollars(c, c->cost_nusd)};
+    if (retry_after_ms >= 0)
+        h[n++] = (struct http_header){STR("retry-after"), number(c, (retry_after_ms + 999) / 1000)};
+    if (final)
+        h[n++] = (struct http_header){STR("x-should-retry"), STR("false")};
+    struct mesh_head head = {.status = status, .header = h, .header_count = n};
+    sink->whole(c->ask.ctx, &head, body);
+    call_free(c);
+}
+
+void answer_refuse(struct mesh_call *c, int status, const char *type, const char *code, struct str message, int64_t retry_after_ms)
+{
+    AUTO_BUF struct buf body = BUF_INIT(64 * KiB);
+    if (error_write(&body, status, message, type, NULL, code) < 0)
+        buf_clear(&body);
+    give_error(c, status, buf_str(&body), retry_after_ms, false);
+}
+
+/* --- nobody could answer ------------------------------------------------------------------------------------------------------ */
+
+/* One status for the whole chain: the one they share; else a limit only if limits are all there is; else 503. */
+static int exhausted_status(const struct mesh_call *c)
+{
+    int status = 0;
+    for (const struct tried *t = c->tried; t; t = t->next) {
+        if (t->reason == REASON_CONDITION)
+            continue; /* the step was not meant for this call */
+        int http = reason_row(t->reason)->http;
+        if (status && status != http)
+            return 503;
+        status = http;
+    }
+    return status ? status : 503;
+}
+
+static int64_t soonest_ms(const struct mesh_call *c)
+{
+    int64_t soonest = -1;
+    for (const struct tried *t = c->tried; t; t = t->next)
+        if (t->wait_ms >= 0 && (soonest < 0 || t->wait_ms < soonest))
+            soonest = t->wait_ms;
+    return soonest;
+}
+
+static void tell_one(struct buf *out, const struct tried *t)
+{
+    const struct reason_row *row = reason_row(t->reason);
+    (void)buf_append_format(out, "%.*s: %s%s", STR_FMT(t->target->name), t->attempted ? "" : "not tried, ", row->text);
+    if (t->reason == REASON_BUDGET)
+        (void)buf_append_format(out, " of upstream %.*s", STR_FMT(t->target->up->name));
+    if (t->http_status >= 300)
+        (void)buf_append_format(out, " (%d)", t->http_status);
+    if (t->words.len)
+        (void)buf_append_format(out, ": %.*s", STR_FMT(str_slice(t->words, 0, 300)));
+    if (t->wait_ms >= 0)
+        (void)buf_append_format(out, ", back in %lld s", (long long)((t->wait_ms + 999) / 1000));
+}
+
+static void tell_story(const struct mesh_call *c, struct buf *out)
+{
+    struct str name = c->route.job ? c->route.job->name : c->route.target->name;
+    (void)buf_append_format(out, "%s %.*s: nobody could answer", c->route.job ? "job" : "target", STR_FMT(name));
+    if (c->home)
+        (void)buf_append_text(out, " at home, and this call may not leave (boundary home)");
+    const char *separator = ". ";
+    for (const struct tried *t = c->tried; t; t = t->next) {
+        (void)buf_append_text(out, separator);
+        tell_one(out, t);
+        separator = "; ";
+    }
+    if (c->attempts >= c->ml->mesh->config->hops_max)
+        (void)buf_append_format(out, "; no more than %d attempts are made for one call", c->ml->mesh->config->hops_max);
+}
+
+static const char *exhausted_code(const struct mesh_call *c, int status)
+{
+    bool budget = false, context = false;
+    for (const struct tried *t = c->tried; t; t = t->next) {
+        budget = budget || t->reason == REASON_BUDGET;
+        context = context || t->reason == REASON_CONTEXT || t->reason == REASON_TOO_SMALL;
+    }
+    if (status == 400)
+        return context ? "context_length_exceeded" : "unsupported_value";
+    if (status == 429)
+        return budget ? "budget_exhausted" : "rate_limit_exceeded";
+    return c->home ? "nobody_home" : "chain_exhausted";
+}
+
+void answer_exhausted(struct mesh_call *c)
+{
+    if (c->refusal_status && !c->client_begun) { /* the call's own fault, in the vendor's own words */
+        give_error(c, c->refusal_status, c->refusal_body, -1, true);
+        return;
+    }
+    AUTO_BUF struct buf story = BUF_INIT(64 * KiB), body = BUF_INIT(200 * KiB);
+    int status = exhausted_status(c);
+    tell_story(c, &story);
+    const char *type = status == 400 ? "invalid_request_error" : status == 429 ? "rate_limit_error" : "server_error";
+    if (error_write(&body, status, buf_str(&story), type, NULL, exhausted_code(c, status)) < 0)
+        buf_clear(&body);
+    give_error(c, status, buf_str(&body), soonest_ms(c), true);
+}

@@ -1,0 +1,219 @@
+/* call.c: a call from its request to its ledger line. The stations are in enum call_state:
+ *
+ *   ROUTING --> OPENING --> WAITING --> STREAMING --> (DRAINING) --> OVER
+ *      ^           |           |            |
+ *      +-----------+-----------+            +--> cut: an error event, and the end
+ *        a failed attempt: the next candidate
+ *
+ * OPENING lasts until the journal has the open record; only then a byte goes upstream. */
+#include "base/log.h"
+#include "base/mem.h"
+#include "mesh/mesh_priv.h"
+#include "net/loop.h"
+#include <assert.h>
+
+enum { CALL_ARENA_MAX = 4 * 1024 * 1024 }; /* names, headers, the story; bodies are elsewhere */
+
+static void link_call(struct mesh_call *c)
+{
+    struct mesh_loop *ml = c->ml;
+    c->next = ml->calls;
+    if (ml->calls)
+        ml->calls->prev = c;
+    ml->calls = c;
+    ml->call_count++;
+}
+
+void call_free(struct mesh_call *c)
+{
+    struct mesh_loop *ml = c->ml;
+    assert(!c->in_flight && !c->fetch);
+    if (c->over)
+        *c->over = true;
+    guard_leave(&c->waiter);
+    loop_timer_cancel(ml->loop, &c->timer);
+    loop_defer_cancel(&c->send_task);
+    relay_reset(c);
+    if (c->prev)
+        c->prev->next = c->next;
+    else
+        ml->calls = c->next;
+    if (c->next)
+        c->next->prev = c->prev;
+    ml->call_count--;
+    arena_fini(&c->arena);
+    mem_free(c);
+}
+
+static struct mesh_call *call_new(struct mesh_loop *ml, const struct mesh_ask *ask)
+{
+    struct mesh_call *c = new0(struct mesh_call);
+    if (!c)
+        return NULL;
+    c->ml = ml;
+    c->ask = *ask;
+    c->arena = ARENA_INIT(CALL_ARENA_MAX);
+    c->tried_tail = &c->tried;
+    c->begin_us = ask->received_us;
+    c->home = ask->home;
+    link_call(c);
+    return c;
+}
+
+/* The chain to walk: the job's, or one step with one target. */
+static int set_chain(struct mesh_call *c)
+{
+    if (c->route.job) {
+        c->chain = c->route.job->step;
+        c->chain_count = c->route.job->step_count;
+        c->home = c->home || c->route.job->home;
+        return 0;
+    }
+    struct step *s = arena_new(&c->arena, struct step);
+    struct step_target *of = arena_new(&c->arena, struct step_target);
+    if (!s || !of)
+        return ERR_NOMEM;
+    *of = (struct step_target){.target = c->route.target, .weight = 1};
+    *s = (struct step){.of = of, .count = 1, .balance = BALANCE_ORDER};
+    c->chain = s;
+    c->chain_count = 1;
+    return 0;
+}
+
+static int open_books(struct mesh_call *c)
+{
+    struct ledger_call_open r = {
+        .call = c->id, .wall_ms = loop_wall_ms(c->ml->loop), .op = c->facts.op,
+        .job = c->route.job ? c->route.job->name : STR("-"), .asked = c->facts.model, .key = c->ask.key, .tags = c->ask.tags,
+        .task = c->ask.task, .home = c->home,
+    };
+    int rc = ledger_call_opened(c->ml->journal, &r);
+    if (rc == 0)
+        mesh_loop_journal(c->ml);
+    return rc;
+}
+
+static struct mesh_call *of_waiter(struct guard_waiter *w)
+{
+    return (struct mesh_call *)(void *)((char *)w - offsetof(struct mesh_call, waiter));
+}
+
+static void requires_fails(struct mesh_call *c, const char *why)
+{
+    AUTO_BUF struct buf text = BUF_INIT(2 * KiB);
+    (void)buf_append_format(&text, "job %.*s requires %.*s, and that does not answer: %s; there is no fallback from it",
+                            STR_FMT(c->route.job->name), STR_FMT(c->route.job->requires_url), why);
+    answer_refuse(c, 503, "server_error", "requirement_failed", buf_str(&text), -1);
+}
+
+static void requires_known(struct guard_waiter *w, bool ok, const char *why)
+{
+    struct mesh_call *c = of_waiter(w);
+    if (ok)
+        call_next(c);
+    else
+        requires_fails(c, why);
+}
+
+static void check_requires(struct mesh_call *c)
+{
+    bool ok;
+    const char *why;
+    if (!c->route.job || !c->route.job->requires_url.len) {
+        call_next(c);
+        return;
+    }
+    c->waiter.fn = requires_known;
+    if (guard_ask(&c->ml->requires_guard[c->route.job->index], &c->waiter, &ok, &why))
+        requires_known(&c->waiter, ok, why);
+}
+
+static void let_in(struct mesh_call *c)
+{
+    c->id = id_next(&c->ml->ids, loop_wall_ms(c->ml->loop));
+    if (set_chain(c) || open_books(c)) {
+        answer_refuse(c, 503, "server_error", "overloaded", STR("the journal is full or memory is out; try again"), 1000);
+        return;
+    }
+    id_to_text(&c->id, c->id_text);
+    check_requires(c);
+}
+
+int mesh_call_start(struct mesh_call **out, struct mesh_loop *ml, const struct mesh_ask *ask)
+{
+    *out = NULL;
+    struct mesh_call *c = call_new(ml, ask);
+    if (!c)
+        return ERR_NOMEM;
+    struct err e = {0};
+    bool over = false; /* the call may be answered, and gone, before this frame ends */
+    c->over = &over;
+    if (call_read(&c->facts, ask->op, ask->body, &c->arena, &e) < 0) {
+        answer_refuse(c, e.code == ERR_NOMEM ? 503 : 400, "invalid_request_error", NULL, str_from(e.text), -1);
+        return 0;
+    }
+    int rc = route_find(&c->route, ml->mesh, c->facts.model, &c->arena, &e);
+    if (rc < 0) {
+        bool unknown = rc == ERR_NOT_FOUND;
+        answer_refuse(c, rc == ERR_NOMEM ? 503 : unknown ? 404 : 400, "invalid_request_error",
+                      unknown ? "model_not_found" : "model_ambiguous", str_from(e.text), -1);
+        return 0;
+    }
+    let_in(c);
+    if (!over) {
+        c->over = NULL;
+        *out = c;
+    }
+    return 0;
+}
+
+static bool out_of_time(const struct mesh_call *c)
+{
+    enum { CALL_BUDGET_MS = 900000 }; /* design §5: total 15 min is the default of one attempt; all together get no more */
+    return loop_now_us(c->ml->loop) - c->begin_us > CALL_BUDGET_MS * (int64_t)1000;
+}
+
+void call_next(struct mesh_call *c)
+{
+    int hops = c->ml->mesh->config->hops_max;
+    const struct target *t = c->attempts < hops && !out_of_time(c) ? pick_next(c) : NULL;
+    if (t)
+        attempt_begin(c, t);
+    else
+        answer_exhausted(c);
+}
+
+void call_finish(struct mesh_call *c, enum call_outcome outcome, int status)
+{
+    if (!c->id_text[0] || c->state == CALL_OVER)
+        return; /* never let in, or closed already */
+    int64_t now = loop_now_us(c->ml->loop);
+    struct ledger_call_close r = {
+        .call = c->id, .outcome = outcome, .attempts = c->attempts, .http_status = status,
+        .target = outcome == CALL_DONE || outcome == CALL_CUT ? c->target->name : STR("-"),
+        .first_ms = c->first_us ? (c->first_us - c->begin_us) / 1000 : -1, .total_ms = (now - c->begin_us) / 1000,
+    };
+    c->state = CALL_OVER;
+    if (ledger_call_closed(c->ml->journal, &r) < 0)
+        log_line(LOG_ERROR, "ledger", "call %s could not be closed in the journal; it will be booked as lost", c->id_text);
+    mesh_loop_journal(c->ml);
+}
+
+void mesh_call_left(struct mesh_call *c)
+{
+    c->ask.sink = NULL;
+    if (c->in_flight)
+        (void)attempt_close(c, REASON_LEFT);
+    call_finish(c, CALL_LEFT, 499);
+    call_free(c);
+}
+
+void mesh_call_resume(struct mesh_call *c)
+{
+    c->client_full = false;
+    if (!c->paused || !c->fetch)
+        return;
+    c->paused = false;
+    c->last_byte_us = loop_now_us(c->ml->loop); /* the silence was ours */
+    http_fetch_resume(c->fetch);
+}

@@ -1,0 +1,185 @@
+/* mesh.c: opening and closing: the shared part, and a loop's part with its upstream connections and its journal. */
+#include "mesh/mesh.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "mesh/mesh_priv.h"
+#include "net/loop.h"
+#include <assert.h>
+
+enum { ROUTES_ARENA_MAX = 64 * 1024 * 1024, JOURNAL_RETRY_MS = 1000 };
+
+int mesh_open(struct mesh **out, const struct mesh_options *opt, struct err *e)
+{
+    struct mesh *m = new0(struct mesh);
+    if (!m)
+        return err_set(e, ERR_NOMEM, "mesh");
+    m->arena = ARENA_INIT(ROUTES_ARENA_MAX);
+    m->config = opt->config;
+    m->ledger = opt->ledger;
+    m->resolver = opt->resolver;
+    m->clock = opt->clock;
+    int rc = fence_networks(m, e);
+    if (rc == 0)
+        rc = routes_build(m, e);
+    if (rc == 0)
+        rc = routes_prove_fence(m, e);
+    if (rc == 0 && opt->config->ca_file.text.len && !(m->ca_file = arena_text(&m->arena, opt->config->ca_file.text)))
+        rc = err_set(e, ERR_NOMEM, "mesh");
+    if (rc) {
+        mesh_close(m);
+        return rc;
+    }
+    *out = m;
+    return 0;
+}
+
+void mesh_close(struct mesh *m)
+{
+    if (!m)
+        return;
+    for (int i = 0; i < m->upstream_count; i++) { /* keys do not stay behind in freed memory */
+        struct str key = m->upstream[i].authorization;
+        if (key.len)
+            explicit_bzero((char *)(uintptr_t)key.ptr, key.len);
+    }
+    mem_free(m->states);
+    arena_fini(&m->arena);
+    mem_free(m);
+}
+
+static void on_journal_retry(struct loop_timer *t)
+{
+    struct mesh_loop *ml = (struct mesh_loop *)(void *)((char *)t - offsetof(struct mesh_loop, journal_timer));
+    mesh_loop_journal(ml);
+}
+
+/* COMMIT phase: all records of this turn in one write. */
+static void on_commit(struct loop_task *t)
+{
+    struct mesh_loop *ml = (struct mesh_loop *)(void *)((char *)t - offsetof(struct mesh_loop, commit_task));
+    struct err e = {0};
+    int rc = ledger_flush(ml->journal, &e);
+    if (rc < 0 && !ml->journal_failed)
+        log_line(LOG_ERROR, "ledger", "%s; new calls get 503 until the journal can be written again", e.text);
+    if (rc == 0 && ml->journal_failed)
+        log_line(LOG_INFO, "ledger", "the journal can be written again");
+    ml->journal_failed = rc < 0;
+    if (rc < 0 && loop_timer_set(ml->loop, &ml->journal_timer, JOURNAL_RETRY_MS, on_journal_retry) < 0)
+        log_line(LOG_WARN, "ledger", "memory is out: the journal is tried again with the next call");
+}
+
+void mesh_loop_journal(struct mesh_loop *ml)
+{
+    loop_defer(ml->loop, LOOP_COMMIT, &ml->commit_task, on_commit);
+}
+
+static int open_guards(struct mesh_loop *ml, struct err *e)
+{
+    const struct mesh *m = ml->mesh;
+    ml->requires_guard = new0_array(struct guard, (size_t)m->job_count + 1);
+    ml->home_guard = new0_array(struct guard, (size_t)m->upstream_count + 1);
+    if (!ml->requires_guard || !ml->home_guard)
+        return err_set(e, ERR_NOMEM, "mesh loop");
+    uint32_t pool = (uint32_t)m->upstream_count * 2; /* behind the pools of the upstreams */
+    for (int i = 0; i < m->job_count; i++)
+        ml->requires_guard[i] = (struct guard){.ml = ml, .url = m->job[i].requires_url, .home = m->job[i].home, .pool = pool + m->job[i].home};
+    for (int i = 0; i < m->upstream_count; i++)
+        ml->home_guard[i] = (struct guard){.ml = ml, .url = m->upstream[i].probe_url, .unix_path = m->upstream[i].unix_path,
+                                           .home = true, .lists_models = true, .pool = (uint32_t)i * 2 + 1};
+    return 0;
+}
+
+int mesh_loop_open(struct mesh_loop **out, const struct mesh_loop_options *opt, struct err *e)
+{
+    struct mesh_loop *ml = new0(struct mesh_loop);
+    if (!ml)
+        return err_set(e, ERR_NOMEM, "mesh loop");
+    ml->mesh = opt->mesh;
+    ml->loop = opt->loop;
+    ml->index = opt->index;
+    rng_seed_system(&ml->rng);
+    struct rng seed;
+    rng_seed_system(&seed);
+    id_source_init(&ml->ids, seed);
+    struct http_client_options client = {.loop = opt->loop, .resolver = opt->mesh->resolver, .ca_file = opt->mesh->ca_file};
+    int rc = open_guards(ml, e);
+    if (rc == 0)
+        rc = http_client_open(&ml->client, &client, e);
+    if (rc == 0)
+        rc = ledger_writer_open(&ml->journal, opt->mesh->ledger, opt->index, e);
+    if (rc) {
+        mesh_loop_close(ml);
+        return rc;
+    }
+    *out = ml;
+    return 0;
+}
+
+/* A call that is still open when the loop goes: booked as cut, its client told if it can be. */
+static void end_call(struct mesh_call *c)
+{
+    const struct mesh_sink *sink = c->ask.sink;
+    void *ctx = c->ask.ctx;
+    if (c->state == CALL_DRAINING) {
+        http_fetch_cancel(c->fetch);
+        c->fetch = NULL;
+        call_free(c);
+        return;
+    }
+    if (c->in_flight)
+        (void)attempt_close(c, REASON_SHUTDOWN);
+    call_finish(c, c->first_us ? CALL_CUT : CALL_FAILED, 503);
+    if (sink)
+        sink->cut(ctx);
+    call_free(c);
+}
+
+void mesh_loop_close(struct mesh_loop *ml)
+{
+    if (!ml)
+        return;
+    while (ml->calls)
+        end_call(ml->calls);
+    for (int i = 0; ml->requires_guard && i < ml->mesh->job_count; i++)
+        guard_fini(&ml->requires_guard[i]);
+    for (int i = 0; ml->home_guard && i < ml->mesh->upstream_count; i++)
+        guard_fini(&ml->home_guard[i]);
+    if (ml->journal) {
+        struct err e = {0};
+        if (ledger_flush(ml->journal, &e) < 0)
+            log_line(LOG_ERROR, "ledger", "%s; the last records of this loop are lost and will be booked as such", e.text);
+        loop_timer_cancel(ml->loop, &ml->journal_timer);
+    }
+    loop_defer_cancel(&ml->commit_task);
+    http_client_close(ml->client);
+    ledger_writer_close(ml->journal);
+    mem_free(ml->requires_guard);
+    mem_free(ml->home_guard);
+    mem_free(ml);
+}
+
+size_t mesh_loop_calls(const struct mesh_loop *ml)
+{
+    return ml->call_count;
+}
+
+bool mesh_loop_ready(const struct mesh_loop *ml)
+{
+    return ledger_writable(ml->journal);
+}
+
+int mesh_names(const struct mesh *m, int (*fn)(const struct mesh_name *n, void *ctx), void *ctx)
+{
+    int rc = 0;
+    for (int i = 0; rc == 0 && i < m->job_count; i++)
+        rc = fn(&(struct mesh_name){.name = m->job[i].name, .kind = "job", .owner = STR("hearth")}, ctx);
+    for (int i = 0; rc == 0 && i < m->alias_count; i++)
+        if (!m->alias[i].pattern)
+            rc = fn(&(struct mesh_name){.name = m->alias[i].name, .kind = "alias", .owner = STR("hearth")}, ctx);
+    for (int i = 0; rc == 0 && i < m->target_count; i++) {
+        const struct target *t = &m->target[i];
+        rc = fn(&(struct mesh_name){.name = t->name, .kind = "target", .owner = t->up->name,
+                                    .context_tokens = t->fact ? t->fact->context_tokens : 0}, ctx);
+    }
+    return rc;
+}

@@ -1,0 +1,108 @@
+/* mesh.h: sends each call to the cheapest place that may and can answer it, and keeps going when a place fails.
+ *
+ * A `struct mesh` is made once from a config: its routes never change afterwards. What loops share is one cache line of
+ * atomics per target and per upstream, and the budgets of the ledger. Each loop opens a `struct mesh_loop` (its upstream
+ * connections, its journal); a call belongs to its loop from start to end.
+ *
+ * The order of events is a promise (docs/internals/call.md): open record, journal flush, first upstream byte, ... close
+ * record, journal flush, last byte to the client. Until the first content has gone to the client, failures are answered
+ * by the next step of the chain; after it, never. */
+#pragma once
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/id.h"
+#include "net/http_server.h" /* struct http_header */
+#include "wire/wire.h"
+
+struct config;
+struct ledger;
+struct loop;
+struct mesh;
+struct mesh_call;
+struct mesh_loop;
+struct resolver;
+
+/* --- routes ---------------------------------------------------------------------------------------------------------- */
+
+struct mesh_options {
+    const struct config *config; /* must outlive the mesh */
+    struct ledger *ledger;       /* NULL: routes only, for `config check` */
+    struct resolver *resolver;
+    const struct clock *clock;
+};
+/* Refuses (with e->line and e->column) what could cross a boundary, names that do not exist, and what this version cannot
+ * do. Missing secrets are no error: such an upstream is skipped as "no key". */
+int mesh_open(struct mesh **out, const struct mesh_options *opt, struct err *e);
+void mesh_close(struct mesh *m); /* after all its loops */
+
+struct mesh_loop_options {
+    struct mesh *mesh;
+    struct loop *loop;
+    int index;
+};
+int mesh_loop_open(struct mesh_loop **out, const struct mesh_loop_options *opt, struct err *e);
+/* Ends the calls still open as `cut`, flushes the journal. */
+void mesh_loop_close(struct mesh_loop *ml);
+size_t mesh_loop_calls(const struct mesh_loop *ml);
+bool mesh_loop_ready(const struct mesh_loop *ml); /* new calls are let in: the journal can be written */
+
+/* --- calls ----------------------------------------------------------------------------------------------------------- */
+
+#define MESH_HEADERS_MAX 24
+
+/* The head of an answer; slices are valid during the call-back. */
+struct mesh_head {
+    int status;
+    const struct http_header *header;
+    size_t header_count;
+};
+
+/* Who gets the answer. Either whole, or begin, write..., end | cut. Called on the call's loop; a refusal comes from inside
+ * mesh_call_start. After whole, end or cut the call no longer exists for its owner. */
+struct mesh_sink {
+    void (*whole)(void *ctx, const struct mesh_head *h, struct str body);
+    void (*begin)(void *ctx, const struct mesh_head *h);
+    int (*write)(void *ctx, struct str bytes); /* 0, 1: taken, stop until mesh_call_resume, or negative: broken */
+    void (*end)(void *ctx);
+    void (*cut)(void *ctx); /* the connection must be broken so that nobody takes what came for the whole */
+};
+
+struct mesh_ask {
+    enum wire_op op;
+    struct str body;        /* borrowed until body_free is called or the call is over */
+    bool home;              /* the client narrowed the boundary */
+    struct str key;         /* name of the client's key, "-" for none */
+    struct str tags, task;  /* as the client sent them, checked by the caller */
+    struct str credential;  /* the client's own vendor credential ("Bearer ..."), for passthrough upstreams; may be empty */
+    int64_t received_us;    /* when the request was complete */
+    const struct mesh_sink *sink;
+    void *ctx;
+    void (*body_free)(void *ctx); /* the body will not be read again; may be NULL */
+};
+
+/* Lets a call in. A refusal (malformed, unknown or ambiguous model, journal not writable, ...) is not an error of this
+ * function: it is answered through the sink. *out is NULL when the call is over already. */
+int mesh_call_start(struct mesh_call **out, struct mesh_loop *ml, const struct mesh_ask *ask);
+void mesh_call_left(struct mesh_call *c);   /* the client is gone: cancels the upstream at once; no sink call follows */
+void mesh_call_resume(struct mesh_call *c); /* the client takes bytes again */
+
+/* Appends the headers that every answer carries, with `-` where one does not apply; for answers made outside a call. */
+size_t mesh_headers_none(struct http_header *h, const char *boundary);
+
+/* --- looking in ------------------------------------------------------------------------------------------------------ */
+
+/* Names a client may ask for: jobs, aliases without a star, targets named in the config. fn returns 0 to go on. */
+struct mesh_name {
+    struct str name;
+    const char *kind; /* "job", "alias", "target" */
+    struct str owner; /* upstream of a target, else "hearth" */
+    int64_t context_tokens; /* 0 = unknown */
+};
+int mesh_names(const struct mesh *m, int (*fn)(const struct mesh_name *n, void *ctx), void *ctx);
+
+/* What each job would do now, as text for a terminal or JSON: target by target with its price, and why not. `probe` (may be
+ * NULL) tells why a base URL does not answer, as static text, or NULL when it does; it is asked once per home upstream. */
+int mesh_explain(const struct mesh *m, struct buf *out, bool json, const char *(*probe)(struct str url, void *ctx), void *ctx);
+/* Warnings that do not stop anything: chains that are not cheap-first, retired names, missing keys. One line each. */
+int mesh_warnings(const struct mesh *m, struct buf *out);
+bool mesh_is_home_address(const struct mesh *m, struct str host);

@@ -1,0 +1,422 @@
+/* mesh_priv.h: the structures of the mesh and the doors between its files; nothing of it is seen outside. */
+#pragma once
+#include "config/config.h"
+#include "ledger/ledger.h"
+#include "mesh/mesh.h"
+#include "net/http_client.h"
+#include "net/sse.h"
+#include <stdatomic.h>
+#include <sys/socket.h>
+
+/* --- what can go wrong (reason.c) -------------------------------------------------------------------------------------- */
+
+enum reason_fault { FAULT_TARGET, FAULT_CALL, FAULT_CLIENT, FAULT_US };
+enum reason_next {
+    NEXT_STOP,   /* nobody else is asked */
+    NEXT_STEP,   /* the next candidate */
+    NEXT_LARGER, /* the next candidate with a larger context */
+    NEXT_VENDOR, /* the next candidate of another vendor */
+    NEXT_SAME,   /* the same target once more: nothing had reached it */
+};
+enum reason_cool {
+    COOL_NONE,
+    COOL_COUNT, /* a failure towards opening the breaker */
+    COOL_NOW,   /* opens at once, at least for what the upstream asked */
+    COOL_LONG,  /* opens for long: a person has to act */
+};
+
+/* The failure table. `http` is what the client gets when this is why nobody answered. The names are in the ledger. */
+/*    name                fault         next         cool        http  what people read */
+#define REASON_TABLE(X)                                                                                                 \
+    X(DONE,               FAULT_TARGET, NEXT_STOP,   COOL_NONE,  200, "answered")                                       \
+    X(RESOLVE,            FAULT_TARGET, NEXT_STEP,   COOL_COUNT, 503, "its name could not be resolved")                 \
+    X(CONNECT,            FAULT_TARGET, NEXT_STEP,   COOL_COUNT, 503, "could not connect")                              \
+    X(CONNECT_TIMEOUT,    FAULT_TARGET, NEXT_STEP,   COOL_COUNT, 504, "no connection in time")                          \
+    X(TLS,                FAULT_TARGET, NEXT_STEP,   COOL_COUNT, 502, "the TLS handshake failed")                       \
+    X(FENCED,             FAULT_TARGET, NEXT_STEP,   COOL_COUNT, 503, "the fence refused it")                           \
+    X(STALE,              FAULT_TARGET, NEXT_SAME,   COOL_NONE,  502, "a kept connection had gone stale")               \
+    X(RESET,              FAULT_TARGET, NEXT_STEP,   COOL_COUNT, 502, "the connection broke")                           \
+    X(TRUNCATED,          FAULT_TARGET, NEXT_STEP,   COOL_COUNT, 502, "the answer ended early")                         \
+    X(FIRST_BYTE_TIMEOUT, FAULT_TARGET, NEXT_STEP,   COOL_COUNT, 504, "no first content in time")                       \
+    X(IDLE_TIMEOUT,       FAULT_TARGET, NEXT_STEP,   COOL_COUNT, 504, "it fell silent")                                 \
+    X(TOTAL_TIMEOUT,      FAULT_TARGET, NEXT_STEP,   COOL_COUNT, 504, "it took too long")                               \
+    X(HTTP_408,           FAULT_TARGET, NEXT_STEP,   COOL_COUNT, 504, "request time-out (408)")                         \
+    X(HTTP_409,           FAULT_TARGET, NEXT_STEP,   COOL_NONE,  503, "conflict (409)")                                 \
+    X(RATE_LIMIT,         FAULT_TARGET, NEXT_STEP,   COOL_NOW,   429, "rate limited")                                   \
+    X(OVERLOADED,         FAULT_TARGET, NEXT_STEP,   COOL_NOW,   503, "overloaded")                                     \
+    X(SERVER_ERROR,       FAULT_TARGET, NEXT_STEP,   COOL_COUNT, 502, "server error")                                   \
+    X(REDIRECT,           FAULT_TARGET, NEXT_STEP,   COOL_COUNT, 502, "it redirects, and redirects are not followed")   \
+    X(MALFORMED,          FAULT_TARGET, NEXT_STEP,   COOL_COUNT, 502, "malformed answer")                               \
+    X(EMPTY,              FAULT_TARGET, NEXT_STEP,   COOL_COUNT, 502, "empty answer")                                   \
+    X(ERROR_IN_200,       FAULT_TARGET, NEXT_STEP,   COOL_COUNT, 502, "an error inside a 200")                          \
+    X(STREAM_ERROR,       FAULT_TARGET, NEXT_STEP,   COOL_COUNT, 502, "an error inside the stream")                     \
+    X(BAD_FORMAT,         FAULT_TARGET, NEXT_STEP,   COOL_NONE,  502, "the answer breaks the response_format asked for") \
+    X(INTERRUPTED,        FAULT_TARGET, NEXT_STEP,   COOL_COUNT, 502, "the upstream interrupted its answer")            \
+    X(KEY,                FAULT_TARGET, NEXT_STEP,   COOL_LONG,  502, "it refuses our key")                             \
+    X(FORBIDDEN,          FAULT_TARGET, NEXT_STEP,   COOL_LONG,  502, "it forbids the call")                            \
+    X(QUOTA,              FAULT_TARGET, NEXT_STEP,   COOL_LONG,  502, "its balance is spent")                           \
+    X(MODEL,              FAULT_TARGET, NEXT_STEP,   COOL_LONG,  502, "it does not have the model")                     \
+    X(CONTEXT,            FAULT_CALL,   NEXT_LARGER, COOL_NONE,  400, "too long for its context")                       \
+    X(POLICY,             FAULT_CALL,   NEXT_VENDOR, COOL_NONE,  400, "refused by its content policy")                  \
+    X(BAD_REQUEST,        FAULT_CLIENT, NEXT_STOP,   COOL_NONE,  400, "it calls the request wrong")                     \
+    X(PASSTHROUGH_AUTH,   FAULT_CLIENT, NEXT_STOP,   COOL_NONE,  401, "it refuses the client's own credential")         \
+    X(TOO_LARGE,          FAULT_TARGET, NEXT_STEP,   COOL_NONE,  502, "its answer passes our limits")                   \
+    X(NO_MEMORY,          FAULT_US,     NEXT_STOP,   COOL_NONE,  503, "we are out of memory")                           \
+    X(JOURNAL,            FAULT_US,     NEXT_STOP,   COOL_NONE,  503, "the journal cannot be written")                  \
+    X(LEFT,               FAULT_CLIENT, NEXT_STOP,   COOL_NONE,  499, "the client left")                                \
+    X(SHUTDOWN,           FAULT_US,     NEXT_STOP,   COOL_NONE,  503, "Hearth is shutting down")                        \
+    /* why a candidate was not even tried */                                                                            \
+    X(COOLING,            FAULT_TARGET, NEXT_STEP,   COOL_NONE,  503, "cooling after failures")                         \
+    X(BUSY,               FAULT_TARGET, NEXT_STEP,   COOL_NONE,  429, "at its limit of concurrent calls")               \
+    X(BUDGET,             FAULT_TARGET, NEXT_STEP,   COOL_NONE,  429, "budget spent")                                   \
+    X(NO_KEY,             FAULT_TARGET, NEXT_STEP,   COOL_NONE,  503, "no key")                                         \
+    X(NO_CREDENTIAL,      FAULT_TARGET, NEXT_STEP,   COOL_NONE,  401, "no credential")                                  \
+    X(OUTSIDE,            FAULT_TARGET, NEXT_STEP,   COOL_NONE,  503, "outside the boundary of this call")              \
+    X(FORWARDS,           FAULT_TARGET, NEXT_STEP,   COOL_NONE,  503, "this local model forwards to a cloud")           \
+    X(CONDITION,          FAULT_TARGET, NEXT_STEP,   COOL_NONE,  503, "the step's conditions do not fit this call")     \
+    X(TOO_SMALL,          FAULT_CALL,   NEXT_STEP,   COOL_NONE,  400, "the call is too long for its context")           \
+    X(INCAPABLE,          FAULT_CALL,   NEXT_STEP,   COOL_NONE,  400, "the model cannot do what the call needs")        \
+    X(REQUIRES,           FAULT_US,     NEXT_STOP,   COOL_NONE,  503, "what the job requires does not answer")
+
+enum reason {
+#define X(name, fault, next, cool, http, text) REASON_##name,
+    REASON_TABLE(X)
+#undef X
+        REASON_COUNT
+};
+struct reason_row {
+    const char *name; /* lower case */
+    enum reason_fault fault;
+    enum reason_next next;
+    enum reason_cool cool;
+    int http;
+    const char *text;
+};
+const struct reason_row *reason_row(enum reason r);
+/* An HTTP answer that is not a usable 200. */
+enum reason reason_from_failure(int status, const struct wire_failure *f);
+enum reason reason_from_fetch(enum fetch_end end);
+
+/* --- breaker (breaker.c) ------------------------------------------------------------------------------------------------ */
+
+enum { BREAKER_FAILURES = 5, BREAKER_WINDOW_MS = 30000, BREAKER_FIRST_MS = 1000, BREAKER_MAX_MS = 300000,
+       BREAKER_LONG_MS = 1800000 };
+
+/* Shared between loops. Success touches one counter; only failures take the lock. */
+struct breaker {
+    atomic_llong open_until_ms; /* monotonic; 0 = closed. Written under the lock, read without */
+    atomic_bool probing;        /* half-open: a probe is out */
+    atomic_uint successes;      /* since ever, wraps */
+    atomic_flag lock;           /* guards what follows; held for a few instructions */
+    int level;                  /* openings in a row: the next one lasts BREAKER_FIRST_MS << level */
+    int fail_index;
+    int64_t fail_ms[BREAKER_FAILURES];
+    unsigned fail_successes[BREAKER_FAILURES];
+};
+enum breaker_pass { BREAKER_CLOSED, BREAKER_OPEN, BREAKER_PROBE };
+/* May a call go through now? BREAKER_PROBE: yes, as the one probe of a half-open breaker; it must end in breaker_success,
+ * breaker_failure or breaker_release. BREAKER_OPEN: no, *wait_ms says for how long. */
+enum breaker_pass breaker_enter(struct breaker *b, int64_t now_ms, int64_t *wait_ms);
+enum breaker_pass breaker_look(struct breaker *b, int64_t now_ms, int64_t *wait_ms); /* the same, taking nothing */
+void breaker_success(struct breaker *b, bool probe);
+/* Returns for how long it opened, 0 if it did not. at_least_ms: what the upstream asked for, or -1. */
+int64_t breaker_failure(struct breaker *b, enum reason_cool cool, bool probe, int64_t at_least_ms, int64_t now_ms,
+                        struct rng *rng);
+void breaker_release(struct breaker *b, bool probe); /* the call ended for reasons that say nothing of the target */
+
+/* --- routes (routes.c, lookup.c) ----------------------------------------------------------------------------------------- */
+
+struct target_state {
+    _Alignas(64) struct breaker breaker;
+    atomic_int in_flight;
+};
+struct upstream_state {
+    _Alignas(64) atomic_int in_flight;
+};
+
+struct upstream {
+    int index;
+    struct str name;
+    struct config_mark mark;
+    const struct vendor *vendor; /* NULL: none given */
+    struct str vendor_name;      /* for prices and facts; empty if none */
+    struct str url[3];           /* by enum wire_op */
+    struct str probe_url;        /* /api/tags of a home upstream; empty otherwise */
+    struct str unix_path;
+    struct str host;
+    bool home, passthrough;
+    struct str authorization;    /* "Bearer ..."; empty without a key */
+    struct str key_problem;      /* why there is no key although one is configured; empty if all is well */
+    enum regime regime;
+    int connect_ms, first_byte_ms, idle_ms, total_ms, concurrent;
+    struct budget *budget[3];    /* by enum budget_span; NULL = none */
+    struct upstream_state *state;
+    struct target_state *direct; /* shared by targets of this upstream that the config does not name */
+    const struct config_upstream *config;
+};
+
+struct target {
+    struct str name, model;
+    struct upstream *up;
+    const struct model_row *fact; /* NULL if unknown */
+    const struct price *price;    /* overrides */
+    size_t price_count;
+    struct target_state *state;
+};
+
+struct step_target {
+    const struct target *target;
+    int weight;
+};
+struct step {
+    struct step_target *of;
+    int count;
+    enum config_balance balance;
+    int64_t max_context;
+    unsigned needs;
+    const struct str *tags;
+    int tag_count;
+};
+struct job {
+    int index;
+    struct str name;
+    struct step *step;
+    int step_count;
+    bool home;
+    struct str requires_url;
+    struct json_member *defaults;
+    size_t default_count;
+};
+struct alias {
+    struct str name, to;
+    bool pattern;
+    const struct job *job;
+    const struct target *target;
+};
+struct network { /* of a home */
+    uint8_t address[16];
+    int bits;
+    bool v6;
+};
+
+struct mesh {
+    struct arena arena;
+    const struct config *config;
+    struct ledger *ledger;
+    struct resolver *resolver;
+    const struct clock *clock;
+    struct upstream *upstream;
+    int upstream_count;
+    struct target *target; /* every one the config names */
+    int target_count;
+    struct job *job;
+    int job_count;
+    struct alias *alias; /* exact ones first, then patterns by falling length */
+    int alias_count;
+    struct network *network;
+    int network_count;
+    const char *ca_file;
+    void *states; /* owned; the cache lines of target_state and upstream_state */
+};
+
+int routes_build(struct mesh *m, struct err *e);
+int routes_prove_fence(const struct mesh *m, struct err *e);
+bool model_is_embedding(const struct target *t);
+bool model_forwards(struct str model); /* an Ollama name that its cloud answers: `:cloud`, `-cloud` */
+
+/* What a model name of a request means. */
+struct route {
+    const struct job *job;       /* NULL for a target */
+    const struct target *target; /* NULL for a job */
+};
+/* ERR_NOT_FOUND or ERR_INVALID (ambiguous) with a story that lists the candidates. A target the config does not name is
+ * made in `a`. */
+int route_find(struct route *out, const struct mesh *m, struct str model, struct arena *a, struct err *e);
+
+/* --- the fence (fence.c) -------------------------------------------------------------------------------------------------- */
+
+bool fence_is_home(const struct mesh *m, const struct sockaddr *address);
+int fence_networks(struct mesh *m, struct err *e);
+bool fence_literal(struct str host, struct sockaddr_storage *out); /* an address literal, brackets allowed */
+
+/* --- guards: small GETs whose answers are remembered for a moment (guard.c) ------------------------------------------------ */
+
+struct guard;
+struct guard_waiter { /* embedded in the call */
+    struct guard_waiter *next;
+    struct guard *guard; /* NULL when not waiting */
+    void (*fn)(struct guard_waiter *w, bool ok, const char *why);
+};
+struct guard {
+    struct mesh_loop *ml;
+    struct str url;
+    struct str unix_path;
+    bool home;            /* the address must be at home */
+    bool lists_models;    /* /api/tags: remember who forwards; any answer is fine */
+    uint32_t pool;
+    int64_t checked_ms;   /* monotonic; 0 = never */
+    bool ok;
+    char why[160];
+    struct buf body;      /* while fetching */
+    int status;
+    enum fetch_end end;   /* of the last fetch */
+    struct http_fetch *fetch;
+    struct loop_timer timer;
+    struct guard_waiter *waiting;
+    struct buf forwards;  /* "\n"-separated names of models that forward to a cloud */
+};
+/* True when the answer is known and fresh (then *ok, *why); else w->fn is called later, never from inside. */
+bool guard_ask(struct guard *g, struct guard_waiter *w, bool *ok, const char **why);
+void guard_leave(struct guard_waiter *w);
+void guard_fini(struct guard *g);
+bool guard_model_forwards(const struct guard *g, struct str model);
+
+/* --- a loop's part (mesh.c) -------------------------------------------------------------------------------------------------- */
+
+struct mesh_loop {
+    struct mesh *mesh;
+    struct loop *loop;
+    int index;
+    struct http_client *client;
+    struct ledger_writer *journal;
+    struct id_source ids;
+    struct rng rng;
+    struct loop_task commit_task;
+    struct mesh_call *calls; /* all that are open; owned */
+    size_t call_count;
+    struct guard *requires_guard; /* by job index */
+    struct guard *home_guard;     /* by upstream index */
+    struct loop_timer journal_timer; /* tries again after a failed flush */
+    bool journal_failed;          /* said so already */
+};
+void mesh_loop_journal(struct mesh_loop *ml); /* something was appended: flush in this turn's COMMIT phase */
+
+/* --- calls (call.c, attempt.c, relay.c, pick.c, answer.c) ------------------------------------------------------------------------ */
+
+enum { ATTEMPTS_MAX = 64, TRIED_MAX = 64 + 64 * 4 };
+
+/* A line of the story: a candidate, and why it did not answer. */
+struct tried {
+    const struct target *target;
+    enum reason reason;
+    bool attempted;   /* false: skipped */
+    int http_status;
+    int64_t wait_ms;  /* when it may be back; -1 unknown */
+    struct str words; /* of the upstream; arena */
+    struct tried *next;
+};
+
+enum call_state {
+    CALL_ROUTING,   /* deciding, or waiting for a guard */
+    CALL_OPENING,   /* the attempt's open record waits for the journal */
+    CALL_WAITING,   /* sent; nothing committed */
+    CALL_STREAMING, /* committed; relaying */
+    CALL_DRAINING,  /* the client has its answer; the upstream's last bytes are awaited so that its connection can be kept */
+    CALL_OVER,
+};
+
+struct mesh_call {
+    struct mesh_call *prev, *next; /* of mesh_loop.calls */
+    struct mesh_loop *ml;
+    struct arena arena;
+    struct id id;
+    char id_text[ID_TEXT_BYTES];
+    struct mesh_ask ask;
+    struct call facts;
+    struct route route;
+    bool home;
+    enum call_state state;
+    bool *over;                       /* set when the call is freed; NULL when nobody asks */
+
+    /* choosing */
+    const struct step *chain;         /* the job's, or a single step for a target */
+    int chain_count;
+    int step, position;               /* where pick goes on */
+    bool ordered;                     /* `order` is made for the current step */
+    uint8_t order[16];                /* of the current step */
+    int64_t larger_than;              /* context a candidate must exceed; 0 = no matter */
+    struct str not_vendor;            /* vendor that refused the content */
+    const struct target *same_again;  /* NEXT_SAME */
+    bool stale_retried;
+    struct tried *tried, **tried_tail;
+    int tried_count;
+    int attempts;
+    struct guard_waiter waiter;
+    int refusal_status;               /* the last answer that blamed the call itself (context, policy, bad request): */
+    struct str refusal_body;          /* given to the client as it is when nobody else can do better; arena */
+
+    /* the attempt under way */
+    const struct target *target;
+    struct http_fetch *fetch;
+    bool probe;                       /* this attempt is the breaker's probe */
+    bool in_flight;                   /* an attempt is under way: counts, holds and perhaps a probe are taken */
+    bool sent;                        /* the fetch was started */
+    struct price price;
+    bool priced;
+    int64_t hold_nusd;                /* worst case of this attempt, COST_UNKNOWN without a price */
+    struct hold hold[3];
+    struct str piece[2 * JSON_EDITS_MAX + 1];
+    int piece_count;
+    int status;
+    bool is_stream;                   /* the upstream answers in SSE */
+    bool passed_limit;                /* a whole answer above the holding limit: relayed as it comes */
+    int64_t retry_after_ms;
+    struct str content_type, request_id, failure_words; /* arena */
+    struct buf held;                  /* bytes not yet given to the client */
+    struct sse_reader sse;
+    bool sse_open;
+    struct usage usage;
+    bool has_usage, saw_finish, saw_done;
+    enum finish finish;
+    int64_t output_estimated;
+    enum reason stream_reason;        /* why the relay stopped; REASON_DONE while it has not */
+
+    /* times, monotonic µs */
+    int64_t begin_us, attempt_us, last_byte_us, upstream_wait_us, next_comment_us;
+    int64_t first_us, first_of_attempt_us; /* first content; 0 while there is none */
+    int64_t cost_nusd;                /* of the attempts that are closed; COST_UNKNOWN when one is */
+    struct loop_timer timer;
+    struct loop_task send_task;
+    bool client_begun, client_full, paused;
+    bool open_booked;                 /* the journal has an open record of this attempt, and no close */
+};
+
+/* pick.c: the next candidate that may be tried; skips are written to the story. NULL when the chain is exhausted. Takes
+ * the breaker's probe, the in-flight counts and the budget's hold. */
+const struct target *pick_next(struct mesh_call *c);
+void pick_release(struct mesh_call *c); /* in-flight counts */
+void story_add(struct mesh_call *c, const struct target *t, enum reason r, bool attempted, int status, int64_t wait_ms,
+               struct str words);
+
+/* attempt.c */
+void attempt_begin(struct mesh_call *c, const struct target *t);
+/* The client has its answer: the upstream's last bytes are read and dropped, for a moment. Then frees the call. */
+void attempt_drain(struct mesh_call *c);
+/* Ends the attempt: books, breaker, counts; the fetch is cancelled if it is still there. Returns for how long the target
+ * rests now, in ms (0: it does not). */
+int64_t attempt_close(struct mesh_call *c, enum reason r);
+/* A failure before the commit: closes the attempt, notes it in the story and goes on as the table says. */
+void attempt_failed(struct mesh_call *c, enum reason r, struct str words);
+
+/* relay.c */
+int relay_on_head(struct http_fetch *f, const struct http_fetch_head *h, void *ctx);
+int relay_on_body(struct http_fetch *f, struct str bytes, void *ctx);
+void relay_on_done(struct http_fetch *f, const struct http_fetch_result *r, void *ctx);
+void relay_reset(struct mesh_call *c);                                  /* forgets what an attempt left */
+void relay_stop(struct mesh_call *c, enum reason r, struct str words); /* a failure, before or after the commit */
+void relay_begin_pending(struct mesh_call *c);                         /* the head goes out before any content is there */
+void relay_keep_alive(struct mesh_call *c);
+
+/* call.c */
+void call_next(struct mesh_call *c);                                /* the next attempt, or the end */
+void call_finish(struct mesh_call *c, enum call_outcome outcome, int status); /* closes the books */
+void call_free(struct mesh_call *c);
+
+/* answer.c */
+/* The headers of an answer into `h` (room for MESH_HEADERS_MAX): ours, and the content type. cost_nusd is given for whole
+ * answers only (else NULL); pending: nobody answers yet. */
+size_t answer_headers(struct mesh_call *c, struct http_header *h, bool pending, const int64_t *cost_nusd);
+void answer_exhausted(struct mesh_call *c); /* nobody could answer: one error that tells each attempt; ends the call */
+/* A refusal before the call was let in, or by ourselves; ends the call. */
+void answer_refuse(struct mesh_call *c, int status, const char *type, const char *code, struct str message,
+                   int64_t retry_after_ms);

@@ -1,0 +1,393 @@
+/* routes.c: from the config to routes: upstreams with their vendors, keys and URLs, targets, jobs and aliases, made once.
+ * Everything lives in the mesh's arena. What may not be (unknown upstreams, planned features) is refused here, with the
+ * line; what could cross a boundary is refused in prove.c. */
+#include "base/mem.h"
+#include "mesh/mesh_priv.h"
+#include <assert.h>
+
+static int refuse(struct err *e, struct config_mark at, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static int refuse(struct err *e, struct config_mark at, const char *format, ...)
+{
+    AUTO_BUF struct buf text = BUF_INIT(2 * KiB);
+    va_list args;
+    va_start(args, format);
+    (void)buf_append_format_v(&text, format, args);
+    va_end(args);
+    return err_set_at(e, ERR_INVALID, at.line, at.column, "%.*s", STR_FMT(buf_str(&text)));
+}
+
+static struct str join(struct mesh *m, struct str a, const char *b)
+{
+    return str_from(arena_format(&m->arena, "%.*s%s", STR_FMT(a), b));
+}
+
+/* --- upstreams ---------------------------------------------------------------------------------------------------------- */
+
+static int check_dialect(const struct config_upstream *c, struct err *e)
+{
+    if (!c->dialect.text.ptr || str_eq(c->dialect.text, STR("openai")))
+        return 0;
+    if (str_eq(c->dialect.text, STR("ollama")))
+        return refuse(e, c->dialect.mark,
+                      "upstream %.*s: the ollama dialect is planned; reach this Ollama through its OpenAI face: "
+                      "`dialect: openai` and a url that ends in /v1", STR_FMT(c->name.text));
+    if (str_eq(c->dialect.text, STR("anthropic")))
+        return refuse(e, c->dialect.mark,
+                      "upstream %.*s: the anthropic dialect is planned; Claude answers through its OpenAI face: "
+                      "`vendor: anthropic` without a dialect", STR_FMT(c->name.text));
+    return refuse(e, c->dialect.mark, "upstream %.*s: the built-in engine is planned; use Ollama or llama-server as `dialect: openai`",
+                  STR_FMT(c->name.text));
+}
+
+static int upstream_regime(struct upstream *u, const struct config_upstream *c, struct err *e)
+{
+    struct str r = c->regime.text;
+    u->regime = u->home ? REGIME_POWER : REGIME_CREDIT;
+    if (str_eq(r, STR("credit")))
+        u->regime = REGIME_CREDIT;
+    else if (str_eq(r, STR("power")))
+        u->regime = REGIME_POWER;
+    else if (str_eq(r, STR("plan")) || c->plan_window_count)
+        return refuse(e, c->regime.mark.line ? c->regime.mark : c->mark,
+                      "upstream %.*s: the plan regime (usage windows of a flat subscription) is planned; leave this upstream out",
+                      STR_FMT(c->name.text));
+    return 0;
+}
+
+/* https://host:port/path -> host */
+static struct str url_host(struct str url)
+{
+    ptrdiff_t scheme = str_find(url, STR("://"));
+    struct str rest = str_skip(url, scheme < 0 ? 0 : (size_t)scheme + 3);
+    ptrdiff_t slash = str_find_char(rest, '/');
+    struct str authority = slash < 0 ? rest : str_slice(rest, 0, (size_t)slash);
+    if (authority.len && authority.ptr[0] == '[') {
+        ptrdiff_t close = str_find_char(authority, ']');
+        return close < 0 ? authority : str_slice(authority, 0, (size_t)close + 1);
+    }
+    ptrdiff_t colon = str_find_char(authority, ':');
+    return colon < 0 ? authority : str_slice(authority, 0, (size_t)colon);
+}
+
+static int upstream_urls(struct mesh *m, struct upstream *u, const struct config_upstream *c, struct err *e)
+{
+    struct str base = c->url.text;
+    if (!base.ptr && u->vendor && u->vendor->openai_url)
+        base = str_from(u->vendor->openai_url);
+    u->unix_path = c->unix_path.text;
+    if (!base.ptr && u->unix_path.ptr)
+        base = STR("http://localhost/v1");
+    if (!base.ptr)
+        return refuse(e, c->mark, "upstream %.*s needs a `url` (with its /v1) or a known `vendor`", STR_FMT(c->name.text));
+    while (base.len && base.ptr[base.len - 1] == '/')
+        base.len--;
+    static const char *const path[] = {
+        [WIRE_CHAT] = "/chat/completions", [WIRE_COMPLETIONS] = "/completions", [WIRE_EMBEDDINGS] = "/embeddings",
+    };
+    for (size_t i = 0; i < COUNT_OF(path); i++)
+        if (!(u->url[i] = join(m, base, path[i])).ptr)
+            return err_set(e, ERR_NOMEM, "routes");
+    u->host = url_host(base);
+    struct str root = str_ends(base, STR("/v1")) ? str_slice(base, 0, base.len - 3) : base;
+    if (u->home && !(u->probe_url = join(m, root, "/api/tags")).ptr)
+        return err_set(e, ERR_NOMEM, "routes");
+    return 0;
+}
+
+static int upstream_key(struct mesh *m, struct upstream *u, const struct config_upstream *c, struct err *e)
+{
+    if (str_eq(c->key.text, STR("passthrough"))) {
+        u->passthrough = true;
+        return 0;
+    }
+    struct str reference = c->key.text;
+    bool implied = !reference.ptr && u->vendor && u->vendor->key_env && !u->home && !c->url.text.ptr;
+    if (implied) /* a known vendor at its own address needs a key; its usual variable is where people keep it */
+        reference = str_from(arena_format(&m->arena, "env:%s", u->vendor->key_env));
+    if (!reference.ptr)
+        return 0;
+    AUTO_BUF struct buf secret = BUF_INIT(16 * KiB);
+    struct err why = {0};
+    int rc = config_secret(&secret, reference, &why);
+    if (rc == ERR_NOMEM)
+        return err_set(e, rc, "routes");
+    struct str key = str_trim(buf_str(&secret));
+    if (rc || key.len == 0) {
+        u->key_problem = arena_dup(&m->arena, rc ? str_from(why.text) : STR("the key is empty"));
+        return 0;
+    }
+    for (size_t i = 0; i < key.len; i++)
+        if ((unsigned char)key.ptr[i] <= 0x20 || (unsigned char)key.ptr[i] >= 0x7f)
+            return refuse(e, c->key.mark.line ? c->key.mark : c->mark, "upstream %.*s: its key holds a blank or a control byte",
+                          STR_FMT(c->name.text));
+    u->authorization = str_from(arena_format(&m->arena, "Bearer %.*s", STR_FMT(key)));
+    memset(secret.ptr, 0, secret.len);
+    return u->authorization.ptr ? 0 : err_set(e, ERR_NOMEM, "routes");
+}
+
+static int upstream_budgets(struct mesh *m, struct upstream *u, const struct config_upstream *c, struct err *e)
+{
+    int64_t limit[] = {c->budget_hour_nusd, c->budget_day_nusd, c->budget_month_nusd};
+    for (int span = 0; m->ledger && span < 3; span++) {
+        if (limit[span] < 0)
+            continue;
+        int rc = ledger_budget(&u->budget[span], m->ledger, u->name, (enum budget_span)span, limit[span], e);
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+static int upstream_build(struct mesh *m, struct upstream *u, const struct config_upstream *c, struct err *e)
+{
+    enum { CONNECT_MS = 5000, FIRST_BYTE_MS = 120000, IDLE_MS = 120000, TOTAL_MS = 900000 }; /* design §5 */
+    u->config = c;
+    u->name = c->name.text;
+    u->mark = c->mark;
+    u->home = c->place == PLACE_HOME;
+    if (c->vendor.text.ptr) {
+        u->vendor = vendor_find(c->vendor.text);
+        u->vendor_name = c->vendor.text;
+        if (!u->vendor) {
+            AUTO_BUF struct buf names = BUF_INIT(1 * KiB);
+            for (size_t i = 0; i < vendor_count(); i++)
+                (void)buf_append_format(&names, "%s%s", i ? ", " : "", vendor_at(i)->name);
+            return refuse(e, c->vendor.mark, "vendor %.*s is unknown; known are %.*s; anything else takes `url:` instead",
+                          STR_FMT(c->vendor.text), STR_FMT(buf_str(&names)));
+        }
+    }
+    u->connect_ms = c->connect_ms ? (int)c->connect_ms : CONNECT_MS;
+    u->first_byte_ms = c->first_byte_ms ? (int)c->first_byte_ms : FIRST_BYTE_MS;
+    u->idle_ms = c->idle_ms ? (int)c->idle_ms : IDLE_MS;
+    u->total_ms = c->total_ms ? (int)c->total_ms : TOTAL_MS;
+    u->concurrent = c->concurrent;
+    int rc = check_dialect(c, e);
+    if (rc == 0)
+        rc = upstream_regime(u, c, e);
+    if (rc == 0)
+        rc = upstream_urls(m, u, c, e);
+    if (rc == 0)
+        rc = upstream_key(m, u, c, e);
+    return rc ? rc : upstream_budgets(m, u, c, e);
+}
+
+/* --- targets ------------------------------------------------------------------------------------------------------------ */
+
+static struct upstream *upstream_named(const struct mesh *m, struct str name)
+{
+    for (int i = 0; i < m->upstream_count; i++)
+        if (str_eq(m->upstream[i].name, name))
+            return &m->upstream[i];
+    return NULL;
+}
+
+static struct target *target_named(const struct mesh *m, struct str name)
+{
+    for (int i = 0; i < m->target_count; i++)
+        if (str_eq(m->target[i].name, name))
+            return &m->target[i];
+    return NULL;
+}
+
+static int target_prices(struct mesh *m, struct target *t, struct err *e)
+{
+    const struct config *c = m->config;
+    size_t n = 0;
+    for (int i = 0; i < c->price_count; i++)
+        n += str_eq(c->price[i].target.text, t->name);
+    struct price *p = n ? arena_new_array(&m->arena, struct price, n) : NULL;
+    if (n && !p)
+        return err_set(e, ERR_NOMEM, "routes");
+    t->price = p;
+    for (int i = 0; i < c->price_count; i++) {
+        const struct config_price *from = &c->price[i];
+        if (!str_eq(from->target.text, t->name))
+            continue;
+        struct price *to = p + t->price_count++;
+        *to = (struct price){.input = from->input, .cached = from->cached, .cache_write = from->cache_write, .output = from->output,
+                             .hours = {.weekdays = from->weekdays, .utc_offset_min = from->utc_offset_min}};
+        static_assert(sizeof to->hours.span == sizeof from->span, "spans are the same in both modules");
+        memcpy(to->hours.span, from->span, sizeof from->span);
+    }
+    return 0;
+}
+
+/* Adds upstream/model once; the mark says where it was named. */
+static int target_add(struct mesh *m, const struct config_text *name, struct target **out, struct err *e)
+{
+    struct target *t = target_named(m, name->text);
+    if (!t) {
+        ptrdiff_t slash = str_find_char(name->text, '/');
+        struct upstream *u = slash > 0 ? upstream_named(m, str_slice(name->text, 0, (size_t)slash)) : NULL;
+        if (!u)
+            return refuse(e, name->mark, "target %.*s: there is no upstream of that name", STR_FMT(name->text));
+        t = &m->target[m->target_count++];
+        *t = (struct target){.name = name->text, .model = str_skip(name->text, (size_t)slash + 1), .up = u};
+        t->fact = model_find(u->vendor_name, t->model);
+        int rc = target_prices(m, t, e);
+        if (rc)
+            return rc;
+    }
+    *out = t;
+    return 0;
+}
+
+/* --- jobs ---------------------------------------------------------------------------------------------------------------- */
+
+static int step_build(struct mesh *m, struct step *s, const struct config_step *c, const struct config_job *job, struct err *e)
+{
+    enum config_balance balance = c->balance ? c->balance : job->balance ? job->balance : BALANCE_ORDER;
+    if (balance == BALANCE_FASTEST || balance == BALANCE_CHEAPEST)
+        return refuse(e, c->mark, "job %.*s: `balance: %s` is planned; order, weighted and least_busy work", STR_FMT(job->name.text),
+                      balance == BALANCE_FASTEST ? "fastest" : "cheapest");
+    if (c->hedge_after_ms)
+        return refuse(e, c->mark, "job %.*s: `hedge_after` is planned; leave it out", STR_FMT(job->name.text));
+    *s = (struct step){.count = c->target_count, .balance = balance, .max_context = c->max_context, .needs = c->needs,
+                       .tags = c->tags, .tag_count = c->tag_count};
+    s->of = arena_new_array(&m->arena, struct step_target, (size_t)c->target_count);
+    if (!s->of)
+        return err_set(e, ERR_NOMEM, "routes");
+    for (int i = 0; i < c->target_count; i++) {
+        struct target *t;
+        int rc = target_add(m, &c->target[i].name, &t, e);
+        if (rc)
+            return rc;
+        s->of[i] = (struct step_target){.target = t, .weight = c->target[i].weight ? c->target[i].weight : 1};
+    }
+    return 0;
+}
+
+/* `private` and `embed` stay at home unless their owner writes otherwise: nobody gets a silent way out by forgetting a line. */
+static bool job_is_home(const struct config_job *c)
+{
+    if (c->boundary != BOUNDARY_UNSET)
+        return c->boundary == BOUNDARY_HOME;
+    return str_eq(c->name.text, STR("private")) || str_eq(c->name.text, STR("embed"));
+}
+
+static int job_build(struct mesh *m, struct job *j, const struct config_job *c, struct err *e)
+{
+    j->name = c->name.text;
+    j->home = job_is_home(c);
+    j->requires_url = c->requires_url.text;
+    if (str_eq(c->name.text, STR("private")) && c->boundary == BOUNDARY_ANY)
+        return refuse(e, c->boundary_mark, "job private cannot have `boundary: any`; name the job otherwise");
+    j->step_count = c->step_count;
+    j->step = arena_new_array(&m->arena, struct step, (size_t)c->step_count);
+    j->default_count = (size_t)c->default_count;
+    j->defaults = arena_new_array(&m->arena, struct json_member, j->default_count + 1);
+    if (!j->step || !j->defaults)
+        return err_set(e, ERR_NOMEM, "routes");
+    for (int i = 0; i < c->default_count; i++)
+        j->defaults[i] = (struct json_member){c->defaults[i].key, c->defaults[i].json};
+    for (int i = 0; i < c->step_count; i++) {
+        int rc = step_build(m, &j->step[i], &c->step[i], c, e);
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+/* --- aliases ------------------------------------------------------------------------------------------------------------- */
+
+static const struct job *job_named(const struct mesh *m, struct str name)
+{
+    for (int i = 0; i < m->job_count; i++)
+        if (str_eq(m->job[i].name, name))
+            return &m->job[i];
+    return NULL;
+}
+
+static int alias_build(struct mesh *m, struct alias *a, const struct config_alias *c, struct err *e)
+{
+    *a = (struct alias){.name = c->name.text, .to = c->to.text, .pattern = str_find_char(c->name.text, '*') >= 0};
+    a->job = job_named(m, c->to.text);
+    if (a->job)
+        return 0;
+    struct target *t;
+    if (str_find_char(c->to.text, '/') < 0)
+        return refuse(e, c->to.mark, "alias %.*s: there is no job or target %.*s", STR_FMT(c->name.text), STR_FMT(c->to.text));
+    int rc = target_add(m, &c->to, &t, e);
+    a->target = t;
+    return rc;
+}
+
+/* Exact names first; then the pattern that says most (the longest) wins, the earlier one among equals. */
+static bool alias_before(const struct alias *a, const struct alias *b)
+{
+    if (a->pattern != b->pattern)
+        return !a->pattern;
+    return a->pattern && a->name.len > b->name.len;
+}
+
+static void alias_sort(struct alias *a, int count)
+{
+    for (int i = 1; i < count; i++) {
+        struct alias moved = a[i];
+        int k = i;
+        for (; k > 0 && alias_before(&moved, &a[k - 1]); k--)
+            a[k] = a[k - 1];
+        a[k] = moved;
+    }
+}
+
+/* --- all together -------------------------------------------------------------------------------------------------------- */
+
+/* The atomics are apart from the immutable rest, each on a cache line of its own. */
+static int states_build(struct mesh *m, struct err *e)
+{
+    size_t targets = (size_t)m->target_count + (size_t)m->upstream_count, upstreams = (size_t)m->upstream_count;
+    size_t bytes = targets * sizeof(struct target_state) + upstreams * sizeof(struct upstream_state) + 64;
+    m->states = mem_zalloc(bytes);
+    if (!m->states)
+        return err_set(e, ERR_NOMEM, "routes");
+    uintptr_t aligned = ((uintptr_t)m->states + 63) & ~(uintptr_t)63;
+    struct target_state *t = (struct target_state *)aligned;
+    struct upstream_state *u = (struct upstream_state *)(t + targets);
+    for (int i = 0; i < m->target_count; i++)
+        m->target[i].state = t++;
+    for (int i = 0; i < m->upstream_count; i++) {
+        m->upstream[i].direct = t++;
+        m->upstream[i].state = u++;
+    }
+    return 0;
+}
+
+static size_t targets_at_most(const struct config *c)
+{
+    size_t n = (size_t)c->alias_count + (size_t)c->price_count;
+    for (int i = 0; i < c->job_count; i++)
+        for (int k = 0; k < c->job[i].step_count; k++)
+            n += (size_t)c->job[i].step[k].target_count;
+    return n;
+}
+
+int routes_build(struct mesh *m, struct err *e)
+{
+    const struct config *c = m->config;
+    m->upstream = arena_new_array(&m->arena, struct upstream, (size_t)c->upstream_count + 1);
+    m->target = arena_new_array(&m->arena, struct target, targets_at_most(c) + 1);
+    m->job = arena_new_array(&m->arena, struct job, (size_t)c->job_count + 1);
+    m->alias = arena_new_array(&m->arena, struct alias, (size_t)c->alias_count + 1);
+    if (!m->upstream || !m->target || !m->job || !m->alias)
+        return err_set(e, ERR_NOMEM, "routes");
+    int rc = 0;
+    for (int i = 0; rc == 0 && i < c->upstream_count; i++) {
+        m->upstream[i].index = m->upstream_count++;
+        rc = upstream_build(m, &m->upstream[i], &c->upstream[i], e);
+    }
+    for (int i = 0; rc == 0 && i < c->job_count; i++) {
+        m->job[i].index = m->job_count++;
+        rc = job_build(m, &m->job[i], &c->job[i], e);
+    }
+    for (int i = 0; rc == 0 && i < c->alias_count; i++)
+        rc = alias_build(m, &m->alias[m->alias_count++], &c->alias[i], e);
+    for (int i = 0; rc == 0 && i < c->price_count; i++) { /* a price for a target nobody names is a typing error */
+        struct target *t;
+        rc = target_add(m, &c->price[i].target, &t, e);
+    }
+    if (rc)
+        return rc;
+    alias_sort(m->alias, m->alias_count);
+    return states_build(m, e);
+}
