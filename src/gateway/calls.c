@@ -1,0 +1,172 @@
+/* calls.c: the client APIs that are calls: from the HTTP request to the mesh, and the answer back into the exchange. */
+#include "base/mem.h"
+#include "gateway/gateway_priv.h"
+#include "net/loop.h"
+
+/* What ties an exchange to its call; lives until the reply has ended or the peer is gone. */
+struct pending {
+    struct http_exchange *x;
+    struct gateway_loop *gl;
+    struct mesh_call *call; /* NULL before it started and after it is over */
+    struct arena arena;     /* the caller's credential */
+};
+
+static void pending_free(struct pending *p)
+{
+    http_exchange_set(p->x, NULL);
+    arena_fini(&p->arena);
+    mem_free(p);
+}
+
+/* --- the way back ------------------------------------------------------------------------------------------------------------ */
+
+static size_t with_browser(const struct pending *p, const struct mesh_head *head, struct http_header *h)
+{
+    size_t n = head->header_count;
+    memcpy(h, head->header, n * sizeof *h);
+    return n + browser_headers(p->gl->gateway, http_exchange_request(p->x), h + n);
+}
+
+static void on_whole(void *ctx, const struct mesh_head *head, struct str body)
+{
+    struct pending *p = ctx;
+    struct http_exchange *x = p->x;
+    struct http_header h[REPLY_HEADERS_MAX];
+    size_t n = with_browser(p, head, h);
+    pending_free(p);
+    if (http_reply(x, head->status, h, n, body) < 0)
+        http_reply_abort(x);
+}
+
+static void on_begin(void *ctx, const struct mesh_head *head)
+{
+    struct pending *p = ctx;
+    struct http_header h[REPLY_HEADERS_MAX];
+    (void)http_reply_begin(p->x, head->status, h, with_browser(p, head, h)); /* a failure shows at the first write */
+}
+
+static int on_write(void *ctx, struct str bytes)
+{
+    struct pending *p = ctx;
+    return http_reply_begun(p->x) ? http_reply_write(p->x, bytes) : ERR_NOMEM;
+}
+
+static void on_end(void *ctx)
+{
+    struct http_exchange *x = ((struct pending *)ctx)->x;
+    pending_free(ctx);
+    http_reply_end(x);
+}
+
+static void on_cut(void *ctx)
+{
+    struct http_exchange *x = ((struct pending *)ctx)->x;
+    pending_free(ctx);
+    http_reply_abort(x);
+}
+
+static void on_body_free(void *ctx)
+{
+    http_exchange_body_free(((struct pending *)ctx)->x);
+}
+
+static const struct mesh_sink sink = {.whole = on_whole, .begin = on_begin, .write = on_write, .end = on_end, .cut = on_cut};
+
+/* --- the way in --------------------------------------------------------------------------------------------------------------- */
+
+static bool is_label(struct str s, size_t bytes_max)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        char c = s.ptr[i];
+        bool fine = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c && strchr("._:/@+-", c));
+        if (!fine)
+            return false;
+    }
+    return s.len > 0 && s.len <= bytes_max;
+}
+
+enum { TAGS_MAX = 16, TAG_BYTES_MAX = 64, TASK_BYTES_MAX = 128 };
+
+static bool tags_are_fine(struct str tags)
+{
+    struct str one;
+    int count = 0;
+    while (str_cut(&tags, ',', &one))
+        if (!is_label(str_trim(one), TAG_BYTES_MAX) || ++count > TAGS_MAX)
+            return false;
+    return true;
+}
+
+/* Reads x-hearth-boundary, -tags and -task. False when one of them was refused, and answered. */
+static bool read_wishes(struct gateway_loop *gl, struct http_exchange *x, struct mesh_ask *ask)
+{
+    const struct http_request *r = http_exchange_request(x);
+    struct str boundary = str_trim(http_request_header(r, "x-hearth-boundary"));
+    ask->tags = str_trim(http_request_header(r, "x-hearth-tags"));
+    ask->task = str_trim(http_request_header(r, "x-hearth-task"));
+    ask->home = str_eq(boundary, STR("home"));
+    if (boundary.len && !ask->home && !str_eq(boundary, STR("any")))
+        reply_error(gl, x, 400, "invalid_value", "x-hearth-boundary is home or any");
+    else if (!tags_are_fine(ask->tags))
+        reply_error(gl, x, 400, "invalid_value", "x-hearth-tags: at most %d tags of at most %d letters, digits and ._:/@+-, separated by commas",
+                    TAGS_MAX, TAG_BYTES_MAX);
+    else if (ask->task.len && !is_label(ask->task, TASK_BYTES_MAX))
+        reply_error(gl, x, 400, "invalid_value", "x-hearth-task: at most %d letters, digits and ._:/@+-", TASK_BYTES_MAX);
+    else
+        return true;
+    return false;
+}
+
+static bool fill_ask(struct pending *p, struct mesh_ask *ask)
+{
+    struct caller who;
+    if (!keys_admit(p->gl, p->x, &who, &p->arena) || !read_wishes(p->gl, p->x, ask))
+        return false;
+    ask->key = who.key;
+    ask->credential = who.credential;
+    return true;
+}
+
+void calls_start(struct gateway_loop *gl, struct http_exchange *x, int op)
+{
+    enum { CREDENTIAL_BYTES_MAX = 64 * 1024 }; /* as much as a request's head may hold */
+    struct pending *p = new0(struct pending);
+    if (!p) {
+        reply_error(gl, x, 503, "overloaded", "out of memory; try again");
+        return;
+    }
+    *p = (struct pending){.x = x, .gl = gl, .arena = ARENA_INIT(CREDENTIAL_BYTES_MAX)};
+    struct mesh_ask ask = {.op = (enum wire_op)op, .body = http_exchange_request(x)->body, .sink = &sink, .ctx = p,
+                           .body_free = on_body_free, .received_us = clock_mono_us(loop_clock(gl->loop))};
+    if (!fill_ask(p, &ask)) {
+        arena_fini(&p->arena); /* answered already: the exchange is not ours to touch */
+        mem_free(p);
+        return;
+    }
+    struct mesh_call *call = NULL;
+    if (mesh_call_start(&call, gl->mesh, &ask) < 0) {
+        pending_free(p);
+        reply_error(gl, x, 503, "overloaded", "out of memory; try again");
+    } else if (call) { /* else it is over, and the exchange with it */
+        p->call = call;
+        http_exchange_set(x, p);
+    }
+}
+
+void calls_on_gone(struct http_exchange *x, void *ctx)
+{
+    (void)ctx;
+    struct pending *p = http_exchange_get(x);
+    if (!p)
+        return;
+    mesh_call_left(p->call);
+    pending_free(p);
+}
+
+void calls_on_drain(struct http_exchange *x, void *ctx)
+{
+    (void)ctx;
+    struct pending *p = http_exchange_get(x);
+    if (p)
+        mesh_call_resume(p->call);
+}

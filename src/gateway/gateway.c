@@ -1,0 +1,153 @@
+/* gateway.c: which request goes where. One table; everything else is in the file its row names. */
+#include "gateway/gateway.h"
+#include "base/mem.h"
+#include "gateway/gateway_priv.h"
+#include "net/loop.h"
+
+struct page {
+    const char *path;
+    bool prefix; /* anything below it, too */
+    unsigned methods;
+    void (*fn)(struct gateway_loop *gl, struct http_exchange *x, int arg);
+    int arg;
+};
+#define GET_BITS (1u << HTTP_GET | 1u << HTTP_HEAD)
+#define POST_BIT (1u << HTTP_POST)
+
+/* Paths without their /v1; see normal_path. */
+static const struct page pages[] = {
+    {"/chat/completions", false, POST_BIT, calls_start, WIRE_CHAT},
+    {"/completions", false, POST_BIT, calls_start, WIRE_COMPLETIONS},
+    {"/embeddings", false, POST_BIT, calls_start, WIRE_EMBEDDINGS},
+    {"/models", false, GET_BITS, page_models, 0},
+    {"/models/", true, GET_BITS, page_models, 0},
+    {"/healthz", false, GET_BITS, page_healthz, 0},
+    {"/readyz", false, GET_BITS, page_readyz, 0},
+    {"", false, GET_BITS, page_root, 0},
+};
+
+/* Clients set base URLs in every wrong way: a doubled /v1, none at all, a slash too many at the end. */
+static struct str normal_path(struct str path)
+{
+    while (str_starts(path, STR("/v1/")) || str_eq(path, STR("/v1")))
+        path = str_skip(path, 3);
+    while (path.len && path.ptr[path.len - 1] == '/')
+        path.len--;
+    return path;
+}
+
+static const struct page *page_find(struct str path)
+{
+    for (size_t i = 0; i < COUNT_OF(pages); i++) {
+        struct str p = str_from(pages[i].path);
+        if (pages[i].prefix ? str_starts(path, p) : str_eq(path, p))
+            return &pages[i];
+    }
+    return NULL;
+}
+
+static void not_found(struct gateway_loop *gl, struct http_exchange *x)
+{
+    struct str path = http_exchange_request(x)->path;
+    static const char *const planned[] = {"/v1/responses", "/v1/messages", "/api/", "/v1/audio/", "/v1/files", "/v1/batches", "/metrics", "/hearth/"};
+    for (size_t i = 0; i < COUNT_OF(planned); i++)
+        if (str_starts(path, str_from(planned[i]))) {
+            reply_error(gl, x, 404, "not_found", "%s is planned and not there yet; chat/completions, completions, embeddings and models are",
+                        planned[i]);
+            return;
+        }
+    reply_error(gl, x, 404, "not_found", "there is nothing at %.*s; the API is under /v1", STR_FMT(str_slice(path, 0, 200)));
+}
+
+static void on_request(struct http_exchange *x, void *ctx)
+{
+    struct gateway_loop *gl = ctx;
+    const struct http_request *r = http_exchange_request(x);
+    if (r->method == HTTP_OPTIONS) {
+        browser_preflight(gl, x);
+        return;
+    }
+    const struct page *p = page_find(normal_path(r->path));
+    if (!p)
+        not_found(gl, x);
+    else if (!(p->methods & 1u << r->method))
+        reply_error(gl, x, 405, "method_not_allowed", "%.*s does not work here; use %s", STR_FMT(r->method_text), p->methods & POST_BIT ? "POST" : "GET");
+    else
+        p->fn(gl, x, p->arg);
+}
+
+/* Before the body is read: a page from elsewhere does not get to send us megabytes. */
+static void on_head(struct http_exchange *x, void *ctx)
+{
+    (void)browser_admits(ctx, x);
+}
+
+static void on_refuse(struct http_exchange *x, int status, const char *why, void *ctx)
+{
+    reply_error(ctx, x, status, "bad_request", "%s", why);
+}
+
+int gateway_open(struct gateway **out, const struct gateway_options *opt, struct err *e)
+{
+    struct gateway *g = new0(struct gateway);
+    if (!g)
+        return err_set(e, ERR_NOMEM, "gateway");
+    g->config = opt->config;
+    g->mesh = opt->mesh;
+    g->has_key = opt->key.len > 0;
+    if (g->has_key && keys_digest(opt->key, g->key_digest) < 0) {
+        mem_free(g);
+        return err_set(e, ERR_NOMEM, "gateway");
+    }
+    *out = g;
+    return 0;
+}
+
+void gateway_close(struct gateway *g)
+{
+    mem_free(g);
+}
+
+int gateway_loop_open(struct gateway_loop **out, struct gateway *g, struct loop *l, struct mesh_loop *ml, struct err *e)
+{
+    struct gateway_loop *gl = new0(struct gateway_loop);
+    if (!gl)
+        return err_set(e, ERR_NOMEM, "gateway");
+    *gl = (struct gateway_loop){.gateway = g, .loop = l, .mesh = ml};
+    struct http_server_options opt = {
+        .handler = {.on_head = on_head, .on_request = on_request, .on_gone = calls_on_gone, .on_drain = calls_on_drain, .on_refuse = on_refuse},
+        .ctx = gl,
+        .body_bytes_max = (size_t)g->config->body_bytes_max,
+    };
+    http_server_defaults(&opt);
+    int rc = http_server_open(&gl->server, l, &opt, e);
+    if (rc) {
+        mem_free(gl);
+        return rc;
+    }
+    *out = gl;
+    return 0;
+}
+
+int gateway_loop_listen(struct gateway_loop *gl, int fd)
+{
+    return http_server_listen(gl->server, fd);
+}
+
+void gateway_loop_drain(struct gateway_loop *gl)
+{
+    http_server_drain(gl->server);
+}
+
+size_t gateway_loop_connections(const struct gateway_loop *gl)
+{
+    return http_server_connections(gl->server);
+}
+
+void gateway_loop_close(struct gateway_loop *gl)
+{
+    if (!gl)
+        return;
+    http_server_close(gl->server);
+    mem_free(gl);
+}

@@ -1,0 +1,27 @@
+/* gateway.h: the HTTP face of Hearth: who may speak, what they asked for, and the answer's way back. Thin: calls go to the
+ * mesh, and everything here belongs to one loop, except the immutable `struct gateway`. */
+#pragma once
+#include "base/err.h"
+
+struct config;
+struct gateway;
+struct gateway_loop;
+struct loop;
+struct mesh;
+struct mesh_loop;
+
+struct gateway_options {
+    const struct config *config;
+    struct mesh *mesh;
+    struct str key; /* the one key that callers from other machines must show; empty: they are refused */
+};
+int gateway_open(struct gateway **out, const struct gateway_options *opt, struct err *e);
+void gateway_close(struct gateway *g);
+
+/* The server of one loop; listeners are shared by all loops and stay the caller's. */
+int gateway_loop_open(struct gateway_loop **out, struct gateway *g, struct loop *l, struct mesh_loop *ml, struct err *e);
+int gateway_loop_listen(struct gateway_loop *gl, int fd);
+void gateway_loop_drain(struct gateway_loop *gl);
+size_t gateway_loop_connections(const struct gateway_loop *gl);
+/* Connections close; their calls are left. To be called before mesh_loop_close. */
+void gateway_loop_close(struct gateway_loop *gl);

@@ -1,0 +1,55 @@
+/* gateway_priv.h: what the files of the gateway share. */
+#pragma once
+#include "config/config.h"
+#include "gateway/gateway.h"
+#include "mesh/mesh.h"
+#include "net/http_server.h"
+
+enum { KEY_DIGEST_BYTES = 32 };
+
+struct gateway {
+    const struct config *config;
+    struct mesh *mesh;
+    bool has_key;
+    uint8_t key_digest[KEY_DIGEST_BYTES]; /* SHA-256; the key itself is not kept */
+};
+struct gateway_loop {
+    struct gateway *gateway;
+    struct loop *loop;
+    struct mesh_loop *mesh;
+    struct http_server *server;
+};
+
+enum { REPLY_HEADERS_MAX = MESH_HEADERS_MAX + 8 };
+
+/* browser.c: the rules against the browser next door. True when the request may go on; else it is answered. */
+bool browser_admits(struct gateway_loop *gl, struct http_exchange *x);
+/* Headers a page of a listed origin needs to read the answer; returns how many were written (at most 4). */
+size_t browser_headers(const struct gateway *g, const struct http_request *r, struct http_header *h);
+void browser_preflight(struct gateway_loop *gl, struct http_exchange *x);
+
+/* keys.c: who calls. True when admitted; else it is answered. */
+struct caller {
+    struct str key;        /* name in the ledger */
+    struct str credential; /* the client's own vendor credential, as an authorization value; in scratch or the request */
+};
+bool keys_admit(struct gateway_loop *gl, struct http_exchange *x, struct caller *out, struct arena *a);
+int keys_digest(struct str key, uint8_t out[KEY_DIGEST_BYTES]);
+
+/* calls.c */
+void calls_start(struct gateway_loop *gl, struct http_exchange *x, int op);
+void calls_on_gone(struct http_exchange *x, void *ctx);
+void calls_on_drain(struct http_exchange *x, void *ctx);
+
+/* pages.c */
+void page_models(struct gateway_loop *gl, struct http_exchange *x, int unused);
+void page_root(struct gateway_loop *gl, struct http_exchange *x, int unused);
+void page_healthz(struct gateway_loop *gl, struct http_exchange *x, int unused);
+void page_readyz(struct gateway_loop *gl, struct http_exchange *x, int unused);
+
+/* reply.c: answers outside a call, with our headers and, if the origin may read them, the browser's. */
+void reply_error(struct gateway_loop *gl, struct http_exchange *x, int status, const char *code, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
+void reply_with(struct gateway_loop *gl, struct http_exchange *x, int status, struct str type, struct str body);
+/* `h` has room for REPLY_HEADERS_MAX. */
+void reply_headers(struct gateway_loop *gl, struct http_exchange *x, int status, struct http_header *h, size_t count, struct str body);
