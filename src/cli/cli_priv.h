@@ -1,0 +1,90 @@
+/* cli_priv.h: what the subcommands share: the option parser and its tables, and a running Hearth in this process. */
+#pragma once
+#include "base/buf.h"
+#include "base/err.h"
+
+enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_TYPED_WRONG = 2 };
+
+/* --- options: one row each, for the parser and for --help ------------------------------------------------------------- */
+
+enum option_kind { OPTION_FLAG, OPTION_TEXT, OPTION_NUMBER };
+struct cli_option {
+    char letter;          /* 0: none */
+    const char *name;     /* without the dashes */
+    const char *argument; /* for --help; NULL for flags */
+    const char *help;
+    enum option_kind kind;
+    void *value;          /* bool *, const char **, int64_t * */
+};
+struct cli_command {
+    const char *name;
+    const char *synopsis; /* "[options] [text...]" */
+    const char *summary;  /* one line */
+    int (*run)(int argc, char **argv);
+};
+extern const struct cli_command command_serve, command_ask, command_usage, command_config, command_rehearse;
+
+/* Sorts options from words; argv keeps the words in front, *words says how many. Returns 0, or the exit status plus one when
+ * the program is to end now (--help, or a mistake that has been told). */
+int cli_parse(const struct cli_command *cmd, const struct cli_option *options, size_t count, const char *details, int argc,
+              char **argv, int *words);
+int cli_usage_error(const struct cli_command *cmd, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* "hearth: text" on standard error; returns EXIT_FAILED. */
+int cli_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+int cli_fail_err(const struct err *e);
+/* All of it to standard output; EXIT_OK or EXIT_FAILED. */
+int cli_print(struct str text);
+
+/* --- a running Hearth --------------------------------------------------------------------------------------------------- */
+
+struct config;
+struct service;
+
+struct service_options {
+    const struct config *config;
+    struct str data_dir;
+    struct str listen; /* one address in place of the config's; empty: the config's */
+    struct str key;
+};
+/* Everything is open and the addresses are bound; nothing runs yet. */
+int service_open(struct service **out, const struct service_options *opt, struct err *e);
+int service_start(struct service *s, struct err *e);
+/* "127.0.0.1:4242", as it is really bound. */
+int service_address(const struct service *s, int i, struct buf *out);
+int service_address_count(const struct service *s);
+/* Lets calls end for at most grace_ms, then ends them. */
+void service_stop(struct service *s, int grace_ms);
+void service_close(struct service *s);
+
+/* --- one request from the command line, blocking ---------------------------------------------------------------------------- */
+
+struct fetch_reply {
+    int status;
+    struct buf body;
+    char call[32], target[256], attempts[12], job[128]; /* x-hearth-* of the answer; "" when absent */
+    char problem[300];  /* "" when an answer came */
+};
+/* body NULL ptr: GET. on_event (may be NULL) gets the data of each server-sent event of a 200 as it comes; the body is then
+ * empty. Returns 0 when an answer came, whatever its status. */
+int cli_fetch(struct fetch_reply *out, struct str url, struct str unix_path, struct str body, const char *extra_name,
+              const char *extra_value, int timeout_ms, void (*on_event)(struct str data, void *ctx), void *ctx);
+void fetch_reply_fini(struct fetch_reply *r);
+
+/* --- finding and making configs ------------------------------------------------------------------------------------------------ */
+
+/* The config named or found; *made is set when there was none and one was made from what this machine has (keys in the
+ * environment, Ollama or llama-server on loopback); ERR_NOT_FOUND when there is nothing at all. `said` tells what was found. */
+int cli_config(struct config **out, const char *given, bool *made, struct buf *said, struct err *e);
+int discover_config(struct buf *yaml, struct buf *said, struct err *e);
+bool in_container(void);
+
+/* --- simulated vendors ------------------------------------------------------------------------------------------------------------ */
+
+struct stage; /* simulated vendors and the config that points at them */
+int stage_open(struct stage **out, struct err *e);
+struct config *stage_config(struct stage *s); /* owned by the stage */
+struct str stage_data_dir(struct stage *s);   /* temporary; removed by stage_close */
+enum stage_actor { STAGE_DEEPSEEK, STAGE_CLOSET, STAGE_CLAUDE, STAGE_KIMI, STAGE_GROQ };
+void stage_down(struct stage *s, enum stage_actor who);
+int stage_up(struct stage *s, enum stage_actor who, struct err *e);
+void stage_close(struct stage *s);

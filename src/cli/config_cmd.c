@@ -1,0 +1,125 @@
+/* config_cmd.c: `hearth config check`: would `serve` take this file, and what would it do? */
+#include "cli/cli_priv.h"
+#include "config/config.h"
+#include "mesh/mesh.h"
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Does anybody listen there? A home upstream that sleeps is the commonest reason for a chain that surprises. */
+static const char *try_address(const struct addrinfo *a)
+{
+    enum { PATIENCE_MS = 500 };
+    int fd = socket(a->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), problem = 0;
+    socklen_t size = sizeof problem;
+    const char *why = "does not answer";
+    if (fd < 0)
+        return "no socket for it";
+    if (connect(fd, a->ai_addr, a->ai_addrlen) == 0)
+        why = NULL;
+    else if (poll(&(struct pollfd){.fd = fd, .events = POLLOUT}, 1, PATIENCE_MS) == 1 &&
+             getsockopt(fd, SOL_SOCKET, SO_ERROR, &problem, &size) == 0 && problem == 0)
+        why = NULL;
+    close(fd);
+    return why;
+}
+
+static const char *probe(struct str url, void *ctx)
+{
+    (void)ctx;
+    bool https = str_starts(url, STR("https://"));
+    struct str rest = str_skip(url, https ? 8 : 7), authority;
+    if (!str_cut(&rest, '/', &authority))
+        return "no host in its url";
+    ptrdiff_t close_bracket = str_find_char(authority, ']'), colon = -1;
+    for (size_t i = close_bracket < 0 ? 0 : (size_t)close_bracket; i < authority.len; i++)
+        if (authority.ptr[i] == ':')
+            colon = (ptrdiff_t)i;
+    struct str host = colon < 0 ? authority : str_slice(authority, 0, (size_t)colon);
+    if (host.len && host.ptr[0] == '[')
+        host = str_slice(host, 1, host.len - 1);
+    AUTO_BUF struct buf name = BUF_INIT(300), port = BUF_INIT(16);
+    struct str port_text = colon < 0 ? (https ? STR("443") : STR("80")) : str_skip(authority, (size_t)colon + 1);
+    if (buf_append(&name, host) || buf_append(&port, port_text) || !buf_text(&name) || !buf_text(&port))
+        return "its host cannot be read";
+    struct addrinfo *list, hints = {.ai_socktype = SOCK_STREAM};
+    if (getaddrinfo(name.ptr, port.ptr, &hints, &list) != 0)
+        return "its name does not resolve";
+    const char *why = "does not answer";
+    for (struct addrinfo *a = list; a && why; a = a->ai_next)
+        why = try_address(a);
+    freeaddrinfo(list);
+    return why;
+}
+
+static int fail_at(struct str path, const struct err *e)
+{
+    AUTO_BUF struct buf text = BUF_INIT(8 * KiB);
+    (void)config_error(&text, path, e);
+    fprintf(stderr, "%.*s\n", STR_FMT(buf_str(&text)));
+    return EXIT_FAILED;
+}
+
+static int explain(const struct config *c, const struct mesh *m, bool json)
+{
+    AUTO_BUF struct buf out = BUF_INIT(4 * MiB), warnings = BUF_INIT(1 * MiB);
+    if (!json)
+        (void)buf_append_format(&out, "%.*s is fine: %d upstreams, %d jobs\n", STR_FMT(c->path), c->upstream_count, c->job_count);
+    if (mesh_explain(m, &out, json, probe, NULL) < 0 || mesh_warnings(m, &warnings) < 0)
+        return cli_fail("out of memory");
+    if (json)
+        (void)buf_append_char(&out, '\n');
+    struct str rest = buf_str(&warnings), line;
+    while (str_cut(&rest, '\n', &line))
+        fprintf(stderr, "warning: %.*s\n", STR_FMT(line));
+    return cli_print(buf_str(&out));
+}
+
+static int check(const char *path, bool json)
+{
+    struct config *c = NULL;
+    struct mesh *m = NULL;
+    struct err e = {0};
+    bool made;
+    AUTO_BUF struct buf said = BUF_INIT(64 * KiB);
+    if (cli_config(&c, path, &made, &said, &e) < 0)
+        return e.line ? fail_at(STR_NONE, &e) : (fprintf(stderr, "%s\n", e.text), EXIT_FAILED);
+    int status;
+    if (mesh_open(&m, &(struct mesh_options){.config = c, .clock = clock_system()}, &e) < 0)
+        status = fail_at(c->path, &e);
+    else
+        status = explain(c, m, json);
+    mesh_close(m);
+    config_free(c);
+    return status;
+}
+
+static int run(int argc, char **argv)
+{
+    const char *config = NULL;
+    bool json = false;
+    const struct cli_option options[] = {
+        {'c', "config", "FILE", "which file; it may also follow as a word", OPTION_TEXT, &config},
+        {0, "json", NULL, "the jobs and their targets as JSON", OPTION_FLAG, &json},
+    };
+    int words;
+    int end = cli_parse(&command_config, options, COUNT_OF(options),
+                        "check      exits 0 exactly when `serve` would take the file, whatever is reachable; tells for each job who\n"
+                        "           would answer now, and why the others would not\n"
+                        "reference  prints every option with its type, default and range",
+                        argc, argv, &words);
+    if (end)
+        return end - 1;
+    AUTO_BUF struct buf text = BUF_INIT(1 * MiB);
+    if (words == 1 && strcmp(argv[0], "reference") == 0)
+        return config_reference(&text) < 0 ? cli_fail("out of memory") : cli_print(buf_str(&text));
+    if (words < 1 || words > 2 || strcmp(argv[0], "check") != 0)
+        return cli_usage_error(&command_config, "say `hearth config check [FILE]`");
+    return check(words == 2 ? argv[1] : config, json);
+}
+
+const struct cli_command command_config = {
+    .name = "config", .synopsis = "check [FILE] | reference", .summary = "check a config and explain what it does", .run = run,
+};

@@ -1,0 +1,57 @@
+/* main.c: `hearth COMMAND …`: finds the command and hands over. Nothing else grows here. */
+#include "base/log.h"
+#include "cli/cli_priv.h"
+#include "hearth_version.h"
+#include <malloc.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+static const struct cli_command *const commands[] = {
+    &command_serve, &command_ask, &command_usage, &command_config, &command_rehearse,
+};
+
+static void print_help(FILE *to)
+{
+    fprintf(to, "hearth: run your own AI at home. It sends each request to the cheapest place that can do it well,\n"
+                "keeps private work inside the building, and says what everything cost.\n\n"
+                "usage: hearth COMMAND [options]\n\n");
+    for (size_t i = 0; i < COUNT_OF(commands); i++)
+        fprintf(to, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
+    fprintf(to, "\n`hearth COMMAND --help` tells more. `hearth rehearse` shows it all with simulated vendors, no keys and no network.\n");
+}
+
+/* Prompts and keys pass through this memory: it is not written to disk when the process dies (promise 8). */
+static void no_core_dumps(void)
+{
+    struct rlimit none = {0, 0};
+    (void)setrlimit(RLIMIT_CORE, &none); /* cannot fail: lowering is always allowed */
+#ifndef __SANITIZE_ADDRESS__ /* the leak checker needs to trace us */
+    (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+#endif
+}
+
+int main(int argc, char **argv)
+{
+    no_core_dumps();
+    (void)mallopt(M_ARENA_MAX, 2); /* a handful of threads; each arena more is memory at rest */
+    (void)signal(SIGPIPE, SIG_IGN);
+    log_init(LOG_INFO, !isatty(STDERR_FILENO));
+    const char *name = argc > 1 ? argv[1] : "";
+    if (strcmp(name, "--version") == 0) {
+        printf("hearth %s (%s)\n", HEARTH_VERSION, HEARTH_BUILD_ID);
+        return EXIT_OK;
+    }
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
+        print_help(stdout);
+        return EXIT_OK;
+    }
+    for (size_t i = 0; i < COUNT_OF(commands); i++)
+        if (strcmp(name, commands[i]->name) == 0)
+            return commands[i]->run(argc - 1, argv + 1);
+    if (name[0])
+        fprintf(stderr, "hearth: there is no command `%s`\n\n", name);
+    print_help(stderr);
+    return EXIT_TYPED_WRONG;
+}

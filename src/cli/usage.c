@@ -1,0 +1,353 @@
+/* usage.c: `hearth usage`: what was asked, where it went, and what it cost. Reads the books beside a running daemon. */
+#include "base/json.h"
+#include "cli/cli_priv.h"
+#include "config/config.h"
+#include "ledger/ledger.h"
+
+enum format { FORMAT_TABLE, FORMAT_LINES_JSON, FORMAT_LINES_CSV };
+
+struct report {
+    enum format format;
+    struct json_writer w;
+    struct buf out;
+    struct usage_group total;
+    int64_t rows;
+};
+
+static void flush(struct report *r)
+{
+    if (r->out.len < 32 * KiB)
+        return;
+    (void)cli_print(buf_str(&r->out)); /* a reader that left ends us by its next write */
+    buf_clear(&r->out);
+}
+
+/* --- calls -------------------------------------------------------------------------------------------------------------------- */
+
+static void write_tags(struct json_writer *w, struct str tags)
+{
+    struct str tag;
+    json_array_begin(w);
+    while (str_cut(&tags, ',', &tag))
+        json_str(w, str_trim(tag));
+    json_array_end(w);
+}
+
+static void member_i64(struct json_writer *w, const char *key, int64_t n)
+{
+    json_key(w, key);
+    json_i64(w, n);
+}
+
+static void member_str(struct json_writer *w, const char *key, struct str s)
+{
+    json_key(w, key);
+    json_str(w, s);
+}
+
+static void member_cost(struct json_writer *w, int64_t nusd)
+{
+    json_key(w, "cost_nusd");
+    if (nusd == COST_UNKNOWN)
+        json_null(w);
+    else
+        json_i64(w, nusd);
+}
+
+static void write_usage(struct json_writer *w, const struct usage *u)
+{
+    member_i64(w, "input", u->input);
+    member_i64(w, "cached", u->cached);
+    member_i64(w, "cache_write", u->cache_write);
+    member_i64(w, "output", u->output);
+    member_i64(w, "reasoning", u->reasoning);
+}
+
+static void call_json(struct report *r, const struct usage_call *c)
+{
+    char iso[CIVIL_ISO_BYTES];
+    civil_iso(c->wall_ms, iso);
+    struct json_writer w = JSON_WRITER(&r->out);
+    json_object_begin(&w);
+    member_str(&w, "call", str_from(c->call));
+    member_str(&w, "time", str_from(iso));
+    member_str(&w, "job", c->job);
+    member_str(&w, "target", c->target);
+    member_str(&w, "regime", str_from(c->attempts ? regime_name(c->regime) : "-"));
+    member_str(&w, "outcome", str_from(call_outcome_name(c->outcome)));
+    member_i64(&w, "attempts", c->attempts);
+    write_usage(&w, &c->usage);
+    json_key(&w, "estimated");
+    json_bool(&w, c->estimated);
+    json_key(&w, "tags");
+    write_tags(&w, c->tags);
+    member_str(&w, "task", c->task);
+    member_str(&w, "key", c->key);
+    member_cost(&w, c->cost_nusd);
+    member_i64(&w, "first_ms", c->first_ms);
+    member_i64(&w, "total_ms", c->total_ms);
+    json_object_end(&w);
+    (void)buf_append_char(&r->out, '\n');
+}
+
+static void csv_text(struct buf *out, struct str s)
+{
+    bool quote = str_find_char(s, ',') >= 0 || str_find_char(s, '"') >= 0;
+    if (quote)
+        (void)buf_append_char(out, '"');
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.ptr[i] == '"')
+            (void)buf_append_char(out, '"');
+        (void)buf_append_char(out, s.ptr[i]);
+    }
+    (void)buf_append_text(out, quote ? "\"," : ",");
+}
+
+static void csv_usage(struct buf *out, const struct usage *u)
+{
+    (void)buf_append_format(out, "%lld,%lld,%lld,%lld,%lld,", (long long)u->input, (long long)u->cached, (long long)u->cache_write,
+                            (long long)u->output, (long long)u->reasoning);
+}
+
+static void csv_cost(struct buf *out, int64_t nusd)
+{
+    if (nusd != COST_UNKNOWN)
+        (void)buf_append_i64(out, nusd);
+}
+
+static void call_csv(struct report *r, const struct usage_call *c)
+{
+    struct buf *out = &r->out;
+    char iso[CIVIL_ISO_BYTES];
+    civil_iso(c->wall_ms, iso);
+    (void)buf_append_format(out, "%s,%s,", c->call, iso);
+    csv_text(out, c->job);
+    csv_text(out, c->target);
+    (void)buf_append_format(out, "%s,%s,%d,", c->attempts ? regime_name(c->regime) : "-", call_outcome_name(c->outcome), c->attempts);
+    csv_usage(out, &c->usage);
+    (void)buf_append_format(out, "%s,", c->estimated ? "true" : "false");
+    csv_text(out, c->tags);
+    csv_text(out, c->task);
+    csv_text(out, c->key);
+    csv_cost(out, c->cost_nusd);
+    (void)buf_append_char(out, '\n');
+}
+
+static void money(struct buf *out, int64_t nusd)
+{
+    if (nusd == COST_UNKNOWN)
+        (void)buf_append_text(out, "unknown");
+    else if (buf_append_text(out, "$ ") == 0)
+        (void)buf_append_scaled(out, nusd, 9);
+}
+
+static void call_line(struct report *r, const struct usage_call *c)
+{
+    char iso[CIVIL_ISO_BYTES];
+    civil_iso(c->wall_ms, iso);
+    (void)buf_append_format(&r->out, "%.19s  %s  %-9.*s %-34.*s %-6s x%d  in %lld out %lld%s  ", iso, c->call, STR_FMT(c->job), STR_FMT(c->target),
+                            call_outcome_name(c->outcome), c->attempts, (long long)c->usage.input, (long long)c->usage.output,
+                            c->estimated ? " (estimated)" : "");
+    money(&r->out, c->cost_nusd);
+    (void)buf_append_char(&r->out, '\n');
+}
+
+static int on_call(const struct usage_call *c, void *ctx)
+{
+    struct report *r = ctx;
+    r->rows++;
+    if (r->format == FORMAT_LINES_JSON)
+        call_json(r, c);
+    else if (r->format == FORMAT_LINES_CSV)
+        call_csv(r, c);
+    else
+        call_line(r, c);
+    flush(r);
+    return 0;
+}
+
+/* --- groups ------------------------------------------------------------------------------------------------------------------- */
+
+static void group_json(struct report *r, const struct usage_group *g)
+{
+    struct json_writer *w = &r->w;
+    json_object_begin(w);
+    member_str(w, "name", g->name);
+    member_i64(w, "calls", g->calls);
+    member_i64(w, "failed", g->failed);
+    member_i64(w, "attempts", g->attempts);
+    write_usage(w, &g->usage);
+    member_i64(w, "cost_nusd", g->cost_nusd);
+    member_i64(w, "cost_unknown", g->cost_unknown);
+    member_i64(w, "estimated", g->estimated);
+    json_object_end(w);
+}
+
+static void group_csv(struct report *r, const struct usage_group *g)
+{
+    csv_text(&r->out, g->name);
+    (void)buf_append_format(&r->out, "%lld,%lld,%lld,", (long long)g->calls, (long long)g->failed, (long long)g->attempts);
+    csv_usage(&r->out, &g->usage);
+    (void)buf_append_format(&r->out, "%lld,%lld,%lld\n", (long long)g->cost_nusd, (long long)g->cost_unknown, (long long)g->estimated);
+}
+
+static void group_line(struct report *r, const struct usage_group *g)
+{
+    (void)buf_append_format(&r->out, "%-34.*s %8lld %7lld %12lld %12lld   ", STR_FMT(g->name), (long long)g->calls, (long long)g->failed,
+                            (long long)g->usage.input, (long long)g->usage.output);
+    money(&r->out, g->cost_nusd);
+    if (g->cost_unknown)
+        (void)buf_append_format(&r->out, " + %lld calls of unknown cost", (long long)g->cost_unknown);
+    if (g->estimated)
+        (void)buf_append_format(&r->out, " (%lld estimated)", (long long)g->estimated);
+    (void)buf_append_char(&r->out, '\n');
+}
+
+static int on_group(const struct usage_group *g, void *ctx)
+{
+    struct report *r = ctx;
+    r->rows++;
+    if (r->format == FORMAT_LINES_JSON)
+        group_json(r, g);
+    else if (r->format == FORMAT_LINES_CSV)
+        group_csv(r, g);
+    else
+        group_line(r, g);
+    return 0;
+}
+
+/* --- the command --------------------------------------------------------------------------------------------------------------- */
+
+static bool parse_by(const char *text, enum usage_by *out)
+{
+    static const char *const names[] = {"job", "target", "regime", "day", "key", "tag"};
+    for (size_t i = 0; i < COUNT_OF(names); i++)
+        if (strcmp(text, names[i]) == 0) {
+            *out = (enum usage_by)i;
+            return true;
+        }
+    return false;
+}
+
+/* 2026-11-21, UTC */
+static bool parse_day(const char *text, int64_t *out)
+{
+    struct str rest = str_from(text), part[3];
+    uint64_t n[3];
+    for (int i = 0; i < 3; i++)
+        if (!str_cut(&rest, '-', &part[i]) || !str_to_u64(part[i], &n[i]))
+            return false;
+    if (rest.len || n[0] < 1970 || n[0] > 9999 || n[1] < 1 || n[1] > 12 || n[2] < 1 || n[2] > 31)
+        return false;
+    *out = civil_to_ms(&(struct civil){.year = (int)n[0], .month = (int)n[1], .day = (int)n[2]});
+    return true;
+}
+
+static int report_calls(struct ledger_reader *books, const struct usage_filter *f, enum format format)
+{
+    struct report r = {.format = format, .out = BUF_INIT(1 * MiB)};
+    struct err e = {0};
+    if (format == FORMAT_LINES_CSV)
+        (void)buf_append_text(&r.out, "call,time,job,target,regime,outcome,attempts,input,cached,cache_write,output,reasoning,estimated,tags,task,key,cost_nusd\n");
+    int rc = ledger_calls(books, f, on_call, &r, &e);
+    if (rc == 0 && r.rows == 0 && format == FORMAT_TABLE)
+        (void)buf_append_text(&r.out, "no calls yet\n");
+    int status = rc ? cli_fail_err(&e) : cli_print(buf_str(&r.out));
+    buf_fini(&r.out);
+    return status;
+}
+
+static int report_groups(struct ledger_reader *books, const struct usage_filter *f, enum usage_by by, enum format format)
+{
+    struct report r = {.format = format, .out = BUF_INIT(64 * MiB)};
+    struct err e = {0};
+    r.w = JSON_WRITER(&r.out);
+    if (format == FORMAT_LINES_JSON)
+        json_array_begin(&r.w);
+    else if (format == FORMAT_LINES_CSV)
+        (void)buf_append_text(&r.out, "name,calls,failed,attempts,input,cached,cache_write,output,reasoning,cost_nusd,cost_unknown,estimated\n");
+    else
+        (void)buf_append_format(&r.out, "%-34s %8s %7s %12s %12s   %s\n", "", "calls", "failed", "tokens in", "tokens out", "cost");
+    int rc = ledger_groups(books, by, f, on_group, &r, &e);
+    if (format == FORMAT_LINES_JSON) {
+        json_array_end(&r.w);
+        (void)buf_append_char(&r.out, '\n');
+    } else if (rc == 0 && r.rows == 0 && format == FORMAT_TABLE) {
+        buf_clear(&r.out);
+        (void)buf_append_text(&r.out, "no calls yet\n");
+    }
+    int status = rc ? cli_fail_err(&e) : cli_print(buf_str(&r.out));
+    buf_fini(&r.out);
+    return status;
+}
+
+static int find_data_dir(struct buf *out, const char *data, const char *config_path, struct err *e)
+{
+    struct config *c = NULL;
+    AUTO_BUF struct buf path = BUF_INIT(8 * KiB);
+    int rc = config_find(&path, config_path, e);
+    if (rc == 0)
+        rc = buf_text(&path) ? config_load(&c, path.ptr, e) : ERR_NOMEM;
+    if (rc == ERR_NOT_FOUND && !config_path)
+        rc = 0; /* without a config the default folder is meant */
+    if (rc == 0)
+        rc = config_data_dir(out, data, c, e);
+    config_free(c);
+    return rc;
+}
+
+static const char details[] =
+    "--json fields of a call (one object a line with --calls): call, time, job, target, regime (credit, plan, power), outcome\n"
+    "(done, failed, left: the client went away, cut: it broke off after content, lost: the server died), attempts, input,\n"
+    "cached, cache_write, output, reasoning (tokens), estimated, tags, task, key, cost_nusd (nano-dollars; null: unknown),\n"
+    "first_ms, total_ms. Of a group: name, calls, failed, attempts, the token sums, cost_nusd (of the calls whose cost is\n"
+    "known), cost_unknown (calls whose cost is not), estimated (calls with estimated tokens).";
+
+static int run(int argc, char **argv)
+{
+    const char *by_text = "job", *data = NULL, *config = NULL, *from = NULL, *to = NULL, *job = NULL, *target = NULL, *key = NULL, *tag = NULL,
+               *task = NULL;
+    bool json = false, csv = false, calls = false;
+    const struct cli_option options[] = {
+        {'b', "by", "WHAT", "group by job (default), target, regime, day, key or tag", OPTION_TEXT, &by_text},
+        {0, "calls", NULL, "every call instead of sums", OPTION_FLAG, &calls},
+        {0, "json", NULL, "JSON; with --calls one object a line", OPTION_FLAG, &json},
+        {0, "csv", NULL, "comma-separated values with a head line", OPTION_FLAG, &csv},
+        {0, "from", "DAY", "calls from that day on (2026-11-21, UTC)", OPTION_TEXT, &from},
+        {0, "to", "DAY", "calls before that day", OPTION_TEXT, &to},
+        {0, "job", "NAME", "of one job", OPTION_TEXT, &job},
+        {0, "target", "NAME", "answered by one target", OPTION_TEXT, &target},
+        {0, "key", "NAME", "of one key", OPTION_TEXT, &key},
+        {0, "tag", "TAG", "with a tag", OPTION_TEXT, &tag},
+        {0, "task", "ID", "of one task", OPTION_TEXT, &task},
+        {'c', "config", "FILE", "the config that names the data folder", OPTION_TEXT, &config},
+        {'d', "data", "DIR", "the data folder", OPTION_TEXT, &data},
+    };
+    int words;
+    int end = cli_parse(&command_usage, options, COUNT_OF(options), details, argc, argv, &words);
+    if (end)
+        return end - 1;
+    enum usage_by by;
+    struct usage_filter f = {.job = str_from(job), .target = str_from(target), .key = str_from(key), .tag = str_from(tag), .task = str_from(task)};
+    if (words)
+        return cli_usage_error(&command_usage, "unexpected `%s`", argv[0]);
+    if (!parse_by(by_text, &by))
+        return cli_usage_error(&command_usage, "--by is job, target, regime, day, key or tag, not `%s`", by_text);
+    if ((from && !parse_day(from, &f.from_ms)) || (to && !parse_day(to, &f.to_ms)))
+        return cli_usage_error(&command_usage, "a day looks like 2026-11-21");
+    if (json && csv)
+        return cli_usage_error(&command_usage, "--json or --csv, not both");
+    AUTO_BUF struct buf dir = BUF_INIT(8 * KiB);
+    struct err e = {0};
+    struct ledger_reader *books;
+    if (find_data_dir(&dir, data, config, &e) < 0 || ledger_reader_open(&books, buf_str(&dir), &e) < 0)
+        return cli_fail_err(&e);
+    enum format format = json ? FORMAT_LINES_JSON : csv ? FORMAT_LINES_CSV : FORMAT_TABLE;
+    int status = calls ? report_calls(books, &f, format) : report_groups(books, &f, by, format);
+    ledger_reader_close(books);
+    return status;
+}
+
+const struct cli_command command_usage = {
+    .name = "usage", .synopsis = "[options]", .summary = "what was asked, where it went, and what it cost", .run = run,
+};
