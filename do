@@ -1,0 +1,58 @@
+#!/bin/sh
+# do: everything one does with this tree. Works on a bare Debian 12: what a verb needs is installed first, once.
+set -eu
+cd "$(dirname "$0")"
+
+usage()
+{
+    cat << 'TEXT'
+usage: ./do VERB
+  run [ARG…]             build and start Hearth: `hearth serve ARG…`; without a config it uses what it finds
+  rehearse               a story with simulated vendors: no keys, no network, under a minute
+  build                  leaves the binary at build/hearth
+  test                   every test; ends with "N passed, N failed"
+  check                  the fast minute: unit tests, corpora, tidy, the quick scenarios
+  asan, tsan             unit tests, corpora and scenarios under address + undefined-behaviour, or thread sanitizer
+  torture                unit tests that fail the n-th allocation; prints the points visited
+  client                 the official npm client against three simulated vendors
+  fuzz TARGET SECONDS    libFuzzer on tests/fuzz/fuzz_TARGET.c; prints runs and coverage
+  soak                   the long version of the crash tests
+  mutants [NAME…]        breaks each promise with tests/mutants/*.patch; its test must turn red
+  bench [FIGURE…]        figures beside nginx in the same run
+  tidy                   layers, banned calls, headers alone, dead functions, layout
+  fmt                    clang-format on every C file
+TEXT
+}
+
+need()
+{
+    tools/install-deps "$@"
+}
+
+build()
+{
+    need build
+    tools/build build
+}
+
+verb=${1:-help}
+[ $# -eq 0 ] || shift
+case $verb in
+run) build && exec build/hearth serve "$@" ;;
+rehearse) build && exec build/hearth rehearse "$@" ;;
+build) build ;;
+test) build && need client && exec tools/test all ;;
+check) build && exec tools/test quick ;;
+asan) need build && exec tools/test address,undefined ;;
+tsan) need build && exec tools/test thread ;;
+torture) build && exec tools/test torture ;;
+client) build && need client && exec tools/client ;;
+fuzz) need fuzz && exec tools/fuzz "$@" ;;
+soak) build && exec tools/test soak ;;
+mutants) need mutants && exec tools/mutants "$@" ;;
+bench) build && need bench && exec bench/run "$@" ;;
+tidy) build && exec tools/tidy ;;
+fmt) need fmt && exec tools/fmt "$@" ;;
+help | --help | -h) usage ;;
+*) usage >&2 && exit 2 ;;
+esac
