@@ -1,0 +1,307 @@
+/* upstream.c: the model server that the benches measure against: cheap, always the same, one thread.
+ *
+ *   bench_upstream [--chunks N] [--every MS] [--bytes N] [--reply N]
+ *
+ * Answers a POST with N bytes of JSON at once, or, when its body says "stream":true, with N events of B bytes of text MS
+ * apart (0: for ever), the streams spread evenly over the interval. Prints "listening 127.0.0.1:PORT". It belongs to the
+ * benches and uses nothing of Hearth; what it costs is outside of every figure. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    KEPT_BYTES = 2048, /* of a request: its head, and the start of its body, where "stream" stands */
+    READ_BYTES = 256 * 1024,
+    EVENTS = 256,
+    SLOTS = 1000, /* of the timing wheel: an interval is this many steps */
+    EVENT_BYTES_MAX = 64 * 1024,
+};
+
+struct connection {
+    int fd;
+    bool streaming, wants_usage;
+    char *kept;               /* the start of the request */
+    size_t kept_len, body_left;
+    bool in_body;
+    long sent_events;
+    struct connection *next, **at; /* in its slot of the wheel */
+};
+
+static struct {
+    long chunks;
+    int every_ms, bytes, reply;
+} want = {.chunks = 0, .every_ms = 20, .bytes = 32, .reply = 1024};
+
+static struct connection *wheel[SLOTS];
+static int epoll, next_slot, current_slot;
+static long stream_count;
+static char *read_buffer, *reply, *event;
+static size_t reply_len, event_len;
+
+static const char stream_head[] = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache\r\n"
+                                  "Transfer-Encoding: chunked\r\n\r\n";
+
+static void die(const char *what)
+{
+    fprintf(stderr, "bench_upstream: %s: %s\n", what, strerror(errno));
+    exit(1);
+}
+
+static int64_t now_us(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+static void *get(size_t bytes)
+{
+    void *p = calloc(1, bytes);
+    if (!p)
+        die("memory");
+    return p;
+}
+
+/* ---- what is answered ---- */
+
+static void fill(char *to, int bytes)
+{
+    static const char words[] = "The kettle sings while the router counts its coins. ";
+    for (int i = 0; i < bytes; i++)
+        to[i] = words[i % (int)(sizeof words - 1)];
+}
+
+static void make_reply(void)
+{
+    static const char before[] = "{\"id\":\"chatcmpl-1\",\"object\":\"chat.completion\",\"created\":1700000000,\"model\":\"m\",\"choices\":"
+                                 "[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"";
+    static const char after[] = "\"},\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":200,\"completion_tokens\":190,"
+                                "\"total_tokens\":390}}";
+    int fixed = (int)(sizeof before + sizeof after - 2), text = want.reply > fixed ? want.reply - fixed : 1;
+    reply = get((size_t)(fixed + text) + 256);
+    int at = sprintf(reply, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", fixed + text, before);
+    fill(reply + at, text);
+    reply_len = (size_t)(at + text) + (size_t)sprintf(reply + at + text, "%s", after);
+}
+
+/* One event of `bytes` bytes in its chunk of HTTP. */
+static void make_event(void)
+{
+    static const char before[] = "data: {\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"created\":1700000000,\"model\":\"m\","
+                                 "\"choices\":[{\"index\":0,\"delta\":{\"content\":\"";
+    static const char after[] = "\"},\"finish_reason\":null}]}\n\n";
+    int fixed = (int)(sizeof before + sizeof after - 2), text = want.bytes > fixed ? want.bytes - fixed : 1;
+    event = get((size_t)(fixed + text) + 64);
+    int at = sprintf(event, "%x\r\n%s", fixed + text, before);
+    fill(event + at, text);
+    event_len = (size_t)(at + text) + (size_t)sprintf(event + at + text, "%s\r\n", after);
+}
+
+/* ---- connections ---- */
+
+static void leave_wheel(struct connection *c)
+{
+    if (!c->at)
+        return;
+    *c->at = c->next;
+    if (c->next)
+        c->next->at = c->at;
+    c->at = NULL;
+    stream_count--;
+}
+
+static void enter_wheel(struct connection *c, int slot)
+{
+    c->next = wheel[slot];
+    if (c->next)
+        c->next->at = &c->next;
+    c->at = &wheel[slot];
+    wheel[slot] = c;
+    stream_count++;
+}
+
+static void connection_close(struct connection *c)
+{
+    leave_wheel(c);
+    close(c->fd);
+    free(c->kept);
+    free(c);
+}
+
+/* What does not fit into the socket is lost and the connection with it: nobody here reads that slowly. */
+static bool put(struct connection *c, const char *p, size_t n)
+{
+    return send(c->fd, p, n, MSG_NOSIGNAL) == (ssize_t)n;
+}
+
+static bool finish_stream(struct connection *c)
+{
+    static const char stop[] = "data: {\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"created\":1700000000,\"model\":\"m\","
+                               "\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
+    static const char usage[] = "data: {\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"created\":1700000000,\"model\":\"m\","
+                                "\"choices\":[],\"usage\":{\"prompt_tokens\":200,\"completion_tokens\":190,\"total_tokens\":390}}\n\n";
+    char end[1024];
+    const char *counted = c->wants_usage ? usage : "";
+    int n = sprintf(end, "%zx\r\n%s%sdata: [DONE]\n\n\r\n0\r\n\r\n", strlen(stop) + strlen(counted) + 14, stop, counted);
+    c->streaming = false;
+    leave_wheel(c);
+    return put(c, end, (size_t)n);
+}
+
+static bool send_event(struct connection *c)
+{
+    if (want.chunks && c->sent_events++ >= want.chunks)
+        return finish_stream(c);
+    return put(c, event, event_len);
+}
+
+/* The request is whole. */
+static bool answer(struct connection *c)
+{
+    bool stream = memmem(c->kept, c->kept_len, "\"stream\":true", 13) != NULL;
+    c->wants_usage = memmem(c->kept, c->kept_len, "include_usage", 13) != NULL;
+    c->kept_len = 0;
+    c->in_body = false;
+    if (!stream)
+        return put(c, reply, reply_len);
+    c->streaming = true;
+    c->sent_events = 0;
+    enter_wheel(c, next_slot++ % SLOTS); /* one after the other, so that each slot has its share */
+    next_slot %= SLOTS;
+    return put(c, stream_head, sizeof stream_head - 1);
+}
+
+/* Keeps the start of the request; returns false when its head is none of ours. */
+static bool take(struct connection *c, const char *p, size_t n)
+{
+    size_t room = KEPT_BYTES - c->kept_len, kept = n < room ? n : room;
+    size_t before = c->kept_len;
+    memcpy(c->kept + before, p, kept);
+    c->kept_len += kept;
+    if (!c->in_body) {
+        char *end = memmem(c->kept, c->kept_len, "\r\n\r\n", 4);
+        if (!end)
+            return kept == n; /* a head longer than what we keep */
+        *end = '\0';
+        char *length = strcasestr(c->kept, "\r\ncontent-length:");
+        *end = '\r';
+        if (!length)
+            return false;
+        c->in_body = true;
+        c->body_left = strtoul(length + 17, NULL, 10);
+        size_t head_left = (size_t)(end + 4 - c->kept) - before;
+        n -= head_left;
+    }
+    if (n > c->body_left)
+        return false; /* nobody pipelines to a model server */
+    c->body_left -= n;
+    return c->body_left > 0 || answer(c);
+}
+
+static void connection_read(struct connection *c)
+{
+    ssize_t n = recv(c->fd, read_buffer, READ_BYTES, 0);
+    if (n < 0 && errno == EAGAIN)
+        return;
+    if (n <= 0 || !take(c, read_buffer, (size_t)n))
+        connection_close(c);
+}
+
+static void accept_all(int listener)
+{
+    for (;;) {
+        int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd < 0)
+            return;
+        int on = 1;
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        struct connection *c = get(sizeof *c);
+        c->fd = fd;
+        c->kept = get(KEPT_BYTES + 1);
+        struct epoll_event ev = {.events = EPOLLIN, .data.ptr = c};
+        if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &ev) < 0)
+            die("epoll_ctl");
+    }
+}
+
+/* Turns the wheel to where the clock is and serves the slots passed. */
+static void turn_wheel(int64_t started_us)
+{
+    static int64_t turned;
+    int64_t due = (now_us() - started_us) * SLOTS / ((int64_t)want.every_ms * 1000);
+    if (due - turned > SLOTS)
+        turned = due - SLOTS; /* we were not running: no burst for what was missed */
+    for (; turned < due; turned++) {
+        struct connection *c = wheel[current_slot], *next;
+        for (; c; c = next) {
+            next = c->next;
+            if (!send_event(c))
+                connection_close(c);
+        }
+        current_slot = (current_slot + 1) % SLOTS;
+    }
+}
+
+static int listen_anywhere(void)
+{
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof at;
+    if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof at) < 0 || listen(fd, 4096) < 0 ||
+        getsockname(fd, (struct sockaddr *)&at, &len) < 0)
+        die("listen");
+    printf("listening 127.0.0.1:%d\n", ntohs(at.sin_port));
+    fflush(stdout);
+    return fd;
+}
+
+int main(int argc, char **argv)
+{
+    for (int i = 1; i + 1 < argc; i += 2) {
+        long n = atol(argv[i + 1]);
+        if (strcmp(argv[i], "--chunks") == 0)
+            want.chunks = n;
+        else if (strcmp(argv[i], "--every") == 0 && n > 0)
+            want.every_ms = (int)n;
+        else if (strcmp(argv[i], "--bytes") == 0 && n <= EVENT_BYTES_MAX)
+            want.bytes = (int)n;
+        else if (strcmp(argv[i], "--reply") == 0 && n <= EVENT_BYTES_MAX)
+            want.reply = (int)n;
+        else
+            return 2;
+    }
+    struct rlimit files;
+    getrlimit(RLIMIT_NOFILE, &files);
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+    make_reply();
+    make_event();
+    read_buffer = get(READ_BYTES);
+    epoll = epoll_create1(EPOLL_CLOEXEC);
+    int listener = listen_anywhere();
+    struct epoll_event ev = {.events = EPOLLIN, .data.ptr = NULL};
+    if (epoll < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &ev) < 0)
+        die("epoll");
+    for (int64_t started = now_us();;) {
+        struct epoll_event events[EVENTS];
+        int n = epoll_wait(epoll, events, EVENTS, stream_count ? 1 : -1);
+        for (int i = 0; i < n; i++) {
+            if (events[i].data.ptr)
+                connection_read(events[i].data.ptr);
+            else
+                accept_all(listener);
+        }
+        turn_wheel(started);
+    }
+}

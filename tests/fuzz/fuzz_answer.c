@@ -1,0 +1,64 @@
+/* fuzz_answer.c: any bytes as an answer, whole or in chunks. Accepted is exactly what is a JSON object, and the numbers
+ * that come out make sense whatever went in. */
+#include "base/json.h"
+#include "wire/wire.h"
+#include <assert.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static bool is_object(struct str text)
+{
+    struct json_scan s;
+
+    json_scan_init(&s, text);
+    return json_peek(&s) == JSON_OBJECT && json_check(text, NULL) == 0;
+}
+
+static void check_usage(const struct wire_answer *w)
+{
+    const struct usage *u = &w->usage;
+    const int64_t most = (int64_t)1 << 41;
+
+    assert(u->reported == w->has_usage);
+    assert(u->input >= 0 && u->input <= most && u->output >= 0 && u->output <= most);
+    assert(u->cached >= 0 && u->cache_write >= 0 && u->cached + u->cache_write <= u->input);
+    assert(u->reasoning >= 0 && u->reasoning <= u->output);
+    assert(u->cost_nusd >= -1);
+}
+
+static void check_answer(const struct wire_answer *w, struct str text)
+{
+    check_usage(w);
+    assert(w->choice_count >= 0 && (w->has_choices || w->choice_count == 0));
+    assert(w->content_bytes >= 0 && w->content_bytes <= (int64_t)text.len && w->tokens_estimated >= 0);
+    assert(w->content_bytes == 0 || w->has_content);
+    assert(finish_name(w->finish));
+    if (w->content.ptr) {
+        assert(w->content.ptr >= text.ptr && w->content.ptr + w->content.len <= text.ptr + text.len);
+        (void)answer_keeps_format(w, FORMAT_JSON_OBJECT);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct str text = str_of(data, size);
+    bool object = is_object(text);
+
+    for (enum wire_op op = WIRE_CHAT; op <= WIRE_EMBEDDINGS; op++) {
+        struct wire_answer whole, chunk;
+        struct err e = {0};
+        int rc = answer_read(op, text, &whole, &e);
+        assert(rc == (object ? 0 : ERR_SYNTAX));
+        assert(chunk_read(op, text, &chunk, NULL) == rc);
+        if (rc < 0) {
+            assert(e.text[0]);
+            continue;
+        }
+        check_answer(&whole, text);
+        check_answer(&chunk, text);
+        assert(!chunk.content.ptr && !chunk.finish_pending);
+        assert(chunk.has_content == whole.has_content && chunk.content_bytes == whole.content_bytes);
+    }
+    (void)sse_is_done(text);
+    return 0;
+}

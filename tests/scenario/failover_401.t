@@ -1,0 +1,27 @@
+# A refused key moves the call on, and rests the target for long and loudly.
+upstream a openai
+upstream b openai
+config <<X
+jobs:
+  bulk: { chain: [a/m, b/m] }
+X
+script a status 401; reply "from a"
+script b reply "from b"
+start
+client POST /v1/chat/completions <<X
+{"model":"bulk","messages":[{"role":"user","content":"hello"}]}
+X
+expect status 200
+expect content "from b"
+expect header x-hearth-target b/m
+expect header x-hearth-attempts 2
+expect seen b requests 1
+expect ledger last outcome done attempts 2 target b/m
+expect seen a requests 1
+expect log contains "a/m" "refuses our key"
+client POST /v1/chat/completions <<X
+{"model":"bulk","messages":[{"role":"user","content":"hello"}]}
+X
+expect header x-hearth-target b/m
+expect header x-hearth-attempts 1
+expect seen a requests 1

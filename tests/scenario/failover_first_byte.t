@@ -1,0 +1,22 @@
+# An upstream that says nothing within first_byte is left for the next step, and its connection closed.
+upstream a openai timeout: { first_byte: 300ms }
+upstream b openai
+config <<X
+jobs:
+  bulk: { chain: [a/m, b/m] }
+X
+script a hang
+script b reply "from b"
+start
+client POST /v1/chat/completions <<X
+{"model":"bulk","messages":[{"role":"user","content":"hello"}]}
+X
+expect status 200
+expect content "from b"
+expect header x-hearth-target b/m
+expect header x-hearth-attempts 2
+expect seen b requests 1
+expect ledger last outcome done attempts 2 target b/m
+expect seen a requests 1
+expect took over 250
+expect seen a aborted 1

@@ -1,0 +1,24 @@
+# Keep-alive comments are not content: first_byte runs on under them.
+upstream a openai timeout: { first_byte: 400ms }
+upstream b openai
+config <<X
+jobs:
+  bulk: { chain: [a/m, b/m] }
+X
+script a head 60000 ping 50
+script b reply "from b"
+start
+client POST /v1/chat/completions <<X
+{"model":"bulk","messages":[{"role":"user","content":"hello"}],"stream":true}
+X
+expect status 200
+expect content "from b"
+expect header x-hearth-target b/m
+expect header x-hearth-attempts 2
+expect seen b requests 1
+expect ledger last outcome done attempts 2 target b/m
+expect seen a requests 1
+expect sse-done
+expect took over 350
+expect body lacks "keep-alive"
+expect seen a aborted 1

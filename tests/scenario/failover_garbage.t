@@ -1,0 +1,20 @@
+# Bytes that are no HTTP move the call to the next step.
+upstream a openai
+upstream b openai
+config <<X
+jobs:
+  bulk: { chain: [a/m, b/m] }
+X
+script a garbage
+script b reply "from b"
+start
+client POST /v1/chat/completions <<X
+{"model":"bulk","messages":[{"role":"user","content":"hello"}]}
+X
+expect status 200
+expect content "from b"
+expect header x-hearth-target b/m
+expect header x-hearth-attempts 2
+expect seen b requests 1
+expect ledger last outcome done attempts 2 target b/m
+expect seen a requests 1

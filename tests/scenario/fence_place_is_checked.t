@@ -1,0 +1,7 @@
+# `place: home` at a public address is refused when the config loads.
+upstream home openai place: home, url: "http://93.184.216.34/v1"
+config <<X
+jobs:
+  private: { chain: [home/m] }
+X
+refused "home"

@@ -1,0 +1,24 @@
+# A chain of a home job that could leave is refused when the config loads, naming line and column.
+upstream cloud openai
+upstream home openai place: home
+config <<X
+jobs:
+  bulk: { chain: [cloud/m] }
+  private: { chain: [home/m, cloud/m] }
+X
+refused "hearth.yaml:3:30"
+config <<X
+jobs:
+  embed: { chain: [home/e, cloud/e] }
+X
+refused "hearth.yaml:2:28"
+config <<X
+jobs:
+  secret: { chain: [[home/m, cloud/m]], boundary: home, balance: least_busy }
+X
+refused "hearth.yaml:2"
+config <<X
+jobs:
+  private: { chain: [home/m], boundary: any }
+X
+refused "private"

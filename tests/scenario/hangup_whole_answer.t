@@ -1,0 +1,16 @@
+# A client that leaves while its whole answer is being made cancels the upstream within a second.
+upstream a openai
+config <<X
+jobs:
+  bulk: { chain: [a/m] }
+X
+script a tokens 100 every 100
+start
+client c1 POST /v1/chat/completions <<X &
+{"model":"bulk","messages":[{"role":"user","content":"hello"}]}
+X
+expect seen a requests 1
+abort c1 rst
+expect aborted a within 1000
+expect ledger last outcome left attempts 1
+expect running

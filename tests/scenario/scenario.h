@@ -1,0 +1,144 @@
+/* scenario.h: one scenario under way: the real binary between simulated upstreams and scripted clients. The language is
+ * described in docs/internals/scenarios.md.
+ *
+ *   run.c               main: files, workers, the verdict
+ *   scenario.c          reads the file line by line and hands each to its verb
+ *   scenario_text.c     words, here-texts, $names and {{text*count}}
+ *   scenario_process.c  the binary: start, stop, kill, its commands; its output and files
+ *   scenario_client.c   connections to it;  scenario_reply.c  what came back, taken apart
+ *   scenario_expect.c   expectations of replies;  scenario_world.c  of upstreams, ledger, logs and files
+ *   scenario_dns.c      a name server of ours
+ *
+ * Functions return false after writing the story with scenario_fail. All waits are bounded and end with the event. */
+#pragma once
+#include "base/arena.h"
+#include "base/buf.h"
+#include "sim/sim.h"
+#include <stdio.h>
+#include <sys/types.h>
+
+enum { UPSTREAMS_MAX = 16, CLIENTS_MAX = 512, HOLE_FDS = 4, WORDS_MAX = 64, REPLIES_MAX = 64,
+       SCENARIO_LIMIT_MS = 20000, POLL_MS = 2 };
+
+struct upstream {
+    struct str name;
+    int port, sim; /* sim: index in the simulator, -1 for a hole */
+    int hole[HOLE_FDS], hole_count;
+};
+
+struct reply {
+    int status;
+    struct str head, body; /* point into the client's buffers; body is decoded */
+    bool complete;
+    size_t raw_end; /* where the next one begins */
+};
+
+struct client {
+    struct str name; /* ptr NULL: foreground */
+    int fd;          /* -1 once closed by us */
+    struct buf in, decoded;
+    bool closed;     /* by the server */
+    int64_t started_ms, ended_ms;
+    struct reply reply[REPLIES_MAX];
+    int reply_count;
+};
+
+struct dns;
+
+struct scenario {
+    const char *binary, *path;
+    char folder[256];
+    struct arena arena;
+    struct str rest; /* of the file */
+    int line;
+    struct buf problem, config, upstreams, env;
+    int64_t deadline_ms;
+    struct sim *sim;
+    struct upstream upstream[UPSTREAMS_MAX];
+    int upstream_count;
+    struct dns *dns;
+    int port, reserved_fd;
+    pid_t pid; /* 0: not running */
+    struct client client[CLIENTS_MAX];
+    int client_count;
+    struct client *current;
+    int current_reply;
+    int64_t aborted_ms; /* when a client was aborted last */
+    struct buf cli;     /* output of the last `cli` */
+    int cli_status;
+};
+
+bool scenario_run(struct scenario *s);
+bool scenario_fail(struct scenario *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int64_t now_ms(void);
+/* Waits POLL_MS for the next look at something; false when the time (or the scenario's own) is over. */
+bool poll_again(const struct scenario *s, int64_t until_ms);
+
+/* --- words ------------------------------------------------------------------------------------------------------------ */
+
+struct words {
+    struct str word[WORDS_MAX];
+    int count, at;
+    struct str tail;  /* what follows word[at - 1] on the line, raw */
+    struct str after[WORDS_MAX];
+    struct str here;  /* the here-text, expanded; ptr NULL if there is none */
+    bool background;  /* the line ends in & */
+};
+/* The next line with anything on it; false at the end of the file or on an error (then s->problem is set). */
+bool words_read(struct scenario *s, struct words *w);
+struct str words_next(struct words *w); /* ptr NULL when there is none */
+struct str words_peek(const struct words *w);
+bool words_take(struct words *w, const char *word); /* consumes it if it comes next */
+bool words_number(struct words *w, int64_t *out);
+bool text_expand(struct scenario *s, struct str text, struct buf *out);
+char *text_c(struct scenario *s, struct str text);
+
+/* --- the binary ----------------------------------------------------------------------------------------------------------- */
+
+bool process_start(struct scenario *s);
+bool process_start_refused(struct scenario *s, struct str why);
+bool process_end(struct scenario *s, int signal);
+bool process_cli(struct scenario *s, struct words *w, struct buf *out, int *status);
+void process_fini(struct scenario *s);
+bool output_read(struct scenario *s, struct buf *out);
+/* Calls fn for each file below the data folder; true when all returned true. */
+bool files_each(struct scenario *s, bool (*fn)(struct scenario *s, const char *path, void *ctx), void *ctx);
+void folder_remove(const char *path);
+
+/* --- clients --------------------------------------------------------------------------------------------------------------- */
+
+bool client_verb(struct scenario *s, struct words *w, int times);
+bool client_until_verb(struct scenario *s, struct words *w);
+bool burst_verb(struct scenario *s, struct words *w);
+bool raw_verb(struct scenario *s, struct words *w);
+bool wait_verb(struct scenario *s, struct words *w);
+bool abort_verb(struct scenario *s, struct words *w);
+bool read_verb(struct scenario *s, struct words *w);
+bool reply_verb(struct scenario *s, struct words *w);
+struct client *client_connect(struct scenario *s, struct str name);
+bool client_send(struct scenario *s, struct client *c, struct str bytes);
+/* Reads what is there; waits for something at most until then. */
+void client_read_some(struct client *c, int64_t until_ms);
+void client_close(struct client *c);
+void replies_parse(struct client *c);
+struct str reply_header(const struct reply *r, struct str name); /* ptr NULL if absent */
+/* The text of the answer: message content, or the joined deltas of a stream. */
+bool reply_content(const struct reply *r, struct buf *out);
+/* The last `data:` of a stream before [DONE]; *done tells whether [DONE] came. */
+struct str reply_last_event(const struct reply *r, bool *done);
+
+/* --- expectations ------------------------------------------------------------------------------------------------------------ */
+
+bool expect_verb(struct scenario *s, struct words *w);
+bool expect_world(struct scenario *s, struct str what, struct words *w, bool *known);
+/* The value at a path such as .error.code or .choices[0].text, unquoted; false when it is not there. */
+bool json_path(struct scenario *s, struct str json, struct str path, struct buf *out);
+struct upstream *upstream_named(struct scenario *s, struct str name);
+/* One of: is "x" | contains "x" | lacks "x" | "x" (exact), and a here-text as the exact text. */
+bool expect_text(struct scenario *s, const char *what, struct str got, struct words *w);
+
+/* --- names ---------------------------------------------------------------------------------------------------------------------- */
+
+bool dns_verb(struct scenario *s, struct words *w); /* dns NAME ADDRESS | dns NAME nothing | dns NAME silent */
+int dns_port(struct scenario *s);
+void dns_close(struct dns *d);

@@ -1,0 +1,151 @@
+/* scenario_reply.c: replies taken apart: heads, chunked and counted bodies, the text they carry. */
+#include "base/json.h"
+#include "scenario.h"
+
+/* --- one reply --------------------------------------------------------------------------------------------------------------- */
+
+static bool hex_size(struct str line, size_t *out)
+{
+    size_t n = 0, i = 0;
+    for (; i < line.len && i < 8; i++) {
+        char c = line.ptr[i];
+        int digit = c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
+        if (digit < 0)
+            break;
+        n = n * 16 + (size_t)digit;
+    }
+    *out = n;
+    return i > 0;
+}
+
+/* Appends the body to out; true when its end was there, *used then tells how many bytes it took. */
+static bool read_chunks(struct str raw, struct buf *out, size_t *used)
+{
+    size_t at = 0;
+    for (;;) {
+        struct str rest = str_skip(raw, at);
+        ptrdiff_t line = str_find(rest, STR("\r\n"));
+        size_t size;
+        if (line < 0 || !hex_size(rest, &size))
+            return false;
+        struct str data = str_skip(rest, (size_t)line + 2);
+        if (data.len < size + 2) {
+            (void)buf_append(out, str_slice(data, 0, size)); /* what came of it; out's ceiling is that of the input */
+            return false;
+        }
+        (void)buf_append(out, str_slice(data, 0, size));
+        at += (size_t)line + 2 + size + 2;
+        if (size == 0) {
+            *used = at;
+            return true;
+        }
+    }
+}
+
+struct str reply_header(const struct reply *r, struct str name)
+{
+    struct str rest = r->head, line, key;
+    while (str_cut(&rest, '\n', &line))
+        if (str_cut(&line, ':', &key) && str_eq_fold(key, name))
+            return str_trim(line);
+    return STR_NONE;
+}
+
+static void read_body(struct client *c, struct reply *r, struct str raw)
+{
+    uint64_t length;
+    size_t from = c->decoded.len, used = 0;
+    struct str announced = reply_header(r, STR("content-length"));
+    if (r->status < 200 || r->status == 204 || r->status == 304) {
+        r->complete = true;
+    } else if (reply_header(r, STR("transfer-encoding")).ptr) {
+        r->complete = read_chunks(raw, &c->decoded, &used);
+    } else if (announced.ptr && str_to_u64(announced, &length)) {
+        used = length < raw.len ? (size_t)length : raw.len;
+        r->complete = raw.len >= length;
+        (void)buf_append(&c->decoded, str_slice(raw, 0, used));
+    } else {
+        used = raw.len;
+        r->complete = c->closed;
+        (void)buf_append(&c->decoded, raw);
+    }
+    r->raw_end = (size_t)(raw.ptr - c->in.ptr) + used;
+    r->body = (struct str){NULL, c->decoded.len - from}; /* its pointer follows when the buffer no longer moves */
+}
+
+void replies_parse(struct client *c)
+{
+    size_t at = 0;
+    c->reply_count = 0;
+    buf_clear(&c->decoded);
+    while (c->reply_count < REPLIES_MAX) {
+        struct str rest = str_skip(buf_str(&c->in), at);
+        ptrdiff_t head = str_find(rest, STR("\r\n\r\n"));
+        uint64_t status;
+        if (head < 0 || !str_starts(rest, STR("HTTP/1.")) || !str_to_u64(str_slice(rest, 9, 12), &status))
+            break;
+        struct reply *r = &c->reply[c->reply_count];
+        *r = (struct reply){.status = (int)status, .head = str_slice(rest, 0, (size_t)head + 2)};
+        read_body(c, r, str_skip(rest, (size_t)head + 4));
+        c->reply_count += r->status >= 200; /* 1xx are no answers */
+        at = r->raw_end;
+        if (!r->complete)
+            break;
+    }
+    size_t from = 0;
+    for (int i = 0; i < c->reply_count; i++) {
+        c->reply[i].body.ptr = c->decoded.ptr ? c->decoded.ptr + from : "";
+        from += c->reply[i].body.len;
+    }
+}
+
+/* --- its text ------------------------------------------------------------------------------------------------------------------ */
+
+static bool next_event(struct str *body, struct str *data)
+{
+    struct str line;
+    while (str_cut(body, '\n', &line))
+        if (str_starts(line, STR("data:"))) {
+            *data = str_trim(str_skip(line, 5));
+            return true;
+        }
+    return false;
+}
+
+struct str reply_last_event(const struct reply *r, bool *done)
+{
+    struct str rest = r->body, data, last = STR_NONE;
+    *done = false;
+    while (next_event(&rest, &data)) {
+        *done = str_starts(data, STR("[DONE]"));
+        if (!*done)
+            last = data;
+    }
+    return last;
+}
+
+static bool append_content(struct str json, struct buf *out)
+{
+    struct arena a = ARENA_INIT(64 * MiB);
+    struct json_node *root;
+    bool ok = json_parse(&a, json, &root, NULL) == 0;
+    if (ok) {
+        const struct json_node *choices = json_get(root, "choices");
+        const struct json_node *first = choices ? choices->child : NULL;
+        const struct json_node *message = json_get(first, "delta") ? json_get(first, "delta") : json_get(first, "message");
+        (void)buf_append(out, json_get_text(message ? message : first, message ? "content" : "text"));
+    }
+    arena_fini(&a);
+    return ok;
+}
+
+bool reply_content(const struct reply *r, struct buf *out)
+{
+    if (!str_starts(reply_header(r, STR("content-type")), STR("text/event-stream")))
+        return append_content(r->body, out);
+    struct str rest = r->body, data;
+    bool ok = true;
+    while (ok && next_event(&rest, &data))
+        ok = str_starts(data, STR("[DONE]")) || append_content(data, out);
+    return ok;
+}

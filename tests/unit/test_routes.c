@@ -1,0 +1,161 @@
+/* test_routes.c: what a config becomes, what is refused with its line, and what a model name means. */
+#include "config/config.h"
+#include "mesh/mesh_priv.h"
+#include "test.h"
+
+struct made {
+    struct config *config;
+    struct mesh *mesh;
+    struct err e;
+    int rc;
+};
+
+static struct made make(const char *yaml)
+{
+    struct made m = {0};
+    m.rc = config_read(&m.config, str_from(yaml), STR("t.yaml"), &m.e);
+    if (m.rc == 0)
+        m.rc = mesh_open(&m.mesh, &(struct mesh_options){.config = m.config, .clock = clock_system()}, &m.e);
+    return m;
+}
+
+static void unmake(struct made *m)
+{
+    mesh_close(m->mesh);
+    config_free(m->config);
+}
+
+#define UPSTREAMS                                                                  \
+    "upstreams:\n"                                                                 \
+    "  closet: { url: \"http://10.0.0.7:11434/v1\", place: home }\n"               \
+    "  cloud: { url: \"https://api.example.com/v1\" }\n"                           \
+    "  other: { url: \"https://other.example.com/v1\", models: [shared, lone] }\n" \
+    "jobs:\n"
+
+static void expect_refused(const char *yaml, int line, const char *word)
+{
+    struct made m = make(yaml);
+    if (m.rc == 0)
+        test_fail(__FILE__, __LINE__, "taken: %s", yaml);
+    else if (m.e.line != line || !strstr(m.e.text, word))
+        test_fail(__FILE__, __LINE__, "%d:%d %s (expected line %d and \"%s\")", m.e.line, m.e.column, m.e.text, line, word);
+    unmake(&m);
+}
+
+TEST(a_home_job_that_could_reach_the_cloud_is_refused_with_its_line)
+{
+    expect_refused(UPSTREAMS "  bulk: { chain: [cloud/a] }\n  mine: { chain: [closet/m, cloud/a], boundary: home }\n", 7, "boundary home");
+    expect_refused(UPSTREAMS "  private: { chain: [closet/m, cloud/a] }\n", 6, "boundary home");
+    expect_refused(UPSTREAMS "  embed: { chain: [cloud/text-embedding] }\n", 6, "boundary: any");
+    expect_refused(UPSTREAMS "  private: { chain: [closet/m], boundary: any }\n", 6, "private");
+    expect_refused(UPSTREAMS "  mine: { chain: [[closet/m, cloud/a]], boundary: home }\n", 6, "boundary home");
+    expect_refused(UPSTREAMS "  mine: { chain: [{ try: cloud/a, when: { tags: [x] } }], boundary: home }\n", 6, "boundary home");
+    expect_refused(UPSTREAMS "  mine: { chain: [\"closet/gpt-oss:120b-cloud\"], boundary: home }\n", 6, "cloud");
+    expect_refused(UPSTREAMS "  mine: { chain: [\"closet/qwen3:cloud\"], boundary: home }\n", 6, "cloud");
+}
+
+TEST(a_home_claim_for_a_public_address_is_refused)
+{
+    expect_refused("upstreams:\n  x: { url: \"http://8.8.8.8/v1\", place: home }\njobs:\n  a: { chain: [x/m] }\n", 2, "home_networks");
+    struct made m = make("home_networks: [8.8.8.0/24]\nupstreams:\n  x: { url: \"http://8.8.8.8/v1\", place: home }\njobs:\n  a: { chain: [x/m], boundary: home }\n");
+    EXPECT_I64(m.rc, 0);
+    unmake(&m);
+}
+
+TEST(vectors_of_two_models_are_not_mixed)
+{
+    expect_refused(UPSTREAMS "  embed: { chain: [closet/nomic-embed-text, closet/mxbai-embed-large] }\n", 6, "do not mix");
+    expect_refused(UPSTREAMS "  embed: { chain: [closet/nomic-embed-text, \"closet/llama3.1:8b\"] }\n", 6, "do not mix");
+}
+
+TEST(what_is_planned_is_refused_by_name)
+{
+    expect_refused("upstreams:\n  x: { dialect: ollama, url: \"http://10.0.0.7:11434\", place: home }\njobs:\n  a: { chain: [x/m] }\n", 2, "ollama dialect");
+    expect_refused("upstreams:\n  x: { dialect: anthropic, url: \"https://api.example.com\" }\njobs:\n  a: { chain: [x/m] }\n", 2, "anthropic dialect");
+    expect_refused("upstreams:\n  x: { dialect: engine }\njobs:\n  a: { chain: [x/m] }\n", 2, "engine");
+    expect_refused(UPSTREAMS "  a: { chain: [[cloud/a, other/b]], balance: fastest }\n", 6, "fastest");
+    expect_refused(UPSTREAMS "  a: { chain: [{ try: cloud/a, hedge_after: 2s }] }\n", 6, "hedge_after");
+}
+
+TEST(names_that_do_not_exist_are_refused_where_they_stand)
+{
+    expect_refused(UPSTREAMS "  a: { chain: [nowhere/m] }\n", 6, "nowhere");
+    expect_refused(UPSTREAMS "  a: { chain: [cloud/a] }\naliases: { x: nojob }\n", 7, "nojob");
+    expect_refused("upstreams:\n  x: { vendor: acme }\njobs:\n  a: { chain: [x/m] }\n", 2, "acme");
+}
+
+struct lookup {
+    const char *model, *job, *target; /* expected; both NULL: an error */
+    const char *word;
+};
+
+TEST(a_model_name_is_a_job_an_alias_a_target_or_a_bare_model)
+{
+    struct made m = make(UPSTREAMS "  bulk: { chain: [cloud/a, closet/shared] }\n  hard: { chain: [cloud/big] }\n"
+                         "aliases: { gpt-4o: hard, \"claude-*\": hard, \"claude-haiku-*\": bulk, direct: closet/shared }\n");
+    REQUIRE(m.rc == 0);
+    static const struct lookup cases[] = {
+        {"bulk", "bulk", NULL, NULL}, {"gpt-4o", "hard", NULL, NULL}, {"claude-opus", "hard", NULL, NULL},
+        {"claude-haiku-4", "bulk", NULL, NULL}, {"direct", NULL, "closet/shared", NULL}, {"cloud/a", NULL, "cloud/a", NULL},
+        {"cloud/not-in-config", NULL, "cloud/not-in-config", NULL}, {"big", NULL, "cloud/big", NULL}, {"lone", NULL, "other/lone", NULL},
+        {"shared", NULL, NULL, "closet/shared, other/shared"}, {"nothing", NULL, NULL, "bulk, hard"}, {"", NULL, NULL, "no job"}, {"cloud/", NULL, NULL, "no job"},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct route r;
+        struct arena a = ARENA_INIT(64 * KiB);
+        struct err e = {0};
+        int rc = route_find(&r, m.mesh, str_from(cases[i].model), &a, &e);
+        bool fine = cases[i].word ? rc < 0 && strstr(e.text, cases[i].word)
+                    : cases[i].job ? rc == 0 && r.job && str_eq(r.job->name, str_from(cases[i].job))
+                                   : rc == 0 && r.target && str_eq(r.target->name, str_from(cases[i].target));
+        if (!fine)
+            test_fail(__FILE__, __LINE__, "%s: rc %d, %s", cases[i].model, rc, e.text);
+        arena_fini(&a);
+    }
+    unmake(&m);
+}
+
+TEST(only_home_networks_are_home)
+{
+    struct made m = make("home_networks: [203.0.113.0/24]\n" "upstreams:\n  x: { url: \"http://127.0.0.1/v1\" }\njobs:\n  a: { chain: [x/m] }\n");
+    REQUIRE(m.rc == 0);
+    static const struct { const char *host; bool home; } cases[] = {
+        {"127.0.0.1", true}, {"127.255.0.9", true}, {"10.1.2.3", true}, {"172.16.0.1", true}, {"172.32.0.1", false}, {"192.168.9.9", true},
+        {"169.254.1.1", true}, {"8.8.8.8", false}, {"203.0.113.77", true}, {"203.0.114.1", false}, {"[::1]", true}, {"[fe80::1]", true},
+        {"[fd00::1]", true}, {"[2001:db8::1]", false}, {"[::ffff:10.0.0.1]", true}, {"[::ffff:8.8.8.8]", false}, {"[::]", false}, {"0.0.0.0", false},
+        {"localhost", true}, {"example.com", false},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
+        if (mesh_is_home_address(m.mesh, str_from(cases[i].host)) != cases[i].home)
+            test_fail(__FILE__, __LINE__, "%s", cases[i].host);
+    unmake(&m);
+}
+
+TEST(a_chain_that_is_not_cheap_first_is_warned_about)
+{
+    struct made m = make("upstreams:\n  c: { vendor: anthropic, key: \"env:NO_SUCH_VARIABLE_HERE\" }\n  d: { url: \"https://d.example/v1\", vendor: deepseek }\n"
+                         "jobs:\n  bulk: { chain: [c/claude-opus-5-5, d/deepseek-flash] }\n  old: { chain: [d/deepseek-chat] }\n");
+    REQUIRE(m.rc == 0);
+    AUTO_BUF struct buf text = BUF_INIT(64 * KiB);
+    EXPECT_I64(mesh_warnings(m.mesh, &text), 0);
+    EXPECT(str_find(buf_str(&text), STR("not cheap-first")) >= 0);
+    EXPECT(str_find(buf_str(&text), STR("retired; its successor is deepseek-flash")) >= 0);
+    EXPECT(str_find(buf_str(&text), STR("NO_SUCH_VARIABLE_HERE")) >= 0);
+    unmake(&m);
+}
+
+static int open_and_close(void *ctx)
+{
+    struct made m = {.config = ctx};
+    int rc = mesh_open(&m.mesh, &(struct mesh_options){.config = ctx, .clock = clock_system()}, &m.e);
+    mesh_close(m.mesh);
+    return rc;
+}
+
+TEST(opening_a_mesh_survives_every_failed_allocation)
+{
+    struct made m = make(UPSTREAMS "  bulk: { chain: [[cloud/a, { target: other/b, weight: 3 }], closet/shared], defaults: { max_tokens: 800 } }\naliases: { \"claude-*\": bulk }\n");
+    REQUIRE(m.rc == 0);
+    test_torture("mesh_open", open_and_close, m.config);
+    unmake(&m);
+}
