@@ -228,10 +228,10 @@ static void top_read(struct answer_reader *r, enum wire_op op, struct str key)
         value_skip(r);
 }
 
-static int read_all(enum wire_op op, struct str text, bool whole, struct wire_answer *out, struct err *e)
+static int read_all(enum wire_op op, struct str text, bool whole, bool estimate, struct wire_answer *out, struct err *e)
 {
     struct wire_answer answer = {.usage = {.cost_nusd = -1}};
-    struct answer_reader r = {.out = &answer, .keep_content = whole};
+    struct answer_reader r = {.out = &answer, .keep_content = whole, .estimate = estimate};
     struct str key;
 
     json_scan_init(&r.scan, text);
@@ -254,12 +254,15 @@ static int read_all(enum wire_op op, struct str text, bool whole, struct wire_an
 
 int answer_read(enum wire_op op, struct str body, struct wire_answer *out, struct err *e)
 {
-    return read_all(op, body, true, out, e);
+    int rc = read_all(op, body, true, false, out, e);
+    if (rc == 0 && !out->has_usage) /* nearly all whole answers tell; only then the text is worth a second look */
+        rc = read_all(op, body, true, true, out, e);
+    return rc;
 }
 
 int chunk_read(enum wire_op op, struct str data, struct wire_answer *out, struct err *e)
 {
-    return read_all(op, data, false, out, e);
+    return read_all(op, data, false, true, out, e);
 }
 
 bool answer_keeps_format(const struct wire_answer *w, enum wire_format format)

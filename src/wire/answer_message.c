@@ -15,7 +15,8 @@ static void text_count(struct answer_reader *r, struct str text, bool escaped)
         return;
     r->out->has_content = true;
     r->out->content_bytes += (int64_t)text.len;
-    r->out->tokens_estimated += tokens_estimate(text, escaped);
+    if (r->estimate)
+        r->out->tokens_estimated += tokens_estimate(text, escaped);
 }
 
 /* A string that is part of what was generated; null and other types are not. */

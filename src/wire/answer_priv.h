@@ -7,6 +7,7 @@ struct answer_reader {
     struct wire_answer *out; /* borrowed */
     bool keep_content;       /* whole answers: lend the first choice's content */
     bool side_usage;         /* out->usage comes from a place that a top-level usage overrides */
+    bool estimate;           /* fill out->tokens_estimated */
     bool vector_missing;     /* an embedding without numbers */
     int64_t timed_cached;    /* timings.cache_n, 0 when nobody said it */
 };

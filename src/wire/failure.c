@@ -9,7 +9,7 @@
 #include <pthread.h>
 #include <regex.h>
 
-/* --- codes and types ------------------------------------------------------------------------------------------------ */
+/* --- codes and types ---------------------------------------------------------------------------------------------- */
 
 static const struct {
     enum wire_fault fault;
@@ -61,7 +61,7 @@ static enum wire_fault fault_of_codes(const struct failure_facts *f)
     return FAULT_UNKNOWN;
 }
 
-/* --- words ---------------------------------------------------------------------------------------------------------- */
+/* --- words -------------------------------------------------------------------------------------------------------- */
 
 /* POSIX extended, case is ignored. One line each; those of a fault are joined into one expression. */
 static const struct {
@@ -171,7 +171,7 @@ static bool text_says_context(const char *text)
     return text_says(text, FAULT_CONTEXT) && !str_contains_fold(str_from(text), STR("string_above_max_length"));
 }
 
-/* --- the verdict ---------------------------------------------------------------------------------------------------- */
+/* --- the verdict -------------------------------------------------------------------------------------------------- */
 
 /* Inside a stream and under a 200 the number in the body (OpenRouter, vLLM, llama-server) is the status. */
 static int status_effective(int status, const struct failure_facts *f)
@@ -190,18 +190,14 @@ static bool status_may_be_policy(int status)
 static enum wire_fault fault_of_status(int status, const char *text)
 {
     switch (status) {
-    case 401:
-        return FAULT_KEY;
-    case 404:
-        return FAULT_MODEL;
+    case 401: return FAULT_KEY;
+    case 404: return FAULT_MODEL;
     case 429: /* some say "slow down" and mean themselves */
         return text_says(text, FAULT_OVERLOAD) && !text_says(text, FAULT_RATE) ? FAULT_OVERLOAD : FAULT_RATE;
     case 498: /* Groq's flex tier */
     case 503:
-    case 529:
-        return FAULT_OVERLOAD;
-    default:
-        return FAULT_UNKNOWN;
+    case 529: return FAULT_OVERLOAD;
+    default: return FAULT_UNKNOWN;
     }
 }
 
@@ -230,7 +226,7 @@ static enum wire_fault classify(int status, const struct failure_facts *f, const
     return FAULT_UNKNOWN;
 }
 
-/* --- what the caller gets ------------------------------------------------------------------------------------------- */
+/* --- what the caller gets ----------------------------------------------------------------------------------------- */
 
 /* The word that says most: a code, unless it only repeats that the request was bad. */
 static const char *code_telling(const struct failure_facts *f)
@@ -276,7 +272,8 @@ void failure_read(int status, struct str body, struct wire_failure *out)
     (void)pthread_once(&rules_once, rules_compile); /* fails only for a bad argument */
     failure_body_read(&f, body);
     /* REG_NEWLINE keeps an expression inside one line, so that it never spans two of these. */
-    text_format(text, sizeof text, "%s\n%s\n%s\n%s\n%s\n%s", f.code, f.type, f.status, f.inner_code, f.message, f.inner);
+    text_format(text, sizeof text, "%s\n%s\n%s\n%s\n%s\n%s", f.code, f.type, f.status, f.inner_code, f.message,
+                f.inner);
     *out = (struct wire_failure){.retry_after_ms = retry_after(&f)};
     out->fault = classify(status_effective(status, &f), &f, text);
     message_copy(out->message, sizeof out->message, f.message[0] ? f.message : f.inner);

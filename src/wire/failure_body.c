@@ -10,14 +10,17 @@ enum { NESTING_MAX = 6 };
 /* Where we are decides what a member means. */
 enum place { PLACE_TOP, PLACE_ERROR, PLACE_INSIDE, PLACE_CHOICE, PLACE_NONE };
 
-/* --- text ----------------------------------------------------------------------------------------------------------- */
+/* --- text --------------------------------------------------------------------------------------------------------- */
 
 /* Length of the well-formed UTF-8 sequence at p, 0 when there is none. */
 static size_t sequence_length(const unsigned char *p, size_t left)
 {
     if (p[0] < 0x80)
         return 1;
-    size_t len = p[0] >= 0xc2 && p[0] < 0xe0 ? 2 : p[0] >= 0xe0 && p[0] < 0xf0 ? 3 : p[0] >= 0xf0 && p[0] < 0xf5 ? 4 : 0;
+    size_t len = p[0] >= 0xc2 && p[0] < 0xe0   ? 2
+                 : p[0] >= 0xe0 && p[0] < 0xf0 ? 3
+                 : p[0] >= 0xf0 && p[0] < 0xf5 ? 4
+                                               : 0;
     if (len == 0 || len > left)
         return 0;
     unsigned char low = p[0] == 0xe0 ? 0xa0 : p[0] == 0xf0 ? 0x90 : 0x80;
@@ -88,7 +91,7 @@ static void code_put(char out[FAILURE_CODE_MAX], struct str raw, bool replace)
         raw_put(out, FAILURE_CODE_MAX, raw);
 }
 
-/* --- JSON ----------------------------------------------------------------------------------------------------------- */
+/* --- JSON --------------------------------------------------------------------------------------------------------- */
 
 static void read_object(struct json_scan *s, struct failure_facts *f, enum place place, int depth);
 static void read_array(struct json_scan *s, struct failure_facts *f, enum place place, int depth);
@@ -226,7 +229,7 @@ static void read_json(struct failure_facts *f, struct str body)
         message_put(f, raw, 1);
 }
 
-/* --- HTML and text -------------------------------------------------------------------------------------------------- */
+/* --- HTML and text ------------------------------------------------------------------------------------------------ */
 
 /* The text from just behind the first `open` to the next '<'; empty when there is none. */
 static struct str text_behind(struct str page, struct str open)

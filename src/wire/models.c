@@ -1,7 +1,7 @@
 /* models.c: lookups in the table of models that tools/models-table makes from models.csv at build time; see models.h.
  *
- * `names` is sorted by vendor and name and has one entry per name and row, so that aliases (full dated ids, names a vendor
- * still answers to) cost nothing extra. Within a name the row for facts comes first. */
+ * `names` is sorted by vendor and name and has one entry per name and row, so that aliases (full dated ids, names a
+ * vendor still answers to) cost nothing extra. Within a name the row for facts comes first. */
 #include "wire/models.h"
 #include "base/clock.h"
 

@@ -15,10 +15,10 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/* --- headers -------------------------------------------------------------------------------------------------------- */
+/* --- headers ------------------------------------------------------------------------------------------------------ */
 
-/* Seconds, decimals too, or a span with units ("2m59.56s"). Decimals below a microsecond, which servers written in Go send,
- * are left out. */
+/* Seconds, decimals too, or a span with units ("2m59.56s"). Decimals below a microsecond, which servers written in Go
+ * send, are left out. */
 static int64_t read_span(struct str value)
 {
     char kept[64];
@@ -72,20 +72,18 @@ int64_t retry_after_read(struct str name_lower, struct str value, int64_t wall_m
     return -1;
 }
 
-/* --- sentences ------------------------------------------------------------------------------------------------------ */
+/* --- sentences ---------------------------------------------------------------------------------------------------- */
 
 /* Longest first where one is the beginning of another. */
 static const struct {
     struct str name;
     int64_t us;
 } units[] = {
-    {STR("milliseconds"), 1000}, {STR("millisecond"), 1000}, {STR("ms"), 1000},
-    {STR("seconds"), 1000000},   {STR("second"), 1000000},   {STR("secs"), 1000000},
-    {STR("sec"), 1000000},       {STR("s"), 1000000},        {STR("minutes"), 60000000},
-    {STR("minute"), 60000000},   {STR("mins"), 60000000},    {STR("min"), 60000000},
-    {STR("m"), 60000000},        {STR("hours"), 3600000000}, {STR("hour"), 3600000000},
-    {STR("h"), 3600000000},      {STR("days"), 86400000000}, {STR("day"), 86400000000},
-    {STR("d"), 86400000000},
+    {STR("milliseconds"), 1000}, {STR("millisecond"), 1000}, {STR("ms"), 1000},         {STR("seconds"), 1000000},
+    {STR("second"), 1000000},    {STR("secs"), 1000000},     {STR("sec"), 1000000},     {STR("s"), 1000000},
+    {STR("minutes"), 60000000},  {STR("minute"), 60000000},  {STR("mins"), 60000000},   {STR("min"), 60000000},
+    {STR("m"), 60000000},        {STR("hours"), 3600000000}, {STR("hour"), 3600000000}, {STR("h"), 3600000000},
+    {STR("days"), 86400000000},  {STR("day"), 86400000000},  {STR("d"), 86400000000},
 };
 
 static bool is_letter(char c)
@@ -110,13 +108,13 @@ static int64_t unit_at(struct str s, size_t *len)
 static bool take_number(struct str *s, int64_t *out)
 {
     size_t n = 0;
-    while (n < s->len && n < 16 && (is_digit(s->ptr[n]) || (s->ptr[n] == '.' && n + 1 < s->len && is_digit(s->ptr[n + 1]))))
+    while (n < s->len && n < 16 &&
+           (is_digit(s->ptr[n]) || (s->ptr[n] == '.' && n + 1 < s->len && is_digit(s->ptr[n + 1]))))
         n++;
     struct str number = str_slice(*s, 0, n), whole;
     struct str rest = number;
-    if (!str_cut(&rest, '.', &whole) || whole.len > 9 || !str_to_scaled(number.len > whole.len + 7
-                                                                            ? str_slice(number, 0, whole.len + 7)
-                                                                            : number, 6, out))
+    if (!str_cut(&rest, '.', &whole) || whole.len > 9 ||
+        !str_to_scaled(number.len > whole.len + 7 ? str_slice(number, 0, whole.len + 7) : number, 6, out))
         return false;
     *s = str_skip(*s, n);
     return true;
@@ -140,7 +138,8 @@ static int64_t read_words(struct str s)
 
 int64_t retry_in_text(struct str text)
 {
-    static const struct str leads[] = {STR("try again in "), STR("try again after "), STR("retry in "), STR("retry after ")};
+    static const struct str leads[] = {STR("try again in "), STR("try again after "), STR("retry in "),
+                                       STR("retry after ")};
     for (size_t at = 0; at < text.len; at++) {
         for (size_t i = 0; i < COUNT_OF(leads); i++) {
             struct str rest = str_skip(text, at);

@@ -80,7 +80,7 @@ struct wire_answer {
     struct usage usage;   /* filled when has_usage */
     enum finish finish;   /* of the last choice that names one */
     int64_t content_bytes; /* of text, reasoning, tool names and arguments, escapes counted as they stand */
-    int64_t tokens_estimated; /* of that content, by tokens_estimate */
+    int64_t tokens_estimated; /* of that content, by tokens_estimate; 0 for a whole answer that tells its usage */
     struct str content;   /* raw string text of the first choice's content (not unescaped), whole answers only */
     bool finish_pending;  /* whole answers: some choice has no finish reason */
 };
@@ -143,7 +143,7 @@ struct vendor {
     const char *name;       /* "deepseek" */
     const char *title;      /* "DeepSeek" */
     const char *openai_url; /* base of its OpenAI-compatible face, with its version part */
-    const char *key_env;    /* where people keep its key */
+    const char *key_env;    /* where people keep its key; NULL for local servers, as default_model */
     unsigned dialects;      /* bit per enum dialect it speaks */
     unsigned quirks;
     const char *default_model; /* for first run */

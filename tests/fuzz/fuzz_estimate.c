@@ -1,5 +1,5 @@
-/* fuzz_estimate.c: any bytes as text whose tokens are estimated. The estimate is never negative, never absurd, is zero only
- * for blanks, and does not change much when the text is cut in two. */
+/* fuzz_estimate.c: any bytes as text whose tokens are estimated. The estimate is never negative, never absurd, is zero
+ * only for blanks, and does not change much when the text is cut in two. */
 #include "base/mem.h"
 #include "wire/wire.h"
 #include <assert.h>

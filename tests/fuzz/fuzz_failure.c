@@ -1,14 +1,14 @@
-/* fuzz_failure.c: any bytes as the body of a failed answer, and as the value of a retry header. The first byte picks the
- * status, the rest is the body. What we hand on must be clean text, must not depend on what stands beyond the bound, and
- * must survive being written as an error of ours and read again. */
+/* fuzz_failure.c: any bytes as the body of a failed answer, and as the value of a retry header. The first byte picks
+ * the status, the rest is the body. What we hand on must be clean text, must not depend on what stands beyond the
+ * bound, and must survive being written as an error of ours and read again. */
 #include "wire/wire.h"
 #include <assert.h>
 #include <stdint.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* A C string of valid UTF-8 without control bytes; strict, through our own JSON writer: what it has to replace would make
- * the text different. */
+/* A C string of valid UTF-8 without control bytes; strict, through our own JSON writer: what it has to replace would
+ * make the text different. */
 static void check_text(const char *text, size_t room)
 {
     AUTO_BUF struct buf json = BUF_INIT(64 * KiB);
@@ -44,7 +44,8 @@ static void check_rewritten(const struct wire_failure *got)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const int statuses[] = {0, 200, 400, 401, 402, 403, 404, 413, 422, 429, 498, 500, 502, 503, 529};
-    static const char *const names[] = {"retry-after", "retry-after-ms", "x-ratelimit-reset", "x-ratelimit-reset-tokens"};
+    static const char *const names[] = {"retry-after", "retry-after-ms", "x-ratelimit-reset",
+                                        "x-ratelimit-reset-tokens"};
     struct wire_failure got, again;
     if (size == 0)
         return 0;

@@ -1,5 +1,5 @@
-/* test_wire_estimate.c: estimates against real tokenizers. tests/golden/tokens holds texts of our own and, in counts.tsv,
- * what o200k_base and cl100k_base make of them. */
+/* test_wire_estimate.c: estimates against real tokenizers. tests/golden/tokens holds texts of our own and, in
+ * counts.tsv, what o200k_base and cl100k_base make of them. */
 #include "unit/test.h"
 #include "base/buf.h"
 #include "base/err.h"
@@ -91,7 +91,7 @@ static void append_escaped(struct buf *out, struct str text)
 
 TEST(escapes_do_not_change_an_estimate)
 {
-    static const char *const files[] = {"c.txt",       "chat.txt",    "chinese.txt", "french.txt", "german.txt",
+    static const char *const files[] = {"c.txt",        "chat.txt",    "chinese.txt", "french.txt", "german.txt",
                                         "japanese.txt", "request.txt", "russian.txt", "shell.txt",  "korean.txt"};
     for (size_t i = 0; i < COUNT_OF(files); i++) {
         AUTO_BUF struct buf text = BUF_INIT(SAMPLE_MAX);
@@ -117,9 +117,21 @@ TEST(small_texts_cost_about_what_they_are)
         const char *text;
         int64_t least, most;
     } samples[] = {
-        {"", 0, 0},   {"a", 1, 1},         {"Hi!", 2, 2},           {"hello world", 2, 3},   {"1234567", 3, 4},
-        {"\n", 1, 1}, {"GPT-4o", 3, 6},    {"don't", 2, 3},         {"        x", 1, 2},     {"\xf0\x9f\x98\x80", 1, 2},
-        {"OK", 1, 2}, {"{\"a\":1}", 4, 6}, {"\xe4\xbd\xa0\xe5\xa5\xbd", 1, 2}, {"==========", 1, 2}, {"parseHTTPHeader", 3, 5},
+        {"", 0, 0},
+        {"a", 1, 1},
+        {"Hi!", 2, 2},
+        {"hello world", 2, 3},
+        {"1234567", 3, 4},
+        {"\n", 1, 1},
+        {"GPT-4o", 3, 6},
+        {"don't", 2, 3},
+        {"        x", 1, 2},
+        {"\xf0\x9f\x98\x80", 1, 2},
+        {"OK", 1, 2},
+        {"{\"a\":1}", 4, 6},
+        {"\xe4\xbd\xa0\xe5\xa5\xbd", 1, 2},
+        {"==========", 1, 2},
+        {"parseHTTPHeader", 3, 5},
     };
     for (size_t i = 0; i < COUNT_OF(samples); i++) {
         int64_t got = tokens_estimate(str_from(samples[i].text), false);
@@ -132,9 +144,11 @@ TEST(small_texts_cost_about_what_they_are)
 /* Bytes that are not UTF-8 and escapes that break off, each in an allocation of its exact size for the sanitizer. */
 TEST(torn_and_malformed_bytes_are_counted_and_not_overrun)
 {
-    static const char *const torn[] = {"\\", "\\u", "\\u12", "\\u123", "\\u12g4", "\\ud83d", "\\ud83d\\u", "\\ud83d\\ude0",
-                                       "\xc3", "\xe3", "\xe3\x81", "\xf0\x9f", "\xff\xfe", "\x80", "a\xc3", "\xed\xa0\x80",
-                                       "A", "AB\xc3", "1", " ", "\t", "\xef", "\\t", "\\n", "x\\u00e4", "\\u00e4\\"};
+    static const char *const torn[] = {
+        "\\",       "\\u",      "\\u12",    "\\u123",   "\\u12g4",  "\\ud83d", "\\ud83d\\u", "\\ud83d\\ude0",
+        "\xc3",     "\xe3",     "\xe3\x81", "\xf0\x9f", "\xff\xfe", "\x80",    "a\xc3",      "\xed\xa0\x80",
+        "A",        "AB\xc3",   "1",        " ",        "\t",       "\xef",    "\\t",        "\\n",
+        "x\\u00e4", "\\u00e4\\"};
     for (size_t i = 0; i < COUNT_OF(torn); i++) {
         size_t len = strlen(torn[i]);
         char *exact = mem_dup(torn[i], len);
@@ -150,8 +164,8 @@ TEST(torn_and_malformed_bytes_are_counted_and_not_overrun)
 /* A text twice as long costs about twice as much, however monotonous it is. */
 TEST(estimates_grow_with_the_text)
 {
-    static const char *const units[] = {"a", "A", "7", "=", " ", "\n", "\t", "\xd0\xb6", "\xe4\xb8\xad", "\xc3\xa9", "\\u00e9",
-                                        "aB", "a1", ". "};
+    static const char *const units[] = {"a",        "A",       "7",  "=",  " ", "\n", "\t", "\xd0\xb6", "\xe4\xb8\xad",
+                                        "\xc3\xa9", "\\u00e9", "aB", "a1", ". "};
     for (size_t i = 0; i < COUNT_OF(units); i++) {
         AUTO_BUF struct buf text = BUF_INIT(MiB);
         int64_t last = 0;
@@ -163,4 +177,20 @@ TEST(estimates_grow_with_the_text)
             last = got;
         }
     }
+}
+
+/* A megabyte of mixed prose, code and log lines: the samples one after the other, in a different order each time. */
+TEST(a_sampled_long_text_is_near_the_sum_of_its_parts)
+{
+    static const char *const names[] = {"english.txt", "c.txt", "log.txt", "german.txt", "python.txt"};
+    AUTO_BUF struct buf all = BUF_INIT(4 * MiB), text = BUF_INIT(SAMPLE_MAX);
+    int64_t sum = 0;
+    for (size_t round = 0; all.len < MiB; round++) {
+        sample_read(&text, str_from(names[(round * round + round / 3) % COUNT_OF(names)]));
+        REQUIRE(text.len > 0 && buf_append(&all, buf_str(&text)) == 0);
+        sum += tokens_estimate(buf_str(&text), false);
+    }
+    int64_t got = tokens_estimate(buf_str(&all), false);
+    if (got * 100 < sum * 90 || got * 100 > sum * 110)
+        test_fail(__FILE__, __LINE__, "sampled %lld, whole %lld", (long long)got, (long long)sum);
 }

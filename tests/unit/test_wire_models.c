@@ -59,9 +59,9 @@ TEST(the_hour_of_the_day_decides_the_price_in_the_time_of_the_vendor)
         int day, hour, minute; /* UTC */
         bool peak;
     } moments[] = {
-        {2, 0, 59, false}, {2, 1, 0, true},   {2, 3, 59, true}, {2, 4, 0, false},  {2, 5, 59, false},
-        {2, 6, 0, true},   {2, 9, 59, true},  {2, 10, 0, false}, {6, 1, 0, true},   {6, 23, 0, false},
-        {7, 1, 0, false},  {8, 1, 0, false},  {8, 23, 59, false}, {9, 1, 0, true},
+        {2, 0, 59, false}, {2, 1, 0, true},  {2, 3, 59, true},   {2, 4, 0, false}, {2, 5, 59, false},
+        {2, 6, 0, true},   {2, 9, 59, true}, {2, 10, 0, false},  {6, 1, 0, true},  {6, 23, 0, false},
+        {7, 1, 0, false},  {8, 1, 0, false}, {8, 23, 59, false}, {9, 1, 0, true},
     };
     for (size_t i = 0; i < COUNT_OF(moments); i++) {
         int64_t when = at(2026, 11, moments[i].day, moments[i].hour, moments[i].minute);
@@ -186,8 +186,8 @@ TEST(dated_ids_and_aliases_are_found)
 
 TEST(what_is_not_in_the_table_is_not_found)
 {
-    static const char *const ids[] = {"", "gpt", "gpt-4o ", "GPT-4O", "gpt-4o-2024-08-06", "zzz", "models/",
-                                      "models/models/gpt-4o"};
+    static const char *const ids[] = {
+        "", "gpt", "gpt-4o ", "GPT-4O", "gpt-4o-2024-08-06", "zzz", "models/", "models/models/gpt-4o"};
     for (size_t i = 0; i < COUNT_OF(ids); i++) {
         EXPECT(!model_find(STR("openai"), str_from(ids[i])));
         EXPECT(!model_price_at(STR("openai"), str_from(ids[i]), at(2026, 11, 5, 0, 0)));
@@ -208,7 +208,8 @@ TEST(every_row_is_found_by_its_own_id)
         EXPECT(r->as_of && r->source && r->valid_from_ms < r->valid_to_ms);
         EXPECT(vendor_find(str_from(r->vendor)) != NULL);
         int64_t moment = r->valid_from_ms != INT64_MIN ? r->valid_from_ms
-                         : r->valid_to_ms != INT64_MAX ? r->valid_to_ms - 1 : 0;
+                         : r->valid_to_ms != INT64_MAX ? r->valid_to_ms - 1
+                                                       : 0;
         EXPECT(model_price_at(str_from(r->vendor), str_from(r->id), moment) != NULL);
         if (r->successor) {
             const struct model_row *next = model_find(str_from(r->vendor), str_from(r->successor));
@@ -234,7 +235,8 @@ TEST(each_vendor_is_found_by_name_and_can_be_called)
     }
     EXPECT(vendor_at(vendor_count()) == NULL);
     EXPECT(vendor_find(STR("deepsee")) == NULL && vendor_find(STR_NONE) == NULL);
-    EXPECT_STR(str_from(vendor_find(STR("gemini"))->openai_url), "https://generativelanguage.googleapis.com/v1beta/openai");
+    EXPECT_STR(str_from(vendor_find(STR("gemini"))->openai_url),
+               "https://generativelanguage.googleapis.com/v1beta/openai");
     EXPECT_STR(str_from(dialect_name(DIALECT_OLLAMA)), "ollama");
     EXPECT_STR(str_from(regime_name(REGIME_POWER)), "power");
 }
