@@ -1,8 +1,8 @@
 /* config.h: one YAML file, read once into plain structs that never change again.
  *
- * The parser knows shapes, names and ranges (unknown or duplicate keys, wrong types, values out of range are errors with
- * line and column) and nothing of routing: that a target's upstream exists, that a chain stays at home, what a vendor is
- * are questions of `mesh`, which answers them with the marks kept here. Secrets stay references (`env:NAME`,
+ * The parser knows shapes, names and ranges (unknown or duplicate keys, wrong types, values out of range are errors
+ * with line and column) and nothing of routing: that a target's upstream exists, that a chain stays at home, what a
+ * vendor is are questions of `mesh`, which answers them with the marks kept here. Secrets stay references (`env:NAME`,
  * `file:PATH`) until config_secret reads them. Everything lives in the config's own arena. */
 #pragma once
 #include "base/arena.h"
@@ -18,16 +18,23 @@ struct config_text {
 };
 
 enum config_place { PLACE_UNSET, PLACE_HOME, PLACE_CLOUD };
-enum config_balance { BALANCE_UNSET, BALANCE_ORDER, BALANCE_WEIGHTED, BALANCE_LEAST_BUSY, BALANCE_FASTEST, BALANCE_CHEAPEST };
+enum config_balance {
+    BALANCE_UNSET,
+    BALANCE_ORDER,
+    BALANCE_WEIGHTED,
+    BALANCE_LEAST_BUSY,
+    BALANCE_FASTEST,
+    BALANCE_CHEAPEST
+};
 enum config_boundary { BOUNDARY_UNSET, BOUNDARY_HOME, BOUNDARY_ANY };
 
 struct config_upstream {
     struct config_text name, vendor, dialect, url, key, regime, unix_path; /* url unix:/path lands in unix_path */
     struct config_mark mark, place_mark;
     enum config_place place;
-    int64_t connect_ms, first_byte_ms, idle_ms, total_ms; /* defaults filled in */
-    int concurrent;                                       /* 0 = no limit */
-    int queue_max, queue_wait_ms;                         /* defaults filled in */
+    int64_t connect_ms, first_byte_ms, idle_ms, total_ms;         /* defaults filled in */
+    int concurrent;                                               /* 0 = no limit */
+    int queue_max, queue_wait_ms;                                 /* defaults filled in */
     int64_t budget_hour_nusd, budget_day_nusd, budget_month_nusd; /* -1 = none */
     struct config_mark budget_mark;
     int64_t plan_monthly_nusd;
@@ -46,10 +53,10 @@ struct config_step {
     const struct config_target *target;
     int target_count;
     enum config_balance balance;
-    int64_t hedge_after_ms;  /* 0 = none */
-    int64_t max_context;     /* tokens; 0 = no condition */
-    unsigned needs;          /* bits: 1 tools, 2 vision, 4 json (as enum wire_need) */
-    const struct str *tags;  /* all must be on the call */
+    int64_t hedge_after_ms; /* 0 = none */
+    int64_t max_context;    /* tokens; 0 = no condition */
+    unsigned needs;         /* bits: 1 tools, 2 vision, 4 json (as enum wire_need) */
+    const struct str *tags; /* all must be on the call */
     int tag_count;
 };
 struct config_default {
@@ -75,26 +82,28 @@ struct config_alias {
 /* Several rows of one target when it has hours: those first, in the order of the file, then the one for all other times
  * (weekdays 0). The first that covers the moment counts. */
 struct config_price {
-    struct config_text target; /* upstream/model */
+    struct config_text target;                  /* upstream/model */
     int64_t input, cached, cache_write, output; /* nano-dollars per million tokens; INT64_MIN = not given */
-    uint8_t weekdays;          /* as struct model_hours of wire/models.h */
+    uint8_t weekdays;                           /* as struct model_hours of wire/models.h */
     int16_t utc_offset_min;
-    struct { int16_t from_min, to_min; } span[4];
+    struct {
+        int16_t from_min, to_min;
+    } span[4];
 };
 
 struct config {
     struct arena arena;
-    struct str path;                 /* "" for built-in */
+    struct str path; /* "" for built-in */
     struct config_text listen[8];
     int listen_count;
     struct config_text home_networks[32];
     int home_network_count;
-    struct config_text hosts[16];    /* Host names accepted beside loopback literals and localhost */
+    struct config_text hosts[16]; /* Host names accepted beside loopback literals and localhost */
     int host_count;
     struct config_text origins[16];
     int origin_count;
     struct config_text data, resolver, ca_file;
-    int loops;                       /* 0 = as many as cores, at most 4 */
+    int loops; /* 0 = as many as cores, at most 4 */
     bool successors_allow;
     struct config_upstream *upstream;
     int upstream_count;
@@ -104,13 +113,16 @@ struct config {
     int alias_count;
     struct config_price *price;
     int price_count;
-    struct { struct str currency; int64_t usd_scaled9; } fx[16];
+    struct {
+        struct str currency;
+        int64_t usd_scaled9;
+    } fx[16];
     int fx_count;
-    int64_t electricity_nusd_kwh;    /* -1 = not given */
-    int64_t ledger_keep_ms;          /* 0 = forever */
-    int64_t body_bytes_max;          /* default 64 MiB */
-    int64_t head_after_ms;           /* promise 3; default 20 s */
-    int hops_max;                    /* attempts one call may make; default 8 */
+    int64_t electricity_nusd_kwh; /* -1 = not given */
+    int64_t ledger_keep_ms;       /* 0 = forever */
+    int64_t body_bytes_max;       /* default 64 MiB */
+    int64_t head_after_ms;        /* promise 3; default 20 s */
+    int hops_max;                 /* attempts one call may make; default 8 */
 };
 
 /* Errors: e->line and e->column are set; "hearth.yaml:12:7: message" is made by config_error. */
@@ -124,7 +136,8 @@ int config_find(struct buf *out, const char *given, struct err *e);
 int config_data_dir(struct buf *out, const char *given, const struct config *c, struct err *e);
 /* path:line:column: message, or path: message. */
 int config_error(struct buf *out, struct str path, const struct err *e);
-/* Resolves env:NAME and file:PATH; the text "passthrough" is the caller's business. ERR_NOT_FOUND tells what is missing. */
+/* Resolves env:NAME and file:PATH; the text "passthrough" is the caller's business. ERR_NOT_FOUND tells what is
+ * missing. */
 int config_secret(struct buf *out, struct str reference, struct err *e);
 /* The option table as reference text (docs/reference/config.md is made from it). */
 int config_reference(struct buf *out);

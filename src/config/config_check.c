@@ -42,17 +42,17 @@ static const char name_rule[] = "must be a name of at most 64 of a-z 0-9 . _ - t
 static const char alias_rule[] =
     "must be a name of at most 64 of a-z 0-9 . _ - * that begins with a letter, digit or *";
 
-const char *check_name(struct str s)
+const char *config_check_name(struct str s)
 {
     return is_name(s, false) ? NULL : name_rule;
 }
 
-const char *check_alias_name(struct str s)
+const char *config_check_alias_name(struct str s)
 {
     return is_name(s, true) ? NULL : alias_rule;
 }
 
-const char *check_target(struct str s)
+const char *config_check_target(struct str s)
 {
     ptrdiff_t slash = str_find_char(s, '/');
     bool good = slash > 0 && (size_t)slash + 1 < s.len && s.len <= CONFIG_TARGET_BYTES_MAX && is_visible(s) &&
@@ -60,25 +60,25 @@ const char *check_target(struct str s)
     return good ? NULL : "must be a target such as deepseek/deepseek-flash: upstream, slash, model";
 }
 
-const char *check_alias_to(struct str s)
+const char *config_check_alias_to(struct str s)
 {
-    bool good = str_find_char(s, '/') < 0 ? is_name(s, false) : !check_target(s);
+    bool good = str_find_char(s, '/') < 0 ? is_name(s, false) : !config_check_target(s);
     return good ? NULL : "must be the name of a job, or a target (upstream/model)";
 }
 
-const char *check_model(struct str s)
+const char *config_check_model(struct str s)
 {
     bool good = is_visible(s) && s.len <= CONFIG_TARGET_BYTES_MAX - CONFIG_NAME_BYTES_MAX - 1;
     return good ? NULL : "must be model names without blanks";
 }
 
-const char *check_tag(struct str s)
+const char *config_check_tag(struct str s)
 {
     bool good = is_visible(s) && s.len <= CONFIG_NAME_BYTES_MAX && str_find_char(s, ',') < 0;
     return good ? NULL : "must be tags without commas or blanks, at most 64 bytes each";
 }
 
-const char *check_default_key(struct str s)
+const char *config_check_default_key(struct str s)
 {
     static const char *const ours[] = {"model", "messages", "stream", "prompt", "input"};
     for (size_t i = 0; i < COUNT_OF(ours); i++)
@@ -148,7 +148,7 @@ static bool is_unix_path(struct str s)
     return s.len > 1 && s.ptr[0] == '/' && s.len < sizeof((struct sockaddr_un *)0)->sun_path;
 }
 
-const char *check_listen(struct str s)
+const char *config_check_listen(struct str s)
 {
     bool good = str_starts(s, STR("unix:")) ? is_unix_path(str_skip(s, 5))
                 : s.len && s.ptr[0] == ':'  ? is_number_to(str_skip(s, 1), 0, 65535) /* all addresses */
@@ -156,7 +156,7 @@ const char *check_listen(struct str s)
     return good ? NULL : "must be an address such as 127.0.0.1:4242, [::1]:4242, :4242 (all) or unix:/run/hearth.sock";
 }
 
-const char *check_resolver(struct str s)
+const char *config_check_resolver(struct str s)
 {
     struct str host, port;
     bool v6;
@@ -165,7 +165,7 @@ const char *check_resolver(struct str s)
     return good ? NULL : "must be the address of a DNS server such as 127.0.0.1:53 or [::1]:53";
 }
 
-const char *check_network(struct str s)
+const char *config_check_network(struct str s)
 {
     ptrdiff_t slash = str_find_char(s, '/');
     struct str address = slash < 0 ? STR_NONE : str_slice(s, 0, (size_t)slash);
@@ -175,7 +175,7 @@ const char *check_network(struct str s)
     return good ? NULL : "must be networks such as 10.0.0.0/8 or fd00::/8";
 }
 
-const char *check_host(struct str s)
+const char *config_check_host(struct str s)
 {
     struct str host, port;
     bool v6;
@@ -194,13 +194,13 @@ static bool skip_scheme(struct str *s)
     return n > 0;
 }
 
-const char *check_origin(struct str s)
+const char *config_check_origin(struct str s)
 {
     bool good = skip_scheme(&s) && is_host_port(s, false, 1);
     return good ? NULL : "must be origins such as https://chat.example.org, without a path";
 }
 
-const char *check_http_url(struct str s)
+const char *config_check_http_url(struct str s)
 {
     bool scheme = skip_scheme(&s);
     size_t end = 0;
@@ -215,13 +215,13 @@ const char *check_http_url(struct str s)
     return good ? NULL : "must be a URL such as https://api.example.org/v1";
 }
 
-const char *check_upstream_url(struct str s)
+const char *config_check_upstream_url(struct str s)
 {
     if (str_starts(s, STR("unix:")))
         return is_unix_path(str_skip(s, 5)) ? NULL : "must be a whole path such as unix:/run/model.sock";
     if (str_find_char(s, '?') >= 0)
         return "must hold no query; paths are appended to it";
-    return check_http_url(s);
+    return config_check_http_url(s);
 }
 
 /* --- secrets ------------------------------------------------------------------------------------- */
@@ -237,7 +237,7 @@ static bool is_variable(struct str s)
     return s.len > 0 && s.len <= CONFIG_TARGET_BYTES_MAX;
 }
 
-const char *check_secret(struct str s)
+const char *config_check_secret(struct str s)
 {
     bool good = str_eq(s, STR("passthrough")) || (str_starts(s, STR("env:")) && is_variable(str_skip(s, 4))) ||
                 (str_starts(s, STR("file:")) && s.len > 5);

@@ -1,4 +1,4 @@
-/* config_find.c: where the configuration, the data and the secrets lie, and how an error names its place; see config.h. */
+/* config_find.c: where configuration, data and secrets lie, and how an error names its place; see config.h. */
 #include "base/mem.h"
 #include "config/config.h"
 #include <errno.h>

@@ -9,9 +9,9 @@
 static int read_member(struct config_reader *r, const struct config_node *n, struct config_target *t)
 {
     if (n->kind == NODE_MAP)
-        return option_read_map(r, &config_member_options, n, n->mark, t);
+        return config_option_read_map(r, &config_member_options, n, n->mark, t);
     t->weight = 1;
-    return option_read_text(r, &config_member_options.row[0], n, &t->name);
+    return config_option_read_text(r, &config_member_options.row[0], n, &t->name);
 }
 
 /* A target, or a group of them. */
@@ -44,7 +44,8 @@ int config_read_try(struct config_reader *r, const struct config_option *o, cons
 static int read_step(struct config_reader *r, const struct config_node *n, struct config_step *step)
 {
     step->mark = n->mark;
-    return n->kind == NODE_MAP ? option_read_map(r, &config_step_options, n, n->mark, step) : read_group(r, n, step);
+    return n->kind == NODE_MAP ? config_option_read_map(r, &config_step_options, n, n->mark, step)
+                               : read_group(r, n, step);
 }
 
 int config_read_chain(struct config_reader *r, const struct config_option *o, const struct config_item *item,
@@ -68,7 +69,7 @@ int config_read_chain(struct config_reader *r, const struct config_option *o, co
 
 int config_read_tags(struct config_reader *r, const struct config_option *o, const struct config_item *item, void *base)
 {
-    static const struct config_option one = {.key = "tags", .kind = OPTION_TEXTS, .check = check_tag};
+    static const struct config_option one = {.key = "tags", .kind = OPTION_TEXTS, .check = config_check_tag};
     struct config_step *step = base;
     const struct config_node *n = item->value;
     int count = n->kind == NODE_LIST ? n->count : 1, rc = 0;
@@ -80,7 +81,7 @@ int config_read_tags(struct config_reader *r, const struct config_option *o, con
     const struct config_item only = {.value = n};
     for (const struct config_item *i = n->kind == NODE_LIST ? n->first : &only; i && rc == 0; i = i->next) {
         struct config_text text = {0};
-        rc = option_read_text(r, &one, i->value, &text);
+        rc = config_option_read_text(r, &one, i->value, &text);
         tags[step->tag_count++] = text.text;
     }
     step->tags = tags;
@@ -93,7 +94,7 @@ int config_read_defaults(struct config_reader *r, const struct config_option *o,
     (void)o;
     struct config_job *job = base;
     const struct config_node *map;
-    int rc = option_map_of(r, item, CONFIG_DEFAULTS_MAX, &map);
+    int rc = config_option_map(r, item, CONFIG_DEFAULTS_MAX, &map);
     if (rc < 0 || !map)
         return rc;
     struct config_default *defaults = arena_new_array(&r->c->arena, struct config_default, (size_t)map->count);
@@ -102,7 +103,7 @@ int config_read_defaults(struct config_reader *r, const struct config_option *o,
     for (const struct config_item *i = map->first; i && rc == 0; i = i->next) {
         struct config_default *d = &defaults[job->default_count++];
         struct config_text name = {0};
-        rc = config_read_name(r, i->key, check_default_key, &name);
+        rc = config_read_name(r, i->key, config_check_default_key, &name);
         if (rc == 0)
             rc = config_to_json(r, i->value, &d->json);
         d->key = name.text;
@@ -116,10 +117,10 @@ static int read_job(struct config_reader *r, const struct config_item *item, str
 {
     const struct config_node *map;
     job->mark = item->key->mark;
-    int rc = config_read_name(r, item->key, check_name, &job->name);
+    int rc = config_read_name(r, item->key, config_check_name, &job->name);
     if (rc == 0)
-        rc = option_map_of(r, item, CONFIG_MAP_KEYS_MAX, &map);
-    return rc < 0 ? rc : option_read_map(r, &config_job_options, map, job->mark, job);
+        rc = config_option_map(r, item, CONFIG_MAP_KEYS_MAX, &map);
+    return rc < 0 ? rc : config_option_read_map(r, &config_job_options, map, job->mark, job);
 }
 
 int config_read_jobs(struct config_reader *r, const struct config_option *o, const struct config_item *item, void *base)
@@ -127,7 +128,7 @@ int config_read_jobs(struct config_reader *r, const struct config_option *o, con
     (void)o;
     struct config *c = base;
     const struct config_node *map;
-    int rc = option_map_of(r, item, CONFIG_JOBS_MAX, &map);
+    int rc = config_option_map(r, item, CONFIG_JOBS_MAX, &map);
     if (rc < 0 || !map)
         return rc;
     c->job = arena_new_array(&c->arena, struct config_job, (size_t)map->count);

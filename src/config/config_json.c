@@ -1,7 +1,7 @@
 /* config_json.c: a YAML value as JSON text, for the defaults of a job.
  *
- * Plain scalars are read by YAML's core schema (null, true, 12, 0x1f, .5, …); everything quoted is a string. Numbers keep
- * their digits, they do not pass through a double. */
+ * Plain scalars are read by YAML's core schema (null, true, 12, 0x1f, .5, …); everything quoted is a string. Numbers
+ * keep their digits, they do not pass through a double. */
 #include "base/json.h"
 #include "base/mem.h"
 #include "config/config_priv.h"

@@ -72,7 +72,7 @@ static int read_hours_entry(struct config_reader *r, const struct config_node *n
     struct hours_reading h = {0};
     if (n->kind != NODE_MAP)
         return FAIL(r, n->mark, "an entry of `hours` must be a map, not %s", config_found(n).text);
-    int rc = option_read_map(r, &config_hours_options, n, n->mark, &h);
+    int rc = config_option_read_map(r, &config_hours_options, n, n->mark, &h);
     if (rc < 0)
         return rc;
     if (!has_price(&h.row))
@@ -93,11 +93,11 @@ static int read_price(struct config_reader *r, const struct config_item *item)
     struct config *c = r->c;
     struct price_reading p = {0};
     const struct config_node *map;
-    int rc = config_read_name(r, item->key, check_target, &p.row.target);
+    int rc = config_read_name(r, item->key, config_check_target, &p.row.target);
     if (rc == 0)
-        rc = option_map_of(r, item, CONFIG_MAP_KEYS_MAX, &map);
+        rc = config_option_map(r, item, CONFIG_MAP_KEYS_MAX, &map);
     if (rc == 0)
-        rc = option_read_map(r, &config_price_options, map, item->key->mark, &p);
+        rc = config_option_read_map(r, &config_price_options, map, item->key->mark, &p);
     if (rc < 0)
         return rc;
     if (!has_price(&p.row) && !(p.hours && p.hours->count))
@@ -131,7 +131,7 @@ int config_read_prices(struct config_reader *r, const struct config_option *o, c
     (void)o;
     struct config *c = base;
     const struct config_node *map;
-    int rc = option_map_of(r, item, CONFIG_MAP_KEYS_MAX, &map);
+    int rc = config_option_map(r, item, CONFIG_MAP_KEYS_MAX, &map);
     if (rc < 0 || !map)
         return rc;
     c->price = arena_new_array(&c->arena, struct config_price, count_rows(map));

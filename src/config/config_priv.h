@@ -1,4 +1,4 @@
-/* config_priv.h: what the files of config/ share: the YAML tree, the rows of the option table, and the readers of units.
+/* config_priv.h: what the files of config/ share: the YAML tree, the rows of the option table, and the units.
  *
  * The way of a file: yaml.c makes a tree with marks, option_read.c walks it along the rows of options.c and writes the
  * structs of config.h, and the shapes that no row can describe (chains, prices, defaults) have readers of their own. */
@@ -143,15 +143,15 @@ struct hours_reading {
 
 /* option_read.c: reads `map` (NULL: nothing is given) along the rows into `base`, fills in defaults. `at` is where a
  * missing key is reported. */
-int option_read_map(struct config_reader *r, const struct option_table *t, const struct config_node *map,
-                    struct config_mark at, void *base);
+int config_option_read_map(struct config_reader *r, const struct option_table *t, const struct config_node *map,
+                           struct config_mark at, void *base);
 /* A text under an option's rules, into *out. */
-int option_read_text(struct config_reader *r, const struct config_option *o, const struct config_node *n,
-                     struct config_text *out);
+int config_option_read_text(struct config_reader *r, const struct config_option *o, const struct config_node *n,
+                            struct config_text *out);
 /* The item's value if it is a map, NULL in *map when it is empty; an error when it is something else or has more than
  * `count_max` keys. */
-int option_map_of(struct config_reader *r, const struct config_item *item, int count_max,
-                  const struct config_node **map);
+int config_option_map(struct config_reader *r, const struct config_item *item, int count_max,
+                      const struct config_node **map);
 
 /* A key that is a name of its owner's choice, held against `check`. */
 int config_read_name(struct config_reader *r, const struct config_node *key, const char *(*check)(struct str),
@@ -192,21 +192,21 @@ int config_to_nusd(const struct config *c, struct str s, bool bare_usd, int64_t 
 
 /* --- checks of text (config_check.c): NULL when all is well, else "must be …" -------------------- */
 
-const char *check_name(struct str s);
-const char *check_alias_name(struct str s);
-const char *check_alias_to(struct str s);
-const char *check_target(struct str s);
-const char *check_model(struct str s);
-const char *check_upstream_url(struct str s);
-const char *check_http_url(struct str s);
-const char *check_listen(struct str s);
-const char *check_network(struct str s);
-const char *check_host(struct str s);
-const char *check_origin(struct str s);
-const char *check_resolver(struct str s);
-const char *check_secret(struct str s);
-const char *check_tag(struct str s);
-const char *check_default_key(struct str s);
+const char *config_check_name(struct str s);
+const char *config_check_alias_name(struct str s);
+const char *config_check_alias_to(struct str s);
+const char *config_check_target(struct str s);
+const char *config_check_model(struct str s);
+const char *config_check_upstream_url(struct str s);
+const char *config_check_http_url(struct str s);
+const char *config_check_listen(struct str s);
+const char *config_check_network(struct str s);
+const char *config_check_host(struct str s);
+const char *config_check_origin(struct str s);
+const char *config_check_resolver(struct str s);
+const char *config_check_secret(struct str s);
+const char *config_check_tag(struct str s);
+const char *config_check_default_key(struct str s);
 
 /* --- config_json.c ------------------------------------------------------------------------------- */
 

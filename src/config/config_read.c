@@ -28,12 +28,12 @@ static void split_unix_url(struct config_upstream *u)
 static int read_upstream(struct config_reader *r, const struct config_item *item, struct config_upstream *u)
 {
     const struct config_node *map;
-    int rc = config_read_name(r, item->key, check_name, &u->name);
+    int rc = config_read_name(r, item->key, config_check_name, &u->name);
     u->mark = item->key->mark;
     if (rc == 0)
-        rc = option_map_of(r, item, CONFIG_MAP_KEYS_MAX, &map);
+        rc = config_option_map(r, item, CONFIG_MAP_KEYS_MAX, &map);
     if (rc == 0)
-        rc = option_read_map(r, &config_upstream_options, map, u->mark, u);
+        rc = config_option_read_map(r, &config_upstream_options, map, u->mark, u);
     if (rc < 0)
         return rc;
     if (!u->vendor.text.ptr && !u->dialect.text.ptr && !u->url.text.ptr)
@@ -49,7 +49,7 @@ int config_read_upstreams(struct config_reader *r, const struct config_option *o
     (void)o;
     struct config *c = base;
     const struct config_node *map;
-    int rc = option_map_of(r, item, CONFIG_UPSTREAMS_MAX, &map);
+    int rc = config_option_map(r, item, CONFIG_UPSTREAMS_MAX, &map);
     if (rc < 0 || !map)
         return rc;
     c->upstream = arena_new_array(&c->arena, struct config_upstream, (size_t)map->count);
@@ -66,7 +66,7 @@ int config_read_aliases(struct config_reader *r, const struct config_option *o, 
     (void)o;
     struct config *c = base;
     const struct config_node *map;
-    int rc = option_map_of(r, item, CONFIG_MAP_KEYS_MAX, &map);
+    int rc = config_option_map(r, item, CONFIG_MAP_KEYS_MAX, &map);
     if (rc < 0 || !map)
         return rc;
     c->alias = arena_new_array(&c->arena, struct config_alias, (size_t)map->count);
@@ -74,10 +74,10 @@ int config_read_aliases(struct config_reader *r, const struct config_option *o, 
         return FAIL_NOMEM(r);
     for (const struct config_item *i = map->first; i && rc == 0; i = i->next) {
         struct config_alias *a = &c->alias[c->alias_count++];
-        rc = config_read_name(r, i->key, check_alias_name, &a->name);
-        const struct config_option to = {.key = a->name.text.ptr, .kind = OPTION_TEXT, .check = check_alias_to};
+        rc = config_read_name(r, i->key, config_check_alias_name, &a->name);
+        const struct config_option to = {.key = a->name.text.ptr, .kind = OPTION_TEXT, .check = config_check_alias_to};
         if (rc == 0)
-            rc = option_read_text(r, &to, i->value, &a->to);
+            rc = config_option_read_text(r, &to, i->value, &a->to);
     }
     return rc;
 }
@@ -96,7 +96,7 @@ int config_read_fx(struct config_reader *r, const struct config_option *o, const
     const int64_t rate_max = INT64_C(1000000) * 1000000000; /* no currency is worth a million dollars */
     struct config *c = base;
     const struct config_node *map;
-    int rc = option_map_of(r, item, COUNT_OF(c->fx), &map);
+    int rc = config_option_map(r, item, COUNT_OF(c->fx), &map);
     for (const struct config_item *i = rc == 0 && map ? map->first : NULL; i; i = i->next) {
         struct config_text currency;
         int64_t rate;
@@ -132,7 +132,7 @@ static int read_tree(struct config *c, struct arena *tree, struct str text, stru
     const struct config_node *root;
     int rc = config_yaml_read(tree, text, &root, e);
     if (rc == 0)
-        rc = option_read_map(&r, &config_options, root, root->mark, c);
+        rc = config_option_read_map(&r, &config_options, root, root->mark, c);
     if (rc == 0)
         rc = config_check_namespace(&r);
     return rc;

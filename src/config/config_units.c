@@ -70,8 +70,8 @@ bool config_to_tokens(struct str s, int64_t *out)
 /* A bare number is refused: 400 for "400 days" would throw a year of ledger away. */
 bool config_to_duration_ms(struct str s, int64_t *out)
 {
-    int64_t us, bare;
-    if (str_to_scaled(s, 0, &bare) || (s.len && (is_digit(s.ptr[s.len - 1]) || s.ptr[s.len - 1] == '.')))
+    int64_t us;
+    if (s.len == 0 || is_digit(s.ptr[s.len - 1]) || s.ptr[s.len - 1] == '.')
         return false;
     if (!str_to_duration_us(s, &us) || us % 1000)
         return false;

@@ -1,4 +1,4 @@
-/* config_words.c: how the errors of the configuration speak: what was found, what is allowed, what was probably meant. */
+/* config_words.c: how the errors of the configuration speak: what was found, what is allowed, what was meant. */
 #include "base/mem.h"
 #include "config/config_priv.h"
 

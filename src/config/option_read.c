@@ -1,7 +1,7 @@
 /* option_read.c: reads a map of the tree along the rows of an option table.
  *
  * What a row says is all there is to know about an option: this file finds the row of a key, turns the value into a
- * number or text, holds it against the row's range, words or check, and writes the field. Defaults take the same way. */
+ * number or text, holds it against the row's range, words or check, and writes the field. Defaults go the same way. */
 #include "base/mem.h"
 #include "config/config_priv.h"
 #include <assert.h>
@@ -165,8 +165,8 @@ static const char *check_text(const struct config_option *o, struct str s)
     return o->check ? o->check(s) : NULL;
 }
 
-int option_read_text(struct config_reader *r, const struct config_option *o, const struct config_node *n,
-                     struct config_text *out)
+int config_option_read_text(struct config_reader *r, const struct config_option *o, const struct config_node *n,
+                            struct config_text *out)
 {
     int rc, index;
     if (n->kind != NODE_SCALAR || n->text.len == 0 || config_node_empty(n))
@@ -198,7 +198,7 @@ static int read_text_part(struct config_reader *r, const struct config_option *o
     struct config_text *array = field_at(base, o->offset);
     if (*count == o->room)
         return FAIL(r, n->mark, "`%s` may hold at most %d", o->key, o->room);
-    int rc = option_read_text(r, o, n, &array[*count]);
+    int rc = config_option_read_text(r, o, n, &array[*count]);
     if (rc == 0)
         ++*count;
     return rc;
@@ -247,7 +247,7 @@ static int read_value(struct config_reader *r, const struct config_option *o, co
     int64_t value = 0;
     int index = 0, rc;
     switch (o->kind) {
-    case OPTION_TEXT: return option_read_text(r, o, n, field_at(base, o->offset));
+    case OPTION_TEXT: return config_option_read_text(r, o, n, field_at(base, o->offset));
     case OPTION_TEXTS: return read_parts(r, o, n, base, read_text_part);
     case OPTION_DURATIONS: return read_parts(r, o, n, base, read_duration_part);
     case OPTION_BITS: return read_parts(r, o, n, base, read_bit_part);
@@ -270,8 +270,8 @@ static int fail_shape(struct config_reader *r, const struct config_item *item, c
                 config_found(item->value).text);
 }
 
-int option_map_of(struct config_reader *r, const struct config_item *item, int count_max,
-                  const struct config_node **map)
+int config_option_map(struct config_reader *r, const struct config_item *item, int count_max,
+                      const struct config_node **map)
 {
     if (item->value->kind != NODE_MAP && !config_node_empty(item->value))
         return fail_shape(r, item, "a map");
@@ -291,8 +291,8 @@ static int read_row(struct config_reader *r, const struct config_option *o, cons
     if (o->kind != OPTION_SECTION)
         return read_value(r, o, item->value, base);
     const struct config_node *map;
-    int rc = option_map_of(r, item, CONFIG_MAP_KEYS_MAX, &map);
-    return rc < 0 ? rc : option_read_map(r, o->table, map, item->key->mark, base);
+    int rc = config_option_map(r, item, CONFIG_MAP_KEYS_MAX, &map);
+    return rc < 0 ? rc : config_option_read_map(r, o->table, map, item->key->mark, base);
 }
 
 static int fill_missing(struct config_reader *r, const struct config_option *o, struct config_mark at, void *base)
@@ -300,7 +300,7 @@ static int fill_missing(struct config_reader *r, const struct config_option *o, 
     if (o->required)
         return FAIL(r, at, "`%s` is missing here", o->key);
     if (o->kind == OPTION_SECTION)
-        return option_read_map(r, o->table, NULL, at, base);
+        return config_option_read_map(r, o->table, NULL, at, base);
     if (o->standard) {
         struct config_node n = {.kind = NODE_SCALAR, .plain = true, .text = str_from(o->standard)};
         return read_value(r, o, &n, base);
@@ -339,8 +339,8 @@ static int check_keys(struct config_reader *r, const struct option_table *t, con
     return 0;
 }
 
-int option_read_map(struct config_reader *r, const struct option_table *t, const struct config_node *map,
-                    struct config_mark at, void *base)
+int config_option_read_map(struct config_reader *r, const struct option_table *t, const struct config_node *map,
+                           struct config_mark at, void *base)
 {
     int rc = check_keys(r, t, map);
     for (int pass = 0; pass < 2 && rc == 0; pass++) {

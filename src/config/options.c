@@ -1,5 +1,5 @@
-/* options.c: the option table. Each option is one row: its key, the field it fills, its default, its range, and what the
- * reference says about it. The reader (option_read.c) and the reference (config_reference.c) know no more than this.
+/* options.c: the option table. Each option is one row: its key, the field it fills, its default, its range, and what
+ * the reference says about it. The reader (option_read.c) and the reference (config_reference.c) know no more.
  *
  * Long because it is data; in the order in which the reference shows it. */
 #include "config/config_priv.h"
@@ -64,22 +64,22 @@ static const struct config_option plan_rows[] = {
 static const struct option_table plan_options = OPTION_TABLE(plan_rows);
 
 static const struct config_option upstream_rows[] = {
-    {.key = "vendor", .kind = OPTION_TEXT, FIELD(config_upstream, vendor), .check = check_name, .absent = "none",
+    {.key = "vendor", .kind = OPTION_TEXT, FIELD(config_upstream, vendor), .check = config_check_name, .absent = "none",
      .text = "A known vendor; its row gives URL, dialect, models and prices."},
     {.key = "dialect", .kind = OPTION_TEXT, FIELD(config_upstream, dialect), .words = dialect_words,
      .absent = "the vendor's", .text = "The wire format it speaks."},
-    {.key = "url", .kind = OPTION_TEXT, FIELD(config_upstream, url), .check = check_upstream_url, .secret = true,
+    {.key = "url", .kind = OPTION_TEXT, FIELD(config_upstream, url), .check = config_check_upstream_url, .secret = true,
      .absent = "the vendor's",
      .text = "Base URL as the dialect's official client takes it (`openai` with `/v1`, the others without), or "
              "`unix:/path`."},
     {.key = "place", .kind = OPTION_WORD, FIELD(config_upstream, place), MARK(config_upstream, place_mark),
      .words = place_words, .first_word = PLACE_HOME, .absent = "cloud; dialect `engine` is always home",
      .text = "Where it stands. What may not leave the house goes to `home` only."},
-    {.key = "key", .kind = OPTION_TEXT, FIELD(config_upstream, key), .check = check_secret, .secret = true,
+    {.key = "key", .kind = OPTION_TEXT, FIELD(config_upstream, key), .check = config_check_secret, .secret = true,
      .absent = "none", .text = "Its secret: `env:NAME`, `file:PATH`, or `passthrough` for the client's own."},
     {.key = "regime", .kind = OPTION_TEXT, FIELD(config_upstream, regime), .words = regime_words,
      .absent = "credit; dialect `engine`: power", .text = "How it is paid: per token, flat, or by your electricity."},
-    {.key = "models", .kind = OPTION_TEXTS, FIELDS(config_upstream, models, model_count), .check = check_model,
+    {.key = "models", .kind = OPTION_TEXTS, FIELDS(config_upstream, models, model_count), .check = config_check_model,
      .absent = "as found out", .text = "Bare names of the models it serves."},
     {.key = "timeout", .kind = OPTION_SECTION, .table = &timeout_options, .text = "How long to wait for it."},
     {.key = "concurrent", .kind = OPTION_COUNT, FIELD(config_upstream, concurrent), .min = 1, .max = 65535,
@@ -115,7 +115,7 @@ static const struct config_option step_rows[] = {
 const struct option_table config_step_options = OPTION_TABLE(step_rows);
 
 static const struct config_option member_rows[] = {
-    {.key = "target", .kind = OPTION_TEXT, FIELD(config_target, name), .required = true, .check = check_target,
+    {.key = "target", .kind = OPTION_TEXT, FIELD(config_target, name), .required = true, .check = config_check_target,
      .text = "`upstream/model`."},
     {.key = "weight", .kind = OPTION_COUNT, FIELD(config_target, weight), .min = 1, .max = 1000, .standard = "1",
      .text = "Its share under `balance: weighted`."},
@@ -125,15 +125,16 @@ const struct option_table config_member_options = OPTION_TABLE(member_rows);
 static const struct config_option job_rows[] = {
     {.key = "chain", .kind = OPTION_OWN, .read = config_read_chain, .required = true, .table = &config_step_options,
      .part = "[]", .shape = "list of steps",
-     .text = "1 to 16 steps, in order. A step is `TARGET`, `[TARGET or {target, weight}, …]` (1 to 16), or a map of the "
-             "keys below."},
+     .text = "1 to 16 steps, in order. A step is `TARGET`, `[TARGET or {target, weight}, …]` (1 to 16), or a map of "
+             "the keys below."},
     {.key = "balance", .kind = OPTION_WORD, FIELD(config_job, balance), .words = balance_words,
      .first_word = BALANCE_ORDER, .standard = "order", .text = "The default of its steps."},
     {.key = "boundary", .kind = OPTION_WORD, FIELD(config_job, boundary), MARK(config_job, boundary_mark),
      .words = boundary_words, .first_word = BOUNDARY_HOME, .absent = "any",
      .text = "How far its calls may travel. A chain that could cross it is refused."},
-    {.key = "requires", .kind = OPTION_TEXT, FIELD(config_job, requires_url), .check = check_http_url, .secret = true,
-     .absent = "nothing", .text = "A URL that must answer 2xx before a call is sent; there is no fallback from it."},
+    {.key = "requires", .kind = OPTION_TEXT, FIELD(config_job, requires_url), .check = config_check_http_url,
+     .secret = true, .absent = "nothing",
+     .text = "A URL that must answer 2xx before a call is sent; there is no fallback from it."},
     {.key = "defaults", .kind = OPTION_OWN, .read = config_read_defaults, .shape = "map", .absent = "none",
      .text = "Members of the request that are added when the client leaves them out; at most 12. Not `model`, "
              "`messages`, `stream`, `prompt` or `input`."},
@@ -199,19 +200,20 @@ static const struct option_table limits_options = OPTION_TABLE(limits_rows);
 
 static const struct config_option top_rows[] = {
     {.key = "version", .kind = OPTION_COUNT, .min = 1, .max = 1, .standard = "1", .text = "Of this format."},
-    {.key = "listen", .kind = OPTION_TEXTS, FIELDS(config, listen, listen_count), .room_min = 1, .check = check_listen,
-     .standard = "127.0.0.1:4242", .text = "Addresses to serve: `host:port`, `[v6]:port`, `:port` (all) or `unix:/path`."},
+    {.key = "listen", .kind = OPTION_TEXTS, FIELDS(config, listen, listen_count), .room_min = 1,
+     .check = config_check_listen, .standard = "127.0.0.1:4242",
+     .text = "Addresses to serve: `host:port`, `[v6]:port`, `:port` (all) or `unix:/path`."},
     {.key = "home_networks", .kind = OPTION_TEXTS, FIELDS(config, home_networks, home_network_count),
-     .check = check_network, .absent = "none",
+     .check = config_check_network, .absent = "none",
      .text = "What is home beside loopback, RFC 1918, link-local and ULA addresses, which always are."},
-    {.key = "hosts", .kind = OPTION_TEXTS, FIELDS(config, hosts, host_count), .check = check_host, .absent = "none",
-     .text = "Names under which browsers may reach Hearth, beside localhost and loopback literals."},
-    {.key = "origins", .kind = OPTION_TEXTS, FIELDS(config, origins, origin_count), .check = check_origin,
+    {.key = "hosts", .kind = OPTION_TEXTS, FIELDS(config, hosts, host_count), .check = config_check_host,
+     .absent = "none", .text = "Names under which browsers may reach Hearth, beside localhost and loopback literals."},
+    {.key = "origins", .kind = OPTION_TEXTS, FIELDS(config, origins, origin_count), .check = config_check_origin,
      .absent = "none", .text = "Foreign web origins that may call."},
     {.key = "data", .kind = OPTION_TEXT, FIELD(config, data), .absent = "`~/.local/share/hearth`",
      .text = "Folder of journal, ledger and keys; `~/` is the home folder. `--data` and `$HEARTH_DATA` win over it."},
-    {.key = "resolver", .kind = OPTION_TEXT, FIELD(config, resolver), .check = check_resolver, .absent = "the system's",
-     .text = "The DNS server to ask instead."},
+    {.key = "resolver", .kind = OPTION_TEXT, FIELD(config, resolver), .check = config_check_resolver,
+     .absent = "the system's", .text = "The DNS server to ask instead."},
     {.key = "ca_file", .kind = OPTION_TEXT, FIELD(config, ca_file), .absent = "the system's",
      .text = "Certificates of the authorities to trust, PEM."},
     {.key = "loops", .kind = OPTION_COUNT, FIELD(config, loops), .min = 1, .max = 64,
@@ -221,9 +223,11 @@ static const struct config_option top_rows[] = {
     {.key = "jobs", .kind = OPTION_OWN, .read = config_read_jobs, .table = &config_job_options, .part = ".NAME",
      .shape = "map by name", .absent = "none", .text = "Kinds of work that clients ask for as models; at most 256."},
     {.key = "aliases", .kind = OPTION_OWN, .read = config_read_aliases, .shape = "map: name to job or target",
-     .absent = "none", .text = "Other names; `*` stands for any run of characters. Jobs and aliases share one namespace."},
+     .absent = "none",
+     .text = "Other names; `*` stands for any run of characters. Jobs and aliases share one namespace."},
     {.key = "successors", .kind = OPTION_WORD, FIELD(config, successors_allow), .words = successors_words,
-     .standard = "ask", .text = "`allow`: a retired model is replaced by its known successor. `ask`: it is only reported."},
+     .standard = "ask",
+     .text = "`allow`: a retired model is replaced by its known successor. `ask`: it is only reported."},
     {.key = "prices", .kind = OPTION_OWN, .read = config_read_prices, .table = &config_price_options,
      .part = ".TARGET", .shape = "map by target", .absent = "the price book's",
      .text = "Your own prices per million tokens, in USD when no currency is given."},

@@ -24,12 +24,45 @@ struct yaml_reader {
     int anchor_count;
     size_t nodes, bytes; /* read so far, aliases expanded */
     struct str text;
+    size_t characters;      /* of text */
+    struct config_mark end; /* of text */
     struct err *e;
 };
 
-static struct config_mark mark_of(yaml_mark_t m)
+/* Columns count characters, as libyaml's do. */
+static bool begins_character(char c)
 {
-    return (struct config_mark){(int)m.line + 1, (int)m.column + 1};
+    return ((unsigned char)c & 0xc0) != 0x80;
+}
+
+static struct config_mark mark_of_offset(struct str text, size_t offset)
+{
+    struct config_mark m = {1, 1};
+    for (size_t i = 0; i < offset && i < text.len; i++) {
+        if (text.ptr[i] == '\n')
+            m = (struct config_mark){m.line + 1, 1};
+        else
+            m.column += begins_character(text.ptr[i]);
+    }
+    return m;
+}
+
+/* libyaml puts what is missing at the end of a file on a line of its own, which the file may not have. */
+static bool is_at_end(const struct yaml_reader *y, yaml_mark_t m)
+{
+    return m.index >= y->characters;
+}
+
+static struct config_mark mark_of(const struct yaml_reader *y, yaml_mark_t m)
+{
+    return is_at_end(y, m) ? y->end : (struct config_mark){(int)m.line + 1, (int)m.column + 1};
+}
+
+static void measure(struct yaml_reader *y)
+{
+    for (size_t i = 0; i < y->text.len; i++)
+        y->characters += begins_character(y->text.ptr[i]);
+    y->end = mark_of_offset(y->text, y->text.len);
 }
 
 static int fail_at(struct yaml_reader *y, int code, struct config_mark m, const char *why)
@@ -42,36 +75,14 @@ static int fail_nomem(struct yaml_reader *y)
     return err_set(y->e, ERR_NOMEM, "out of memory while reading the configuration");
 }
 
-/* The reader of libyaml (wrong UTF-8, control characters) knows only a byte offset. */
-static struct config_mark mark_of_offset(struct str text, size_t offset)
-{
-    struct config_mark m = {1, 1};
-    for (size_t i = 0; i < offset && i < text.len; i++) {
-        if (text.ptr[i] == '\n')
-            m = (struct config_mark){m.line + 1, 1};
-        else if (((unsigned char)text.ptr[i] & 0xc0) != 0x80) /* columns count characters, as libyaml's do */
-            m.column++;
-    }
-    return m;
-}
-
 static bool is_tab_at(struct str text, yaml_mark_t at)
 {
     struct str line = STR_NONE;
     for (size_t i = 0; i <= at.line; i++)
         if (!str_cut(&text, '\n', &line))
             return false;
-    return at.column < line.len && line.ptr[at.column] == '\t'; /* before it there are only blanks, so bytes are columns */
-}
-
-/* libyaml sets the end of a file on a line of its own, which the file does not have. */
-static struct config_mark mark_inside(struct str text, yaml_mark_t m, bool *at_end)
-{
-    size_t characters = 0;
-    for (size_t i = 0; i < text.len; i++)
-        characters += ((unsigned char)text.ptr[i] & 0xc0) != 0x80;
-    *at_end = m.index >= characters;
-    return *at_end ? mark_of_offset(text, text.len) : mark_of(m);
+    /* Before it there are only blanks, so bytes are columns. */
+    return at.column < line.len && line.ptr[at.column] == '\t';
 }
 
 static int fail_parser(struct yaml_reader *y)
@@ -80,18 +91,17 @@ static int fail_parser(struct yaml_reader *y)
     const char *problem = p->problem ? p->problem : "unreadable";
     if (p->error == YAML_MEMORY_ERROR)
         return fail_nomem(y);
-    if (p->error == YAML_READER_ERROR) {
+    if (p->error == YAML_READER_ERROR) { /* wrong UTF-8 or a control character: it knows only the byte */
         struct config_mark m = mark_of_offset(y->text, p->problem_offset);
         return err_set_at(y->e, ERR_SYNTAX, m.line, m.column, "not YAML: %s", problem);
     }
-    bool at_end, context_at_end;
-    struct config_mark m = mark_inside(y->text, p->problem_mark, &at_end);
+    struct config_mark m = mark_of(y, p->problem_mark);
     if (p->error == YAML_SCANNER_ERROR && is_tab_at(y->text, p->problem_mark))
         return err_set_at(y->e, ERR_SYNTAX, m.line, m.column, "not YAML: a tab; indent with blanks");
     if (!p->context)
         return err_set_at(y->e, ERR_SYNTAX, m.line, m.column, "not YAML: %s", problem);
-    struct config_mark from = mark_inside(y->text, p->context_mark, &context_at_end);
-    if (at_end) /* what is missed only there (a bracket, a colon) is told where it began */
+    struct config_mark from = mark_of(y, p->context_mark);
+    if (is_at_end(y, p->problem_mark)) /* what is missed only there (a bracket, a colon) is told where it began */
         m = from;
     return err_set_at(y->e, ERR_SYNTAX, m.line, m.column, "not YAML: %s (%s, from line %d)", problem, p->context,
                       from.line);
@@ -161,7 +171,7 @@ static void anchor_close(struct yaml_reader *y, struct anchor *a)
 
 static int read_alias(struct yaml_reader *y, const struct config_node **out)
 {
-    struct config_mark m = mark_of(y->event.start_mark);
+    struct config_mark m = mark_of(y, y->event.start_mark);
     const struct anchor *a = anchor_find(y, y->event.data.alias.anchor);
     if (!a)
         return fail_at(y, ERR_SYNTAX, m, "this alias has no anchor before it (quote a text that begins with `*`)");
@@ -185,7 +195,7 @@ static int read_node(struct yaml_reader *y, int depth, const struct config_node 
 
 static int read_key(struct yaml_reader *y, const struct config_node *map, int depth, const struct config_node **out)
 {
-    struct config_mark m = mark_of(y->event.start_mark);
+    struct config_mark m = mark_of(y, y->event.start_mark);
     if (y->event.type != YAML_SCALAR_EVENT)
         return fail_at(y, ERR_SYNTAX, m, "a key must be a text; quote one that begins with a special character");
     int rc = read_node(y, depth, out);
@@ -213,7 +223,7 @@ static int read_items(struct yaml_reader *y, int depth, yaml_event_type_t end, s
         if (rc < 0 || y->event.type == end)
             return rc;
         if (n->kind == NODE_MAP && n->count == CONFIG_MAP_KEYS_MAX)
-            return fail_at(y, ERR_LIMIT, mark_of(y->event.start_mark), "too many keys in one map");
+            return fail_at(y, ERR_LIMIT, mark_of(y, y->event.start_mark), "too many keys in one map");
         struct config_item *item = arena_new(y->arena, struct config_item);
         if (!item)
             return fail_nomem(y);
@@ -244,7 +254,7 @@ static void event_properties(const yaml_event_t *ev, const yaml_char_t **anchor,
  * CONFIG_DEPTH_MAX. */
 static int read_node(struct yaml_reader *y, int depth, const struct config_node **out)
 {
-    struct config_mark m = mark_of(y->event.start_mark);
+    struct config_mark m = mark_of(y, y->event.start_mark);
     if (y->event.type == YAML_ALIAS_EVENT)
         return read_alias(y, out);
     if (depth > CONFIG_DEPTH_MAX)
@@ -296,7 +306,7 @@ static int read_document(struct yaml_reader *y, const struct config_node **root)
     if (rc < 0)
         return rc;
     if (y->event.type != YAML_STREAM_END_EVENT)
-        return fail_at(y, ERR_SYNTAX, mark_of(y->event.start_mark),
+        return fail_at(y, ERR_SYNTAX, mark_of(y, y->event.start_mark),
                        "a second document begins here; only one is allowed");
     if (config_node_empty(*root))
         *root = &nothing;
@@ -318,6 +328,7 @@ int config_yaml_read(struct arena *a, struct str text, const struct config_node 
     /* Said, not guessed: libyaml would take UTF-16 too, and every check here is about bytes of UTF-8. */
     yaml_parser_set_encoding(&y.parser, YAML_UTF8_ENCODING);
     yaml_parser_set_input_string(&y.parser, (const unsigned char *)(text.ptr ? text.ptr : ""), text.len);
+    measure(&y);
     int rc = read_document(&y, root);
     drop_event(&y);
     yaml_parser_delete(&y.parser);

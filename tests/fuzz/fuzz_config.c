@@ -1,8 +1,8 @@
 /* fuzz_config.c: the reader of the configuration against any bytes.
  *
  * Checked: a refusal has a code, a story without control characters and a place inside the file; what is accepted keeps
- * the bounds and rules that the rest of the program relies on; reading twice, and reading with a comment line put before,
- * gives the same (the same places one line further down). */
+ * the bounds and rules that the rest of the program relies on; reading with a comment line before it gives
+ * the same (the same places one line further down). */
 #include "base/json.h"
 #include "base/mem.h"
 #include "config/config_priv.h"
@@ -49,19 +49,30 @@ static void put_texts(struct buf *b, const struct config_text *t, int count, int
 
 static void put_upstream(struct buf *b, const struct config_upstream *u)
 {
-    const struct config_text *texts[] = {&u->name, &u->vendor, &u->dialect, &u->url, &u->key, &u->regime, &u->unix_path};
+    const struct config_text *texts[] = {&u->name, &u->vendor, &u->dialect,  &u->url,
+                                         &u->key,  &u->regime, &u->unix_path};
     for (size_t i = 0; i < COUNT_OF(texts); i++)
         put_text(b, texts[i]);
-    assert(!check_name(u->name.text) && u->mark.line > 0);
-    assert(!u->url.text.ptr || !check_http_url(u->url.text));
-    assert(!u->key.text.ptr || !check_secret(u->key.text));
+    assert(!config_check_name(u->name.text) && u->mark.line > 0);
+    assert(!u->url.text.ptr || !config_check_http_url(u->url.text));
+    assert(!u->key.text.ptr || !config_check_secret(u->key.text));
     assert(!(u->url.text.ptr && u->unix_path.text.ptr));
     assert(u->connect_ms > 0 && u->first_byte_ms > 0 && u->idle_ms > 0 && u->total_ms > 0);
     assert(u->concurrent >= 0 && u->queue_max >= 0 && u->queue_wait_ms >= 0 && u->plan_monthly_nusd >= 0);
     assert(u->budget_hour_nusd >= -1 && u->budget_day_nusd >= -1 && u->budget_month_nusd >= -1);
-    const int64_t numbers[] = {u->place, u->connect_ms, u->first_byte_ms, u->idle_ms, u->total_ms, u->concurrent,
-                               u->queue_max, u->queue_wait_ms, u->budget_hour_nusd, u->budget_day_nusd,
-                               u->budget_month_nusd, u->plan_monthly_nusd, u->plan_window_count};
+    const int64_t numbers[] = {u->place,
+                               u->connect_ms,
+                               u->first_byte_ms,
+                               u->idle_ms,
+                               u->total_ms,
+                               u->concurrent,
+                               u->queue_max,
+                               u->queue_wait_ms,
+                               u->budget_hour_nusd,
+                               u->budget_day_nusd,
+                               u->budget_month_nusd,
+                               u->plan_monthly_nusd,
+                               u->plan_window_count};
     for (size_t i = 0; i < COUNT_OF(numbers); i++)
         put_number(b, numbers[i]);
     for (int i = 0; i < u->plan_window_count; i++)
@@ -73,7 +84,7 @@ static void put_step(struct buf *b, const struct config_step *s)
 {
     assert(s->mark.line > 0 && s->target_count >= 1 && s->target_count <= CONFIG_TARGETS_MAX);
     for (int i = 0; i < s->target_count; i++) {
-        assert(!check_target(s->target[i].name.text));
+        assert(!config_check_target(s->target[i].name.text));
         assert(s->target[i].weight >= 1 && s->target[i].weight <= 1000);
         put_text(b, &s->target[i].name);
         put_number(b, s->target[i].weight);
@@ -89,7 +100,8 @@ static void put_step(struct buf *b, const struct config_step *s)
 
 static void put_job(struct buf *b, const struct config_job *j)
 {
-    assert(!check_name(j->name.text) && j->mark.line > 0 && j->step_count >= 1 && j->step_count <= CONFIG_STEPS_MAX);
+    assert(!config_check_name(j->name.text) && j->mark.line > 0 && j->step_count >= 1 &&
+           j->step_count <= CONFIG_STEPS_MAX);
     assert((j->boundary != BOUNDARY_UNSET) == (j->boundary_mark.line > 0));
     put_text(b, &j->name);
     put_text(b, &j->requires_url);
@@ -100,7 +112,7 @@ static void put_job(struct buf *b, const struct config_job *j)
     assert(j->default_count <= CONFIG_DEFAULTS_MAX && CONFIG_DEFAULTS_MAX < JSON_EDITS_MAX);
     for (int i = 0; i < j->default_count; i++) {
         assert(json_check(j->defaults[i].json, NULL) == 0);
-        assert(!check_default_key(j->defaults[i].key));
+        assert(!config_check_default_key(j->defaults[i].key));
         put(b, j->defaults[i].key);
         put(b, j->defaults[i].json);
     }
@@ -108,7 +120,7 @@ static void put_job(struct buf *b, const struct config_job *j)
 
 static void put_price(struct buf *b, const struct config_price *p)
 {
-    assert(!check_target(p->target.text));
+    assert(!config_check_target(p->target.text));
     const int64_t numbers[] = {p->input, p->cached, p->cache_write, p->output};
     int given = 0;
     for (size_t i = 0; i < COUNT_OF(numbers); i++) {
@@ -130,7 +142,7 @@ static void put_price(struct buf *b, const struct config_price *p)
 static void put_names(struct buf *b, const struct config *c)
 {
     for (int i = 0; i < c->alias_count; i++) {
-        assert(!check_alias_name(c->alias[i].name.text) && !check_alias_to(c->alias[i].to.text));
+        assert(!config_check_alias_name(c->alias[i].name.text) && !config_check_alias_to(c->alias[i].to.text));
         for (int k = 0; k < c->job_count; k++)
             assert(!str_eq(c->alias[i].name.text, c->job[k].name.text));
         put_text(b, &c->alias[i].name);
@@ -157,8 +169,9 @@ static void put_config(struct buf *b, const struct config *c)
     put_text(b, &c->data);
     put_text(b, &c->resolver);
     put_text(b, &c->ca_file);
-    const int64_t numbers[] = {c->loops, c->successors_allow, c->electricity_nusd_kwh, c->ledger_keep_ms,
-                               c->body_bytes_max, c->head_after_ms, c->hops_max};
+    const int64_t numbers[] = {c->loops,          c->successors_allow, c->electricity_nusd_kwh,
+                               c->ledger_keep_ms, c->body_bytes_max,   c->head_after_ms,
+                               c->hops_max};
     for (size_t i = 0; i < COUNT_OF(numbers); i++)
         put_number(b, numbers[i]);
     assert(c->hops_max >= 1 && c->hops_max <= 64 && c->loops >= 0 && c->loops <= 64 && c->body_bytes_max >= 1024);

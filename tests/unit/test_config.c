@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define EXPECT_MARK(m, l, c) EXPECT_I64((m).line * 1000 + (m).column, (l) * 1000 + (c))
+#define EXPECT_MARK(m, l, c) EXPECT_I64((m).line * 1000 + (m).column, (l)*1000 + (c))
 
 enum { FILE_BYTES_MAX = 64 * 1024 };
 
@@ -71,11 +71,11 @@ static void refusal(const char *text, char *out, size_t out_bytes)
     config_free(c);
 }
 
-#define EXPECT_REFUSED(text, want)               \
-    do {                                         \
-        char story_[1100];                       \
-        refusal((text), story_, sizeof story_);  \
-        EXPECT_STR(str_from(story_), (want));    \
+#define EXPECT_REFUSED(text, want)              \
+    do {                                        \
+        char story_[1100];                      \
+        refusal((text), story_, sizeof story_); \
+        EXPECT_STR(str_from(story_), (want));   \
     } while (0)
 
 static const struct config_upstream *upstream(const struct config *c, const char *name)
@@ -267,7 +267,7 @@ TEST(hours_become_rows_before_the_row_of_all_other_times)
     EXPECT(p->span[1].from_min == 0 && p->span[1].to_min == 360 && p->input == 500000000);
     p = &c->price[4]; /* up to midnight */
     EXPECT(p->span[0].from_min == 1200 && p->span[0].to_min == 1440 && p->span[1].to_min == 0);
-    EXPECT(p->cache_write == 3000000000 && p->output == 4000000000);
+    EXPECT(p->weekdays == 0x20 && p->cache_write == 3000000000 && p->output == 4000000000);
     p = &c->price[5]; /* the rest of the time */
     EXPECT(p->weekdays == 0 && p->span[0].to_min == 0 && p->input == 1000000000 && p->cached == INT64_MIN);
     EXPECT_STR(c->price[6].target.text, "socket/night"); /* hours alone: outside of them nothing is said */
@@ -280,15 +280,46 @@ TEST(defaults_become_json_by_the_core_schema)
     static const struct {
         const char *yaml, *json;
     } cases[] = {
-        {"800", "800"}, {"0800", "800"}, {"-3", "-3"}, {"+7", "7"}, {"0", "0"}, {"-0", "-0"}, {"000", "0"},
-        {".5", "0.5"}, {"-.5", "-0.5"}, {"3.", "3"}, {"1.50", "1.50"}, {"1e-1", "1e-1"}, {"1E+5", "1e+5"},
-        {"123456789012345678901234567890", "123456789012345678901234567890"}, {"0x1f", "31"}, {"0o17", "15"},
-        {"0xg", "\"0xg\""}, {"0x", "\"0x\""}, {"0xfffffffffffffffff", "\"0xfffffffffffffffff\""}, {"1.2.3", "\"1.2.3\""},
-        {".", "\".\""}, {"+", "\"+\""}, {"1e", "\"1e\""}, {"e1", "\"e1\""}, {"1 2", "\"1 2\""},
-        {"true", "true"}, {"True", "true"}, {"FALSE", "false"}, {"yes", "\"yes\""}, {"tRue", "\"tRue\""},
-        {"null", "null"}, {"~", "null"}, {"", "null"}, {"Null", "null"},
-        {"text", "\"text\""}, {"\"800\"", "\"800\""}, {"'true'", "\"true\""}, {"\"a\\\"\\n\\u00e9\"", "\"a\\\"\\n\xc3\xa9\""},
-        {"[1, two, [~]]", "[1,\"two\",[null]]"}, {"{a: 1, \"b c\": {d: []}}", "{\"a\":1,\"b c\":{\"d\":[]}}"},
+        {"800", "800"},
+        {"0800", "800"},
+        {"-3", "-3"},
+        {"+7", "7"},
+        {"0", "0"},
+        {"-0", "-0"},
+        {"000", "0"},
+        {".5", "0.5"},
+        {"-.5", "-0.5"},
+        {"3.", "3"},
+        {"1.50", "1.50"},
+        {"1e-1", "1e-1"},
+        {"1E+5", "1e+5"},
+        {"123456789012345678901234567890", "123456789012345678901234567890"},
+        {"0x1f", "31"},
+        {"0o17", "15"},
+        {"0xg", "\"0xg\""},
+        {"0x", "\"0x\""},
+        {"0xfffffffffffffffff", "\"0xfffffffffffffffff\""},
+        {"1.2.3", "\"1.2.3\""},
+        {".", "\".\""},
+        {"+", "\"+\""},
+        {"1e", "\"1e\""},
+        {"e1", "\"e1\""},
+        {"1 2", "\"1 2\""},
+        {"true", "true"},
+        {"True", "true"},
+        {"FALSE", "false"},
+        {"yes", "\"yes\""},
+        {"tRue", "\"tRue\""},
+        {"null", "null"},
+        {"~", "null"},
+        {"", "null"},
+        {"Null", "null"},
+        {"text", "\"text\""},
+        {"\"800\"", "\"800\""},
+        {"'true'", "\"true\""},
+        {"\"a\\\"\\n\\u00e9\"", "\"a\\\"\\n\xc3\xa9\""},
+        {"[1, two, [~]]", "[1,\"two\",[null]]"},
+        {"{a: 1, \"b c\": {d: []}}", "{\"a\":1,\"b c\":{\"d\":[]}}"},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         char text[200];
@@ -378,14 +409,19 @@ TEST(every_bad_file_is_refused_at_its_place_with_its_story)
 TEST(unknown_keys_name_the_nearest_known_one)
 {
     EXPECT_REFUSED("upstrems:\n", "1:1: unknown key `upstrems`; did you mean `upstreams`?");
-    EXPECT_REFUSED("jobs:\n  b: { chain: [a/b], blance: order }\n", "2:22: unknown key `blance`; did you mean `balance`?");
+    EXPECT_REFUSED("jobs:\n  b: { chain: [a/b], blance: order }\n",
+                   "2:22: unknown key `blance`; did you mean `balance`?");
 }
 
 TEST(a_wrong_secret_is_not_repeated_anywhere_in_its_error)
 {
-    static const char *const rows[] = {"key: THISISSECRET", "key: env:THIS-ISSECRET", "key: \"sk-THISISSECRET\\n\"",
-                                       "url: https://user:THISISSECRET@h/v1", "url: https://h/?key=THISISSECRET",
-                                       "key: [THISISSECRET]", "key: { THISISSECRET: 1 }"};
+    static const char *const rows[] = {"key: THISISSECRET",
+                                       "key: env:THIS-ISSECRET",
+                                       "key: \"sk-THISISSECRET\\n\"",
+                                       "url: https://user:THISISSECRET@h/v1",
+                                       "url: https://h/?key=THISISSECRET",
+                                       "key: [THISISSECRET]",
+                                       "key: { THISISSECRET: 1 }"};
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         char text[200], story[1100];
         text_format(text, sizeof text, "upstreams:\n  a:\n    vendor: x\n    %s\n", rows[i]);
@@ -403,7 +439,8 @@ static bool accepts_many(const char *head, const char *row, int count)
     EXPECT(buf_append_text(&text, head) == 0);
     for (int i = 0; i < count; i++) {
         struct str rest = str_from(row), part = STR_NONE;
-        EXPECT(str_cut(&rest, '#', &part) && buf_append_format(&text, "%.*s%d%.*s\n", STR_FMT(part), i, STR_FMT(rest)) == 0);
+        EXPECT(str_cut(&rest, '#', &part) &&
+               buf_append_format(&text, "%.*s%d%.*s\n", STR_FMT(part), i, STR_FMT(rest)) == 0);
     }
     struct config *c = NULL;
     int rc = config_read(&c, buf_str(&text), STR("t.yaml"), NULL);
@@ -423,6 +460,8 @@ TEST(bounds_hold_to_the_very_number)
     EXPECT(!accepts_many("jobs:\n  j:\n    chain:\n    -\n", "      - a/b#", 17));
     EXPECT(accepts_many("aliases:\n", "  a#: b", 1024));
     EXPECT(!accepts_many("aliases:\n", "  a#: b", 1025));
+    EXPECT(accepts_many("jobs:\n  j:\n    chain: [a/b]\n    defaults:\n      x:\n", "        k#: 1", 1024));
+    EXPECT(!accepts_many("jobs:\n  j:\n    chain: [a/b]\n    defaults:\n      x:\n", "        k#: 1", 1025));
     EXPECT(accepts_many("upstreams:\n  u:\n    vendor: x\n    models:\n", "    - m#", 64));
     EXPECT(!accepts_many("upstreams:\n  u:\n    vendor: x\n    models:\n", "    - m#", 65));
 }
@@ -526,8 +565,8 @@ static void expect_rows(struct str text, const struct option_table *t)
         text_format(key, sizeof key, "%s` |", t->row[i].key);
         if (str_find(text, str_from(key)) < 0)
             test_fail(__FILE__, __LINE__, "the reference leaves out %s", t->row[i].key);
-        if (!t->row[i].text || (!t->row[i].required && !t->row[i].standard && !t->row[i].absent &&
-                                t->row[i].kind != OPTION_SECTION))
+        if (!t->row[i].text ||
+            (!t->row[i].required && !t->row[i].standard && !t->row[i].absent && t->row[i].kind != OPTION_SECTION))
             test_fail(__FILE__, __LINE__, "%s has no text, or no default is told", t->row[i].key);
         if (t->row[i].table)
             expect_rows(text, t->row[i].table);

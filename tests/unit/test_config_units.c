@@ -1,4 +1,4 @@
-/* test_config_units.c: units as people write them, the checks of names and addresses, and the guess at what was meant. */
+/* test_config_units.c: units as people write them, the checks of names and addresses, the guess at what was meant. */
 #include "config/config_priv.h"
 #include "test.h"
 
@@ -8,7 +8,8 @@ struct unit_case {
 };
 #define NONE INT64_MIN
 
-static void check_units(const char *what, bool (*to)(struct str, int64_t *), const struct unit_case *cases, size_t count)
+static void check_units(const char *what, bool (*to)(struct str, int64_t *), const struct unit_case *cases,
+                        size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         int64_t got = NONE;
@@ -24,10 +25,27 @@ static void check_units(const char *what, bool (*to)(struct str, int64_t *), con
 TEST(durations_need_a_unit_and_whole_milliseconds)
 {
     static const struct unit_case cases[] = {
-        {"5s", 5000}, {"250ms", 250}, {"1.5s", 1500}, {"2m", 120000}, {"1m30s", 90000}, {"5h", 18000000},
-        {"7d", 604800000}, {"400d", INT64_C(34560000000)}, {"0s", 0}, {"1500us", NONE}, {"2000us", 2},
-        {"", NONE}, {"5", NONE}, {"5.", NONE}, {"5 s", NONE}, {"-5s", NONE}, {"s", NONE}, {"5x", NONE}, {"1m30", NONE},
-        {"5s ", NONE}, {"99999999999999d", NONE},
+        {"5s", 5000},
+        {"250ms", 250},
+        {"1.5s", 1500},
+        {"2m", 120000},
+        {"1m30s", 90000},
+        {"5h", 18000000},
+        {"7d", 604800000},
+        {"400d", INT64_C(34560000000)},
+        {"0s", 0},
+        {"1500us", NONE},
+        {"2000us", 2},
+        {"", NONE},
+        {"5", NONE},
+        {"5.", NONE},
+        {"5 s", NONE},
+        {"-5s", NONE},
+        {"s", NONE},
+        {"5x", NONE},
+        {"1m30", NONE},
+        {"5s ", NONE},
+        {"99999999999999d", NONE},
     };
     check_units("duration", config_to_duration_ms, cases, COUNT_OF(cases));
 }
@@ -35,9 +53,24 @@ TEST(durations_need_a_unit_and_whole_milliseconds)
 TEST(sizes_are_exact_bytes)
 {
     static const struct unit_case cases[] = {
-        {"0", 0}, {"65536", 65536}, {"1KiB", 1024}, {"64 MiB", 67108864}, {"1.5 MiB", 1572864}, {"2 GiB", 2147483648},
-        {"1 kB", 1000}, {"1MB", 1000000}, {"12 B", 12}, {"", NONE}, {"1k", NONE}, {"1M", NONE}, {"-1", NONE},
-        {"0.0000001 MiB", NONE}, {"1.1 KiB", NONE}, {"9999999999999999 GiB", NONE}, {"1 MiB 1", NONE}, {"MiB", NONE},
+        {"0", 0},
+        {"65536", 65536},
+        {"1KiB", 1024},
+        {"64 MiB", 67108864},
+        {"1.5 MiB", 1572864},
+        {"2 GiB", 2147483648},
+        {"1 kB", 1000},
+        {"1MB", 1000000},
+        {"12 B", 12},
+        {"", NONE},
+        {"1k", NONE},
+        {"1M", NONE},
+        {"-1", NONE},
+        {"0.0000001 MiB", NONE},
+        {"1.1 KiB", NONE},
+        {"9999999999999999 GiB", NONE},
+        {"1 MiB 1", NONE},
+        {"MiB", NONE},
     };
     check_units("size", config_to_bytes, cases, COUNT_OF(cases));
 }
@@ -46,7 +79,7 @@ TEST(token_counts_take_thousands_and_millions)
 {
     static const struct unit_case cases[] = {
         {"8000", 8000}, {"100k", 100000}, {"1.5k", 1500}, {"1m", 1000000}, {"2M", 2000000}, {"128K", 128000},
-        {"", NONE}, {"1.5", NONE}, {"k", NONE}, {"100kk", NONE}, {"-1k", NONE}, {"1e3", NONE},
+        {"", NONE},     {"1.5", NONE},    {"k", NONE},    {"100kk", NONE}, {"-1k", NONE},   {"1e3", NONE},
     };
     check_units("tokens", config_to_tokens, cases, COUNT_OF(cases));
 }
@@ -54,8 +87,9 @@ TEST(token_counts_take_thousands_and_millions)
 TEST(times_of_day_have_two_digits_each)
 {
     static const struct unit_case cases[] = {
-        {"00:00", 0}, {"09:00", 540}, {"23:59", 1439}, {"24:00", 1440}, {"24:01", NONE}, {"25:00", NONE},
-        {"9:00", NONE}, {"09:60", NONE}, {"09-00", NONE}, {"09:0", NONE}, {"", NONE}, {"09:00:00", NONE}, {"ab:cd", NONE},
+        {"00:00", 0},    {"09:00", 540},     {"23:59", 1439}, {"24:00", 1440}, {"24:01", NONE},
+        {"25:00", NONE}, {"9:00", NONE},     {"09:60", NONE}, {"09-00", NONE}, {"09:0", NONE},
+        {"", NONE},      {"09:00:00", NONE}, {"ab:cd", NONE},
     };
     check_units("time of day", config_to_minute, cases, COUNT_OF(cases));
 }
@@ -63,7 +97,8 @@ TEST(times_of_day_have_two_digits_each)
 TEST(offsets_from_utc_have_a_sign)
 {
     static const struct unit_case cases[] = {
-        {"+08:00", 480}, {"-03:30", -210}, {"+00:00", 0}, {"Z", 0}, {"08:00", NONE}, {"+8", NONE}, {"", NONE}, {"CET", NONE},
+        {"+08:00", 480}, {"-03:30", -210}, {"+00:00", 0}, {"Z", 0},
+        {"08:00", NONE}, {"+8", NONE},     {"", NONE},    {"CET", NONE},
     };
     check_units("offset", config_to_offset_minutes, cases, COUNT_OF(cases));
 }
@@ -74,8 +109,9 @@ TEST(weekdays_are_lists_of_spans)
         const char *text;
         unsigned bits;
     } cases[] = {
-        {"sun", 0x01}, {"mon-fri", 0x3e}, {"sat,sun", 0x41}, {"fri-mon", 0x63}, {"mon, wed ,fri", 0x2a}, {"mon-sun", 0x7f},
-        {"mon-mon", 0x02}, {"", 0}, {"mon,", 0}, {",mon", 0}, {"Mon", 0}, {"monday", 0}, {"mon-", 0}, {"mon-tue-wed", 0},
+        {"sun", 0x01},     {"mon-fri", 0x3e}, {"sat,sun", 0x41}, {"fri-mon", 0x63},  {"mon, wed ,fri", 0x2a},
+        {"mon-sun", 0x7f}, {"mon-mon", 0x02}, {"", 0},           {"mon,", 0},        {",mon", 0},
+        {"Mon", 0},        {"monday", 0},     {"mon-", 0},       {"mon-tue-wed", 0},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         unsigned got = 0;
@@ -136,47 +172,115 @@ struct check_case {
 TEST(checks_of_text_know_good_from_bad)
 {
     static const struct check_case cases[] = {
-        {check_name, "a", true}, {check_name, "0.a_b-c", true}, {check_name, "", false}, {check_name, "A", false},
-        {check_name, ".a", false}, {check_name, "-a", false}, {check_name, "a/b", false}, {check_name, "a*", false},
-        {check_name, "0123456789012345678901234567890123456789012345678901234567890123", true},
-        {check_name, "01234567890123456789012345678901234567890123456789012345678901234", false},
-        {check_alias_name, "claude-*", true}, {check_alias_name, "*", true}, {check_alias_name, "*-mini", true},
-        {check_alias_name, "gpt 4", false},
-        {check_alias_to, "hard", true}, {check_alias_to, "a/B:c", true}, {check_alias_to, "a*", false},
-        {check_alias_to, "/b", false},
-        {check_target, "a/b", true}, {check_target, "groq/openai/gpt-oss-120b", true}, {check_target, "a/llama3.1:8b", true},
-        {check_target, "a/\xc3\xa4", true}, {check_target, "a", false}, {check_target, "/b", false},
-        {check_target, "a/", false}, {check_target, "a/b c", false}, {check_target, "A/b", false},
-        {check_http_url, "http://10.0.0.7:11434", true}, {check_http_url, "https://api.example.org/v1", true},
-        {check_http_url, "https://[::1]:8080/x", true}, {check_http_url, "http://localhost", true},
-        {check_http_url, "http://h/p?q=1", true}, {check_http_url, "http://h?q=a@b", true},
-        {check_http_url, "ftp://h", false}, {check_http_url, "http://", false}, {check_http_url, "http:///x", false},
-        {check_http_url, "http://h:0", false}, {check_http_url, "http://h:65536", false}, {check_http_url, "http://h:", false},
-        {check_http_url, "http://u:p@h", false}, {check_http_url, "http://h/#f", false}, {check_http_url, "http://h/ x", false},
-        {check_http_url, "http://[::1", false}, {check_http_url, "http://[::x]", false}, {check_http_url, "http://h/\xc3\xa4", false},
-        {check_upstream_url, "unix:/run/x.sock", true}, {check_upstream_url, "unix:x.sock", false},
-        {check_upstream_url, "unix:/", false}, {check_upstream_url, "http://h/p?q=1", false},
-        {check_listen, "127.0.0.1:4242", true}, {check_listen, "[::1]:0", true}, {check_listen, ":4242", true},
-        {check_listen, "localhost:1", true}, {check_listen, "unix:/run/h.sock", true}, {check_listen, "4242", false},
-        {check_listen, "127.0.0.1", false}, {check_listen, "::1:4242", false}, {check_listen, "a:b", false},
-        {check_listen, "a:65536", false}, {check_listen, "unix:h.sock", false}, {check_listen, "a:1:2", false},
-        {check_network, "10.0.0.0/8", true}, {check_network, "0.0.0.0/0", true}, {check_network, "fd00::/8", true},
-        {check_network, "::/128", true}, {check_network, "10.0.0.0/33", false}, {check_network, "::/129", false},
-        {check_network, "10.0.0.0", false}, {check_network, "10.0.0/8", false}, {check_network, "10.0.0.0/", false},
-        {check_network, "10.0.0.0/+8", false}, {check_network, "/8", false}, {check_network, "lan/8", false},
-        {check_host, "hearth.lan", true}, {check_host, "10.0.0.7", true}, {check_host, "[fd00::1]", true},
-        {check_host, "hearth.lan:1", false}, {check_host, "http://h", false}, {check_host, "", false}, {check_host, "*", false},
-        {check_origin, "https://h", true}, {check_origin, "http://h:3000", true}, {check_origin, "http://h/", false},
-        {check_origin, "null", false}, {check_origin, "h", false},
-        {check_resolver, "127.0.0.1:53", true}, {check_resolver, "127.0.0.1", true}, {check_resolver, "[::1]:53", true},
-        {check_resolver, "dns:53", false}, {check_resolver, "127.0.0.1:0", false},
-        {check_secret, "env:A_KEY1", true}, {check_secret, "file:/x", true}, {check_secret, "passthrough", true},
-        {check_secret, "env:", false}, {check_secret, "env:1A", false}, {check_secret, "env:A-B", false},
-        {check_secret, "file:", false}, {check_secret, "sk-1", false}, {check_secret, "Passthrough", false},
-        {check_tag, "night", true}, {check_tag, "a,b", false}, {check_tag, "a b", false},
-        {check_default_key, "max_tokens", true}, {check_default_key, "model", false}, {check_default_key, "messages", false},
-        {check_default_key, "stream", false}, {check_default_key, "prompt", false}, {check_default_key, "input", false},
-        {check_default_key, "stream_options", true},
+        {config_check_name, "a", true},
+        {config_check_name, "0.a_b-c", true},
+        {config_check_name, "", false},
+        {config_check_name, "A", false},
+        {config_check_name, ".a", false},
+        {config_check_name, "-a", false},
+        {config_check_name, "a/b", false},
+        {config_check_name, "a*", false},
+        {config_check_name, "0123456789012345678901234567890123456789012345678901234567890123", true},
+        {config_check_name, "01234567890123456789012345678901234567890123456789012345678901234", false},
+        {config_check_alias_name, "claude-*", true},
+        {config_check_alias_name, "*", true},
+        {config_check_alias_name, "*-mini", true},
+        {config_check_alias_name, "gpt 4", false},
+        {config_check_alias_to, "hard", true},
+        {config_check_alias_to, "a/B:c", true},
+        {config_check_alias_to, "a*", false},
+        {config_check_alias_to, "/b", false},
+        {config_check_target, "a/b", true},
+        {config_check_target, "groq/openai/gpt-oss-120b", true},
+        {config_check_target, "a/llama3.1:8b", true},
+        {config_check_target, "a/\xc3\xa4", true},
+        {config_check_target, "a", false},
+        {config_check_target, "/b", false},
+        {config_check_target, "a/", false},
+        {config_check_target, "a/b c", false},
+        {config_check_target, "A/b", false},
+        {config_check_http_url, "http://10.0.0.7:11434", true},
+        {config_check_http_url, "https://api.example.org/v1", true},
+        {config_check_http_url, "https://[::1]:8080/x", true},
+        {config_check_http_url, "http://localhost", true},
+        {config_check_http_url, "http://h/p?q=1", true},
+        {config_check_http_url, "http://h?q=a@b", true},
+        {config_check_http_url, "ftp://h", false},
+        {config_check_http_url, "http://", false},
+        {config_check_http_url, "http:///x", false},
+        {config_check_http_url, "http://h:0", false},
+        {config_check_http_url, "http://h:65536", false},
+        {config_check_http_url, "http://h:", false},
+        {config_check_http_url, "http://u:p@h", false},
+        {config_check_http_url, "http://h/#f", false},
+        {config_check_http_url, "http://h/ x", false},
+        {config_check_http_url, "http://[::1", false},
+        {config_check_http_url, "http://[::x]", false},
+        {config_check_http_url, "http://h/\xc3\xa4", false},
+        {config_check_upstream_url, "unix:/run/x.sock", true},
+        {config_check_upstream_url, "unix:x.sock", false},
+        {config_check_upstream_url, "unix:/", false},
+        {config_check_upstream_url, "http://h/p?q=1", false},
+        {config_check_listen, "127.0.0.1:4242", true},
+        {config_check_listen, "[::1]:0", true},
+        {config_check_listen, ":4242", true},
+        {config_check_listen, "localhost:1", true},
+        {config_check_listen, "unix:/run/h.sock", true},
+        {config_check_listen, "4242", false},
+        {config_check_listen, "127.0.0.1", false},
+        {config_check_listen, "::1:4242", false},
+        {config_check_listen, "a:b", false},
+        {config_check_listen, "a:65536", false},
+        {config_check_listen, "unix:h.sock", false},
+        {config_check_listen, "a:1:2", false},
+        {config_check_network, "10.0.0.0/8", true},
+        {config_check_network, "0.0.0.0/0", true},
+        {config_check_network, "fd00::/8", true},
+        {config_check_network, "::/128", true},
+        {config_check_network, "10.0.0.0/33", false},
+        {config_check_network, "::/129", false},
+        {config_check_network, "10.0.0.0", false},
+        {config_check_network, "10.0.0/8", false},
+        {config_check_network, "10.0.0.0/", false},
+        {config_check_network, "10.0.0.0/+8", false},
+        {config_check_network, "/8", false},
+        {config_check_network, "lan/8", false},
+        {config_check_host, "hearth.lan", true},
+        {config_check_host, "10.0.0.7", true},
+        {config_check_host, "[fd00::1]", true},
+        {config_check_host, "hearth.lan:1", false},
+        {config_check_host, "http://h", false},
+        {config_check_host, "", false},
+        {config_check_host, "*", false},
+        {config_check_origin, "https://h", true},
+        {config_check_origin, "http://h:3000", true},
+        {config_check_origin, "http://h/", false},
+        {config_check_origin, "null", false},
+        {config_check_origin, "h", false},
+        {config_check_resolver, "127.0.0.1:53", true},
+        {config_check_resolver, "127.0.0.1", true},
+        {config_check_resolver, "[::1]:53", true},
+        {config_check_resolver, "dns:53", false},
+        {config_check_resolver, "127.0.0.1:0", false},
+        {config_check_secret, "env:A_KEY1", true},
+        {config_check_secret, "file:/x", true},
+        {config_check_secret, "passthrough", true},
+        {config_check_secret, "env:", false},
+        {config_check_secret, "env:1A", false},
+        {config_check_secret, "env:A-B", false},
+        {config_check_secret, "file:", false},
+        {config_check_secret, "sk-1", false},
+        {config_check_secret, "Passthrough", false},
+        {config_check_tag, "night", true},
+        {config_check_tag, "a,b", false},
+        {config_check_tag, "a b", false},
+        {config_check_default_key, "max_tokens", true},
+        {config_check_default_key, "model", false},
+        {config_check_default_key, "messages", false},
+        {config_check_default_key, "stream", false},
+        {config_check_default_key, "prompt", false},
+        {config_check_default_key, "input", false},
+        {config_check_default_key, "stream_options", true},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++)
         if ((cases[i].check(str_from(cases[i].text)) == NULL) != cases[i].good)
@@ -190,8 +294,16 @@ TEST(the_nearest_key_is_found_and_far_words_are_left_alone)
     static const struct {
         const char *word, *near;
     } cases[] = {
-        {"upstrems", "upstreams"}, {"upstream", "upstreams"}, {"job", "jobs"}, {"jbos", "jobs"}, {"kye", "key"},
-        {"limit", "limits"}, {"lisen", "listen"}, {"zebra", NULL}, {"foo", NULL}, {"", NULL},
+        {"upstrems", "upstreams"},
+        {"upstream", "upstreams"},
+        {"job", "jobs"},
+        {"jbos", "jobs"},
+        {"kye", "key"},
+        {"limit", "limits"},
+        {"lisen", "listen"},
+        {"zebra", NULL},
+        {"foo", NULL},
+        {"", NULL},
         {"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", NULL},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -211,7 +323,8 @@ TEST(quoted_text_is_short_whole_and_harmless)
     EXPECT_I64(strlen(config_quoted(str_of(sixty, 60)).text), 62);
     EXPECT_I64(strlen(config_quoted(str_of(sixty, 61)).text), 65); /* 60, three dots, two quotes */
     memcpy(sixty + 58, "\xe2\x82\xac!!!", 6);
-    struct str cut = str_from(config_quoted(str_of(sixty, 65)).text); /* the euro sign does not fit: none of it is there */
+    struct str cut =
+        str_from(config_quoted(str_of(sixty, 65)).text); /* the euro sign does not fit: none of it is there */
     EXPECT_I64(cut.len, 58 + 5);
     EXPECT(str_ends(cut, STR("xx...`")));
 }
@@ -223,10 +336,17 @@ TEST(values_are_told_in_the_units_they_are_written_in)
         int64_t value;
         const char *text;
     } cases[] = {
-        {OPTION_DURATION, 86400000, "1d"}, {OPTION_DURATION, 90000, "90s"}, {OPTION_DURATION, 1, "1ms"},
-        {OPTION_SIZE, 1024, "1 KiB"}, {OPTION_SIZE, 512 << 20, "512 MiB"}, {OPTION_SIZE, 7, "7"},
-        {OPTION_TOKENS, 100000, "100k"}, {OPTION_MONEY, INT64_C(5000000000), "5 USD"}, {OPTION_MINUTE, 540, "09:00"},
-        {OPTION_OFFSET, -210, "-03:30"}, {OPTION_COUNT, -1, "-1"},
+        {OPTION_DURATION, 86400000, "1d"},
+        {OPTION_DURATION, 90000, "90s"},
+        {OPTION_DURATION, 1, "1ms"},
+        {OPTION_SIZE, 1024, "1 KiB"},
+        {OPTION_SIZE, 512 << 20, "512 MiB"},
+        {OPTION_SIZE, 7, "7"},
+        {OPTION_TOKENS, 100000, "100k"},
+        {OPTION_MONEY, INT64_C(5000000000), "5 USD"},
+        {OPTION_MINUTE, 540, "09:00"},
+        {OPTION_OFFSET, -210, "-03:30"},
+        {OPTION_COUNT, -1, "-1"},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++)
         EXPECT_STR(str_from(config_value_words(cases[i].kind, cases[i].value).text), cases[i].text);
