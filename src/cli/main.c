@@ -37,6 +37,7 @@ int main(int argc, char **argv)
     no_core_dumps();
     (void)mallopt(M_ARENA_MAX, 2); /* a handful of threads; each arena more is memory at rest */
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN); /* a journal at the file size limit is an error we handle, not our end */
     log_init(LOG_INFO, !isatty(STDERR_FILENO));
     const char *name = argc > 1 ? argv[1] : "";
     if (strcmp(name, "--version") == 0) {

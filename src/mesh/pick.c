@@ -101,9 +101,13 @@ static bool step_fits(const struct mesh_call *c, const struct step *s)
     return true;
 }
 
-static bool is_capable(const struct mesh_call *c, const struct model_row *fact)
+static bool is_capable(const struct mesh_call *c, const struct target *t)
 {
     unsigned needs = c->facts.needs;
+    const struct model_row *fact = t->fact;
+    const struct vendor *v = t->up->vendor;
+    if (c->facts.format == FORMAT_JSON_SCHEMA && v && v->quirks & QUIRK_NO_JSON_SCHEMA)
+        return false;
     if (!fact)
         return true; /* unknown models are given the chance */
     if ((needs & NEED_TOOLS && !fact->tools) || (needs & NEED_VISION && !fact->vision))
@@ -130,7 +134,7 @@ static enum reason why_not(struct mesh_call *c, const struct step *s, const stru
         return REASON_TOO_SMALL;
     if (c->not_vendor.len && str_eq(c->not_vendor, u->vendor_name.len ? u->vendor_name : u->name))
         return REASON_POLICY;
-    if (!is_capable(c, t->fact))
+    if (!is_capable(c, t))
         return REASON_INCAPABLE;
     if (u->concurrent && atomic_load_explicit(&u->state->in_flight, memory_order_relaxed) >= u->concurrent) {
         *wait_ms = 1000;

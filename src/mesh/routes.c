@@ -224,6 +224,10 @@ static int target_add(struct mesh *m, const struct config_text *name, struct tar
         t = &m->target[m->target_count++];
         *t = (struct target){.name = name->text, .model = str_skip(name->text, (size_t)slash + 1), .up = u};
         t->fact = model_find(u->vendor_name, t->model);
+        if (m->config->successors_allow && t->fact && t->fact->retired && t->fact->successor) {
+            t->model = str_from(t->fact->successor); /* the target keeps its name; the upstream reads the new one */
+            t->fact = model_find(u->vendor_name, t->model);
+        }
         int rc = target_prices(m, t, e);
         if (rc)
             return rc;
