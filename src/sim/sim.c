@@ -1,5 +1,5 @@
-/* sim.c: the simulator's thread, the upstreams with their listeners, and the commands that other threads give. A command
- * is posted to the loop and waited for, so that all state belongs to one thread and needs no lock. */
+/* sim.c: the simulator's thread, the upstreams with their listeners, and the commands that other threads give. A
+ * command is posted to the loop and waited for, so that all state belongs to one thread and needs no lock. */
 #include "sim/sim.h"
 #include "base/mem.h"
 #include "sim/sim_priv.h"
@@ -13,7 +13,7 @@
 
 enum { BACKLOG = 4096 };
 
-/* --- commands ---------------------------------------------------------------------------------------------------------------- */
+/* --- commands ----------------------------------------------------------------------------------------------------- */
 
 struct command {
     void (*fn)(struct sim *s, void *arg);
@@ -41,12 +41,13 @@ static int command(struct sim *s, void (*fn)(struct sim *, void *), void *arg)
     return rc;
 }
 
-/* --- listeners ------------------------------------------------------------------------------------------------------------------ */
+/* --- listeners ---------------------------------------------------------------------------------------------------- */
 
 /* A port that is bound but does not listen refuses connections and is nobody else's meanwhile. */
 static int bind_port(struct sim_upstream *u, struct err *e)
 {
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)u->port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in a = {
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)u->port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof a;
     int on = 1;
     u->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -98,7 +99,7 @@ static void stop_listening(struct sim_upstream *u)
     u->fd = -1;
 }
 
-/* --- upstreams ------------------------------------------------------------------------------------------------------------------ */
+/* --- upstreams ---------------------------------------------------------------------------------------------------- */
 
 static void upstream_free(struct sim_upstream *u)
 {
@@ -112,14 +113,17 @@ static void upstream_free(struct sim_upstream *u)
     mem_free(u);
 }
 
-static int upstream_new(struct sim_upstream **out, struct sim *s, const char *name, const char *flavour, int port, struct err *e)
+static int upstream_new(struct sim_upstream **out, struct sim *s, const char *name, const char *flavour, int port,
+                        struct err *e)
 {
     struct sim_upstream *u = new0(struct sim_upstream);
     if (!u)
         return err_set(e, ERR_NOMEM, "simulator");
-    *u = (struct sim_upstream){.sim = s, .port = port, .fd = -1, .io = LOOP_IO_INIT, .name = BUF_INIT(1 * KiB), .last = BUF_INIT(SIM_OUT_MAX)};
+    *u = (struct sim_upstream){
+        .sim = s, .port = port, .fd = -1, .io = LOOP_IO_INIT, .name = BUF_INIT(1 * KiB), .last = BUF_INIT(SIM_OUT_MAX)};
     u->flavour = sim_flavour_find(str_from(flavour));
-    int rc = u->flavour ? buf_append_text(&u->name, name) : err_set(e, ERR_NOT_FOUND, "there is no flavour `%s`", flavour);
+    int rc =
+        u->flavour ? buf_append_text(&u->name, name) : err_set(e, ERR_NOT_FOUND, "there is no flavour `%s`", flavour);
     if (rc == 0)
         rc = sim_script_parse(&u->script, STR("reply"), e);
     if (rc == 0)
@@ -168,7 +172,7 @@ int sim_add(struct sim *s, const char *name, const char *flavour, int port, stru
     return a.index;
 }
 
-/* --- commands to one upstream ------------------------------------------------------------------------------------------------ */
+/* --- commands to one upstream ------------------------------------------------------------------------------------- */
 
 struct request {
     int index, rc;
@@ -282,7 +286,7 @@ int sim_last_request(struct sim *s, int upstream, struct buf *out)
     return rc ? rc : r.rc;
 }
 
-/* --- the whole ------------------------------------------------------------------------------------------------------------------- */
+/* --- the whole ---------------------------------------------------------------------------------------------------- */
 
 static void *run(void *arg)
 {

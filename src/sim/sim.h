@@ -1,8 +1,8 @@
 /* sim.h: simulated vendors on loopback, for `hearth rehearse` and for the tests; one thread, one loop, real HTTP.
  *
- * Each simulated upstream speaks the OpenAI-compatible face of its vendor with that vendor's habits (where usage is put,
- * keep-alive comments, extra members, error shapes) and takes a script of behaviours. They answer only on 127.0.0.1 and
- * only where a person or a test started them (promise 9). Callable from any thread. */
+ * Each simulated upstream speaks the OpenAI-compatible face of its vendor with that vendor's habits (where usage is
+ * put, keep-alive comments, extra members, error shapes) and takes a script of behaviours. They answer only on
+ * 127.0.0.1 and only where a person or a test started them (promise 9). Callable from any thread. */
 #pragma once
 #include "base/buf.h"
 #include "base/err.h"
@@ -42,9 +42,9 @@ int sim_port(struct sim *s, int upstream);
  *   fault NAME                   an error in the vendor's words: context quota policy rate overload key forbidden model
  *                                parameter server
  *   forwards NAME                Ollama: lists this model as forwarded to its cloud while this step is the next
- * Several words may stand in one step, in any order. Chunks of drop, cut and sse-error are events of the stream: the one
- * with the role is the first. raw takes a text in quotes as well. Questions about the server itself (models, Ollama's
- * /api/tags …) are answered whatever the script says, use no step and count as probes. */
+ * Several words may stand in one step, in any order. Chunks of drop, cut and sse-error are events of the stream: the
+ * one with the role is the first. raw takes a text in quotes as well. Questions about the server itself (models,
+ * Ollama's /api/tags …) are answered whatever the script says, use no step and count as probes. */
 int sim_script(struct sim *s, int upstream, const char *script, struct err *e);
 /* Takes the listener away (connections are reset, new ones refused) and gives it back on the same port. */
 void sim_down(struct sim *s, int upstream);

@@ -10,24 +10,25 @@ static int64_t tokens_of(size_t bytes)
     return ((int64_t)bytes + BYTES_PER_TOKEN - 1) / BYTES_PER_TOKEN;
 }
 
-/* --- what is said ---------------------------------------------------------------------------------------------------------- */
+/* --- what is said ------------------------------------------------------------------------------------------------- */
 
+/* Without `bytes` a token is a word; with it, it is that many bytes of an endless text. */
 int sim_tokens(const struct sim_step *s, int64_t i, int64_t count, struct buf *out)
 {
-    static const char words[] = "the quick brown fox jumps over the lazy dog ";
-    size_t bytes = s->bytes ? (size_t)s->bytes : BYTES_PER_TOKEN;
-    for (; count > 0; count--, i++) {
-        size_t at = (size_t)i * bytes, left = bytes;
-        while (left) {
-            size_t in_words = at % (sizeof words - 1), n = sizeof words - 1 - in_words;
-            if (n > left)
-                n = left;
-            int rc = buf_append(out, str_of(words + in_words, n));
-            if (rc)
-                return rc;
+    static const char *const words[] = {"the ", "quick ", "brown ", "fox ", "jumps ", "over ", "the ", "lazy ", "dog "};
+    static const char text[] = "the quick brown fox jumps over the lazy dog ";
+    size_t bytes = (size_t)s->bytes;
+    for (int rc = 0; count > 0; count--, i++) {
+        if (bytes == 0)
+            rc = buf_append_text(out, words[(size_t)i % COUNT_OF(words)]);
+        for (size_t left = bytes, at = (size_t)i * bytes; left && rc == 0;) {
+            size_t from = at % (sizeof text - 1), n = sizeof text - 1 - from < left ? sizeof text - 1 - from : left;
+            rc = buf_append(out, str_of(text + from, n));
             at += n;
             left -= n;
         }
+        if (rc)
+            return rc;
     }
     return 0;
 }
@@ -41,17 +42,22 @@ static int compose(struct sim_answer *a, const struct sim_facts *f)
         return json_unescape(f->last_user, &a->text);
     if (s->text.ptr)
         return buf_append(&a->text, s->text);
-    return buf_append_format(&a->text, f->wants_json ? "{\"answer\": \"Hello from %s.\"}" : "Hello from %s, how can I help you today?",
-                             a->flavour->name);
+    return buf_append_format(
+        &a->text, f->wants_json ? "{\"answer\": \"Hello from %s.\"}" : "Hello from %s, how can I help you today?",
+        a->flavour->name);
 }
 
 static void count(struct sim_answer *a, const struct sim_facts *f)
 {
     const struct sim_step *s = a->step;
-    int64_t said = s->tokens ? s->tokens : tokens_of(a->text.len + s->refusal.len + s->tool_name.len + s->tool_json.len);
-    a->usage.input = s->usage_in >= 0 ? s->usage_in : tokens_of((size_t)f->text_bytes) + 3; /* the template's own tokens */
+    int64_t said =
+        s->tokens ? s->tokens : tokens_of(a->text.len + s->refusal.len + s->tool_name.len + s->tool_json.len);
+    a->usage.input =
+        s->usage_in >= 0 ? s->usage_in : tokens_of((size_t)f->text_bytes) + 3; /* the template's own tokens */
     a->usage.reasoning = tokens_of(a->reasoning.len);
-    a->usage.output = s->usage_out >= 0 ? s->usage_out : a->endpoint == EP_EMBEDDINGS ? 0 : said * a->choices + a->usage.reasoning;
+    a->usage.output = s->usage_out >= 0              ? s->usage_out
+                      : a->endpoint == EP_EMBEDDINGS ? 0
+                                                     : said * a->choices + a->usage.reasoning;
     a->usage.cached = s->cached < a->usage.input ? s->cached : a->usage.input;
 }
 
@@ -62,7 +68,9 @@ int sim_answer_init(struct sim_answer *a, const struct sim_facts *f)
     a->choices = f->choices;
     a->include_usage = f->include_usage;
     bool thinks = (a->flavour->habits & HABIT_THINKS) && !f->no_thinking && !f->wants_json;
-    a->reasoning = a->step->reasoning.ptr ? a->step->reasoning : thinks && !a->step->text.ptr ? STR("They greet me. I greet them.") : STR_NONE;
+    a->reasoning = a->step->reasoning.ptr         ? a->step->reasoning
+                   : thinks && !a->step->text.ptr ? STR("They greet me. I greet them.")
+                                                  : STR_NONE;
     int rc = json_unescape(f->model, &a->model);
     if (rc == 0)
         rc = compose(a, f);
@@ -81,7 +89,7 @@ const char *sim_finish(const struct sim_answer *a)
     return a->step->tool_name.ptr ? "tool_calls" : "stop";
 }
 
-/* --- usage ------------------------------------------------------------------------------------------------------------------ */
+/* --- usage -------------------------------------------------------------------------------------------------------- */
 
 static void write_number(struct json_writer *w, const char *key, int64_t n)
 {
@@ -147,13 +155,15 @@ void sim_usage_write(const struct sim_answer *a, struct json_writer *w)
     json_object_end(w);
 }
 
-/* --- chat and completions ------------------------------------------------------------------------------------------------------ */
+/* --- chat and completions ----------------------------------------------------------------------------------------- */
 
 /* Opens the object and writes what all answers and chunks of one call have in common. */
 void sim_id_write(const struct sim_answer *a, struct json_writer *w, const char *object)
 {
     char id[64];
-    const char *prefix = a->endpoint == EP_COMPLETIONS ? "cmpl-" : a->flavour->habits & HABIT_PROVIDER ? "gen-" : "chatcmpl-";
+    const char *prefix = a->endpoint == EP_COMPLETIONS         ? "cmpl-"
+                         : a->flavour->habits & HABIT_PROVIDER ? "gen-"
+                                                               : "chatcmpl-";
     (void)text_format(id, sizeof id, "%s%lld%08llx", prefix, (long long)a->created, (unsigned long long)a->serial);
     json_object_begin(w);
     json_key(w, "id");

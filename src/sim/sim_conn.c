@@ -1,5 +1,5 @@
-/* sim_conn.c: one connection to a simulated upstream: its socket, its input, its life. Written on sockets directly and not
- * on the HTTP server, since half of what it has to do no proper server would. */
+/* sim_conn.c: one connection to a simulated upstream: its socket, its input, its life. Written on sockets directly and
+ * not on the HTTP server, since half of what it has to do no proper server would. */
 #include "base/mem.h"
 #include "sim/sim_priv.h"
 #include <errno.h>
@@ -9,15 +9,21 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { READ_BYTES = 16 * 1024, SLOW_BYTES = 1024, SLOW_MS = 10, SLOW_WINDOW = 4096, ACCEPTS_PER_TURN = 64,
-       KEPT_BYTES = 4096 }; /* memory a connection keeps between requests */
+enum {
+    READ_BYTES = 16 * 1024,
+    SLOW_BYTES = 1024,
+    SLOW_MS = 10,
+    SLOW_WINDOW = 4096,
+    ACCEPTS_PER_TURN = 64,
+    KEPT_BYTES = 4096
+}; /* memory a connection keeps between requests */
 
 static struct loop *loop_of(const struct sim_conn *c)
 {
     return c->up->sim->loop;
 }
 
-/* --- the end --------------------------------------------------------------------------------------------------------------------- */
+/* --- the end ------------------------------------------------------------------------------------------------------ */
 
 static void answer_free(struct sim_conn *c)
 {
@@ -66,7 +72,7 @@ void sim_conns_reset(struct sim_upstream *u)
         destroy(u->conns, true);
 }
 
-/* --- output ------------------------------------------------------------------------------------------------------------------------ */
+/* --- output ------------------------------------------------------------------------------------------------------- */
 
 void sim_conn_out(struct sim_conn *c, struct str bytes)
 {
@@ -92,7 +98,7 @@ static bool flush(struct sim_conn *c)
     return true;
 }
 
-/* --- input ------------------------------------------------------------------------------------------------------------------------- */
+/* --- input -------------------------------------------------------------------------------------------------------- */
 
 static bool slow(const struct sim_conn *c)
 {
@@ -137,6 +143,8 @@ static enum sim_read read_request(struct sim_conn *c)
 {
     struct sim_head head;
     if (c->head_len == 0) {
+        if ((unsigned char)c->in.ptr[0] < 0x20 && c->in.ptr[0] != '\r' && c->in.ptr[0] != '\n')
+            return READ_BAD; /* a TLS handshake, for one, would wait for our answer */
         c->head_len = sim_head_end(buf_str(&c->in));
         if (c->head_len == 0)
             return c->in.len > SIM_HEAD_MAX ? READ_BAD : READ_MORE;
@@ -167,7 +175,7 @@ static void refuse_bad(struct sim_conn *c)
     c->phase = PHASE_END;
 }
 
-/* --- what to do next ------------------------------------------------------------------------------------------------------------------ */
+/* --- what to do next ---------------------------------------------------------------------------------------------- */
 
 static void reply_ended(struct sim_conn *c)
 {
@@ -186,7 +194,8 @@ static void watch(struct sim_conn *c)
     bool paused = slow(c) && loop_timer_pending(&c->timer);
     if (!paused && c->in.len < SIM_OUT_MAX)
         events |= EPOLLIN;
-    if (c->out_at < c->out.len)
+    bool goes_on = c->phase == PHASE_STREAM && !loop_timer_pending(&c->timer); /* as fast as the peer takes it */
+    if (c->out_at < c->out.len || goes_on)
         events |= EPOLLOUT;
     if (loop_io_set(loop_of(c), &c->io, events) != 0)
         destroy(c, true);
@@ -258,7 +267,8 @@ static void on_io(struct loop_io *io, uint32_t events)
 {
     struct sim_conn *c = (struct sim_conn *)(void *)((char *)io - offsetof(struct sim_conn, io));
     bool paused = !(io->events & EPOLLIN);
-    if ((events & (EPOLLERR | EPOLLHUP)) || (paused && (events & EPOLLRDHUP)) || ((events & EPOLLIN) && !read_some(c))) {
+    if ((events & (EPOLLERR | EPOLLHUP)) || (paused && (events & EPOLLRDHUP)) ||
+        ((events & EPOLLIN) && !read_some(c))) {
         gone(c);
         return;
     }
@@ -267,7 +277,7 @@ static void on_io(struct loop_io *io, uint32_t events)
     work(c);
 }
 
-/* --- the start ------------------------------------------------------------------------------------------------------------------------ */
+/* --- the start ---------------------------------------------------------------------------------------------------- */
 
 static void open_conn(struct sim_upstream *u, int fd)
 {

@@ -26,8 +26,10 @@ static void write_base64(struct json_writer *w, const uint8_t *bytes, size_t len
     int rc = 0;
     for (size_t i = 0; i < len; i += 3) {
         size_t have = len - i < 3 ? len - i : 3;
-        uint32_t v = (uint32_t)bytes[i] << 16 | (have > 1 ? (uint32_t)bytes[i + 1] << 8 : 0) | (have > 2 ? bytes[i + 2] : 0);
-        char four[4] = {digit[v >> 18], digit[v >> 12 & 63], have > 1 ? digit[v >> 6 & 63] : '=', have > 2 ? digit[v & 63] : '='};
+        uint32_t v =
+            (uint32_t)bytes[i] << 16 | (have > 1 ? (uint32_t)bytes[i + 1] << 8 : 0) | (have > 2 ? bytes[i + 2] : 0);
+        char four[4] = {digit[v >> 18], digit[v >> 12 & 63], have > 1 ? digit[v >> 6 & 63] : '=',
+                        have > 2 ? digit[v & 63] : '='};
         rc |= buf_append(out, str_of(four, 4));
     }
     if (rc)
@@ -48,7 +50,8 @@ static void write_vector(const struct sim_facts *f, struct json_writer *w, struc
     json_key(w, "embedding");
     if (f->base64) {
         AUTO_BUF struct buf text64 = BUF_INIT(sizeof vector * 2);
-        write_base64(w, (const uint8_t *)vector, (size_t)length * sizeof vector[0], &text64); /* little-endian machines only */
+        write_base64(w, (const uint8_t *)vector, (size_t)length * sizeof vector[0],
+                     &text64); /* little-endian machines only */
     } else {
         json_array_begin(w);
         for (int i = 0; i < length; i++)

@@ -1,8 +1,9 @@
-/* sim_info.c: what a server says about itself (models, and Ollama's own endpoints, so that discovery finds it), and errors
- * in each vendor's shape and words (reference: the vendors' documents; the shapes are what failover has to read). */
+/* sim_info.c: what a server says about itself (models, and Ollama's own endpoints, so that discovery finds it), and
+ * errors in each vendor's shape and words (reference: the vendors' documents; the shapes are what failover has to
+ * read). */
 #include "sim/sim_priv.h"
 
-/* --- models ------------------------------------------------------------------------------------------------------------------ */
+/* --- models ------------------------------------------------------------------------------------------------------- */
 
 static void write_text(struct json_writer *w, const char *key, const char *value)
 {
@@ -49,7 +50,7 @@ static int write_one_model(const struct sim_flavour *f, struct str path, int *st
     return sim_error_write(f, 404, SIM_FAULT_MODEL, STR_NONE, out);
 }
 
-/* --- Ollama's own ------------------------------------------------------------------------------------------------------------- */
+/* --- Ollama's own ------------------------------------------------------------------------------------------------- */
 
 /* As Ollama lists a model that it hands on to its cloud. */
 static void write_forwarded(struct json_writer *w, struct str name)
@@ -99,13 +100,16 @@ static int write_tags(const struct sim_flavour *f, struct str forwards, bool loa
     return json_done(&w);
 }
 
-static const char show_text[] =
-    "{\"license\":\"\",\"modelfile\":\"\",\"parameters\":\"\",\"template\":\"{{ .Prompt }}\",\"details\":{\"parent_model\":\"\","
-    "\"format\":\"gguf\",\"family\":\"llama\",\"families\":[\"llama\"],\"parameter_size\":\"8.0B\",\"quantization_level\":\"Q4_K_M\"},"
-    "\"model_info\":{\"general.architecture\":\"llama\",\"llama.context_length\":131072},\"capabilities\":[\"completion\",\"tools\"],"
-    "\"modified_at\":\"2026-10-01T08:00:00Z\"}";
+static const char show_text[] = "{\"license\":\"\",\"modelfile\":\"\",\"parameters\":\"\",\"template\":\"{{ .Prompt "
+                                "}}\",\"details\":{\"parent_model\":\"\","
+                                "\"format\":\"gguf\",\"family\":\"llama\",\"families\":[\"llama\"],\"parameter_size\":"
+                                "\"8.0B\",\"quantization_level\":\"Q4_K_M\"},"
+                                "\"model_info\":{\"general.architecture\":\"llama\",\"llama.context_length\":131072},"
+                                "\"capabilities\":[\"completion\",\"tools\"],"
+                                "\"modified_at\":\"2026-10-01T08:00:00Z\"}";
 
-int sim_info_write(const struct sim_flavour *f, enum sim_endpoint ep, struct str path, struct str forwards, int *status, struct buf *out)
+int sim_info_write(const struct sim_flavour *f, enum sim_endpoint ep, struct str path, struct str forwards, int *status,
+                   struct buf *out)
 {
     *status = 200;
     switch (ep) {
@@ -125,7 +129,7 @@ int sim_info_write(const struct sim_flavour *f, enum sim_endpoint ep, struct str
     return sim_error_write(f, 404, SIM_FAULT_NONE, STR("no such path"), out);
 }
 
-/* --- errors -------------------------------------------------------------------------------------------------------------------- */
+/* --- errors ------------------------------------------------------------------------------------------------------- */
 
 struct fault_row {
     const char *flavour; /* NULL: every other one */
@@ -144,7 +148,8 @@ static const struct fault_row faults[] = {
     {"gemini", SIM_FAULT_CONTEXT, 400, NULL, "INVALID_ARGUMENT",
      "The input token count (1250000) exceeds the maximum number of tokens allowed (1048576)."},
     {"ollama", SIM_FAULT_CONTEXT, 400, "invalid_request_error", NULL, "the prompt is longer than the context length"},
-    {"anthropic", SIM_FAULT_CONTEXT, 400, "invalid_request_error", NULL, "prompt is too long: 1250000 tokens > 1000000 maximum"},
+    {"anthropic", SIM_FAULT_CONTEXT, 400, "invalid_request_error", NULL,
+     "prompt is too long: 1250000 tokens > 1000000 maximum"},
     {NULL, SIM_FAULT_CONTEXT, 400, "invalid_request_error", "context_length_exceeded",
      "This model's maximum context length is 128000 tokens. However, your messages resulted in 131072 tokens."},
     {"deepseek", SIM_FAULT_QUOTA, 402, "unknown_error", "invalid_request_error", "Insufficient Balance"},
@@ -154,32 +159,39 @@ static const struct fault_row faults[] = {
     {NULL, SIM_FAULT_QUOTA, 429, "insufficient_quota", "insufficient_quota",
      "You exceeded your current quota, please check your plan and billing details."},
     {"deepseek", SIM_FAULT_POLICY, 400, "invalid_request_error", "invalid_request_error", "Content Exists Risk"},
-    {"moonshot", SIM_FAULT_POLICY, 400, "content_filter", NULL, "The request was rejected because it was considered high risk"},
+    {"moonshot", SIM_FAULT_POLICY, 400, "content_filter", NULL,
+     "The request was rejected because it was considered high risk"},
     {NULL, SIM_FAULT_POLICY, 400, "invalid_request_error", "content_policy_violation",
      "Your request was flagged as potentially violating our usage policy."},
     {"moonshot", SIM_FAULT_RATE, 429, "rate_limit_reached_error", NULL,
      "Your account reached its max RPM: 20, please try again after 1 seconds"},
     {"gemini", SIM_FAULT_RATE, 429, NULL, "RESOURCE_EXHAUSTED", "You exceeded your current requests per minute."},
     {NULL, SIM_FAULT_RATE, 429, "requests", "rate_limit_exceeded", "Rate limit reached for requests per minute."},
-    {"moonshot", SIM_FAULT_OVERLOAD, 429, "engine_overloaded_error", NULL, "The engine is currently overloaded, please try again later"},
+    {"moonshot", SIM_FAULT_OVERLOAD, 429, "engine_overloaded_error", NULL,
+     "The engine is currently overloaded, please try again later"},
     {"llama-server", SIM_FAULT_OVERLOAD, 503, "unavailable_error", NULL, "Loading model"},
-    {"ollama", SIM_FAULT_OVERLOAD, 503, "api_error", NULL, "server busy, please try again.  maximum pending requests exceeded"},
+    {"ollama", SIM_FAULT_OVERLOAD, 503, "api_error", NULL,
+     "server busy, please try again.  maximum pending requests exceeded"},
     {"gemini", SIM_FAULT_OVERLOAD, 503, NULL, "UNAVAILABLE", "The model is overloaded. Please try again later."},
     {NULL, SIM_FAULT_OVERLOAD, 503, "server_error", "overloaded", "The server is currently overloaded."},
     {"gemini", SIM_FAULT_KEY, 400, NULL, "INVALID_ARGUMENT", "API key not valid. Please pass a valid API key."},
     {NULL, SIM_FAULT_KEY, 401, "invalid_request_error", "invalid_api_key", "Incorrect API key provided."},
     {NULL, SIM_FAULT_FORBIDDEN, 403, "permission_error", "permission_denied", "This account may not use this model."},
-    {NULL, SIM_FAULT_MODEL, 404, "invalid_request_error", "model_not_found", "The model does not exist or you do not have access to it."},
-    {NULL, SIM_FAULT_PARAMETER, 400, "invalid_request_error", "invalid_value", "Invalid value for 'temperature': must be at most 2."},
-    {NULL, SIM_FAULT_SERVER, 500, "server_error", "internal_error", "The server had an error while processing your request."},
+    {NULL, SIM_FAULT_MODEL, 404, "invalid_request_error", "model_not_found",
+     "The model does not exist or you do not have access to it."},
+    {NULL, SIM_FAULT_PARAMETER, 400, "invalid_request_error", "invalid_value",
+     "Invalid value for 'temperature': must be at most 2."},
+    {NULL, SIM_FAULT_SERVER, 500, "server_error", "internal_error",
+     "The server had an error while processing your request."},
 };
 
 enum sim_fault sim_fault_find(struct str name)
 {
     static const char *const names[] = {
-        [SIM_FAULT_CONTEXT] = "context", [SIM_FAULT_QUOTA] = "quota", [SIM_FAULT_POLICY] = "policy", [SIM_FAULT_RATE] = "rate",
-        [SIM_FAULT_OVERLOAD] = "overload", [SIM_FAULT_KEY] = "key", [SIM_FAULT_FORBIDDEN] = "forbidden", [SIM_FAULT_MODEL] = "model",
-        [SIM_FAULT_PARAMETER] = "parameter", [SIM_FAULT_SERVER] = "server",
+        [SIM_FAULT_CONTEXT] = "context",     [SIM_FAULT_QUOTA] = "quota",       [SIM_FAULT_POLICY] = "policy",
+        [SIM_FAULT_RATE] = "rate",           [SIM_FAULT_OVERLOAD] = "overload", [SIM_FAULT_KEY] = "key",
+        [SIM_FAULT_FORBIDDEN] = "forbidden", [SIM_FAULT_MODEL] = "model",       [SIM_FAULT_PARAMETER] = "parameter",
+        [SIM_FAULT_SERVER] = "server",
     };
     for (size_t i = SIM_FAULT_CONTEXT; i < COUNT_OF(names); i++)
         if (str_eq(str_from(names[i]), name))

@@ -22,7 +22,7 @@
 #define SIM_OUT_MAX (SIM_BODY_MAX + SIM_HEAD_MAX)
 #define SIM_UPSTREAMS_MAX 64
 
-/* --- flavours (sim_flavour.c) -------------------------------------------------------------------------------------------- */
+/* --- flavours (sim_flavour.c) ------------------------------------------------------------------------------------- */
 
 enum sim_usage_place {
     USAGE_EXTRA,        /* a chunk without choices, when asked for */
@@ -33,10 +33,10 @@ enum sim_usage_place {
 };
 enum sim_error_shape { SHAPE_OPENAI, SHAPE_NO_CODE, SHAPE_NULL_CODE, SHAPE_INT_CODE, SHAPE_ARRAY };
 enum sim_habit {
-    HABIT_USAGE_NULL = 1,     /* `usage: null` in the other chunks once usage was asked for */
-    HABIT_FINGERPRINT = 2,    /* system_fingerprint */
-    HABIT_ROLE_ALWAYS = 4,    /* role in every delta */
-    HABIT_NULL_CONTENT = 8,   /* the first delta has content null */
+    HABIT_USAGE_NULL = 1,   /* `usage: null` in the other chunks once usage was asked for */
+    HABIT_FINGERPRINT = 2,  /* system_fingerprint */
+    HABIT_ROLE_ALWAYS = 4,  /* role in every delta */
+    HABIT_NULL_CONTENT = 8, /* the first delta has content null */
     HABIT_CACHE_HIT_MISS = 16,
     HABIT_CACHED_ON_TOP = 32, /* usage.cached_tokens */
     HABIT_X_GROQ = 64,        /* x_groq in the first and the finish chunk, times in usage */
@@ -49,41 +49,63 @@ enum sim_habit {
 };
 struct sim_flavour {
     const char *name, *owner;
-    const char *base[3];       /* paths in front of /chat/completions; /v1 works everywhere */
+    const char *base[3]; /* paths in front of /chat/completions; /v1 works everywhere */
     const char *model[6];
-    const char *reasoning;     /* member that carries it; NULL: hidden, counted only */
-    const char *comment;       /* keep-alive, with its line end */
+    const char *reasoning; /* member that carries it; NULL: hidden, counted only */
+    const char *comment;   /* keep-alive, with its line end */
     enum sim_usage_place usage;
     enum sim_error_shape shape;
     unsigned habits;
 };
 const struct sim_flavour *sim_flavour_find(struct str name);
 
-/* --- scripts (sim_script.c) ---------------------------------------------------------------------------------------------- */
+/* --- scripts (sim_script.c) --------------------------------------------------------------------------------------- */
 
 enum sim_act {
-    ACT_REPLY, ACT_ECHO, ACT_STATUS, ACT_ERROR_200, ACT_EMPTY, ACT_NO_CHOICES, ACT_HTML, ACT_MALFORMED,
-    ACT_GARBAGE, ACT_HANG, ACT_REFUSE, ACT_RAW, ACT_REDIRECT,
+    ACT_REPLY,
+    ACT_ECHO,
+    ACT_STATUS,
+    ACT_ERROR_200,
+    ACT_EMPTY,
+    ACT_NO_CHOICES,
+    ACT_HTML,
+    ACT_MALFORMED,
+    ACT_GARBAGE,
+    ACT_HANG,
+    ACT_REFUSE,
+    ACT_RAW,
+    ACT_REDIRECT,
 };
-enum sim_fault { SIM_FAULT_NONE, SIM_FAULT_CONTEXT, SIM_FAULT_QUOTA, SIM_FAULT_POLICY, SIM_FAULT_RATE, SIM_FAULT_OVERLOAD,
-                 SIM_FAULT_KEY, SIM_FAULT_FORBIDDEN, SIM_FAULT_MODEL, SIM_FAULT_PARAMETER, SIM_FAULT_SERVER };
+enum sim_fault {
+    SIM_FAULT_NONE,
+    SIM_FAULT_CONTEXT,
+    SIM_FAULT_QUOTA,
+    SIM_FAULT_POLICY,
+    SIM_FAULT_RATE,
+    SIM_FAULT_OVERLOAD,
+    SIM_FAULT_KEY,
+    SIM_FAULT_FORBIDDEN,
+    SIM_FAULT_MODEL,
+    SIM_FAULT_PARAMETER,
+    SIM_FAULT_SERVER
+};
 #define SIM_NEVER (-2) /* drop, cut, sse-error: not asked for (-1 is "before the head") */
 
 struct sim_step {
     enum sim_act act;
     enum sim_fault fault;
-    int status;             /* 0: the act's own */
-    struct str text;        /* ptr NULL: the flavour's usual words */
-    struct str headers;     /* whole lines, CRLF included */
-    struct str body;        /* of status, raw, redirect (the URL) */
+    int status;                      /* 0: the act's own */
+    struct str text;                 /* ptr NULL: the flavour's usual words */
+    struct str headers;              /* whole lines, CRLF included */
+    struct str body;                 /* of status, raw, redirect (the URL) */
     int64_t tokens, every_ms, bytes; /* tokens 0: as many as the text has */
     int64_t first_ms, head_ms, ping_ms;
     int64_t drop, cut, error_after;
     struct str error_text;
-    bool usage_off, slow_read, close;   /* close: after the reply, unannounced */
+    bool usage_off, slow_read, close;    /* close: after the reply, unannounced */
     int64_t usage_in, usage_out, cached; /* -1: counted */
     struct str finish, tool_name, tool_json, reasoning, refusal;
-    struct str forwards;    /* a model that /api/tags says is forwarded elsewhere, while this step is the next */
+    struct str forwards; /* a model that /api/tags says is forwarded elsewhere, while this step is the next */
 };
 struct sim_script {
     struct arena arena; /* owns the steps and their texts */
@@ -97,10 +119,22 @@ void sim_script_unref(struct sim_script *s); /* NULL is fine */
 const struct sim_step *sim_script_take(struct sim_script *s);
 const struct sim_step *sim_script_peek(const struct sim_script *s);
 
-/* --- requests (sim_request.c) -------------------------------------------------------------------------------------------- */
+/* --- requests (sim_request.c) ------------------------------------------------------------------------------------- */
 
-enum sim_endpoint { EP_CHAT, EP_COMPLETIONS, EP_EMBEDDINGS, EP_HEALTH, EP_UNKNOWN,
-                    EP_MODELS, EP_MODEL, EP_TAGS, EP_VERSION, EP_PS, EP_SHOW, EP_ROOT };
+enum sim_endpoint {
+    EP_CHAT,
+    EP_COMPLETIONS,
+    EP_EMBEDDINGS,
+    EP_HEALTH,
+    EP_UNKNOWN,
+    EP_MODELS,
+    EP_MODEL,
+    EP_TAGS,
+    EP_VERSION,
+    EP_PS,
+    EP_SHOW,
+    EP_ROOT
+};
 /* From EP_MODELS on: questions about the server itself, which are answered whatever the script says. */
 #define EP_FIRST_INFO EP_MODELS
 
@@ -109,7 +143,7 @@ struct sim_head { /* slices point into the connection's input */
     int64_t length; /* -1: chunked */
     bool expect, close;
 };
-struct sim_facts { /* slices point into the body */
+struct sim_facts {               /* slices point into the body */
     struct str model, last_user; /* raw string text */
     bool stream, include_usage, base64, wants_json, no_thinking;
     int64_t text_bytes, choices, dimensions;
@@ -123,13 +157,23 @@ void sim_facts_read(struct sim_facts *f, enum sim_endpoint ep, struct str body);
 /* Chunked coding, decoded in place behind `from`; *decoded and *raw are where the last call stopped. */
 enum sim_read sim_chunks_read(struct buf *in, size_t from, size_t *decoded, size_t *raw);
 
-/* --- answers (sim_answer.c, sim_stream.c) ---------------------------------------------------------------------------------- */
+/* --- answers (sim_answer.c, sim_stream.c) ------------------------------------------------------------------------- */
 
 struct sim_usage {
     int64_t input, cached, output, reasoning;
 };
-enum sim_stage { STAGE_ROLE, STAGE_REASONING, STAGE_CONTENT, STAGE_REFUSAL, STAGE_TOOL, STAGE_TOOL_ARGUMENTS, STAGE_FINISH,
-                 STAGE_USAGE, STAGE_DONE, STAGE_OVER };
+enum sim_stage {
+    STAGE_ROLE,
+    STAGE_REASONING,
+    STAGE_CONTENT,
+    STAGE_REFUSAL,
+    STAGE_TOOL,
+    STAGE_TOOL_ARGUMENTS,
+    STAGE_FINISH,
+    STAGE_USAGE,
+    STAGE_DONE,
+    STAGE_OVER
+};
 struct sim_answer {
     const struct sim_flavour *flavour; /* what follows is valid as long as the step's script */
     const struct sim_step *step;
@@ -142,8 +186,8 @@ struct sim_answer {
     bool include_usage;
     int64_t choices;
     enum sim_stage stage;
-    int64_t index, sent;    /* choice; events so far */
-    int64_t at;             /* bytes of this stage that went out; for `tokens` the number of chunks */
+    int64_t index, sent; /* choice; events so far */
+    int64_t at;          /* bytes of this stage that went out; for `tokens` the number of chunks */
 };
 int sim_answer_init(struct sim_answer *a, const struct sim_facts *f);
 void sim_answer_fini(struct sim_answer *a);
@@ -157,16 +201,17 @@ const char *sim_finish(const struct sim_answer *a);
 void sim_usage_write(const struct sim_answer *a, struct json_writer *w);
 void sim_id_write(const struct sim_answer *a, struct json_writer *w, const char *object);
 
-/* --- lists and errors (sim_info.c) ------------------------------------------------------------------------------------------ */
+/* --- lists and errors (sim_info.c) -------------------------------------------------------------------------------- */
 
 /* `forwards`: a model to list as forwarded, or empty. */
-int sim_info_write(const struct sim_flavour *f, enum sim_endpoint ep, struct str path, struct str forwards, int *status, struct buf *out);
+int sim_info_write(const struct sim_flavour *f, enum sim_endpoint ep, struct str path, struct str forwards, int *status,
+                   struct buf *out);
 int sim_fault_status(const struct sim_flavour *f, enum sim_fault fault);
 /* An error in the flavour's shape; `message` empty: the vendor's words for that fault. */
 int sim_error_write(const struct sim_flavour *f, int status, enum sim_fault fault, struct str message, struct buf *out);
 enum sim_fault sim_fault_find(struct str name); /* SIM_FAULT_NONE if unknown */
 
-/* --- upstreams and connections (sim.c, sim_conn.c, sim_reply.c) ----------------------------------------------------------------- */
+/* --- upstreams and connections (sim.c, sim_conn.c, sim_reply.c) --------------------------------------------------- */
 
 struct sim_upstream {
     struct sim *sim;

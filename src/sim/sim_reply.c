@@ -31,7 +31,7 @@ static void end(struct sim_conn *c)
     c->phase = PHASE_END;
 }
 
-/* --- what will be said ------------------------------------------------------------------------------------------------------- */
+/* --- what will be said -------------------------------------------------------------------------------------------- */
 
 static const char json_type[] = "application/json", html_type[] = "text/html", text_type[] = "text/plain";
 
@@ -46,7 +46,7 @@ static int prepare_status(struct sim_conn *c)
 {
     const struct sim_step *s = c->step;
     if (!s->body.ptr)
-        return prepare_error(c, s->status, STR_NONE);
+        return prepare_error(c, s->status ? s->status : sim_fault_status(c->up->flavour, s->fault), STR_NONE);
     c->status = s->status;
     c->type = s->body.len && (s->body.ptr[0] == '{' || s->body.ptr[0] == '[') ? json_type : text_type;
     return buf_append(&c->whole, s->body);
@@ -56,14 +56,19 @@ static int prepare_html(struct sim_conn *c)
 {
     c->status = c->step->status ? c->step->status : 200;
     c->type = html_type;
-    return buf_append(&c->whole, STR("<html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1></center>"
-                                     "<hr><center>cloud edge</center></body></html>\r\n"));
+    return buf_append(
+        &c->whole,
+        STR("<html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1></center>"
+            "<hr><center>cloud edge</center></body></html>\r\n"));
 }
 
 static int prepare_answer(struct sim_conn *c, const struct sim_facts *f, struct str body)
 {
     struct sim_answer *a = &c->answer;
-    *a = (struct sim_answer){.flavour = c->up->flavour, .step = c->step, .endpoint = c->endpoint, .serial = c->up->serial++,
+    *a = (struct sim_answer){.flavour = c->up->flavour,
+                             .step = c->step,
+                             .endpoint = c->endpoint,
+                             .serial = c->up->serial++,
                              .created = loop_wall_ms(c->up->sim->loop) / 1000};
     c->status = c->step->status ? c->step->status : 200;
     c->type = json_type;
@@ -88,10 +93,15 @@ static int prepare(struct sim_conn *c, const struct sim_facts *f, struct str bod
 {
     const struct sim_step *s = c->step;
     bool works = c->endpoint == EP_CHAT || c->endpoint == EP_COMPLETIONS;
-    bool answers = s->act == ACT_REPLY || s->act == ACT_ECHO || s->act == ACT_NO_CHOICES || s->act == ACT_EMPTY || s->act == ACT_MALFORMED;
+    bool answers = s->act == ACT_REPLY || s->act == ACT_ECHO || s->act == ACT_NO_CHOICES || s->act == ACT_EMPTY ||
+                   s->act == ACT_MALFORMED;
     c->streams = f->stream && works && answers;
     c->status = s->status ? s->status : 200;
     c->type = json_type;
+    if (s->act == ACT_REPLY && s->fault && s->error_after == SIM_NEVER) {
+        c->streams = false;
+        return prepare_status(c);
+    }
     switch (s->act) {
     case ACT_REPLY:
     case ACT_ECHO:
@@ -101,7 +111,8 @@ static int prepare(struct sim_conn *c, const struct sim_facts *f, struct str bod
     case ACT_HTML: return prepare_html(c);
     case ACT_REDIRECT: c->status = s->status ? s->status : 307; return 0;
     case ACT_MALFORMED:
-        return buf_append_text(&c->whole, c->streams ? "data: {\"id\":\"chatcmpl-1\",\"choices\":[{\n\n" : "{\"id\":\"chatcmpl-1\",\"choices\":[{");
+        return buf_append_text(&c->whole, c->streams ? "data: {\"id\":\"chatcmpl-1\",\"choices\":[{\n\n"
+                                                     : "{\"id\":\"chatcmpl-1\",\"choices\":[{");
     case ACT_RAW:
     case ACT_GARBAGE:
     case ACT_EMPTY:
@@ -111,7 +122,7 @@ static int prepare(struct sim_conn *c, const struct sim_facts *f, struct str bod
     return 0;
 }
 
-/* --- the head ----------------------------------------------------------------------------------------------------------------- */
+/* --- the head ----------------------------------------------------------------------------------------------------- */
 
 static const char *reason_phrase(int status)
 {
@@ -141,8 +152,8 @@ static void vendor_headers(struct sim_conn *c)
 static void write_head(struct sim_conn *c)
 {
     char line[128];
-    size_t n = text_format(line, sizeof line, "HTTP/1.1 %d %s\r\ncontent-type: %s\r\n", c->status, reason_phrase(c->status),
-                           c->streams ? "text/event-stream" : c->type);
+    size_t n = text_format(line, sizeof line, "HTTP/1.1 %d %s\r\ncontent-type: %s\r\n", c->status,
+                           reason_phrase(c->status), c->streams ? "text/event-stream" : c->type);
     sim_conn_out(c, str_of(line, n));
     vendor_headers(c);
     sim_conn_out(c, c->step->headers);
@@ -157,7 +168,7 @@ static void write_head(struct sim_conn *c)
     sim_conn_out(c, str_of(line, n));
 }
 
-/* --- the body ----------------------------------------------------------------------------------------------------------------- */
+/* --- the body ----------------------------------------------------------------------------------------------------- */
 
 static void error_event(struct sim_conn *c)
 {
@@ -211,9 +222,11 @@ static void pump(struct sim_conn *c)
                 end(c);
             return;
         }
-        if (c->step->every_ms && (c->answer.stage == STAGE_CONTENT || c->answer.stage == STAGE_REASONING) && c->answer.at > 0) {
+        if (c->step->every_ms && (c->answer.stage == STAGE_CONTENT || c->answer.stage == STAGE_REASONING) &&
+            c->answer.at > 0) {
             c->due_ms = now_ms(c) + c->step->every_ms;
-            sim_conn_wait(c, c->step->ping_ms && c->step->ping_ms < c->step->every_ms ? c->step->ping_ms : c->step->every_ms);
+            sim_conn_wait(c, c->step->ping_ms && c->step->ping_ms < c->step->every_ms ? c->step->ping_ms
+                                                                                      : c->step->every_ms);
             return;
         }
     }
@@ -250,7 +263,7 @@ static void begin_body(struct sim_conn *c)
     pump(c);
 }
 
-/* --- in order ------------------------------------------------------------------------------------------------------------------ */
+/* --- in order ----------------------------------------------------------------------------------------------------- */
 
 static void begin(struct sim_conn *c)
 {
@@ -287,7 +300,8 @@ void sim_reply_start(struct sim_conn *c, const struct sim_head *head, struct str
         c->step = &plain;
         c->streams = false;
         c->type = json_type;
-        rc = sim_info_write(c->up->flavour, c->endpoint, head->path, sim_script_peek(c->up->script)->forwards, &c->status, &c->whole);
+        rc = sim_info_write(c->up->flavour, c->endpoint, head->path, sim_script_peek(c->up->script)->forwards,
+                            &c->status, &c->whole);
     } else {
         sim_facts_read(&facts, c->endpoint, body);
         rc = prepare(c, &facts, body);
@@ -297,7 +311,8 @@ void sim_reply_start(struct sim_conn *c, const struct sim_head *head, struct str
         return;
     }
     const struct sim_step *s = c->step;
-    int64_t wait = s->first_ms + (c->streams ? 0 : s->tokens * s->every_ms); /* what is held whole takes as long to make */
+    int64_t wait =
+        s->first_ms + (c->streams ? 0 : s->tokens * s->every_ms); /* what is held whole takes as long to make */
     if (s->act == ACT_HANG) {
         c->phase = PHASE_HANG;
     } else if (s->act == ACT_REFUSE) {

@@ -2,7 +2,7 @@
  * bodies the few facts that a believable answer needs. */
 #include "sim/sim_priv.h"
 
-/* --- the head ------------------------------------------------------------------------------------------------------------ */
+/* --- the head ----------------------------------------------------------------------------------------------------- */
 
 size_t sim_head_end(struct str in)
 {
@@ -48,14 +48,17 @@ bool sim_head_read(struct sim_head *h, struct str head)
     return true;
 }
 
-/* --- which door ---------------------------------------------------------------------------------------------------------- */
+/* --- which door --------------------------------------------------------------------------------------------------- */
 
 static enum sim_endpoint below_base(struct str path)
 {
     static const struct {
         const char *path;
         enum sim_endpoint ep;
-    } doors[] = {{"/chat/completions", EP_CHAT}, {"/completions", EP_COMPLETIONS}, {"/embeddings", EP_EMBEDDINGS}, {"/models", EP_MODELS}};
+    } doors[] = {{"/chat/completions", EP_CHAT},
+                 {"/completions", EP_COMPLETIONS},
+                 {"/embeddings", EP_EMBEDDINGS},
+                 {"/models", EP_MODELS}};
     for (size_t i = 0; i < COUNT_OF(doors); i++)
         if (str_eq(path, str_from(doors[i].path)))
             return doors[i].ep;
@@ -68,8 +71,8 @@ static enum sim_endpoint own_door(const struct sim_flavour *f, struct str path)
         return EP_ROOT;
     if (str_eq(path, STR("/health")) || str_eq(path, STR("/healthz")))
         return EP_HEALTH;
-    if (!(f->habits & HABIT_OLLAMA))
-        return EP_UNKNOWN;
+    if (!(f->habits & HABIT_OLLAMA)) /* others are asked as well, to find out that they are none */
+        return str_starts(path, STR("/api/")) && !str_starts(path, STR("/api/v1/")) ? EP_ROOT : EP_UNKNOWN;
     if (str_eq(path, STR("/api/tags")))
         return EP_TAGS;
     if (str_eq(path, STR("/api/version")))
@@ -90,7 +93,7 @@ enum sim_endpoint sim_endpoint_find(const struct sim_flavour *f, struct str path
     return ep;
 }
 
-/* --- the body ------------------------------------------------------------------------------------------------------------ */
+/* --- the body ----------------------------------------------------------------------------------------------------- */
 
 static void read_messages(struct sim_facts *f, struct json_scan *s)
 {
@@ -176,7 +179,7 @@ void sim_facts_read(struct sim_facts *f, enum sim_endpoint ep, struct str body)
         f->stream = false;
 }
 
-/* --- chunked bodies ------------------------------------------------------------------------------------------------------- */
+/* --- chunked bodies ----------------------------------------------------------------------------------------------- */
 
 static bool hex_size(struct str line, size_t *out)
 {

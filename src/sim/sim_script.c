@@ -142,7 +142,7 @@ static int read_file(struct parser *p, struct str path, struct str *out)
     return rc;
 }
 
-/* --- one function per kind of word ------------------------------------------------------------------------------------- */
+/* --- one function per kind of word -------------------------------------------------------------------------------- */
 
 static int word_reply(struct parser *p)
 {
@@ -171,7 +171,8 @@ static int word_header(struct parser *p)
     if (rc)
         return rc;
     struct str before = p->step->headers;
-    p->step->headers = str_from(arena_format(&p->script->arena, "%.*s%.*s: %.*s\r\n", STR_FMT(before), STR_FMT(name), STR_FMT(value)));
+    p->step->headers =
+        str_from(arena_format(&p->script->arena, "%.*s%.*s: %.*s\r\n", STR_FMT(before), STR_FMT(name), STR_FMT(value)));
     return p->step->headers.ptr ? 0 : err_set(p->e, ERR_NOMEM, "script");
 }
 
@@ -249,60 +250,68 @@ static int word_redirect(struct parser *p)
     return next_text(p, &p->step->body);
 }
 
-/* --- the words ------------------------------------------------------------------------------------------------------------ */
+/* --- the words ---------------------------------------------------------------------------------------------------- */
 
 static const struct {
     const char *word;
     int (*read)(struct parser *p);
 } special_words[] = {
-    {"reply", word_reply}, {"status", word_status}, {"header", word_header}, {"body", word_body}, {"file", word_file},
-    {"raw", word_raw}, {"fault", word_fault}, {"sse-error", word_sse_error}, {"error-200", word_error_200},
-    {"usage", word_usage}, {"tool", word_tool}, {"redirect", word_redirect},
+    {"reply", word_reply},         {"status", word_status}, {"header", word_header}, {"body", word_body},
+    {"file", word_file},           {"raw", word_raw},       {"fault", word_fault},   {"sse-error", word_sse_error},
+    {"error-200", word_error_200}, {"usage", word_usage},   {"tool", word_tool},     {"redirect", word_redirect},
 };
 static const struct {
     const char *word;
     enum sim_act act;
 } act_words[] = {
-    {"echo", ACT_ECHO}, {"refuse", ACT_REFUSE}, {"hang", ACT_HANG}, {"garbage", ACT_GARBAGE}, {"empty", ACT_EMPTY},
-    {"no-choices", ACT_NO_CHOICES}, {"html", ACT_HTML}, {"malformed", ACT_MALFORMED},
+    {"echo", ACT_ECHO},   {"refuse", ACT_REFUSE},         {"hang", ACT_HANG}, {"garbage", ACT_GARBAGE},
+    {"empty", ACT_EMPTY}, {"no-choices", ACT_NO_CHOICES}, {"html", ACT_HTML}, {"malformed", ACT_MALFORMED},
 };
 static const struct {
     const char *word;
     size_t offset;
     int64_t min, max;
 } number_words[] = {
-    {"tokens", offsetof(struct sim_step, tokens), 1, 10000000},   {"every", offsetof(struct sim_step, every_ms), 0, 3600000},
-    {"bytes", offsetof(struct sim_step, bytes), 1, 1048576},      {"first", offsetof(struct sim_step, first_ms), 0, 3600000},
-    {"head", offsetof(struct sim_step, head_ms), 0, 3600000},     {"ping", offsetof(struct sim_step, ping_ms), 1, 3600000},
-    {"drop", offsetof(struct sim_step, drop), -1, 10000000},      {"cut", offsetof(struct sim_step, cut), 0, 10000000},
+    {"tokens", offsetof(struct sim_step, tokens), 1, 10000000},
+    {"every", offsetof(struct sim_step, every_ms), 0, 3600000},
+    {"bytes", offsetof(struct sim_step, bytes), 1, 1048576},
+    {"first", offsetof(struct sim_step, first_ms), 0, 3600000},
+    {"head", offsetof(struct sim_step, head_ms), 0, 3600000},
+    {"ping", offsetof(struct sim_step, ping_ms), 1, 3600000},
+    {"drop", offsetof(struct sim_step, drop), -1, 10000000},
+    {"cut", offsetof(struct sim_step, cut), 0, 10000000},
     {"cached", offsetof(struct sim_step, cached), 0, 1000000000},
 };
 static const struct {
     const char *word;
     size_t offset;
 } text_words[] = {
-    {"finish", offsetof(struct sim_step, finish)}, {"reasoning", offsetof(struct sim_step, reasoning)},
-    {"refusal", offsetof(struct sim_step, refusal)}, {"forwards", offsetof(struct sim_step, forwards)},
+    {"finish", offsetof(struct sim_step, finish)},
+    {"reasoning", offsetof(struct sim_step, reasoning)},
+    {"refusal", offsetof(struct sim_step, refusal)},
+    {"forwards", offsetof(struct sim_step, forwards)},
 };
 static const struct {
     const char *word;
     size_t offset;
 } flag_words[] = {{"slow-read", offsetof(struct sim_step, slow_read)}, {"close", offsetof(struct sim_step, close)}};
 
-#define FIND(table, text)                                         \
-    for (size_t i = 0; i < COUNT_OF(table); i++)                  \
+#define FIND(table, text)                        \
+    for (size_t i = 0; i < COUNT_OF(table); i++) \
         if (str_eq(str_from((table)[i].word), (text)))
 
 static int read_word(struct parser *p, struct str word)
 {
     char *step = (char *)p->step;
-    FIND (special_words, word)
-        return special_words[i].read(p);
-    FIND (act_words, word) {
+    FIND(special_words, word)
+    return special_words[i].read(p);
+    FIND(act_words, word)
+    {
         p->step->act = act_words[i].act;
         return 0;
     }
-    FIND (number_words, word) {
+    FIND(number_words, word)
+    {
         int64_t n = 0;
         int rc = next_number(p, &n);
         if (rc == 0 && (n < number_words[i].min || n > number_words[i].max))
@@ -310,9 +319,10 @@ static int read_word(struct parser *p, struct str word)
         *(int64_t *)(void *)(step + number_words[i].offset) = n;
         return rc;
     }
-    FIND (text_words, word)
-        return next_text(p, (struct str *)(void *)(step + text_words[i].offset));
-    FIND (flag_words, word) {
+    FIND(text_words, word)
+    return next_text(p, (struct str *)(void *)(step + text_words[i].offset));
+    FIND(flag_words, word)
+    {
         *(bool *)(step + flag_words[i].offset) = true;
         return 0;
     }
@@ -321,7 +331,8 @@ static int read_word(struct parser *p, struct str word)
 
 static int read_step(struct parser *p)
 {
-    *p->step = (struct sim_step){.drop = SIM_NEVER, .cut = SIM_NEVER, .error_after = SIM_NEVER, .usage_in = -1, .usage_out = -1};
+    *p->step = (struct sim_step){
+        .drop = SIM_NEVER, .cut = SIM_NEVER, .error_after = SIM_NEVER, .usage_in = -1, .usage_out = -1};
     while (!at_end_of_step(p)) {
         struct word w;
         int rc = next_word(p, &w);

@@ -1,6 +1,6 @@
 /* sim_stream.c: an answer as server-sent events, one call per event:
  *
- *   role  ->  reasoning...  ->  content...  ->  refusal  ->  tool call, its arguments...  ->  finish  ->  usage  ->  [DONE]
+ *   role -> reasoning... -> content... -> refusal -> tool call, its arguments... -> finish -> usage -> [DONE]
  *
  * Stages without anything to say are left out. What is put where depends on the vendor's habits. */
 #include "sim/sim_priv.h"
@@ -19,7 +19,7 @@ static struct str piece_of(struct str text, int64_t at)
     return str_slice(rest, 0, n);
 }
 
-/* --- what a stage has to say ------------------------------------------------------------------------------------------------ */
+/* --- what a stage has to say -------------------------------------------------------------------------------------- */
 
 static struct str stage_text(const struct sim_answer *a)
 {
@@ -61,7 +61,7 @@ static void settle(struct sim_answer *a)
     }
 }
 
-/* --- one chunk ------------------------------------------------------------------------------------------------------------------ */
+/* --- one chunk ---------------------------------------------------------------------------------------------------- */
 
 static void write_text(struct json_writer *w, const char *key, struct str text)
 {
@@ -169,7 +169,8 @@ static void write_x_groq(const struct sim_answer *a, struct json_writer *w, bool
 static void write_usage(const struct sim_answer *a, struct json_writer *w, bool last)
 {
     enum sim_usage_place place = a->flavour->usage;
-    bool here = a->stage == STAGE_USAGE || (last && (place == USAGE_FINISH || (place == USAGE_FINISH_ASKED && a->include_usage)));
+    bool here = a->stage == STAGE_USAGE ||
+                (last && (place == USAGE_FINISH || (place == USAGE_FINISH_ASKED && a->include_usage)));
     if (here && !a->step->usage_off) {
         json_key(w, "usage");
         sim_usage_write(a, w);
@@ -194,13 +195,14 @@ static int write_chunk(const struct sim_answer *a, struct str piece, struct buf 
     write_usage(a, &w, last);
     if ((a->flavour->habits & HABIT_TIMINGS) && last) {
         json_key(&w, "timings");
-        json_raw(&w, STR("{\"cache_n\":0,\"prompt_n\":12,\"prompt_ms\":31.5,\"predicted_n\":8,\"predicted_ms\":201.2}"));
+        json_raw(&w,
+                 STR("{\"cache_n\":0,\"prompt_n\":12,\"prompt_ms\":31.5,\"predicted_n\":8,\"predicted_ms\":201.2}"));
     }
     json_object_end(&w);
     return json_done(&w);
 }
 
-/* --- events ------------------------------------------------------------------------------------------------------------------------ */
+/* --- events ------------------------------------------------------------------------------------------------------- */
 
 static int next_piece(struct sim_answer *a, struct buf *made, struct str *piece)
 {

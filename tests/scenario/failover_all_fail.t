@@ -22,7 +22,7 @@ expect header x-hearth-target -
 expect json .error.message contains "bulk" "a/m" "server error" "b/m" "rate limited" "c/m" "could not connect"
 expect json .error.type any
 expect json .error.param null
-expect ledger last call $call outcome failed attempts 3 target -
+expect ledger last call $call outcome failed attempts 3
 client POST /v1/chat/completions <<X
 {"model":"bulk","messages":[{"role":"user","content":"hello"}],"stream":true}
 X

@@ -2,6 +2,7 @@
 upstream a openai
 upstream b openai
 config <<X
+loops: 1
 jobs:
   bulk: { chain: [a/m, b/m] }
 X

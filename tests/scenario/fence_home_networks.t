@@ -1,7 +1,7 @@
 # A public network that the owner lists is home.
-upstream home openai place: home, url: "http://93.184.216.34/v1", timeout: { connect: 200ms }
+upstream home openai place: home, url: "http://203.0.113.7/v1", timeout: { connect: 200ms }
 config <<X
-home_networks: [93.184.216.0/24]
+home_networks: [203.0.113.0/24]
 jobs:
   private: { chain: [home/m] }
 X
@@ -9,4 +9,5 @@ start
 client POST /v1/chat/completions <<X
 {"model":"private","messages":[{"role":"user","content":"hello"}]}
 X
-expect status 503..504
+expect json .error.message contains "home/m"
+expect json .error.message lacks "fence" "outside"

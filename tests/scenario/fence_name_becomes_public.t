@@ -14,7 +14,7 @@ X
 expect status 200
 expect content "at home"
 stop
-dns box.lan 93.184.216.34
+dns box.lan 203.0.113.7
 start
 client POST /v1/chat/completions <<X
 {"model":"private","messages":[{"role":"user","content":"hello"}]}

@@ -1,5 +1,5 @@
 # `place: home` at a public address is refused when the config loads.
-upstream home openai place: home, url: "http://93.184.216.34/v1"
+upstream home openai place: home, url: "http://203.0.113.7/v1"
 config <<X
 jobs:
   private: { chain: [home/m] }

@@ -20,5 +20,6 @@ script home status 302 redirect http://127.0.0.1:$cloud/v1/chat/completions
 client POST /v1/chat/completions -H "x-hearth-boundary: home" <<X
 {"model":"bulk","messages":[{"role":"user","content":"hello"}],"stream":true}
 X
-expect status 502
+expect status 503
+expect json .error.message contains "redirect"
 expect seen cloud connections 0

@@ -4,7 +4,7 @@ config <<X
 jobs:
   bulk: { chain: [a/m] }
 X
-script a reply "hi there"  usage 11 5 cached 4
+script a reply "hi there" usage 11 5
 start
 client POST /v1/chat/completions <<X
 {"model":"bulk","messages":[{"role":"user","content":"hello"}],"stream":true}
@@ -12,9 +12,9 @@ X
 expect sse-done
 expect content "hi there"
 expect body contains "\"x_groq\""
-expect ledger last outcome done input 11 cached 4 output 5 estimated false
+expect ledger last outcome done input 11 cached 0 output 5 estimated false
 client POST /v1/chat/completions <<X
 {"model":"bulk","messages":[{"role":"user","content":"hello"}]}
 X
 expect status 200
-expect ledger last outcome done input 11 cached 4 output 5 estimated false
+expect ledger last outcome done input 11 cached 0 output 5 estimated false

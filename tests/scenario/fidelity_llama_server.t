@@ -4,7 +4,7 @@ config <<X
 jobs:
   bulk: { chain: [a/m] }
 X
-script a reply "hi there"  usage 11 5 cached 4
+script a reply "hi there" usage 11 5 cached 4
 start
 client POST /v1/chat/completions <<X
 {"model":"bulk","messages":[{"role":"user","content":"hello"}],"stream":true}

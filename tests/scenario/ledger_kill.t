@@ -21,7 +21,7 @@ X
 read c1 until "brown"
 kill
 expect ledger count 2
-expect ledger call $call outcome lost estimated true attempts 1 target - cost_nusd 2000000..2200000
+expect ledger call $call outcome lost estimated true attempts 1 cost_nusd 2000000..2200000
 start
 expect ledger count 2
 expect ledger count 1 outcome lost

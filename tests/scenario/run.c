@@ -52,8 +52,9 @@ static int run_one(const struct options *opt, const char *path)
     s->arena = ARENA_INIT(1024 * MiB);
     s->reserved_fd = -1;
     s->problem = BUF_INIT(64 * KiB);
-    s->config = s->upstreams = s->env = s->cli = BUF_INIT(64 * MiB);
-    (void)text_format(s->folder, sizeof s->folder, "%s/hearth-scenario-XXXXXX", tmp && strlen(tmp) < 200 ? tmp : "/tmp");
+    s->config = s->upstreams = s->env = s->cli = s->storm_ids = BUF_INIT(64 * MiB);
+    (void)text_format(s->folder, sizeof s->folder, "%s/hearth-scenario-XXXXXX",
+                      tmp && strlen(tmp) < 200 ? tmp : "/tmp");
     if (!mkdtemp(s->folder))
         return 1;
     bool ok = scenario_run(s);
@@ -71,6 +72,7 @@ static int run_one(const struct options *opt, const char *path)
     buf_fini(&s->upstreams);
     buf_fini(&s->env);
     buf_fini(&s->cli);
+    buf_fini(&s->storm_ids);
     arena_fini(&s->arena);
     mem_free(s);
     return ok ? 0 : 1;
@@ -140,7 +142,8 @@ int main(int argc, char **argv)
     for (; i < argc && argv[i][0] == '-'; i++) {
         if (str_eq(str_from(argv[i]), STR("--keep"))) {
             opt.keep = true;
-        } else if (str_eq(str_from(argv[i]), STR("-j")) && i + 1 < argc && str_to_u64(str_from(argv[i + 1]), &n) && n >= 1 && n <= WORKERS_MAX) {
+        } else if (str_eq(str_from(argv[i]), STR("-j")) && i + 1 < argc && str_to_u64(str_from(argv[i + 1]), &n) &&
+                   n >= 1 && n <= WORKERS_MAX) {
             opt.workers = (int)n;
             i++;
         } else {

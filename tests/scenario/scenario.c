@@ -1,5 +1,5 @@
-/* scenario.c: reads a scenario line by line and hands each to its verb; declares upstreams; keeps the story of what went
- * wrong, the last word of which counts. */
+/* scenario.c: reads a scenario line by line and hands each to its verb; declares upstreams; keeps the story of what
+ * went wrong, the last word of which counts. */
 #include "scenario.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -33,7 +33,7 @@ bool scenario_fail(struct scenario *s, const char *format, ...)
     return false;
 }
 
-/* --- upstreams --------------------------------------------------------------------------------------------------------------- */
+/* --- upstreams ---------------------------------------------------------------------------------------------------- */
 
 struct upstream *upstream_named(struct scenario *s, struct str name)
 {
@@ -50,7 +50,8 @@ static bool dig_hole(struct scenario *s, struct upstream *u)
     socklen_t len = sizeof a;
     u->sim = -1;
     int fd = u->hole[u->hole_count++] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof a) != 0 || listen(fd, 0) != 0 || getsockname(fd, (struct sockaddr *)&a, &len) != 0)
+    if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof a) != 0 || listen(fd, 0) != 0 ||
+        getsockname(fd, (struct sockaddr *)&a, &len) != 0)
         return scenario_fail(s, "no port for a hole");
     u->port = ntohs(a.sin_port);
     while (u->hole_count < HOLE_FDS) {
@@ -115,7 +116,8 @@ static bool script_verb(struct scenario *s, struct words *w)
     if (w->here.ptr) {
         (void)buf_append_text(&text, " \""); /* its ceiling is far above any script */
         for (size_t i = 0; i < w->here.len; i++)
-            (void)buf_append_format(&text, "%s%c", w->here.ptr[i] == '"' || w->here.ptr[i] == '\\' ? "\\" : "", w->here.ptr[i]);
+            (void)buf_append_format(&text, "%s%c", w->here.ptr[i] == '"' || w->here.ptr[i] == '\\' ? "\\" : "",
+                                    w->here.ptr[i]);
         (void)buf_append_char(&text, '"');
     }
     return sim_script(s->sim, u->sim, buf_text(&text), &e) == 0 || scenario_fail(s, "%s", e.text);
@@ -144,7 +146,7 @@ static bool forget_verb(struct scenario *s, struct words *w)
     return u != NULL;
 }
 
-/* --- the rest ------------------------------------------------------------------------------------------------------------------- */
+/* --- the rest ----------------------------------------------------------------------------------------------------- */
 
 static bool config_verb(struct scenario *s, struct words *w)
 {
@@ -155,7 +157,8 @@ static bool config_verb(struct scenario *s, struct words *w)
 static bool env_verb(struct scenario *s, struct words *w)
 {
     struct str name = words_next(w), value = words_next(w);
-    return buf_append_format(&s->env, "%.*s=%.*s\n", STR_FMT(name), STR_FMT(value)) == 0 || scenario_fail(s, "out of memory");
+    return buf_append_format(&s->env, "%.*s=%.*s\n", STR_FMT(name), STR_FMT(value)) == 0 ||
+           scenario_fail(s, "out of memory");
 }
 
 static bool start_verb(struct scenario *s, struct words *w)
@@ -203,11 +206,19 @@ static const struct {
     const char *word;
     bool (*fn)(struct scenario *s, struct words *w);
 } verbs[] = {
-    {"upstream", upstream_verb}, {"script", script_verb}, {"down", down_verb}, {"up", up_verb}, {"forget", forget_verb},
-    {"dns", dns_verb}, {"config", config_verb}, {"env", env_verb}, {"start", start_verb}, {"refused", refused_verb},
-    {"stop", stop_verb}, {"kill", kill_verb}, {"cli", cli_verb}, {"client", one_client_verb}, {"repeat", repeat_verb},
-    {"client-until", client_until_verb}, {"burst", burst_verb}, {"raw", raw_verb}, {"wait", wait_verb}, {"abort", abort_verb},
-    {"read", read_verb}, {"reply", reply_verb}, {"expect", expect_verb},
+    {"upstream", upstream_verb}, {"script", script_verb},
+    {"down", down_verb},         {"up", up_verb},
+    {"forget", forget_verb},     {"dns", dns_verb},
+    {"config", config_verb},     {"env", env_verb},
+    {"start", start_verb},       {"refused", refused_verb},
+    {"stop", stop_verb},         {"kill", kill_verb},
+    {"cli", cli_verb},           {"client", one_client_verb},
+    {"repeat", repeat_verb},     {"client-until", client_until_verb},
+    {"burst", burst_verb},       {"probe", probe_verb},
+    {"send", send_verb},         {"storm", storm_verb},
+    {"raw", raw_verb},           {"wait", wait_verb},
+    {"abort", abort_verb},       {"read", read_verb},
+    {"reply", reply_verb},       {"expect", expect_verb},
 };
 
 static bool run_line(struct scenario *s, struct words *w)

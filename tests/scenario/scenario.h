@@ -7,7 +7,7 @@
  *   scenario_process.c  the binary: start, stop, kill, its commands; its output and files
  *   scenario_client.c   connections to it;  scenario_reply.c  what came back, taken apart
  *   scenario_expect.c   expectations of replies;  scenario_world.c  of upstreams, ledger, logs and files
- *   scenario_dns.c      a name server of ours
+ *   scenario_storm.c    kill -9 under load;  scenario_dns.c  a name server of ours
  *
  * Functions return false after writing the story with scenario_fail. All waits are bounded and end with the event. */
 #pragma once
@@ -17,8 +17,15 @@
 #include <stdio.h>
 #include <sys/types.h>
 
-enum { UPSTREAMS_MAX = 16, CLIENTS_MAX = 512, HOLE_FDS = 4, WORDS_MAX = 64, REPLIES_MAX = 64,
-       SCENARIO_LIMIT_MS = 20000, POLL_MS = 2 };
+enum {
+    UPSTREAMS_MAX = 16,
+    CLIENTS_MAX = 512,
+    HOLE_FDS = 4,
+    WORDS_MAX = 64,
+    REPLIES_MAX = 64,
+    SCENARIO_LIMIT_MS = 20000,
+    POLL_MS = 2
+};
 
 struct upstream {
     struct str name;
@@ -37,7 +44,7 @@ struct client {
     struct str name; /* ptr NULL: foreground */
     int fd;          /* -1 once closed by us */
     struct buf in, decoded;
-    bool closed;     /* by the server */
+    bool closed; /* by the server */
     int64_t started_ms, ended_ms;
     struct reply reply[REPLIES_MAX];
     int reply_count;
@@ -66,6 +73,8 @@ struct scenario {
     int64_t aborted_ms; /* when a client was aborted last */
     struct buf cli;     /* output of the last `cli` */
     int cli_status;
+    struct buf storm_ids; /* of the calls that the last storm saw answered, one a line */
+    int storm_clients;
 };
 
 bool scenario_run(struct scenario *s);
@@ -74,15 +83,15 @@ int64_t now_ms(void);
 /* Waits POLL_MS for the next look at something; false when the time (or the scenario's own) is over. */
 bool poll_again(const struct scenario *s, int64_t until_ms);
 
-/* --- words ------------------------------------------------------------------------------------------------------------ */
+/* --- words -------------------------------------------------------------------------------------------------------- */
 
 struct words {
     struct str word[WORDS_MAX];
     int count, at;
-    struct str tail;  /* what follows word[at - 1] on the line, raw */
+    struct str tail; /* what follows word[at - 1] on the line, raw */
     struct str after[WORDS_MAX];
-    struct str here;  /* the here-text, expanded; ptr NULL if there is none */
-    bool background;  /* the line ends in & */
+    struct str here; /* the here-text, expanded; ptr NULL if there is none */
+    bool background; /* the line ends in & */
 };
 /* The next line with anything on it; false at the end of the file or on an error (then s->problem is set). */
 bool words_read(struct scenario *s, struct words *w);
@@ -93,7 +102,7 @@ bool words_number(struct words *w, int64_t *out);
 bool text_expand(struct scenario *s, struct str text, struct buf *out);
 char *text_c(struct scenario *s, struct str text);
 
-/* --- the binary ----------------------------------------------------------------------------------------------------------- */
+/* --- the binary --------------------------------------------------------------------------------------------------- */
 
 bool process_start(struct scenario *s);
 bool process_start_refused(struct scenario *s, struct str why);
@@ -105,12 +114,16 @@ bool output_read(struct scenario *s, struct buf *out);
 bool files_each(struct scenario *s, bool (*fn)(struct scenario *s, const char *path, void *ctx), void *ctx);
 void folder_remove(const char *path);
 
-/* --- clients --------------------------------------------------------------------------------------------------------------- */
+/* --- clients ------------------------------------------------------------------------------------------------------ */
 
 bool client_verb(struct scenario *s, struct words *w, int times);
 bool client_until_verb(struct scenario *s, struct words *w);
+bool probe_verb(struct scenario *s, struct words *w);
+bool send_verb(struct scenario *s, struct words *w);
 bool burst_verb(struct scenario *s, struct words *w);
 bool raw_verb(struct scenario *s, struct words *w);
+bool storm_verb(struct scenario *s, struct words *w);
+bool expect_storm_books(struct scenario *s, struct str lines);
 bool wait_verb(struct scenario *s, struct words *w);
 bool abort_verb(struct scenario *s, struct words *w);
 bool read_verb(struct scenario *s, struct words *w);
@@ -127,7 +140,7 @@ bool reply_content(const struct reply *r, struct buf *out);
 /* The last `data:` of a stream before [DONE]; *done tells whether [DONE] came. */
 struct str reply_last_event(const struct reply *r, bool *done);
 
-/* --- expectations ------------------------------------------------------------------------------------------------------------ */
+/* --- expectations ------------------------------------------------------------------------------------------------- */
 
 bool expect_verb(struct scenario *s, struct words *w);
 bool expect_world(struct scenario *s, struct str what, struct words *w, bool *known);
@@ -137,7 +150,7 @@ struct upstream *upstream_named(struct scenario *s, struct str name);
 /* One of: is "x" | contains "x" | lacks "x" | "x" (exact), and a here-text as the exact text. */
 bool expect_text(struct scenario *s, const char *what, struct str got, struct words *w);
 
-/* --- names ---------------------------------------------------------------------------------------------------------------------- */
+/* --- names -------------------------------------------------------------------------------------------------------- */
 
 bool dns_verb(struct scenario *s, struct words *w); /* dns NAME ADDRESS | dns NAME nothing | dns NAME silent */
 int dns_port(struct scenario *s);

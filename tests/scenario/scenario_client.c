@@ -1,5 +1,5 @@
-/* scenario_client.c: clients of the binary on plain sockets: they ask, read, wait, leave in every way there is, and send
- * whatever bytes they like. */
+/* scenario_client.c: clients of the binary on plain sockets: they ask, read, wait, leave in every way there is, and
+ * send whatever bytes they like. */
 #include "scenario.h"
 #include <arpa/inet.h>
 #include <errno.h>
@@ -10,7 +10,7 @@
 
 enum { REPLY_MS = 15000, CONNECT_MS = 2000 };
 
-/* --- sockets --------------------------------------------------------------------------------------------------------------- */
+/* --- sockets ------------------------------------------------------------------------------------------------------ */
 
 struct client *client_connect(struct scenario *s, struct str name)
 {
@@ -18,7 +18,8 @@ struct client *client_connect(struct scenario *s, struct str name)
         (void)scenario_fail(s, "more than %d clients", CLIENTS_MAX);
         return NULL;
     }
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)s->port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in a = {
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)s->port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
     if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof a) != 0) { /* loopback: succeeds or fails at once */
         if (fd >= 0)
@@ -28,7 +29,8 @@ struct client *client_connect(struct scenario *s, struct str name)
     }
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* several sends shall be several packets */
     struct client *c = &s->client[s->client_count++];
-    *c = (struct client){.name = name, .fd = fd, .in = BUF_INIT(256 * MiB), .decoded = BUF_INIT(256 * MiB), .started_ms = now_ms()};
+    *c = (struct client){
+        .name = name, .fd = fd, .in = BUF_INIT(256 * MiB), .decoded = BUF_INIT(256 * MiB), .started_ms = now_ms()};
     s->current = c;
     s->current_reply = 0;
     return c;
@@ -80,7 +82,7 @@ void client_close(struct client *c)
     buf_fini(&c->decoded);
 }
 
-/* --- asking ------------------------------------------------------------------------------------------------------------------ */
+/* --- asking ------------------------------------------------------------------------------------------------------- */
 
 static bool is_method(struct str word)
 {
@@ -119,7 +121,8 @@ static bool ask(struct scenario *s, const struct asking *a)
     struct client *c = client_connect(s, a->name);
     if (!c)
         return false;
-    (void)buf_append_format(&text, "%.*s %.*s HTTP/1.1\r\n%.*s", STR_FMT(a->method), STR_FMT(a->target), STR_FMT(buf_str(&a->headers)));
+    (void)buf_append_format(&text, "%.*s %.*s HTTP/1.1\r\n%.*s", STR_FMT(a->method), STR_FMT(a->target),
+                            STR_FMT(buf_str(&a->headers)));
     if (!a->host)
         (void)buf_append_format(&text, "host: 127.0.0.1:%d\r\n", s->port);
     if (a->has_body && !a->type)
@@ -141,7 +144,8 @@ static bool read_reply(struct scenario *s, struct client *c, int count)
     while (!c->closed && !(c->reply_count >= count && c->reply[count - 1].complete)) {
         size_t before = c->in.len;
         if (now_ms() >= until)
-            return scenario_fail(s, "no complete reply (%d of %d begun, %zu bytes) in time", c->reply_count, count, c->in.len);
+            return scenario_fail(s, "no complete reply (%d of %d begun, %zu bytes) in time", c->reply_count, count,
+                                 c->in.len);
         client_read_some(c, until);
         if (c->in.len != before || c->closed)
             replies_parse(c);
@@ -178,13 +182,15 @@ bool client_until_verb(struct scenario *s, struct words *w)
     }
     int64_t until = now_ms() + limit;
     bool ok, again = true;
-    while ((ok = ask(s, &a) && read_reply(s, s->current, 1)) && again && (!s->current->reply_count || s->current->reply[0].status != status)) {
+    while ((ok = ask(s, &a) && read_reply(s, s->current, 1)) && again &&
+           (!s->current->reply_count || s->current->reply[0].status != status)) {
         again = poll_again(s, until);
         client_close(s->current);
         s->client_count--;
     }
     buf_fini(&a.headers);
-    return ok && (again || scenario_fail(s, "expected status %lld within %lld ms", (long long)status, (long long)limit));
+    return ok &&
+           (again || scenario_fail(s, "expected status %lld within %lld ms", (long long)status, (long long)limit));
 }
 
 /* burst N METHOD PATH ...: N at once; their replies are looked at with `expect burst`. */
@@ -206,7 +212,42 @@ bool burst_verb(struct scenario *s, struct words *w)
     return ok || scenario_fail(s, "burst N METHOD PATH");
 }
 
-/* --- raw bytes ----------------------------------------------------------------------------------------------------------------- */
+/* probe UPSTREAM N MS METHOD PATH ...: asks again and again until the upstream has seen N requests; the client whose
+ * request that was stays under the name `probe`, its reply not waited for. */
+bool probe_verb(struct scenario *s, struct words *w)
+{
+    struct asking a = {.headers = BUF_INIT(1 * MiB)};
+    struct upstream *u = upstream_named(s, words_next(w));
+    int64_t count, limit, until;
+    struct sim_seen seen = {0};
+    bool ok = u && words_number(w, &count) && words_number(w, &limit) && read_asking(s, w, &a);
+    if (!ok) {
+        buf_fini(&a.headers);
+        return scenario_fail(s, "probe UPSTREAM N MS METHOD PATH");
+    }
+    until = now_ms() + limit;
+    a.name = STR("probe");
+    while (ok && seen.requests < count) {
+        ok = ask(s, &a);
+        struct client *c = s->current;
+        while (ok && seen.requests < count && !c->closed && !(c->reply_count && c->reply[0].complete)) {
+            client_read_some(c, now_ms() + POLL_MS);
+            replies_parse(c);
+            sim_seen(s->sim, u->sim, &seen);
+        }
+        if (ok && seen.requests < count) {
+            client_close(c);
+            s->client_count--;
+            ok = poll_again(s, until) ||
+                 scenario_fail(s, "upstream %.*s: expected %lld requests within %lld ms, got %ld", STR_FMT(u->name),
+                               (long long)count, (long long)limit, seen.requests);
+        }
+    }
+    buf_fini(&a.headers);
+    return ok;
+}
+
+/* --- raw bytes ---------------------------------------------------------------------------------------------------- */
 
 static void unescape(struct str line, struct buf *out)
 {
@@ -254,7 +295,7 @@ bool raw_verb(struct scenario *s, struct words *w)
     return c && send_lines(s, c, w->here) && (w->background || read_reply(s, c, (int)replies));
 }
 
-/* --- clients with a name ---------------------------------------------------------------------------------------------------------- */
+/* --- clients with a name ------------------------------------------------------------------------------------------ */
 
 static struct client *named(struct scenario *s, struct words *w)
 {
@@ -270,6 +311,13 @@ bool wait_verb(struct scenario *s, struct words *w)
 {
     struct client *c = named(s, w);
     return c && read_reply(s, c, 1);
+}
+
+/* send NAME <<EOF: more bytes, as they stand. */
+bool send_verb(struct scenario *s, struct words *w)
+{
+    struct client *c = named(s, w);
+    return c && client_send(s, c, w->here);
 }
 
 /* abort NAME rst | fin: rst resets the connection, fin ends our side of it and reads nothing more. */
@@ -305,8 +353,9 @@ bool read_verb(struct scenario *s, struct words *w)
         until = s->deadline_ms;
     while (str_find(buf_str(&c->in), text) < 0) {
         if (c->closed || now_ms() >= until)
-            return scenario_fail(s, "`%.*s` does not come; %s after %zu bytes: %.*s", STR_FMT(text), c->closed ? "closed" : "time over",
-                                 c->in.len, STR_FMT(str_slice(buf_str(&c->in), 0, 800)));
+            return scenario_fail(s, "`%.*s` does not come; %s after %zu bytes: %.*s", STR_FMT(text),
+                                 c->closed ? "closed" : "time over", c->in.len,
+                                 STR_FMT(str_slice(buf_str(&c->in), 0, 800)));
         client_read_some(c, until);
     }
     replies_parse(c);

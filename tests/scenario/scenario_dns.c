@@ -1,5 +1,5 @@
-/* scenario_dns.c: a name server on loopback that a scenario owns. It answers A questions for the names it was told, says
- * "no such name" to all others, and can keep silent. */
+/* scenario_dns.c: a name server on loopback that a scenario owns. It answers A questions for the names it was told,
+ * says "no such name" to all others, and can keep silent. */
 #include "base/mem.h"
 #include "scenario.h"
 #include <arpa/inet.h>
@@ -69,7 +69,8 @@ static size_t answer(struct dns *d, uint8_t *packet, size_t len)
     memset(packet + 8, 0, 4);
     if (!n || !is_a)
         return at;
-    static const uint8_t record[] = {0xc0, HEADER_BYTES, 0, 1, 0, 1, 0, 0, 0, 1, 0, 4}; /* name, A, IN, ttl 1 s, four bytes */
+    static const uint8_t record[] = {0xc0, HEADER_BYTES, 0, 1, 0, 1, 0, 0, 0, 1, 0,
+                                     4}; /* name, A, IN, ttl 1 s, four bytes */
     memcpy(packet + at, record, sizeof record);
     memcpy(packet + at + sizeof record, n->address, 4);
     return at + sizeof record + 4;
@@ -99,8 +100,8 @@ static struct dns *dns_open(void)
     if (!d)
         return NULL;
     d->fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (d->fd < 0 || bind(d->fd, (struct sockaddr *)&a, sizeof a) != 0 || getsockname(d->fd, (struct sockaddr *)&a, &len) != 0 ||
-        pthread_create(&d->thread, NULL, serve, d) != 0) {
+    if (d->fd < 0 || bind(d->fd, (struct sockaddr *)&a, sizeof a) != 0 ||
+        getsockname(d->fd, (struct sockaddr *)&a, &len) != 0 || pthread_create(&d->thread, NULL, serve, d) != 0) {
         if (d->fd >= 0)
             close(d->fd);
         mem_free(d);
@@ -114,8 +115,10 @@ void dns_close(struct dns *d)
 {
     if (!d)
         return;
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons((uint16_t)d->port)};
-    (void)sendto(d->fd, "", 1, 0, (struct sockaddr *)&a, sizeof a); /* on loopback, with room in the queue, it arrives */
+    struct sockaddr_in a = {
+        .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons((uint16_t)d->port)};
+    (void)sendto(d->fd, "", 1, 0, (struct sockaddr *)&a,
+                 sizeof a); /* on loopback, with room in the queue, it arrives */
     (void)pthread_join(d->thread, NULL);
     close(d->fd);
     mem_free(d);

@@ -5,7 +5,7 @@
 
 enum { CLOSE_MS = 3000, SHOWN_MAX = 600 };
 
-/* --- texts ------------------------------------------------------------------------------------------------------------------- */
+/* --- texts -------------------------------------------------------------------------------------------------------- */
 
 static bool mismatch(struct scenario *s, const char *what, const char *how, struct str want, struct str got)
 {
@@ -20,7 +20,8 @@ static bool expect_number(struct scenario *s, const char *what, struct str got, 
     if (!words_number(w, &limit))
         return scenario_fail(s, "a number is missing");
     if (!str_to_i64(got, &n) || (over ? n <= limit : n >= limit))
-        return scenario_fail(s, "%s: expected %s %lld, got `%.*s`", what, over ? "over" : "under", (long long)limit, STR_FMT(got));
+        return scenario_fail(s, "%s: expected %s %lld, got `%.*s`", what, over ? "over" : "under", (long long)limit,
+                             STR_FMT(got));
     return true;
 }
 
@@ -32,8 +33,9 @@ bool expect_text(struct scenario *s, const char *what, struct str got, struct wo
     if (str_eq(how, STR("over")) || str_eq(how, STR("under")))
         return expect_number(s, what, got, w, str_eq(how, STR("over")));
     bool contains = words_take(w, "contains"), lacks = !contains && words_take(w, "lacks");
-    bool like = !contains && !lacks && words_take(w, "like"), not = !contains && !lacks && !like && words_take(w, "not");
-    if (!contains && !lacks && !like && !not)
+    bool like = !contains && !lacks && words_take(w, "like"),
+         not = !contains && !lacks && !like && words_take(w, "not");
+    if (!contains && !lacks && !like && !not )
         (void)words_take(w, "is");
     struct str want = w->here.ptr ? w->here : words_next(w);
     if (!want.ptr)
@@ -46,16 +48,16 @@ bool expect_text(struct scenario *s, const char *what, struct str got, struct wo
             return mismatch(s, what, "not to contain", want, got);
         if (like && !str_match_glob(want, got))
             return mismatch(s, what, "something like", want, got);
-        if (not && str_eq(got, want))
+        if (not &&str_eq(got, want))
             return mismatch(s, what, "anything but", want, got);
-        if (!contains && !lacks && !like && !not && !str_eq(got, want))
+        if (!contains && !lacks && !like && !not &&!str_eq(got, want))
             return mismatch(s, what, "", want, got);
         want = contains || lacks ? words_next(w) : STR_NONE; /* these may be followed by more texts */
     } while (want.ptr);
     return true;
 }
 
-/* --- JSON -------------------------------------------------------------------------------------------------------------------- */
+/* --- JSON --------------------------------------------------------------------------------------------------------- */
 
 static const struct json_node *step_into(const struct json_node *n, struct str *path)
 {
@@ -105,14 +107,15 @@ static bool expect_json(struct scenario *s, struct str json, struct words *w)
     return expect_text(s, what, got.len ? buf_str(&got) : STR(""), w);
 }
 
-/* --- replies ------------------------------------------------------------------------------------------------------------------- */
+/* --- replies ------------------------------------------------------------------------------------------------------ */
 
 static struct reply *current(struct scenario *s)
 {
     struct client *c = s->current;
     if (c && c->reply_count)
         return &c->reply[s->current_reply];
-    (void)scenario_fail(s, "there is no reply; %zu bytes came%s", c ? c->in.len : 0, c && c->closed ? ", then the connection was closed" : "");
+    (void)scenario_fail(s, "there is no reply; %zu bytes came%s", c ? c->in.len : 0,
+                        c && c->closed ? ", then the connection was closed" : "");
     return NULL;
 }
 
@@ -180,7 +183,8 @@ static bool expect_sse_done(struct scenario *s, const struct reply *r, struct wo
 static bool expect_complete(struct scenario *s, const struct reply *r, struct words *w)
 {
     (void)w;
-    return r->complete || scenario_fail(s, "expected a complete reply, got a broken one: %.*s", STR_FMT(str_slice(r->body, 0, SHOWN_MAX)));
+    return r->complete || scenario_fail(s, "expected a complete reply, got a broken one: %.*s",
+                                        STR_FMT(str_slice(r->body, 0, SHOWN_MAX)));
 }
 
 static bool expect_broken(struct scenario *s, const struct reply *r, struct words *w)
@@ -197,7 +201,7 @@ static bool expect_took(struct scenario *s, const struct reply *r, struct words 
     return expect_text(s, "milliseconds", str_of(text, n), w);
 }
 
-/* --- connections ------------------------------------------------------------------------------------------------------------------ */
+/* --- connections -------------------------------------------------------------------------------------------------- */
 
 static bool expect_closed(struct scenario *s, struct words *w)
 {
@@ -219,7 +223,8 @@ static bool expect_replies(struct scenario *s, struct words *w)
     int64_t want;
     if (!s->current || !words_number(w, &want))
         return scenario_fail(s, "expect replies N");
-    return s->current->reply_count == want || scenario_fail(s, "expected %lld replies, got %d", (long long)want, s->current->reply_count);
+    return s->current->reply_count == want ||
+           scenario_fail(s, "expected %lld replies, got %d", (long long)want, s->current->reply_count);
 }
 
 static bool reply_matches(const struct reply *r, struct str kind, struct str name, struct str value)
@@ -246,19 +251,21 @@ static bool expect_burst(struct scenario *s, struct words *w)
               str_to_i64(dots < 0 ? range : str_skip(range, (size_t)dots + 2), &high);
     if (!ok)
         return scenario_fail(s, "expect burst N ...");
-    return (count >= low && count <= high) || scenario_fail(s, "expected %.*s replies with %.*s %.*s %.*s, got %d", STR_FMT(range), STR_FMT(kind),
-                                                            STR_FMT(name), STR_FMT(value), count);
+    return (count >= low && count <= high) ||
+           scenario_fail(s, "expected %.*s replies with %.*s %.*s %.*s, got %d", STR_FMT(range), STR_FMT(kind),
+                         STR_FMT(name), STR_FMT(value), count);
 }
 
-/* --- the verb --------------------------------------------------------------------------------------------------------------------- */
+/* --- the verb ----------------------------------------------------------------------------------------------------- */
 
 static const struct {
     const char *word;
     bool (*fn)(struct scenario *s, const struct reply *r, struct words *w);
 } of_reply[] = {
-    {"status", expect_status}, {"header", expect_header}, {"header-absent", expect_header_absent}, {"body", expect_body},
-    {"json", expect_json_body}, {"content", expect_content}, {"sse-error", expect_sse_error}, {"sse-done", expect_sse_done},
-    {"complete", expect_complete}, {"broken", expect_broken}, {"took", expect_took},
+    {"status", expect_status},       {"header", expect_header},     {"header-absent", expect_header_absent},
+    {"body", expect_body},           {"json", expect_json_body},    {"content", expect_content},
+    {"sse-error", expect_sse_error}, {"sse-done", expect_sse_done}, {"complete", expect_complete},
+    {"broken", expect_broken},       {"took", expect_took},
 };
 static const struct {
     const char *word;

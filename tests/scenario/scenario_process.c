@@ -17,7 +17,7 @@ enum { READY_MS = 10000, END_MS = 10000, CLI_MS = 10000, OUTPUT_MAX = 16 * 1024 
 
 extern char **environ;
 
-/* --- files ----------------------------------------------------------------------------------------------------------------- */
+/* --- files -------------------------------------------------------------------------------------------------------- */
 
 static bool write_config(struct scenario *s)
 {
@@ -40,7 +40,8 @@ bool output_read(struct scenario *s, struct buf *out)
     return path && (access(path, F_OK) != 0 || buf_read_file(out, path, &e) == 0);
 }
 
-static bool each_below(struct scenario *s, const char *folder, bool (*fn)(struct scenario *, const char *, void *), void *ctx)
+static bool each_below(struct scenario *s, const char *folder, bool (*fn)(struct scenario *, const char *, void *),
+                       void *ctx)
 {
     DIR *d = opendir(folder);
     struct dirent *entry;
@@ -85,7 +86,7 @@ void folder_remove(const char *path)
     (void)rmdir(path); /* what stays behind is seen by whoever cleans the temporary folder */
 }
 
-/* --- a free port --------------------------------------------------------------------------------------------------------------- */
+/* --- a free port -------------------------------------------------------------------------------------------------- */
 
 /* Bound but not listening: nobody else is given the port, and the binary can still take it (both say SO_REUSEADDR). */
 static bool reserve_port(struct scenario *s)
@@ -97,17 +98,19 @@ static bool reserve_port(struct scenario *s)
         return true;
     s->reserved_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (s->reserved_fd < 0 || setsockopt(s->reserved_fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
-        bind(s->reserved_fd, (struct sockaddr *)&a, sizeof a) != 0 || getsockname(s->reserved_fd, (struct sockaddr *)&a, &len) != 0)
+        bind(s->reserved_fd, (struct sockaddr *)&a, sizeof a) != 0 ||
+        getsockname(s->reserved_fd, (struct sockaddr *)&a, &len) != 0)
         return scenario_fail(s, "no free port");
     s->port = ntohs(a.sin_port);
     return true;
 }
 
-/* --- start ---------------------------------------------------------------------------------------------------------------------- */
+/* --- start -------------------------------------------------------------------------------------------------------- */
 
 static bool passes(const char *variable)
 {
-    static const char *const kept[] = {"ASAN_OPTIONS=", "UBSAN_OPTIONS=", "LSAN_OPTIONS=", "TSAN_OPTIONS=", "LLVM_PROFILE_FILE="};
+    static const char *const kept[] = {
+        "ASAN_OPTIONS=", "UBSAN_OPTIONS=", "LSAN_OPTIONS=", "TSAN_OPTIONS=", "LLVM_PROFILE_FILE="};
     for (size_t i = 0; i < COUNT_OF(kept); i++)
         if (strncmp(variable, kept[i], strlen(kept[i])) == 0)
             return true;
@@ -184,13 +187,19 @@ static bool fail_with_output(struct scenario *s, const char *what)
     AUTO_BUF struct buf out = BUF_INIT(OUTPUT_MAX);
     (void)output_read(s, &out); /* then there is nothing to show */
     struct str text = buf_str(&out);
-    return scenario_fail(s, "%s; it said: %.*s", what, STR_FMT(str_trim(str_skip(text, text.len > 1500 ? text.len - 1500 : 0))));
+    return scenario_fail(s, "%s; it said: %.*s", what,
+                         STR_FMT(str_trim(str_skip(text, text.len > 1500 ? text.len - 1500 : 0))));
 }
 
 static bool run_serve(struct scenario *s)
 {
-    char *argv[] = {(char *)(uintptr_t)s->binary, "serve", "--config", arena_format(&s->arena, "%s/hearth.yaml", s->folder),
-                    "--data", arena_format(&s->arena, "%s/data", s->folder), NULL};
+    char *argv[] = {(char *)(uintptr_t)s->binary,
+                    "serve",
+                    "--config",
+                    arena_format(&s->arena, "%s/hearth.yaml", s->folder),
+                    "--data",
+                    arena_format(&s->arena, "%s/data", s->folder),
+                    NULL};
     if (s->pid)
         return scenario_fail(s, "the binary runs already");
     return reserve_port(s) && write_config(s) && spawn(s, argv, "output.log", O_APPEND, &s->pid);
@@ -213,7 +222,7 @@ bool process_start(struct scenario *s)
     return true;
 }
 
-/* --- end --------------------------------------------------------------------------------------------------------------------------- */
+/* --- end ---------------------------------------------------------------------------------------------------------- */
 
 static bool wait_end(struct scenario *s, pid_t pid, int limit_ms, int *status)
 {
@@ -270,7 +279,7 @@ void process_fini(struct scenario *s)
         close(s->reserved_fd);
 }
 
-/* --- its commands -------------------------------------------------------------------------------------------------------------------- */
+/* --- its commands ------------------------------------------------------------------------------------------------- */
 
 bool process_cli(struct scenario *s, struct words *w, struct buf *out, int *status)
 {
@@ -281,9 +290,9 @@ bool process_cli(struct scenario *s, struct words *w, struct buf *out, int *stat
     struct str word;
     while ((word = words_next(w)).ptr && n < ARGS_MAX - 5)
         argv[n++] = text_c(s, word);
-    argv[n++] = (char *)(uintptr_t)"--config";
+    argv[n++] = (char *)(uintptr_t) "--config";
     argv[n++] = arena_format(&s->arena, "%s/hearth.yaml", s->folder);
-    argv[n++] = (char *)(uintptr_t)"--data";
+    argv[n++] = (char *)(uintptr_t) "--data";
     argv[n] = arena_format(&s->arena, "%s/data", s->folder);
     if (!reserve_port(s) || !write_config(s) || !spawn(s, argv, "cli.log", O_TRUNC, &pid))
         return false;

@@ -2,7 +2,7 @@
 #include "base/json.h"
 #include "scenario.h"
 
-/* --- one reply --------------------------------------------------------------------------------------------------------------- */
+/* --- one reply ---------------------------------------------------------------------------------------------------- */
 
 static bool hex_size(struct str line, size_t *out)
 {
@@ -99,7 +99,7 @@ void replies_parse(struct client *c)
     }
 }
 
-/* --- its text ------------------------------------------------------------------------------------------------------------------ */
+/* --- its text ----------------------------------------------------------------------------------------------------- */
 
 static bool next_event(struct str *body, struct str *data)
 {
@@ -132,7 +132,8 @@ static bool append_content(struct str json, struct buf *out)
     if (ok) {
         const struct json_node *choices = json_get(root, "choices");
         const struct json_node *first = choices ? choices->child : NULL;
-        const struct json_node *message = json_get(first, "delta") ? json_get(first, "delta") : json_get(first, "message");
+        const struct json_node *message =
+            json_get(first, "delta") ? json_get(first, "delta") : json_get(first, "message");
         (void)buf_append(out, json_get_text(message ? message : first, message ? "content" : "text"));
     }
     arena_fini(&a);

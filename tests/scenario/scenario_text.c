@@ -1,7 +1,7 @@
-/* scenario_text.c: lines into words. A word is bare, or in double quotes with \n \r \t \0 \" \\ \xHH; `<<WORD` at the end of
- * a line takes the following lines up to WORD as a here-text. $NAME stands for the port of upstream NAME, $port for the
- * binary's, $dns for our name server's, $call for the id of the current reply, $inNs for the HTTP date N seconds from now,
- * $folder for the scenario's own; {{text*N}} stands for N times text. */
+/* scenario_text.c: lines into words. A word is bare, or in double quotes with \n \r \t \0 \" \\ \xHH; `<<WORD` at the
+ * end of a line takes the following lines up to WORD as a here-text. $NAME stands for the port of upstream NAME, $port
+ * for the binary's, $dns for our name server's, $call for the id of the current reply, $inNs for the HTTP date N
+ * seconds from now, $folder for the scenario's own; {{text*N}} stands for N times text. */
 #include "base/clock.h"
 #include "base/mem.h"
 #include "scenario.h"
@@ -11,7 +11,7 @@ char *text_c(struct scenario *s, struct str text)
     return arena_text(&s->arena, text);
 }
 
-/* --- expansion ------------------------------------------------------------------------------------------------------------- */
+/* --- expansion ---------------------------------------------------------------------------------------------------- */
 
 static size_t name_length(struct str s)
 {
@@ -25,12 +25,15 @@ static size_t name_length(struct str s)
 static bool date_from_now(struct str name, struct buf *out, int *rc)
 {
     static const char *const day[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-    static const char *const month[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    static const char *const month[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                        "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
     int64_t seconds;
-    if (name.len < 4 || !str_starts(name, STR("in")) || !str_ends(name, STR("s")) || !str_to_i64(str_slice(name, 2, name.len - 1), &seconds))
+    if (name.len < 4 || !str_starts(name, STR("in")) || !str_ends(name, STR("s")) ||
+        !str_to_i64(str_slice(name, 2, name.len - 1), &seconds))
         return false;
     struct civil c = civil_from_ms(clock_wall_ms(clock_system()) + seconds * 1000);
-    *rc = buf_append_format(out, "%s, %02d %s %d %02d:%02d:%02d GMT", day[c.weekday], c.day, month[c.month - 1], c.year, c.hour, c.minute, c.second);
+    *rc = buf_append_format(out, "%s, %02d %s %d %02d:%02d:%02d GMT", day[c.weekday], c.day, month[c.month - 1], c.year,
+                            c.hour, c.minute, c.second);
     return true;
 }
 
@@ -102,7 +105,7 @@ static struct str expanded(struct scenario *s, struct str text)
     return kept.ptr ? kept : STR("");
 }
 
-/* --- words ------------------------------------------------------------------------------------------------------------------- */
+/* --- words -------------------------------------------------------------------------------------------------------- */
 
 static int hex_digit(char c)
 {
@@ -203,13 +206,13 @@ bool words_read(struct scenario *s, struct words *w)
     if (line.len == 0)
         return false;
     ptrdiff_t here = str_find(line, STR("<<"));
+    if (str_ends(line, STR(" &"))) {
+        w->background = true;
+        line = str_trim(str_slice(line, 0, line.len - 2));
+    }
     struct str end = here < 0 ? STR_NONE : str_trim(str_skip(line, (size_t)here + 2));
     if (here >= 0)
         line = str_trim(str_slice(line, 0, (size_t)here));
-    if (str_ends(line, STR(" &"))) {
-        w->background = true;
-        line = str_slice(line, 0, line.len - 2);
-    }
     return split(s, w, line) && (here < 0 || read_here(s, w, end));
 }
 

@@ -7,7 +7,7 @@
 
 enum { SETTLE_MS = 1500, LEDGER_MS = 3000 };
 
-/* --- numbers ------------------------------------------------------------------------------------------------------------------ */
+/* --- numbers ------------------------------------------------------------------------------------------------------ */
 
 /* N or N..M */
 static bool in_range(struct str range, int64_t n)
@@ -16,7 +16,8 @@ static bool in_range(struct str range, int64_t n)
     ptrdiff_t dots = str_find(range, STR(".."));
     if (dots < 0)
         return str_to_i64(range, &low) && n == low;
-    return str_to_i64(str_slice(range, 0, (size_t)dots), &low) && str_to_i64(str_skip(range, (size_t)dots + 2), &high) && n >= low && n <= high;
+    return str_to_i64(str_slice(range, 0, (size_t)dots), &low) &&
+           str_to_i64(str_skip(range, (size_t)dots + 2), &high) && n >= low && n <= high;
 }
 
 static bool is_range(struct str range)
@@ -26,7 +27,7 @@ static bool is_range(struct str range)
     return dots > 0 && str_to_i64(str_slice(range, 0, (size_t)dots), &n);
 }
 
-/* --- upstreams ------------------------------------------------------------------------------------------------------------------ */
+/* --- upstreams ---------------------------------------------------------------------------------------------------- */
 
 static bool seen_field(const struct sim_seen *n, struct str field, int64_t *out)
 {
@@ -54,7 +55,8 @@ static bool seen_once(struct scenario *s, const struct upstream *u, struct words
         if (!seen_field(&seen, field, &n) || !range.ptr)
             return scenario_fail(s, "expect seen UPSTREAM (connections|requests|completed|aborted|probes|open N)...");
         if (!in_range(range, n))
-            return scenario_fail(s, "upstream %.*s: expected %.*s %.*s, got %lld", STR_FMT(u->name), STR_FMT(field), STR_FMT(range), (long long)n);
+            return scenario_fail(s, "upstream %.*s: expected %.*s %.*s, got %lld", STR_FMT(u->name), STR_FMT(field),
+                                 STR_FMT(range), (long long)n);
     }
     return true;
 }
@@ -87,10 +89,12 @@ static bool expect_aborted(struct scenario *s, struct words *w)
         if (seen.aborted > 0 && seen.last_abort_ms >= s->aborted_ms)
             break;
         if (!poll_again(s, until + POLL_MS))
-            return scenario_fail(s, "upstream %.*s: expected its connection to be given up within %lld ms", STR_FMT(u->name), (long long)limit);
+            return scenario_fail(s, "upstream %.*s: expected its connection to be given up within %lld ms",
+                                 STR_FMT(u->name), (long long)limit);
     }
-    return seen.last_abort_ms <= until || scenario_fail(s, "upstream %.*s was given up only after %lld ms", STR_FMT(u->name),
-                                                        (long long)(seen.last_abort_ms - s->aborted_ms));
+    return seen.last_abort_ms <= until ||
+           scenario_fail(s, "upstream %.*s was given up only after %lld ms", STR_FMT(u->name),
+                         (long long)(seen.last_abort_ms - s->aborted_ms));
 }
 
 static bool request_json(struct scenario *s, struct str body, struct words *w)
@@ -99,7 +103,8 @@ static bool request_json(struct scenario *s, struct str body, struct words *w)
     struct str path = words_next(w);
     bool there = json_path(s, body, path, &got);
     if (words_take(w, "absent"))
-        return !there || scenario_fail(s, "request %.*s: expected to be absent, got `%.*s`", STR_FMT(path), STR_FMT(buf_str(&got)));
+        return !there || scenario_fail(s, "request %.*s: expected to be absent, got `%.*s`", STR_FMT(path),
+                                       STR_FMT(buf_str(&got)));
     if (!there)
         return scenario_fail(s, "request %.*s: not there in `%.*s`", STR_FMT(path), STR_FMT(str_slice(body, 0, 600)));
     return expect_text(s, "request", got.len ? buf_str(&got) : STR(""), w);
@@ -128,13 +133,15 @@ static bool expect_request(struct scenario *s, struct words *w)
         return scenario_fail(s, "expect request UPSTREAM header|header-absent|body|json|head");
     struct str name = words_next(w), value = reply_header(&as_reply, name);
     if (absent)
-        return !value.ptr || scenario_fail(s, "expected no header %.*s upstream, got `%.*s`", STR_FMT(name), STR_FMT(value));
+        return !value.ptr ||
+               scenario_fail(s, "expected no header %.*s upstream, got `%.*s`", STR_FMT(name), STR_FMT(value));
     if (!value.ptr)
-        return scenario_fail(s, "expected a header %.*s upstream; the head was: %.*s", STR_FMT(name), STR_FMT(as_reply.head));
+        return scenario_fail(s, "expected a header %.*s upstream; the head was: %.*s", STR_FMT(name),
+                             STR_FMT(as_reply.head));
     return expect_text(s, "request header", value, w);
 }
 
-/* --- the ledger ------------------------------------------------------------------------------------------------------------------ */
+/* --- the ledger --------------------------------------------------------------------------------------------------- */
 
 /* One line against `key value` pairs: a text, null, true, a number, or a range N..M. */
 static bool line_matches(struct scenario *s, struct str line, struct words w)
@@ -147,9 +154,11 @@ static bool line_matches(struct scenario *s, struct str line, struct words w)
         int64_t n;
         if (!want.ptr || !path || !json_path(s, line, str_from(path), &got))
             return scenario_fail(s, "ledger: no `%.*s` in `%.*s`", STR_FMT(key), STR_FMT(line));
-        bool ok = is_range(want) ? str_to_i64(buf_str(&got), &n) && in_range(want, n) : str_eq(want, got.len ? buf_str(&got) : STR(""));
+        bool ok = is_range(want) ? str_to_i64(buf_str(&got), &n) && in_range(want, n)
+                                 : str_eq(want, got.len ? buf_str(&got) : STR(""));
         if (!ok)
-            return scenario_fail(s, "ledger: expected %.*s %.*s, got `%.*s` in %.*s", STR_FMT(key), STR_FMT(want), STR_FMT(buf_str(&got)), STR_FMT(line));
+            return scenario_fail(s, "ledger: expected %.*s %.*s, got `%.*s` in %.*s", STR_FMT(key), STR_FMT(want),
+                                 STR_FMT(buf_str(&got)), STR_FMT(line));
     }
     return true;
 }
@@ -184,7 +193,8 @@ static bool count_lines(struct scenario *s, struct str text, struct str range, c
     struct str line;
     while (str_cut(&text, '\n', &line))
         count += str_trim(line).len && line_matches(s, line, *w);
-    return in_range(range, count) || scenario_fail(s, "ledger: expected %.*s such lines, got %lld", STR_FMT(range), (long long)count);
+    return in_range(range, count) ||
+           scenario_fail(s, "ledger: expected %.*s such lines, got %lld", STR_FMT(range), (long long)count);
 }
 
 static bool ledger_once(struct scenario *s, struct words w)
@@ -205,12 +215,14 @@ static bool ledger_once(struct scenario *s, struct words w)
         struct str range = words_next(&w);
         return count_lines(s, buf_str(&text), range, &w);
     }
+    if (words_take(&w, "storm"))
+        return expect_storm_books(s, buf_str(&text));
     if (words_take(&w, "call"))
         line = line_of_call(s, buf_str(&text), words_next(&w));
     else if (words_take(&w, "last") || words_number(&w, &n))
         line = nth_line(buf_str(&text), n);
     else
-        return scenario_fail(s, "expect ledger last|N|call ID|count N KEY VALUE...");
+        return scenario_fail(s, "expect ledger last|N|call ID|count N|storm KEY VALUE...");
     return line.ptr ? line_matches(s, line, w) : scenario_fail(s, "ledger: there is no such line");
 }
 
@@ -224,7 +236,7 @@ static bool expect_ledger(struct scenario *s, struct words *w)
     return true;
 }
 
-/* --- logs, files, commands -------------------------------------------------------------------------------------------------------- */
+/* --- logs, files, commands ---------------------------------------------------------------------------------------- */
 
 static bool log_once(struct scenario *s, struct words w)
 {
@@ -250,7 +262,8 @@ static bool file_lacks(struct scenario *s, const char *path, void *ctx)
     struct err e = {0};
     if (buf_read_file(&text, path, &e) != 0)
         return true; /* gone meanwhile: a folded segment */
-    return str_find(buf_str(&text), *(struct str *)ctx) < 0 || scenario_fail(s, "expected no `%.*s` in %s", STR_FMT(*(struct str *)ctx), path);
+    return str_find(buf_str(&text), *(struct str *)ctx) < 0 ||
+           scenario_fail(s, "expected no `%.*s` in %s", STR_FMT(*(struct str *)ctx), path);
 }
 
 /* expect files-lack "canary": neither the data folder nor what was printed holds it. */
@@ -261,7 +274,8 @@ static bool expect_files_lack(struct scenario *s, struct words *w)
     if (!text.len || !output_read(s, &output))
         return scenario_fail(s, "expect files-lack \"text\"");
     if (str_find(buf_str(&output), text) >= 0)
-        return scenario_fail(s, "expected no `%.*s` in the output: %.*s", STR_FMT(text), STR_FMT(str_slice(buf_str(&output), 0, 1000)));
+        return scenario_fail(s, "expected no `%.*s` in the output: %.*s", STR_FMT(text),
+                             STR_FMT(str_slice(buf_str(&output), 0, 1000)));
     return files_each(s, file_lacks, &text);
 }
 
@@ -273,8 +287,8 @@ static bool expect_cli(struct scenario *s, struct words *w)
         return expect_text(s, "cli", s->cli.len ? buf_str(&s->cli) : STR(""), w);
     if (!words_number(w, &want))
         return scenario_fail(s, "expect cli status N");
-    return s->cli_status == want || scenario_fail(s, "expected exit status %lld, got %d: %.*s", (long long)want, s->cli_status,
-                                                  STR_FMT(str_slice(buf_str(&s->cli), 0, 1000)));
+    return s->cli_status == want || scenario_fail(s, "expected exit status %lld, got %d: %.*s", (long long)want,
+                                                  s->cli_status, STR_FMT(str_slice(buf_str(&s->cli), 0, 1000)));
 }
 
 /* expect running: it has not died of what was done to it. */
@@ -289,8 +303,9 @@ bool expect_world(struct scenario *s, struct str what, struct words *w, bool *kn
     static const struct {
         const char *word;
         bool (*fn)(struct scenario *s, struct words *w);
-    } table[] = {{"seen", expect_seen}, {"aborted", expect_aborted}, {"request", expect_request}, {"ledger", expect_ledger}, {"log", expect_log},
-                 {"files-lack", expect_files_lack}, {"cli", expect_cli}, {"running", expect_running}};
+    } table[] = {{"seen", expect_seen},     {"aborted", expect_aborted}, {"request", expect_request},
+                 {"ledger", expect_ledger}, {"log", expect_log},         {"files-lack", expect_files_lack},
+                 {"cli", expect_cli},       {"running", expect_running}};
     *known = true;
     for (size_t i = 0; i < COUNT_OF(table); i++)
         if (str_eq(what, str_from(table[i].word)))

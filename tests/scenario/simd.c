@@ -2,8 +2,8 @@
  *
  *   simd --port P --flavour F [--script S] [--port P --flavour F ...]
  *
- * Each --flavour adds an upstream (--port before it, 0 picks one; --script behind it). Prints `listening 127.0.0.1:PORT` per
- * upstream, then reads commands, one a line, IDX counting from 0:
+ * Each --flavour adds an upstream (--port before it, 0 picks one; --script behind it). Prints `listening
+ * 127.0.0.1:PORT` per upstream, then reads commands, one a line, IDX counting from 0:
  *   script IDX SCRIPT | down IDX | up IDX | reset IDX     answered by `ok` or `error: why`
  *   seen IDX                                              answered by one line of JSON
  *   last IDX                                              the last request as a JSON string
@@ -40,8 +40,8 @@ static void print_seen(struct sim *s, int index)
 {
     struct sim_seen n;
     sim_seen(s, index, &n);
-    printf("{\"connections\":%ld,\"requests\":%ld,\"completed\":%ld,\"aborted\":%ld,\"open\":%ld,\"probes\":%ld}\n", n.connections,
-           n.requests, n.completed, n.aborted, n.open, n.probes);
+    printf("{\"connections\":%ld,\"requests\":%ld,\"completed\":%ld,\"aborted\":%ld,\"open\":%ld,\"probes\":%ld}\n",
+           n.connections, n.requests, n.completed, n.aborted, n.open, n.probes);
 }
 
 static void print_last(struct sim *s, int index)

@@ -1,0 +1,18 @@
+# A head of 10 MB is refused without being kept.
+upstream a openai
+config <<X
+jobs:
+  bulk: { chain: [a/m] }
+X
+start
+raw <<X
+GET /v1/models HTTP/1.1\r\nhost: 127.0.0.1:$port\r\n{{x-a: 0123456789012345678901234567890123456789\r\n*200000}}\r\n
+X
+expect status 431
+expect closed
+expect running
+expect seen a connections 0
+client POST /v1/chat/completions <<X
+{"model":"bulk","messages":[{"role":"user","content":"hello"}]}
+X
+expect status 200
