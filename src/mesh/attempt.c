@@ -49,7 +49,7 @@ static int64_t min64(int64_t a, int64_t b)
 
 static void on_timer(struct loop_timer *t);
 
-static void arm(struct mesh_call *c)
+void attempt_arm(struct mesh_call *c)
 {
     struct clocks k = clocks_of(c);
     int64_t next = min64(min64(k.first_byte_us, k.idle_us), min64(k.total_us, min64(k.head_us, k.comment_us)));
@@ -82,7 +82,7 @@ static void on_timer(struct loop_timer *t)
             relay_keep_alive(c);
             c->next_comment_us = now + COMMENT_EVERY_MS * (int64_t)1000;
         }
-        arm(c);
+        attempt_arm(c);
     }
 }
 
@@ -141,7 +141,7 @@ static void send_now(struct mesh_call *c)
     }
     c->sent = true;
     c->state = CALL_WAITING;
-    arm(c);
+    attempt_arm(c);
 }
 
 /* SEND phase: the journal has been flushed in this turn, or it could not be. */

@@ -215,5 +215,6 @@ void mesh_call_resume(struct mesh_call *c)
         return;
     c->paused = false;
     c->last_byte_us = loop_now_us(c->ml->loop); /* the silence was ours */
+    attempt_arm(c);
     http_fetch_resume(c->fetch);
 }

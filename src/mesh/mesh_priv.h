@@ -390,6 +390,9 @@ void story_add(struct mesh_call *c, const struct target *t, enum reason r, bool 
 
 /* attempt.c */
 void attempt_begin(struct mesh_call *c, const struct target *t);
+/* Sets the call's one timer to the clock that runs out first; to be called when a clock starts (bytes only push clocks
+ * away, which costs nothing). */
+void attempt_arm(struct mesh_call *c);
 /* The client has its answer: the upstream's last bytes are read and dropped, for a moment. Then frees the call. */
 void attempt_drain(struct mesh_call *c);
 /* Ends the attempt: books, breaker, counts; the fetch is cancelled if it is still there. Returns for how long the target

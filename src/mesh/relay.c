@@ -119,6 +119,7 @@ int relay_on_head(struct http_fetch *f, const struct http_fetch_head *h, void *c
         sse_reader_init(&c->sse, EVENT_BYTES_MAX);
         c->sse_open = true;
     }
+    attempt_arm(c); /* from now on silence counts */
     return 0;
 }
 
