@@ -26,12 +26,14 @@ void book_clear(struct book *b)
     b->count = 0;
 }
 
-/* The last eight bytes of an id are chance, counting up within a millisecond: mixed, they fill the table evenly. */
+/* The last eight bytes of an id are chance, and count up in the very last one within a millisecond, which is read here as
+ * the top of the number: brought down first, it reaches every bit that the product is indexed by. */
 static size_t slot_of(const struct book *b, const uint8_t *id)
 {
     uint64_t n;
     memcpy(&n, id + STORE_ID_BYTES - sizeof n, sizeof n);
-    n *= 0x9e3779b97f4a7c15u;
+    n ^= n >> 32;
+    n *= 0x9e3779b97f4a7c15u; /* 2^64 by the golden ratio */
     return (size_t)(n >> 32) & (b->slot_count - 1);
 }
 
@@ -199,7 +201,7 @@ int book_add(struct book *b, const struct record *r)
     return 0;
 }
 
-/* --- merging: each half of a row comes from whoever tells it, the first teller wins ---------------------------------------- */
+/* --- merging: each half of a row comes from whoever tells it, the first teller wins ----------------------------- */
 
 static void merge_attempt(struct store_attempt *into, const struct store_attempt *from)
 {

@@ -37,7 +37,7 @@ static void budget_unlock(struct budget *b)
     atomic_flag_clear_explicit(&b->busy, memory_order_release);
 }
 
-/* --- windows ---------------------------------------------------------------------------------------------------------- */
+/* --- windows ---------------------------------------------------------------------------------------------------- */
 
 static int64_t floor_div(int64_t a, int64_t b)
 {
@@ -82,7 +82,7 @@ static struct window_sum *sum_of(struct budget *b, int64_t window)
     return window == b->window ? &b->now : window == b->window - 1 ? &b->before : NULL;
 }
 
-/* --- holds ------------------------------------------------------------------------------------------------------------ */
+/* --- holds ------------------------------------------------------------------------------------------------------ */
 
 /* a + b, at most INT64_MAX, of amounts that are not negative. */
 static int64_t add_up(int64_t a, int64_t b)
@@ -151,7 +151,7 @@ int64_t budget_reserved(const struct budget *b, int64_t wall_ms)
     return read_window(b, wall_ms).reserved;
 }
 
-/* --- making them ------------------------------------------------------------------------------------------------------ */
+/* --- making them ------------------------------------------------------------------------------------------------ */
 
 static void budget_free(struct budget *b)
 {

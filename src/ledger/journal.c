@@ -12,7 +12,7 @@ static_assert(CALL_DONE == 0 && CALL_FAILED == 1 && CALL_LEFT == 2 && CALL_CUT =
 static_assert(WIRE_CHAT == 0 && WIRE_COMPLETIONS == 1 && WIRE_EMBEDDINGS == 2, "journal format");
 static_assert(REGIME_CREDIT == 0 && REGIME_PLAN == 1 && REGIME_POWER == 2, "journal format");
 
-/* --- writing ------------------------------------------------------------------------------------------------------------ */
+/* --- writing ---------------------------------------------------------------------------------------------------- */
 
 static uint8_t *put_u8(uint8_t *at, unsigned n)
 {
@@ -166,7 +166,7 @@ int record_put_call_close(struct buf *out, const struct ledger_call_close *r)
     return 0;
 }
 
-/* --- reading ------------------------------------------------------------------------------------------------------------ */
+/* --- reading ---------------------------------------------------------------------------------------------------- */
 
 struct cursor {
     struct str rest;

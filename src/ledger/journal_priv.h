@@ -17,7 +17,7 @@ enum {
 };
 static_assert(RECORD_PAYLOAD_MAX > 5 * 65537 + 64, "the longest record must be readable");
 
-/* --- records ---------------------------------------------------------------------------------------------------------- */
+/* --- records ---------------------------------------------------------------------------------------------------- */
 
 enum record_type { RECORD_CALL_OPEN = 1, RECORD_ATTEMPT_OPEN = 2, RECORD_ATTEMPT_CLOSE = 3, RECORD_CALL_CLOSE = 4 };
 
@@ -43,7 +43,7 @@ int record_put_call_close(struct buf *out, const struct ledger_call_close *r);
  * member we know are a later version's, and are left alone. */
 bool record_read(uint8_t type, struct str payload, struct record *out);
 
-/* --- bytes of a segment ------------------------------------------------------------------------------------------------- */
+/* --- bytes of a segment ----------------------------------------------------------------------------------------- */
 
 struct journal_header {
     uint32_t writer, seq;
@@ -69,7 +69,7 @@ bool journal_has_record(struct str bytes);
 /* The length of the whole record that begins here, 0 when none does. */
 size_t journal_record_at(struct str bytes);
 
-/* --- files --------------------------------------------------------------------------------------------------------------- */
+/* --- files ------------------------------------------------------------------------------------------------------ */
 
 struct segment_name {
     uint32_t writer, seq;

@@ -29,7 +29,7 @@ static void write_u32(uint8_t *at, uint32_t n)
     memcpy(at, &n, sizeof n);
 }
 
-/* --- the head of a segment: magic, format, writer, seq, id, checksum ------------------------------------------------------ */
+/* --- the head of a segment: magic, format, writer, seq, id, checksum -------------------------------------------- */
 
 void journal_header_write(const struct journal_header *h, uint8_t out[JOURNAL_HEADER_BYTES])
 {
@@ -55,7 +55,7 @@ bool journal_header_read(struct str bytes, struct journal_header *out)
     return true;
 }
 
-/* --- records: version u8, type u8, reserved u16, length u32, checksum u32, payload ----------------------------------------- */
+/* --- records: version u8, type u8, reserved u16, length u32, checksum u32, payload ------------------------------ */
 
 static bool length_is_plausible(struct str bytes, uint32_t *length)
 {
@@ -104,7 +104,7 @@ bool journal_has_record(struct str bytes)
     return false;
 }
 
-/* --- names: w<writer>-<seq>.hj ---------------------------------------------------------------------------------------------- */
+/* --- names: w<writer>-<seq>.hj ---------------------------------------------------------------------------------- */
 
 void segment_name_write(struct segment_name n, char out[SEGMENT_NAME_BYTES])
 {

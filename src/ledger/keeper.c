@@ -57,7 +57,7 @@ static void tell_state(bool *failing, int rc, const char *what, const struct err
     *failing = rc < 0;
 }
 
-/* --- sync ------------------------------------------------------------------------------------------------------------ */
+/* --- sync ------------------------------------------------------------------------------------------------------- */
 
 static int sync_segment(struct ledger *l, struct segment_name name, struct err *e)
 {
@@ -120,7 +120,7 @@ static void keeper_sync(struct ledger *l)
     tell_state(&l->keeper.sync_failing, sync_all(l, &e), "making the journal durable", &e);
 }
 
-/* --- fold ------------------------------------------------------------------------------------------------------------ */
+/* --- fold ------------------------------------------------------------------------------------------------------- */
 
 static bool has_news(const struct ledger *l, int writer)
 {
@@ -214,7 +214,7 @@ int keeper_fold(struct ledger *l, struct err *e)
     return rc;
 }
 
-/* --- the thread --------------------------------------------------------------------------------------------------------- */
+/* --- the thread ------------------------------------------------------------------------------------------------- */
 
 struct schedule {
     int64_t sync_at, fold_at, trim_at; /* INT64_MAX: not due */

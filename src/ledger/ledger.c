@@ -23,7 +23,7 @@ const char *call_outcome_name(enum call_outcome o)
     return names[o];
 }
 
-/* --- the folder ----------------------------------------------------------------------------------------------------------- */
+/* --- the folder ------------------------------------------------------------------------------------------------- */
 
 /* Makes the folder and its missing parents, all of them private. */
 static int make_folder(char *path, struct err *e)
@@ -59,7 +59,7 @@ static int open_folder(struct ledger *l, struct err *e)
     return 0;
 }
 
-/* --- the lock --------------------------------------------------------------------------------------------------------------- */
+/* --- the lock --------------------------------------------------------------------------------------------------- */
 
 static long long read_pid(int fd)
 {
@@ -126,7 +126,7 @@ static int recover(struct ledger *l, bool had_lock_file, struct err *e)
     return rc;
 }
 
-/* --- open and close ---------------------------------------------------------------------------------------------------------- */
+/* --- open and close --------------------------------------------------------------------------------------------- */
 
 static char *text_of(struct str a, const char *b)
 {

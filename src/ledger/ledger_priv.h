@@ -51,7 +51,7 @@ struct ledger {
     struct journal_slot slot[LEDGER_WRITERS_MAX];
 };
 
-/* --- keeper.c: durable within a second, folded every few --------------------------------------------------------------- */
+/* --- keeper.c: durable within a second, folded every few -------------------------------------------------------- */
 
 int keeper_start(struct ledger *l, struct err *e);
 void keeper_stop(struct ledger *l);
@@ -59,7 +59,7 @@ void keeper_stop(struct ledger *l);
 int keeper_fold(struct ledger *l, struct err *e);
 void keeper_wake(struct ledger *l); /* any thread */
 
-/* --- fold.c: journal to store ------------------------------------------------------------------------------------------- */
+/* --- fold.c: journal to store ----------------------------------------------------------------------------------- */
 
 struct fold {
     struct store *db;
@@ -78,12 +78,12 @@ int fold_segment(struct fold *f, struct segment_name name, uint64_t limit, bool 
 int fold_commit(struct fold *f, struct err *e);
 void fold_fini(struct fold *f); /* rolls back what is not committed */
 
-/* --- recover.c ------------------------------------------------------------------------------------------------------------ */
+/* --- recover.c -------------------------------------------------------------------------------------------------- */
 
 /* Folds every segment there is, closes what is open as lost, and empties the journal. */
 int ledger_settle_all(struct ledger *l, int64_t *lost, struct err *e);
 
-/* --- reader.c: the books as they stood at one moment ----------------------------------------------------------------------- */
+/* --- reader.c: the books as they stood at one moment ------------------------------------------------------------ */
 
 struct ledger_reader {
     struct store *db;          /* NULL when nothing was ever folded */
@@ -97,6 +97,6 @@ struct ledger_reader {
 int reader_spent(struct ledger_reader *r, struct str upstream, int64_t from_ms, int64_t to_ms, int64_t *nusd,
                  struct err *e);
 
-/* --- budget.c ------------------------------------------------------------------------------------------------------------- */
+/* --- budget.c --------------------------------------------------------------------------------------------------- */
 
 void budgets_free(struct budget *list);

@@ -9,7 +9,7 @@ static_assert(COST_UNKNOWN == MODEL_UNKNOWN, "one value for what nobody knows");
 /* No attempt costs a million dollars: a larger amount comes from token counts that a vendor made up, and is not known. */
 static const int64_t COST_MAX_NUSD = 1000000LL * 1000000000LL;
 
-/* --- which price --------------------------------------------------------------------------------------------------------- */
+/* --- which price ------------------------------------------------------------------------------------------------ */
 
 /* A span may run over midnight; the weekday is the one of the moment itself. */
 static bool in_span(int minute, int from, int to)
@@ -69,7 +69,7 @@ bool price_find(struct price *out, const struct price *override, size_t override
     return true;
 }
 
-/* --- what it costs ------------------------------------------------------------------------------------------------------- */
+/* --- what it costs ---------------------------------------------------------------------------------------------- */
 
 struct rates {
     int64_t input, cached, cache_write, output; /* MODEL_UNKNOWN where there is none */

@@ -7,7 +7,7 @@
 #include "ledger/ledger_priv.h"
 #include <assert.h>
 
-/* --- one call ------------------------------------------------------------------------------------------------------------ */
+/* --- one call --------------------------------------------------------------------------------------------------- */
 
 static void add(int64_t *sum, int64_t n)
 {
@@ -116,7 +116,7 @@ static struct usage_call tell_call(const struct store_call *c)
     return u;
 }
 
-/* --- filters ------------------------------------------------------------------------------------------------------------ */
+/* --- filters ---------------------------------------------------------------------------------------------------- */
 
 static bool has_tag(struct str tags, struct str tag)
 {
@@ -139,7 +139,7 @@ static bool passes(const struct usage_filter *f, const struct usage_call *u)
            is_asked(f->task, u->task) && (f->tag.len == 0 || has_tag(u->tags, f->tag));
 }
 
-/* --- all calls, by rising id ----------------------------------------------------------------------------------------------- */
+/* --- all calls, by rising id ------------------------------------------------------------------------------------ */
 
 struct walk {
     struct ledger_reader *reader;
@@ -186,7 +186,7 @@ int ledger_calls(struct ledger_reader *r, const struct usage_filter *f, int (*fn
     return rc < 0 ? rc : 0; /* a caller who has seen enough has not failed */
 }
 
-/* --- groups ---------------------------------------------------------------------------------------------------------------- */
+/* --- groups ----------------------------------------------------------------------------------------------------- */
 
 enum { GROUPS_MAX = 1 << 20, GROUP_SLOTS_FIRST = 64 };
 

@@ -199,7 +199,7 @@ void ledger_reader_close(struct ledger_reader *r)
     mem_free(r);
 }
 
-/* --- what was spent ------------------------------------------------------------------------------------------------------- */
+/* --- what was spent --------------------------------------------------------------------------------------------- */
 
 /* Unknown amounts count as nothing, as in the store's own sum. */
 static int64_t charges_of(const struct store_call *c, struct str upstream, int64_t from_ms, int64_t to_ms)

@@ -110,7 +110,7 @@ int store_run(struct store *s, sqlite3_stmt *st, struct err *e)
     return rc;
 }
 
-/* --- opening ---------------------------------------------------------------------------------------------------------- */
+/* --- opening ---------------------------------------------------------------------------------------------------- */
 
 static int read_version(struct store *s, int64_t *version, struct err *e)
 {
@@ -234,7 +234,7 @@ void store_trim(struct store *s)
     (void)sqlite3_db_release_memory(s->db);
 }
 
-/* --- transactions ------------------------------------------------------------------------------------------------------ */
+/* --- transactions ----------------------------------------------------------------------------------------------- */
 
 int store_begin(struct store *s, struct err *e)
 {
@@ -270,7 +270,7 @@ void store_rollback(struct store *s)
         (void)sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
 }
 
-/* --- fold positions ---------------------------------------------------------------------------------------------------- */
+/* --- fold positions --------------------------------------------------------------------------------------------- */
 
 int store_folded_get(struct store *s, uint64_t segment, uint64_t *offset, struct err *e)
 {

@@ -58,7 +58,7 @@ struct str store_upstream_of(struct str target)
     return slash < 0 ? target : str_slice(target, 0, (size_t)slash);
 }
 
-/* --- binding: results are not looked at one by one, for a failed bind (memory) makes the step fail ---------------------- */
+/* --- binding: results are not looked at one by one, for a failed bind (memory) makes the step fail -------------- */
 
 static void bind_str(sqlite3_stmt *st, int at, struct str s)
 {
@@ -188,7 +188,7 @@ int store_call_put(struct store *s, const struct store_call *c, struct err *e)
     return rc;
 }
 
-/* --- reading ------------------------------------------------------------------------------------------------------------ */
+/* --- reading ---------------------------------------------------------------------------------------------------- */
 
 struct row { /* copies columns of a row into an arena; `nomem` sticks */
     sqlite3_stmt *st;
@@ -346,7 +346,7 @@ int store_calls(struct store *s, int64_t from_ms, int64_t to_ms, int (*fn)(const
     return rc;
 }
 
-/* --- what is open, what was spent ------------------------------------------------------------------------------------ */
+/* --- what is open, what was spent ------------------------------------------------------------------------------- */
 
 int store_open_settle(struct store *s, int32_t outcome, struct str reason, int64_t *count, struct err *e)
 {

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* --- records ---------------------------------------------------------------------------------------------------------- */
+/* --- records ---------------------------------------------------------------------------------------------------- */
 
 static inline int kit_record_put(struct buf *out, const struct record *r)
 {
@@ -63,7 +63,7 @@ static inline bool kit_record_eq(const struct record *a, const struct record *b)
     return false;
 }
 
-/* --- folders ------------------------------------------------------------------------------------------------------------ */
+/* --- folders ---------------------------------------------------------------------------------------------------- */
 
 struct kit_dir {
     char path[64];
@@ -72,7 +72,7 @@ struct kit_dir {
 static inline struct kit_dir kit_dir_make(void)
 {
     struct kit_dir d;
-    text_format(d.path, sizeof d.path, "%s", "/tmp/hearth-test-XXXXXX");
+    text_format(d.path, sizeof d.path, "%s", "/tmp/hearth-ledger-XXXXXX");
     if (!mkdtemp(d.path))
         d.path[0] = '\0';
     return d;

@@ -183,7 +183,7 @@ TEST(asking_again_gives_the_same_budget_with_the_new_limit)
     bank_close(&b);
 }
 
-/* --- from the books -------------------------------------------------------------------------------------------------------- */
+/* --- from the books --------------------------------------------------------------------------------------------- */
 
 static struct id book_id(int64_t wall_ms, int n)
 {
@@ -271,9 +271,10 @@ TEST(an_attempt_that_opened_in_the_store_and_closed_in_the_journal_counts_once)
     bank_close(&b);
 }
 
-/* --- races ------------------------------------------------------------------------------------------------------------------ */
+/* --- races ------------------------------------------------------------------------------------------------------ */
 
-enum { THREADS = 8, ROUNDS = 200000, LIMIT = 1000, WINDOWS = 64, HOUR_MS = 3600000 };
+enum { THREADS = 8, ROUNDS = 200000, LIMIT = 1000, WINDOWS = 64, HOUR_MS = 3600000,
+       COUNT_ROUNDS = 1000000 /* longer than a time slice, or threads on few cores do not meet */ };
 
 struct race {
     struct budget *budget;
@@ -349,5 +350,36 @@ TEST(eight_racing_threads_never_overdraw_a_window_while_windows_roll)
     int64_t end = atomic_load(&race.now);
     EXPECT_I64(budget_reserved(race.budget, end), 0);
     EXPECT_I64(budget_reserved(race.budget, end - HOUR_MS), 0);
+    bank_close(&b);
+}
+
+/* Every thread takes and settles one nano-dollar in one window: a lost update would stay for good. */
+static void *count_main(void *arg)
+{
+    struct race *r = arg;
+    (void)pthread_barrier_wait(&r->start);
+    for (int i = 0; i < COUNT_ROUNDS; i++) {
+        struct hold h;
+        if (budget_take(r->budget, 2, 0, &h) == 0)
+            budget_settle(&h, 1);
+    }
+    return NULL;
+}
+
+TEST(no_charge_is_lost_between_racing_threads)
+{
+    struct bank b;
+    REQUIRE(bank_make(&b, 0));
+    struct race race = {.budget = budget_of(&b, "u", BUDGET_HOUR, INT64_MAX)};
+    REQUIRE(race.budget);
+    REQUIRE(pthread_barrier_init(&race.start, NULL, THREADS) == 0);
+    pthread_t thread[THREADS];
+    for (int i = 0; i < THREADS; i++)
+        REQUIRE(pthread_create(&thread[i], NULL, count_main, &race) == 0);
+    for (int i = 0; i < THREADS; i++)
+        (void)pthread_join(thread[i], NULL);
+    (void)pthread_barrier_destroy(&race.start);
+    EXPECT_I64(budget_spent(race.budget, 0), (int64_t)THREADS * COUNT_ROUNDS);
+    EXPECT_I64(budget_reserved(race.budget, 0), 0);
     bank_close(&b);
 }

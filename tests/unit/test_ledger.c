@@ -6,7 +6,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-/* --- a ledger to play with ---------------------------------------------------------------------------------------------- */
+/* --- a ledger to play with -------------------------------------------------------------------------------------- */
 
 enum { NEVER_MS = 3600000, SOON_MS = 5, TRIES_MAX = 5000 };
 static const int64_t noon_ms = 1795262400000; /* 2026-11-21 12:00 UTC */
@@ -121,7 +121,7 @@ static int whole_call(struct ledger_writer *w, int n)
            close_call(w, n, CALL_DONE, "kimi/b", 2);
 }
 
-/* --- reading it back ------------------------------------------------------------------------------------------------------ */
+/* --- reading it back -------------------------------------------------------------------------------------------- */
 
 enum { TOLD_MAX = 20000, TEXT_MAX = 64 };
 struct told_call {
@@ -206,7 +206,7 @@ static void expect_whole_call(const struct house *h, int n, const char *where)
     told_free(&t);
 }
 
-/* --- the tests ------------------------------------------------------------------------------------------------------------ */
+/* --- the tests -------------------------------------------------------------------------------------------------- */
 
 TEST(a_call_is_told_the_same_from_the_journal_the_store_and_after_a_restart)
 {
@@ -538,6 +538,29 @@ TEST(a_damaged_middle_costs_its_rest_is_kept_aside_and_a_torn_tail_costs_nothing
     }
 }
 
+TEST(damage_to_what_was_flushed_is_told_even_at_the_end_and_later_calls_are_booked)
+{
+    struct house h;
+    REQUIRE(house_make(&h));
+    keeper_stop(h.ledger);
+    EXPECT_I64(whole_call(h.writer, 1), 0);
+    EXPECT_I64(ledger_flush(h.writer, NULL), 0);
+    char path[256];
+    struct stat st = {0};
+    kit_join(path, h.dir.path, "journal/w0-000001.hj");
+    EXPECT_I64(stat(path, &st), 0);
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    EXPECT_I64(pwrite(fd, "\xff", 1, st.st_size - 1), 1); /* in the call's close, with nothing behind it */
+    close(fd);
+    EXPECT_I64(keeper_fold(h.ledger, NULL), 0);
+    EXPECT_I64(kit_count_files(h.dir.path, ".damaged"), 1);
+    EXPECT_I64(whole_call(h.writer, 2), 0);
+    EXPECT_I64(ledger_flush(h.writer, NULL), 0);
+    EXPECT_I64(keeper_fold(h.ledger, NULL), 0);
+    expect_whole_call(&h, 2, "behind the damage");
+    house_remove(&h);
+}
+
 TEST(a_close_whose_open_was_damaged_still_has_its_line)
 {
     struct house h;
@@ -554,7 +577,24 @@ TEST(a_close_whose_open_was_damaged_still_has_its_line)
     house_remove(&h);
 }
 
-/* --- sums ------------------------------------------------------------------------------------------------------------------- */
+TEST(calls_of_one_millisecond_are_found_as_quickly_as_others)
+{
+    enum { CALLS = 60000 }; /* a quadratic table takes many seconds for them, a good one some 20 ms */
+    struct book b;
+    book_init(&b, 256 * MiB);
+    int64_t start = clock_mono_us(clock_system());
+    for (int n = 0; n < CALLS; n++) {
+        struct record r = {.type = RECORD_CALL_CLOSE, .call_close = {.outcome = CALL_DONE}};
+        for (int i = 0; i < 4; i++) /* ids count up in their last bytes */
+            r.call.byte[15 - i] = (uint8_t)(n >> 8 * i);
+        EXPECT_I64(book_add(&b, &r), 0);
+    }
+    EXPECT_I64(b.count, CALLS);
+    EXPECT(clock_mono_us(clock_system()) - start < 1500000);
+    book_fini(&b);
+}
+
+/* --- sums ------------------------------------------------------------------------------------------------------- */
 
 static void write_mixed(struct ledger_writer *w)
 {
@@ -671,7 +711,7 @@ TEST(a_caller_may_stop_early)
     house_remove(&h);
 }
 
-/* --- kill -9 -------------------------------------------------------------------------------------------------------------------- */
+/* --- kill -9 ---------------------------------------------------------------------------------------------------- */
 
 enum { KILL_ROUNDS = 5, IN_FLIGHT = 8, CALLS_MAX = 15000 };
 
@@ -765,8 +805,10 @@ static void kill_round(uint64_t seed)
     REQUIRE(pipe2(fd, O_CLOEXEC) == 0);
     pid_t child = fork();
     REQUIRE(child >= 0);
-    if (child == 0)
+    if (child == 0) {
+        close(fd[0]); /* or it would wait for itself to read, should the test end first */
         child_main(&h, fd[1], seed);
+    }
     close(fd[1]);
     long stops = (long)rng_below(&rng, 5) + 1;
     for (long i = 0; i < stops; i++) { /* readers beside the running writer see all that was reported to them */
@@ -792,7 +834,7 @@ TEST(kill_9_at_any_moment_loses_no_call_that_was_flushed)
         kill_round(seed);
 }
 
-/* --- torture ---------------------------------------------------------------------------------------------------------------------- */
+/* --- torture ---------------------------------------------------------------------------------------------------- */
 
 static int torture_ledger(void *ctx)
 {
