@@ -20,6 +20,6 @@ client POST /v1/chat/completions <<X
 {"model":"private","messages":[{"role":"user","content":"hello"}]}
 X
 expect status 503
-expect json .error.message contains "home/m"
+expect json .error.message contains "home/m" "the fence refused it"
 expect took under 3000
 expect seen home requests 1
