@@ -17,7 +17,7 @@ void log_init(enum log_level lowest, bool json)
     atomic_store(&as_json, json);
 }
 
-bool log_enabled(enum log_level level)
+static bool log_enabled(enum log_level level)
 {
     return (int)level >= atomic_load_explicit(&lowest_level, memory_order_relaxed);
 }

@@ -6,5 +6,4 @@
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 
 void log_init(enum log_level lowest, bool json);
-bool log_enabled(enum log_level level);
 void log_line(enum log_level level, const char *area, const char *format, ...) __attribute__((format(printf, 3, 4)));

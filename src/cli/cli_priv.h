@@ -86,5 +86,4 @@ struct config *stage_config(struct stage *s); /* owned by the stage */
 struct str stage_data_dir(struct stage *s);   /* temporary; removed by stage_close */
 enum stage_actor { STAGE_DEEPSEEK, STAGE_CLOSET, STAGE_CLAUDE, STAGE_KIMI, STAGE_GROQ };
 void stage_down(struct stage *s, enum stage_actor who);
-int stage_up(struct stage *s, enum stage_actor who, struct err *e);
 void stage_close(struct stage *s);

@@ -52,7 +52,7 @@ int cli_fail_err(const struct err *e)
 
 int cli_print(struct str text)
 {
-    bool fine = fwrite(text.ptr, 1, text.len, stdout) == text.len && fflush(stdout) == 0;
+    bool fine = (text.len == 0 || fwrite(text.ptr, 1, text.len, stdout) == text.len) && fflush(stdout) == 0;
     return fine ? EXIT_OK : EXIT_FAILED;
 }
 

@@ -92,7 +92,7 @@ static void on_idle_check(struct loop_timer *t)
 static int open_worker(struct service *s, int index, struct err *e)
 {
     struct worker *w = &s->worker[index];
-    struct loop_options loop = {.clock = clock_system(), .index = index};
+    struct loop_options loop = {.clock = clock_system()};
     w->service = s;
     int rc = loop_open(&w->loop, &loop, e);
     if (rc == 0)

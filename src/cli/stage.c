@@ -118,11 +118,6 @@ void stage_down(struct stage *s, enum stage_actor who)
     sim_down(s->sim, (int)who);
 }
 
-int stage_up(struct stage *s, enum stage_actor who, struct err *e)
-{
-    return sim_up(s->sim, (int)who, e);
-}
-
 void stage_close(struct stage *s)
 {
     if (!s)

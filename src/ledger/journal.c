@@ -2,9 +2,9 @@
  *
  * Writing is the hot path (four records a call): the size is known first, room is made once, and the members are laid
  * down one after the other. Reading trusts nothing: a cursor that goes wrong once stays wrong. */
+#include "ledger/journal_priv.h"
 #include "base/crc32c.h"
 #include "base/mem.h"
-#include "ledger/journal_priv.h"
 #include <endian.h>
 
 /* These numbers are in files; new ones go to the end. */

@@ -4,6 +4,7 @@
  * So an empty lock and no segments mean there is nothing to recover, and the database is not even opened until the first
  * fold: a daemon is ready sooner. The lock itself is an open-file-description lock: it goes when its process goes, and a
  * reader can ask whether it is held without taking it. */
+#include "ledger/ledger.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "ledger/ledger_priv.h"

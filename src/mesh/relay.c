@@ -88,6 +88,16 @@ static bool is_event_stream(struct str content_type)
     return str_starts_fold(str_trim(content_type), STR("text/event-stream"));
 }
 
+/* A header of an upstream that is handed on: plain text of a sane length, or it stays here. */
+static struct str clean_value(struct mesh_call *c, struct str value)
+{
+    enum { VALUE_BYTES_MAX = 512 };
+    for (size_t i = 0; i < value.len; i++)
+        if (value.ptr[i] < 0x20 || value.ptr[i] > 0x7e)
+            return STR_NONE;
+    return value.len <= VALUE_BYTES_MAX ? arena_dup(&c->arena, value) : STR_NONE;
+}
+
 static void read_headers(struct mesh_call *c, const struct http_fetch_head *h)
 {
     int64_t wall_ms = loop_wall_ms(c->ml->loop);
@@ -95,9 +105,9 @@ static void read_headers(struct mesh_call *c, const struct http_fetch_head *h)
     for (size_t i = 0; i < h->header_count; i++) {
         struct str name = h->header[i].name, value = h->header[i].value;
         if (str_eq(name, STR("content-type")))
-            c->content_type = arena_dup(&c->arena, value);
+            c->content_type = clean_value(c, value);
         else if (str_eq(name, STR("x-request-id")))
-            c->request_id = arena_dup(&c->arena, value);
+            c->request_id = clean_value(c, value);
         else if (failed && c->retry_after_ms < 0 && str_starts(name, STR("retry-after")))
             c->retry_after_ms = retry_after_read(name, value, wall_ms);
     }

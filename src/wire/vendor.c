@@ -102,17 +102,6 @@ const struct vendor *vendor_find(struct str name)
     return NULL;
 }
 
-const char *dialect_name(enum dialect d)
-{
-    static const char *const names[] = {
-        [DIALECT_OPENAI] = "openai",
-        [DIALECT_ANTHROPIC] = "anthropic",
-        [DIALECT_OLLAMA] = "ollama",
-        [DIALECT_ENGINE] = "engine",
-    };
-    return names[d];
-}
-
 const char *regime_name(enum regime r)
 {
     static const char *const names[] = {

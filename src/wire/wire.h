@@ -152,6 +152,5 @@ const struct vendor *vendor_find(struct str name); /* NULL if unknown */
 size_t vendor_count(void);
 const struct vendor *vendor_at(size_t i);
 
-const char *dialect_name(enum dialect d);
 const char *regime_name(enum regime r);
 const char *finish_name(enum finish f);

@@ -237,6 +237,5 @@ TEST(each_vendor_is_found_by_name_and_can_be_called)
     EXPECT(vendor_find(STR("deepsee")) == NULL && vendor_find(STR_NONE) == NULL);
     EXPECT_STR(str_from(vendor_find(STR("gemini"))->openai_url),
                "https://generativelanguage.googleapis.com/v1beta/openai");
-    EXPECT_STR(str_from(dialect_name(DIALECT_OLLAMA)), "ollama");
     EXPECT_STR(str_from(regime_name(REGIME_POWER)), "power");
 }
