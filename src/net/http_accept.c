@@ -55,15 +55,11 @@ static bool accept_one(struct http_listener *l)
     case EMFILE:
     case ENFILE:
     case ENOBUFS:
-    case ENOMEM:
-        back_off(s);
-        return false;
+    case ENOMEM: back_off(s); return false;
     case EAGAIN:
     case EBADF:
-    case EINVAL:
-        return false;
-    default: /* this connection failed before we took it (ECONNABORTED, EPROTO, …); the next may be fine */
-        return true;
+    case EINVAL: return false;
+    default: /* this connection failed before we took it (ECONNABORTED, EPROTO, …); the next may be fine */ return true;
     }
 }
 

@@ -3,8 +3,19 @@
 #include "base/err.h"
 #include "net/http_parse_priv.h"
 
-enum { AT_SIZE, AT_EXTENSION, AT_SIZE_LF, AT_DATA, AT_DATA_CR, AT_DATA_LF, AT_TRAILER, AT_TRAILER_NAME, AT_TRAILER_VALUE,
-       AT_TRAILER_LF, AT_END_LF };
+enum {
+    AT_SIZE,
+    AT_EXTENSION,
+    AT_SIZE_LF,
+    AT_DATA,
+    AT_DATA_CR,
+    AT_DATA_LF,
+    AT_TRAILER,
+    AT_TRAILER_NAME,
+    AT_TRAILER_VALUE,
+    AT_TRAILER_LF,
+    AT_END_LF
+};
 
 enum {
     DIGITS_MAX = 8,           /* 4 GiB, far above any body we take */
@@ -68,9 +79,7 @@ static int trailer_char(struct http_chunked *d, char c)
         if (c == '\r')
             d->state = AT_TRAILER_LF;
         return c == '\r' || is_text(c) ? 0 : ERR_SYNTAX;
-    default:
-        d->state = AT_TRAILER;
-        return c == '\n' ? 0 : ERR_SYNTAX;
+    default: d->state = AT_TRAILER; return c == '\n' ? 0 : ERR_SYNTAX;
     }
 }
 
@@ -90,27 +99,18 @@ static int frame_char(struct http_chunked *d, char c, const struct buf *out)
 {
     int rc = 0;
     switch (d->state) {
-    case AT_SIZE:
-        return size_char(d, c);
-    case AT_SIZE_LF:
-        return size_done(d, c, out);
+    case AT_SIZE: return size_char(d, c);
+    case AT_SIZE_LF: return size_done(d, c, out);
     case AT_EXTENSION:
         if (c == '\r')
             d->state = AT_SIZE_LF;
         else
             rc = is_text(c) ? overhead_char(d) : ERR_SYNTAX;
         return rc;
-    case AT_DATA_CR:
-        d->state = AT_DATA_LF;
-        return c == '\r' ? 0 : ERR_SYNTAX;
-    case AT_DATA_LF:
-        d->state = AT_SIZE;
-        return c == '\n' ? 0 : ERR_SYNTAX;
-    case AT_END_LF:
-        return c == '\n' ? 1 : ERR_SYNTAX;
-    default:
-        rc = trailer_char(d, c);
-        return rc ? rc : overhead_char(d);
+    case AT_DATA_CR: d->state = AT_DATA_LF; return c == '\r' ? 0 : ERR_SYNTAX;
+    case AT_DATA_LF: d->state = AT_SIZE; return c == '\n' ? 0 : ERR_SYNTAX;
+    case AT_END_LF: return c == '\n' ? 1 : ERR_SYNTAX;
+    default: rc = trailer_char(d, c); return rc ? rc : overhead_char(d);
     }
 }
 

@@ -261,10 +261,13 @@ static void on_flush(struct loop_task *t)
     if (!send_queued(c))
         return;
     tell_drained(c);
-    if (c->state == HTTP_CLOSING && c->out.bytes == 0)
-        close_gently(c);
-    if (c->state == HTTP_READY && c->out.bytes == 0)
-        http_intake_pending(c);
+    /* If that made the handler queue or end something, its records come first: the task is queued again by then. */
+    if (!c->task.link && c->out.bytes == 0) {
+        if (c->state == HTTP_CLOSING)
+            close_gently(c);
+        else if (c->state == HTTP_READY)
+            http_intake_pending(c);
+    }
     http_conn_watch(c);
 }
 

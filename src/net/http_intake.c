@@ -34,8 +34,8 @@ static bool hand(struct http_conn *c, void (*fn)(struct http_exchange *x, void *
 static struct http_exchange *exchange_new(struct http_conn *c, size_t header_count, size_t head_bytes)
 {
     size_t size;
-    struct http_exchange *x = http_pool_get(
-        &c->server->pool, sizeof *x + header_count * sizeof(struct http_header) + head_bytes, &size);
+    struct http_exchange *x =
+        http_pool_get(&c->server->pool, sizeof *x + header_count * sizeof(struct http_header) + head_bytes, &size);
     if (!x)
         return NULL;
     *x = (struct http_exchange){.conn = c, .block_size = size};

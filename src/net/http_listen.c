@@ -95,14 +95,16 @@ static int tcp_open(int *out_fd, struct str address, struct err *e)
         colon--;
     uint64_t port;
     if (colon == 0 || !str_to_u64(str_skip(address, colon), &port) || port > 65535)
-        return err_set(e, ERR_INVALID, "\"%.*s\" is not an address to listen on: expected HOST:PORT, :PORT or unix:/PATH",
+        return err_set(e, ERR_INVALID,
+                       "\"%.*s\" is not an address to listen on: expected HOST:PORT, :PORT or unix:/PATH",
                        STR_FMT(address));
     struct str host = str_slice(address, 0, colon - 1);
     union address a;
     if (host.len == 0)
         a = every_address();
     else if (!host_parse(host, &a))
-        return err_set(e, ERR_INVALID, "\"%.*s\" is not an address of this machine: expected 127.0.0.1, [::1], localhost …",
+        return err_set(e, ERR_INVALID,
+                       "\"%.*s\" is not an address of this machine: expected 127.0.0.1, [::1], localhost …",
                        STR_FMT(host));
     if (a.any.sa_family == AF_INET6)
         a.v6.sin6_port = htons((uint16_t)port);
@@ -166,7 +168,8 @@ static int unix_open(int *out_fd, struct str path, struct err *e)
 int http_listener_open(int *out_fd, struct str address, struct err *e)
 {
     struct str prefix = STR("unix:");
-    return str_starts(address, prefix) ? unix_open(out_fd, str_skip(address, prefix.len), e) : tcp_open(out_fd, address, e);
+    return str_starts(address, prefix) ? unix_open(out_fd, str_skip(address, prefix.len), e)
+                                       : tcp_open(out_fd, address, e);
 }
 
 int http_listener_address(int fd, struct buf *out)
@@ -192,7 +195,6 @@ int http_listener_address(int fd, struct buf *out)
             return ERR_IO;
         return buf_append_format(out, "[%s]:%u", text, ntohs(a.v6.sin6_port));
     }
-    default:
-        return ERR_UNSUPPORTED;
+    default: return ERR_UNSUPPORTED;
     }
 }

@@ -92,8 +92,9 @@ static enum http_method method_of(struct str text)
     static const struct {
         struct str text;
         enum http_method method;
-    } known[] = {{{"POST", 4}, HTTP_POST}, {{"GET", 3}, HTTP_GET},     {{"HEAD", 4}, HTTP_HEAD},      {{"PUT", 3}, HTTP_PUT},
-                 {{"PATCH", 5}, HTTP_PATCH}, {{"DELETE", 6}, HTTP_DELETE}, {{"OPTIONS", 7}, HTTP_OPTIONS}};
+    } known[] = {{{"POST", 4}, HTTP_POST},      {{"GET", 3}, HTTP_GET},     {{"HEAD", 4}, HTTP_HEAD},
+                 {{"PUT", 3}, HTTP_PUT},        {{"PATCH", 5}, HTTP_PATCH}, {{"DELETE", 6}, HTTP_DELETE},
+                 {{"OPTIONS", 7}, HTTP_OPTIONS}};
     for (size_t i = 0; i < COUNT_OF(known); i++)
         if (str_eq(known[i].text, text))
             return known[i].method;
@@ -246,24 +247,19 @@ static int field_note(const struct http_header *h, struct http_request *r, struc
                       const char **why)
 {
     switch (h->name.len) {
-    case 4:
-        return str_eq(h->name, STR("host")) ? on_host(h->value, r, k, why) : 0;
-    case 6:
-        return str_eq(h->name, STR("expect")) ? on_expect(h->value, r, f, why) : 0;
+    case 4: return str_eq(h->name, STR("host")) ? on_host(h->value, r, k, why) : 0;
+    case 6: return str_eq(h->name, STR("expect")) ? on_expect(h->value, r, f, why) : 0;
     case 10:
         if (str_eq(h->name, STR("connection")))
             on_connection(h->value, k);
         return 0;
-    case 14:
-        return str_eq(h->name, STR("content-length")) ? on_content_length(h->value, f, k, why) : 0;
+    case 14: return str_eq(h->name, STR("content-length")) ? on_content_length(h->value, f, k, why) : 0;
     case 16:
         if (str_eq(h->name, STR("content-encoding")) && !str_eq_fold(h->value, STR("identity")))
             return refuse(why, 415, "encoded request bodies are not accepted");
         return 0;
-    case 17:
-        return str_eq(h->name, STR("transfer-encoding")) ? on_transfer_encoding(h->value, f, k, why) : 0;
-    default:
-        return 0;
+    case 17: return str_eq(h->name, STR("transfer-encoding")) ? on_transfer_encoding(h->value, f, k, why) : 0;
+    default: return 0;
     }
 }
 

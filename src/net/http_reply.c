@@ -20,19 +20,46 @@ static struct str reason(int status)
         int status;
         struct str text;
     } known[] = {
-        {200, {"OK", 2}}, {201, {"Created", 7}}, {202, {"Accepted", 8}}, {204, {"No Content", 10}},
-        {206, {"Partial Content", 15}}, {301, {"Moved Permanently", 17}}, {302, {"Found", 5}}, {303, {"See Other", 9}},
-        {304, {"Not Modified", 12}}, {307, {"Temporary Redirect", 18}}, {308, {"Permanent Redirect", 18}},
-        {400, {"Bad Request", 11}}, {401, {"Unauthorized", 12}}, {402, {"Payment Required", 16}},
-        {403, {"Forbidden", 9}}, {404, {"Not Found", 9}}, {405, {"Method Not Allowed", 18}},
-        {406, {"Not Acceptable", 14}}, {408, {"Request Timeout", 15}}, {409, {"Conflict", 8}}, {410, {"Gone", 4}},
-        {412, {"Precondition Failed", 19}}, {413, {"Content Too Large", 17}}, {414, {"URI Too Long", 12}},
-        {415, {"Unsupported Media Type", 22}}, {417, {"Expectation Failed", 18}},
-        {421, {"Misdirected Request", 19}}, {422, {"Unprocessable Content", 21}}, {424, {"Failed Dependency", 17}},
-        {425, {"Too Early", 9}}, {428, {"Precondition Required", 21}}, {429, {"Too Many Requests", 17}},
-        {431, {"Request Header Fields Too Large", 31}}, {500, {"Internal Server Error", 21}},
-        {501, {"Not Implemented", 15}}, {502, {"Bad Gateway", 11}}, {503, {"Service Unavailable", 19}},
-        {504, {"Gateway Timeout", 15}}, {505, {"HTTP Version Not Supported", 26}}, {507, {"Insufficient Storage", 20}},
+        {200, {"OK", 2}},
+        {201, {"Created", 7}},
+        {202, {"Accepted", 8}},
+        {204, {"No Content", 10}},
+        {206, {"Partial Content", 15}},
+        {301, {"Moved Permanently", 17}},
+        {302, {"Found", 5}},
+        {303, {"See Other", 9}},
+        {304, {"Not Modified", 12}},
+        {307, {"Temporary Redirect", 18}},
+        {308, {"Permanent Redirect", 18}},
+        {400, {"Bad Request", 11}},
+        {401, {"Unauthorized", 12}},
+        {402, {"Payment Required", 16}},
+        {403, {"Forbidden", 9}},
+        {404, {"Not Found", 9}},
+        {405, {"Method Not Allowed", 18}},
+        {406, {"Not Acceptable", 14}},
+        {408, {"Request Timeout", 15}},
+        {409, {"Conflict", 8}},
+        {410, {"Gone", 4}},
+        {412, {"Precondition Failed", 19}},
+        {413, {"Content Too Large", 17}},
+        {414, {"URI Too Long", 12}},
+        {415, {"Unsupported Media Type", 22}},
+        {417, {"Expectation Failed", 18}},
+        {421, {"Misdirected Request", 19}},
+        {422, {"Unprocessable Content", 21}},
+        {424, {"Failed Dependency", 17}},
+        {425, {"Too Early", 9}},
+        {428, {"Precondition Required", 21}},
+        {429, {"Too Many Requests", 17}},
+        {431, {"Request Header Fields Too Large", 31}},
+        {500, {"Internal Server Error", 21}},
+        {501, {"Not Implemented", 15}},
+        {502, {"Bad Gateway", 11}},
+        {503, {"Service Unavailable", 19}},
+        {504, {"Gateway Timeout", 15}},
+        {505, {"HTTP Version Not Supported", 26}},
+        {507, {"Insufficient Storage", 20}},
     };
     for (size_t i = 0; i < COUNT_OF(known); i++)
         if (known[i].status == status)
@@ -44,31 +71,28 @@ static struct str reason(int status)
 static struct str date_field(struct http_server *s)
 {
     static const char day[7][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-    static const char month[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    static const char month[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                      "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
     int64_t now_s = loop_wall_ms(s->loop) / 1000;
     if (now_s != s->date_s) {
         struct civil t = civil_from_ms(now_s * 1000);
-        size_t len = text_format(s->date, sizeof s->date, "date: %s, %02d %s %04d %02d:%02d:%02d GMT\r\n", day[t.weekday],
-                                 t.day, month[t.month - 1], t.year, t.hour, t.minute, t.second);
+        size_t len = text_format(s->date, sizeof s->date, "date: %s, %02d %s %04d %02d:%02d:%02d GMT\r\n",
+                                 day[t.weekday], t.day, month[t.month - 1], t.year, t.hour, t.minute, t.second);
         assert(len == sizeof s->date - 1);
         s->date_s = now_s;
     }
     return str_of(s->date, sizeof s->date - 1);
 }
 
-static bool is_ours(struct str name) /* fields that this layer adds, and that would change the framing or contradict it */
+static bool is_ours(
+    struct str name) /* fields that this layer adds, and that would change the framing or contradict it */
 {
     switch (name.len) {
-    case 4:
-        return str_eq_fold(name, STR("date"));
-    case 10:
-        return str_eq_fold(name, STR("connection"));
-    case 14:
-        return str_eq_fold(name, STR("content-length"));
-    case 17:
-        return str_eq_fold(name, STR("transfer-encoding"));
-    default:
-        return false;
+    case 4: return str_eq_fold(name, STR("date"));
+    case 10: return str_eq_fold(name, STR("connection"));
+    case 14: return str_eq_fold(name, STR("content-length"));
+    case 17: return str_eq_fold(name, STR("transfer-encoding"));
+    default: return false;
     }
 }
 

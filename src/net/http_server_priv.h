@@ -127,10 +127,10 @@ struct http_server {
 
 /* http_conn.c */
 void http_conn_open(struct http_server *s, int fd, bool tcp, bool local); /* takes fd, closes it when memory is out */
-void http_conn_close(struct http_conn *c);                               /* silently; no callback */
-void http_conn_gone(struct http_conn *c);                                /* the peer left: tells the handler, closes */
-void http_conn_arm(struct http_conn *c, int64_t after_ms);               /* the time-out of the state it is in now */
-void http_conn_watch(struct http_conn *c);       /* asks epoll for what the state needs; no system call when unchanged */
+void http_conn_close(struct http_conn *c);                                /* silently; no callback */
+void http_conn_gone(struct http_conn *c);                                 /* the peer left: tells the handler, closes */
+void http_conn_arm(struct http_conn *c, int64_t after_ms);                /* the time-out of the state it is in now */
+void http_conn_watch(struct http_conn *c); /* asks epoll for what the state needs; no system call when unchanged */
 void http_conn_flush_later(struct http_conn *c); /* at the end of the turn */
 void http_conn_reap(struct http_server *s);
 

@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 enum {
-    EVENTS_MAX = 256,  /* taken from the kernel at once; the rest come with the next turn */
-    SLOTS_FIRST = 64,  /* sizes at which the tables start; they double */
+    EVENTS_MAX = 256, /* taken from the kernel at once; the rest come with the next turn */
+    SLOTS_FIRST = 64, /* sizes at which the tables start; they double */
     TIMERS_FIRST = 64,
     WAIT_MAX_MS = 60 * 60 * 1000, /* keeps the sum of milliseconds far from the end of an int */
 };
@@ -32,7 +32,6 @@ struct message {
 
 struct loop {
     const struct clock *clock;
-    int index;
     int epoll_fd;
     int64_t now_us, wall_ms; /* read once a turn */
 
@@ -420,7 +419,6 @@ int loop_open(struct loop **out, const struct loop_options *opt, struct err *e)
     if (!l)
         return err_set(e, ERR_NOMEM, "loop");
     l->clock = opt->clock;
-    l->index = opt->index;
     l->free_slot = NO_SLOT;
     l->mail_io = LOOP_IO_INIT;
     l->mail_end = &l->mail;
@@ -462,11 +460,6 @@ void loop_close(struct loop *l)
     mem_free(l->slots);
     mem_free(l->heap);
     mem_free(l);
-}
-
-int loop_index(const struct loop *l)
-{
-    return l->index;
 }
 
 const struct clock *loop_clock(const struct loop *l)

@@ -15,12 +15,10 @@ enum loop_phase { LOOP_COMMIT, LOOP_SEND, LOOP_FLUSH, LOOP_PHASE_COUNT };
 
 struct loop_options {
     const struct clock *clock;
-    int index; /* which loop of the process, from 0 */
 };
 
 int loop_open(struct loop **out, const struct loop_options *opt, struct err *e);
 void loop_close(struct loop *l); /* NULL is fine; nothing may be registered any more except timers */
-int loop_index(const struct loop *l);
 const struct clock *loop_clock(const struct loop *l);
 void loop_run(struct loop *l);                 /* until loop_stop */
 void loop_turn(struct loop *l, int wait_ms);   /* one turn, waiting at most so long (-1: until something happens) */

@@ -60,8 +60,8 @@ TEST(methods_are_known_by_their_exact_name)
     static const struct {
         const char *text;
         enum http_method method;
-    } t[] = {{"GET", HTTP_GET},       {"HEAD", HTTP_HEAD},       {"POST", HTTP_POST},   {"PUT", HTTP_PUT},
-             {"PATCH", HTTP_PATCH},   {"DELETE", HTTP_DELETE},   {"OPTIONS", HTTP_OPTIONS}, {"get", HTTP_OTHER},
+    } t[] = {{"GET", HTTP_GET},        {"HEAD", HTTP_HEAD},     {"POST", HTTP_POST},       {"PUT", HTTP_PUT},
+             {"PATCH", HTTP_PATCH},    {"DELETE", HTTP_DELETE}, {"OPTIONS", HTTP_OPTIONS}, {"get", HTTP_OTHER},
              {"PROPFIND", HTTP_OTHER}, {"M-SEARCH", HTTP_OTHER}};
     for (size_t i = 0; i < COUNT_OF(t); i++) {
         struct parsed p;
@@ -117,8 +117,14 @@ TEST(improper_heads_are_refused_with_their_status)
         int status;
         struct str text;
     } t[] = {
-#define ROW(status, text) {status, {text, sizeof(text) - 1}}
-        ROW(400, "\x16\x03\x01\x02"),                       /* TLS */
+#define ROW(status, text)          \
+    {                              \
+        status,                    \
+        {                          \
+            text, sizeof(text) - 1 \
+        }                          \
+    }
+        ROW(400, "\x16\x03\x01\x02"), /* TLS */
         ROW(400, " GET / HTTP/1.1\r\nHost: x\r\n\r\n"),
         ROW(400, "\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n"),
         ROW(400, "\nGET / HTTP/1.1\r\nHost: x\r\n\r\n"),
@@ -157,7 +163,8 @@ TEST(improper_heads_are_refused_with_their_status)
         ROW(400, G "X: a\0b\r\n\r\n"),
         ROW(400, G "X: a\rb\r\n\r\n"),
         ROW(400, G "X: a\r\r\n\r\n"),
-        ROW(400, G "X: a\x7f" "b\r\n\r\n"),
+        ROW(400, G "X: a\x7f"
+                   "b\r\n\r\n"),
         ROW(400, G "X: 12345678901234567890\x0b\r\n\r\n"),
         ROW(400, "GET / HTTP/1.1\r\n\r\n"),
         ROW(400, G "Host: x\r\n\r\n"),
@@ -187,7 +194,8 @@ TEST(improper_heads_are_refused_with_their_status)
         struct parsed p;
         parse(&p, t[i].text);
         if (p.status != t[i].status)
-            test_fail(__FILE__, __LINE__, "row %zu (%.*s): %d, expected %d", i, STR_FMT(t[i].text), p.status, t[i].status);
+            test_fail(__FILE__, __LINE__, "row %zu (%.*s): %d, expected %d", i, STR_FMT(t[i].text), p.status,
+                      t[i].status);
         EXPECT(p.status == 0 || (p.why && *p.why));
     }
 }
@@ -198,11 +206,31 @@ TEST(a_host_is_a_name_or_an_address_with_perhaps_a_port)
         bool good;
         const char *host;
     } t[] = {
-        {true, "x"}, {true, "a-b.c_d.EXAMPLE"}, {true, "127.0.0.1:4242"}, {true, "[::1]"}, {true, "[2001:db8::7]:80"},
-        {true, "x:0"}, {true, "x:65535"},
-        {false, ""}, {false, ":80"}, {false, "x:"}, {false, "x:65536"}, {false, "x:-1"}, {false, "x:8 0"}, {false, "x:1:2"},
-        {false, "user@x"}, {false, "x/y"}, {false, "a b"}, {false, "::1"}, {false, "[::1"}, {false, "[]"}, {false, "[x]"},
-        {false, "[::1]x"}, {false, "[::1%eth0]"}, {false, "x,y"}, {false, "x:000080"},
+        {true, "x"},
+        {true, "a-b.c_d.EXAMPLE"},
+        {true, "127.0.0.1:4242"},
+        {true, "[::1]"},
+        {true, "[2001:db8::7]:80"},
+        {true, "x:0"},
+        {true, "x:65535"},
+        {false, ""},
+        {false, ":80"},
+        {false, "x:"},
+        {false, "x:65536"},
+        {false, "x:-1"},
+        {false, "x:8 0"},
+        {false, "x:1:2"},
+        {false, "user@x"},
+        {false, "x/y"},
+        {false, "a b"},
+        {false, "::1"},
+        {false, "[::1"},
+        {false, "[]"},
+        {false, "[x]"},
+        {false, "[::1]x"},
+        {false, "[::1%eth0]"},
+        {false, "x,y"},
+        {false, "x:000080"},
         {false, "[1111:1111:1111:1111:1111:1111:1111:1111:1111:1111:1111]"},
     };
     for (size_t i = 0; i < COUNT_OF(t); i++) {
@@ -249,8 +277,8 @@ TEST(a_head_may_be_as_long_as_the_limit_and_no_longer)
 
 TEST(the_end_of_a_head_is_found_however_it_is_cut)
 {
-    static const struct str t[] = {
-        {"\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\nrest", 35}, {"GET / HTTP/1.1\r\nHost: x\n\r\n", 26}, {"\r\n\r\nGET", 7}};
+    const struct str t[] = {STR("\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\nrest"), STR("GET / HTTP/1.1\r\nHost: x\n\r\n"),
+                            STR("\r\n\r\nGET")};
     for (size_t i = 0; i < COUNT_OF(t); i++)
         for (size_t cut = 0; cut <= t[i].len; cut++) {
             const char *why;
@@ -278,8 +306,14 @@ TEST(control_characters_are_found_at_every_place)
 
 /* --- chunked */
 
-#define BAD(rc, text) {rc, {text, sizeof(text) - 1}, NULL}
-#define GOOD(rc, text, out) {rc, {text, sizeof(text) - 1}, out}
+#define BAD(rc, text)                      \
+    {                                      \
+        rc, {text, sizeof(text) - 1}, NULL \
+    }
+#define GOOD(rc, text, out)               \
+    {                                     \
+        rc, {text, sizeof(text) - 1}, out \
+    }
 TEST(chunked_bodies_are_decoded_whole_and_byte_by_byte)
 {
     static const struct {
@@ -292,13 +326,31 @@ TEST(chunked_bodies_are_decoded_whole_and_byte_by_byte)
         GOOD(1, "5\r\nhello\r\n006\r\n world\r\n0\r\n\r\n", "hello world"),
         GOOD(1, "A\r\n0123456789\r\n000\r\n\r\n", "0123456789"),
         GOOD(1, "a;x=y; z\r\n0123456789\r\n0;last\r\nT: v\r\nU:\r\n\r\n", "0123456789"),
-        GOOD(0, "5\r\nhel", "hel"), GOOD(0, "5", ""), GOOD(0, "0\r\n", ""), GOOD(0, "", ""), GOOD(0, "0\r\nT: v\r\n", ""),
-        BAD(ERR_SYNTAX, "\r\n"), BAD(ERR_SYNTAX, "g\r\n"), BAD(ERR_SYNTAX, "-5\r\n"), BAD(ERR_SYNTAX, "0x5\r\n"),
-        BAD(ERR_SYNTAX, " 5\r\n"), BAD(ERR_SYNTAX, "5 \r\n"), BAD(ERR_SYNTAX, "5\nhello"), BAD(ERR_SYNTAX, "5\rX"),
-        BAD(ERR_SYNTAX, "5\r\nhelloX"), BAD(ERR_SYNTAX, "5\r\nhello\n"), BAD(ERR_SYNTAX, "5\r\nhello\rX"),
-        BAD(ERR_SYNTAX, "5;a\x01\r\n"), BAD(ERR_SYNTAX, "0\r\n\rX"), BAD(ERR_SYNTAX, "0\r\n folded\r\n\r\n"),
-        BAD(ERR_SYNTAX, "0\r\nT v\r\n\r\n"), BAD(ERR_SYNTAX, "0\r\nT: v\n\r\n"), BAD(ERR_SYNTAX, "0\r\nT: \0\r\n\r\n"),
-        BAD(ERR_LIMIT, "000000000005\r\n"), BAD(ERR_LIMIT, "41\r\n"), BAD(ERR_LIMIT, "ffffffff\r\n"),
+        GOOD(0, "5\r\nhel", "hel"),
+        GOOD(0, "5", ""),
+        GOOD(0, "0\r\n", ""),
+        GOOD(0, "", ""),
+        GOOD(0, "0\r\nT: v\r\n", ""),
+        BAD(ERR_SYNTAX, "\r\n"),
+        BAD(ERR_SYNTAX, "g\r\n"),
+        BAD(ERR_SYNTAX, "-5\r\n"),
+        BAD(ERR_SYNTAX, "0x5\r\n"),
+        BAD(ERR_SYNTAX, " 5\r\n"),
+        BAD(ERR_SYNTAX, "5 \r\n"),
+        BAD(ERR_SYNTAX, "5\nhello"),
+        BAD(ERR_SYNTAX, "5\rX"),
+        BAD(ERR_SYNTAX, "5\r\nhelloX"),
+        BAD(ERR_SYNTAX, "5\r\nhello\n"),
+        BAD(ERR_SYNTAX, "5\r\nhello\rX"),
+        BAD(ERR_SYNTAX, "5;a\x01\r\n"),
+        BAD(ERR_SYNTAX, "0\r\n\rX"),
+        BAD(ERR_SYNTAX, "0\r\n folded\r\n\r\n"),
+        BAD(ERR_SYNTAX, "0\r\nT v\r\n\r\n"),
+        BAD(ERR_SYNTAX, "0\r\nT: v\n\r\n"),
+        BAD(ERR_SYNTAX, "0\r\nT: \0\r\n\r\n"),
+        BAD(ERR_LIMIT, "000000000005\r\n"),
+        BAD(ERR_LIMIT, "41\r\n"),
+        BAD(ERR_LIMIT, "ffffffff\r\n"),
     };
     for (size_t i = 0; i < COUNT_OF(t); i++)
         for (size_t step = 1; step <= 64; step *= 64) {
