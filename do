@@ -38,21 +38,21 @@ build()
 verb=${1:-help}
 [ $# -eq 0 ] || shift
 case $verb in
-run) build && exec build/hearth serve "$@" ;;
-rehearse) build && exec build/hearth rehearse "$@" ;;
+run) build; exec build/hearth serve "$@" ;;
+rehearse) build; exec build/hearth rehearse "$@" ;;
 build) build ;;
-test) build && need client && exec tools/test all ;;
-check) build && exec tools/test quick ;;
-asan) need build && exec tools/test address,undefined ;;
-tsan) need build && exec tools/test thread ;;
-torture) build && exec tools/test torture ;;
-client) build && need client && exec tools/client ;;
-fuzz) need fuzz && exec tools/fuzz "$@" ;;
-soak) build && exec tools/test soak ;;
-mutants) need mutants && exec tools/mutants "$@" ;;
-bench) build && need bench && exec bench/run "$@" ;;
-tidy) build && exec tools/tidy ;;
-fmt) need fmt && exec tools/fmt "$@" ;;
+test) build; need client; exec tools/test all ;;
+check) build; exec tools/test quick ;;
+asan) need build; exec tools/test address,undefined ;;
+tsan) need build; exec tools/test thread ;;
+torture) build; exec tools/test torture ;;
+client) build; need client; exec tools/client ;;
+fuzz) need build fuzz; exec tools/fuzz "$@" ;;
+soak) build; exec tools/test soak ;;
+mutants) need mutants client; exec tools/mutants "$@" ;;
+bench) build; need bench; exec bench/run "$@" ;;
+tidy) build; exec tools/tidy ;;
+fmt) need fmt; exec tools/fmt "$@" ;;
 help | --help | -h) usage ;;
 *) usage >&2 && exit 2 ;;
 esac

@@ -27,12 +27,12 @@ enum {
     HEAD_MAX = 16 * 1024,
     READ_BYTES = 256 * 1024,
     EVENTS = 256,
-    WARM_UP_US = 500 * 1000,     /* of a closed loop: connections are made, caches filled */
-    OPENINGS_AT_ONCE = 64,       /* streams that are being opened: fewer than any listen backlog */
+    WARM_UP_US = 500 * 1000, /* of a closed loop: connections are made, caches filled */
+    OPENINGS_AT_ONCE = 64,   /* streams that are being opened: fewer than any listen backlog */
     OPENING_US_MAX = 60 * 1000000,
-    STALL_INTERVALS = 3,         /* a stream is stalled when nothing comes for this many of its intervals */
+    STALL_INTERVALS = 3, /* a stream is stalled when nothing comes for this many of its intervals */
     OPEN_LOOP_CONNECTIONS = 64,
-    QUIET_US_MAX = 5 * 1000000,  /* a closed or open loop with no answer for this long ends as broken */
+    QUIET_US_MAX = 5 * 1000000, /* a closed or open loop with no answer for this long ends as broken */
 };
 
 enum parse { IN_HEAD, IN_LENGTH, IN_CHUNK_SIZE, IN_CHUNK, IN_CHUNK_END, IN_TRAILER };
@@ -40,15 +40,15 @@ enum parse { IN_HEAD, IN_LENGTH, IN_CHUNK_SIZE, IN_CHUNK, IN_CHUNK_END, IN_TRAIL
 struct connection {
     int fd;
     bool busy, streaming, cut, stalled;
-    bool waits_to_write;       /* whether epoll was told */
+    bool waits_to_write; /* whether epoll was told */
     enum parse state;
-    size_t sent;               /* of the request */
-    size_t left;               /* of the body, or of the chunk */
-    char *head;                /* while in the head */
+    size_t sent; /* of the request */
+    size_t left; /* of the body, or of the chunk */
+    char *head;  /* while in the head */
     size_t head_len;
-    int matched;               /* how much of "data: " was seen, across reads */
-    int64_t due_us;            /* when the call was to leave */
-    int64_t last_us;           /* when the last chunk came */
+    int matched;     /* how much of "data: " was seen, across reads */
+    int64_t due_us;  /* when the call was to leave */
+    int64_t last_us; /* when the last chunk came */
 };
 
 static struct {
@@ -124,10 +124,11 @@ static void make_request(void)
     int start_len = snprintf(start, sizeof start, before, stream ? "true" : "false");
     size_t text = want.body > (size_t)start_len + sizeof after ? want.body - (size_t)start_len - (sizeof after - 1) : 1;
     size_t body = (size_t)start_len + text + sizeof after - 1;
-    int head_len = snprintf(head, sizeof head,
-                            "POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nContent-Type: application/json\r\n"
-                            "Authorization: Bearer EMPTY\r\nAccept: */*\r\nContent-Length: %zu\r\n\r\n",
-                            want.port, body);
+    int head_len =
+        snprintf(head, sizeof head,
+                 "POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nContent-Type: application/json\r\n"
+                 "Authorization: Bearer EMPTY\r\nAccept: */*\r\nContent-Length: %zu\r\n\r\n",
+                 want.port, body);
     request_len = (size_t)head_len + body;
     request = get(request_len + 1);
     char *at = request;
@@ -264,8 +265,10 @@ static bool head_read(struct connection *c)
 {
     c->head[c->head_len] = '\0';
     if (strncmp(c->head, "HTTP/1.1 200", 12) != 0) {
-        if (errors == 0)
+        static bool told; /* one is enough */
+        if (!told)
             fprintf(stderr, "bench_load: not a 200:\n%s\n", c->head);
+        told = true;
         return false;
     }
     const char *length = strcasestr(c->head, "\r\ncontent-length:");
@@ -484,8 +487,9 @@ static long percentile(int per_mille)
 static void read_options(int argc, char **argv)
 {
     if (argc < 3) {
-        fprintf(stderr, "usage: bench_load closed|open|streams PORT [--connections N] [--seconds S] [--rate N] [--every MS]\n"
-                        "                  [--body BYTES] [--pid PID]\n");
+        fprintf(stderr,
+                "usage: bench_load closed|open|streams PORT [--connections N] [--seconds S] [--rate N] [--every MS]\n"
+                "                  [--body BYTES] [--pid PID]\n");
         exit(2);
     }
     want.mode = argv[1];
@@ -496,8 +500,11 @@ static void read_options(int argc, char **argv)
         struct {
             const char *name;
             int *to;
-        } options[] = {{"--connections", &want.connections}, {"--seconds", &want.seconds}, {"--rate", &want.rate},
-                       {"--every", &want.every_ms},          {"--pid", &want.pid}};
+        } options[] = {{"--connections", &want.connections},
+                       {"--seconds", &want.seconds},
+                       {"--rate", &want.rate},
+                       {"--every", &want.every_ms},
+                       {"--pid", &want.pid}};
         for (size_t o = 0; o < sizeof options / sizeof *options; o++)
             if (strcmp(argv[i], options[o].name) == 0)
                 *options[o].to = atoi(argv[i + 1]);
@@ -534,7 +541,7 @@ int main(int argc, char **argv)
     qsort(latencies, (size_t)latency_count, sizeof *latencies, by_value);
     printf("{\"answered\":%ld,\"errors\":%ld,\"seconds\":%.3f,\"cpu_ns\":%lld,\"anonymous_kib\":%ld,\"p50_us\":%ld,"
            "\"p99_us\":%ld,\"streams\":%d,\"chunks\":%ld,\"stalled\":%ld,\"cut\":%ld}\n",
-           answered, errors, (double)took_us / 1e6, (long long)used_ns, anonymous_kib(), percentile(500), percentile(990),
-           established, chunks, stalls, cuts);
+           answered, errors, (double)took_us / 1e6, (long long)used_ns, anonymous_kib(), percentile(500),
+           percentile(990), established, chunks, stalls, cuts);
     return 0;
 }

@@ -31,7 +31,7 @@ enum {
 struct connection {
     int fd;
     bool streaming, wants_usage;
-    char *kept;               /* the start of the request */
+    char *kept; /* the start of the request */
     size_t kept_len, body_left;
     bool in_body;
     long sent_events;
@@ -84,13 +84,16 @@ static void fill(char *to, int bytes)
 
 static void make_reply(void)
 {
-    static const char before[] = "{\"id\":\"chatcmpl-1\",\"object\":\"chat.completion\",\"created\":1700000000,\"model\":\"m\",\"choices\":"
-                                 "[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"";
-    static const char after[] = "\"},\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":200,\"completion_tokens\":190,"
-                                "\"total_tokens\":390}}";
+    static const char before[] =
+        "{\"id\":\"chatcmpl-1\",\"object\":\"chat.completion\",\"created\":1700000000,\"model\":\"m\",\"choices\":"
+        "[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"";
+    static const char after[] =
+        "\"},\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":200,\"completion_tokens\":190,"
+        "\"total_tokens\":390}}";
     int fixed = (int)(sizeof before + sizeof after - 2), text = want.reply > fixed ? want.reply - fixed : 1;
     reply = get((size_t)(fixed + text) + 256);
-    int at = sprintf(reply, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", fixed + text, before);
+    int at = sprintf(reply, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
+                     fixed + text, before);
     fill(reply + at, text);
     reply_len = (size_t)(at + text) + (size_t)sprintf(reply + at + text, "%s", after);
 }
@@ -98,8 +101,9 @@ static void make_reply(void)
 /* One event of `bytes` bytes in its chunk of HTTP. */
 static void make_event(void)
 {
-    static const char before[] = "data: {\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"created\":1700000000,\"model\":\"m\","
-                                 "\"choices\":[{\"index\":0,\"delta\":{\"content\":\"";
+    static const char before[] =
+        "data: {\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"created\":1700000000,\"model\":\"m\","
+        "\"choices\":[{\"index\":0,\"delta\":{\"content\":\"";
     static const char after[] = "\"},\"finish_reason\":null}]}\n\n";
     int fixed = (int)(sizeof before + sizeof after - 2), text = want.bytes > fixed ? want.bytes - fixed : 1;
     event = get((size_t)(fixed + text) + 64);
@@ -147,13 +151,16 @@ static bool put(struct connection *c, const char *p, size_t n)
 
 static bool finish_stream(struct connection *c)
 {
-    static const char stop[] = "data: {\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"created\":1700000000,\"model\":\"m\","
-                               "\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
-    static const char usage[] = "data: {\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"created\":1700000000,\"model\":\"m\","
-                                "\"choices\":[],\"usage\":{\"prompt_tokens\":200,\"completion_tokens\":190,\"total_tokens\":390}}\n\n";
+    static const char stop[] =
+        "data: {\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"created\":1700000000,\"model\":\"m\","
+        "\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
+    static const char usage[] =
+        "data: {\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"created\":1700000000,\"model\":\"m\","
+        "\"choices\":[],\"usage\":{\"prompt_tokens\":200,\"completion_tokens\":190,\"total_tokens\":390}}\n\n";
     char end[1024];
     const char *counted = c->wants_usage ? usage : "";
-    int n = sprintf(end, "%zx\r\n%s%sdata: [DONE]\n\n\r\n0\r\n\r\n", strlen(stop) + strlen(counted) + 14, stop, counted);
+    int n =
+        sprintf(end, "%zx\r\n%s%sdata: [DONE]\n\n\r\n0\r\n\r\n", strlen(stop) + strlen(counted) + 14, stop, counted);
     c->streaming = false;
     leave_wheel(c);
     return put(c, end, (size_t)n);

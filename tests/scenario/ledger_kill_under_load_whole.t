@@ -1,4 +1,5 @@
 # kill -9 under load (whole answers): every answered call has its line, once; what else is there was in flight and is lost, once.
+# soak: 50
 upstream a openai
 config <<X
 jobs:
