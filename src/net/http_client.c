@@ -357,7 +357,8 @@ static int options_keep(struct http_fetch *f, const struct http_fetch_options *o
     return http_request_headers(&f->headers, opt, e);
 }
 
-int http_fetch_start(struct http_fetch **out, struct http_client *c, const struct http_fetch_options *opt, struct err *e)
+int http_fetch_start(struct http_fetch **out, struct http_client *c, const struct http_fetch_options *opt,
+                     struct err *e)
 {
     struct http_url url;
     int rc = options_check(opt, &url, e);
@@ -423,10 +424,9 @@ void http_client_close(struct http_client *c)
         c->spare = f->next;
         fetch_free(f);
     }
-    assert(c->sock_count == 0);
+    socks_fini(c);
     loop_timer_cancel(c->loop, &c->sweep);
     (void)curl_share_cleanup(c->share); /* NULL is refused, which is fine */
     trust_fini(&c->trust);
-    mem_free(c->sock);
     mem_free(c);
 }

@@ -151,6 +151,10 @@ void http_conn_watch(struct http_conn *c)
 {
     if (c->state == HTTP_DEAD)
         return;
+    /* A client that sends on and on behind a request whose reply is outstanding would fill the socket, and its hanging up
+     * would not get through to us: what is beyond the bound is dropped, and the connection ends with the reply. */
+    if (c->state == HTTP_BUSY && c->in.len >= c->server->opt.head_bytes_max)
+        c->unread = c->close = true;
     bool drop = c->unread && c->dropped_bytes <= LINGER_BYTES_MAX;
     bool collect = c->state == HTTP_BODY || (c->state <= HTTP_BUSY && c->in.len < c->server->opt.head_bytes_max);
     uint32_t events = c->fin ? 0 : EPOLLRDHUP;

@@ -1,150 +1,27 @@
-/* http_curl.c: libcurl's multi_socket driven by our loop: lanes (one CURLM each), sockets, timers.
+/* http_curl.c: libcurl's multi_socket driven by our loop: lanes (one CURLM each), timers, and the addresses a lane knows.
  *
  * A lane serves one pool and holds at most LANE_FETCHES_MAX transfers: libcurl's connection cache cannot tell pools
  * apart, and walks all of a CURLM's connections for each request, so both the fence and the speed want many small ones.
- * A lane that was idle for a while is closed with its connections.
- *
- * When a transfer ends libcurl says CURL_POLL_REMOVE; we leave the descriptor in epoll for the next transfer, which
- * saves two system calls per request, and take it out only if it becomes readable while idle (the peer closed it) or is
- * closed. The loop's generation tags guard numbers that are used again. Hot path: everything but opening and closing. */
+ * A lane that was idle for a while is closed with its connections. Hot path: everything but opening and closing. */
 #include "net/http_client_priv.h"
 #include "base/mem.h"
+#include <arpa/inet.h>
 #include <assert.h>
-#include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <arpa/inet.h>
-#include <sys/epoll.h>
-#include <sys/stat.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 enum {
     LANE_FETCHES_MAX = 128,
-    LANE_CONNECTIONS_MAX = 256, /* more than fetches, for pools that serve several origins */
+    LANE_CONNECTIONS_MAX = 256,   /* more than fetches, for pools that serve several origins */
     LANE_IDLE_US = 120 * 1000000, /* libcurl keeps a connection 118 s */
-    SWEEP_MS = 30 * 1000,       /* how often idle lanes are looked for */
-    SITES_MAX = 64,             /* names per lane; a pool usually has one */
-    SITE_FRESH_US = 5 * 1000000, /* between asking the resolver again; its own cache adds to it */
-    KICKS_MAX = 16,             /* rounds of due work in one go before others get their turn */
+    SWEEP_MS = 30 * 1000,         /* how often idle lanes are looked for */
+    SITES_MAX = 64,               /* names per lane; a pool usually has one */
+    SITE_FRESH_US = 5 * 1000000,  /* between asking the resolver again; its own cache adds to it */
+    KICKS_MAX = 16,               /* rounds of due work in one go before others get their turn */
     NEVER_MS = 1 << 30,
-    SOCKS_FIRST = 64,
 };
-
-/* --- sockets ------------------------------------------------------------------------------------------------------- */
-
-static bool socks_reserve(struct http_client *c, int fd)
-{
-    size_t max = c->sock_max ? c->sock_max : SOCKS_FIRST;
-    while (max <= (size_t)fd)
-        max *= 2;
-    if (max == c->sock_max)
-        return true;
-    struct sock **grown = mem_realloc(c->sock, max * sizeof *grown);
-    if (!grown)
-        return false;
-    memset(grown + c->sock_max, 0, (max - c->sock_max) * sizeof *grown);
-    c->sock = grown;
-    c->sock_max = max;
-    return true;
-}
-
-int sock_open(struct http_fetch *f, struct curl_sockaddr *address)
-{
-    struct http_client *c = f->client;
-    fetch_connect_timer(f);
-    int fd = f->refused ? -1
-                        : socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, address->protocol);
-    if (fd < 0)
-        return CURL_SOCKET_BAD;
-    struct sock *s = socks_reserve(c, fd) ? new0(struct sock) : NULL;
-    if (!s) {
-        f->refused = FETCH_NOMEM;
-        close(fd);
-        return CURL_SOCKET_BAD;
-    }
-    s->io = LOOP_IO_INIT;
-    s->lane = f->lane;
-    c->sock[fd] = s;
-    c->sock_count++;
-    f->opened = true;
-    return fd;
-}
-
-int sock_close(struct http_client *c, int fd)
-{
-    struct sock *s = c->sock[fd];
-    loop_io_del(c->loop, &s->io);
-    c->sock[fd] = NULL;
-    c->sock_count--;
-    mem_free(s);
-    return close(fd);
-}
-
-/* Did response bytes come on this plain connection? A hang-up alone also makes it readable, so then we look. */
-static void answer_note(struct sock *s, int fd, uint32_t events)
-{
-    struct http_fetch *f = s->fetch;
-    char byte;
-    if (!f || f->answered || !f->begun || f->url.https || !(events & EPOLLIN))
-        return;
-    f->answered = !(events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) || recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
-}
-
-static void sock_ready(struct loop_io *io, uint32_t events)
-{
-    struct sock *s = (struct sock *)io;
-    struct lane *l = s->lane;
-    if (s->want == 0) {
-        loop_io_del(l->client->loop, io); /* idle, so this is the peer's end of it; libcurl finds out when it looks */
-        return;
-    }
-    answer_note(s, io->fd, events);
-    int bits = 0;
-    if (events & (EPOLLIN | EPOLLHUP | EPOLLRDHUP))
-        bits |= CURL_CSELECT_IN;
-    if (events & EPOLLOUT)
-        bits |= CURL_CSELECT_OUT;
-    if (events & EPOLLERR)
-        bits |= CURL_CSELECT_ERR;
-    lane_drive(l, io->fd, bits);
-}
-
-static int sock_watch(struct sock *s, int fd, uint32_t want)
-{
-    struct loop *loop = s->lane->client->loop;
-    s->want = want;
-    if (s->io.fd >= 0)
-        return loop_io_set(loop, &s->io, want);
-    return loop_io_add(loop, &s->io, fd, want, sock_ready);
-}
-
-static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *unused)
-{
-    struct lane *l = arg;
-    struct sock *s = l->client->sock[fd];
-    (void)unused;
-    if (what == CURL_POLL_REMOVE) {
-        s->fetch = NULL;
-        s->want = 0;
-        if (s->io.fd >= 0 && s->io.events & EPOLLOUT) /* would wake us for ever */
-            return loop_io_set(l->client->loop, &s->io, EPOLLIN | EPOLLRDHUP) < 0 ? -1 : 0;
-        return 0;
-    }
-    void *fetch = NULL;
-    (void)curl_easy_getinfo(easy, CURLINFO_PRIVATE, &fetch);
-    s->fetch = fetch;
-    uint32_t want = 0;
-    if (what & CURL_POLL_IN)
-        want |= EPOLLIN | EPOLLRDHUP;
-    if (what & CURL_POLL_OUT)
-        want |= EPOLLOUT;
-    if (want == 0 || sock_watch(s, fd, want) == 0)
-        return 0;
-    s->fetch->refused = FETCH_NOMEM;
-    fetch_doom(s->fetch);
-    return 0; /* -1 would end every transfer of the lane */
-}
 
 /* --- timers -------------------------------------------------------------------------------------------------------- */
 
@@ -226,7 +103,6 @@ bool lane_add(struct lane *l, struct http_fetch *f)
         return false;
     f->lane = l;
     l->busy++;
-    l->client->busy_count++;
     loop_defer(l->client->loop, LOOP_SEND, &l->task, lane_task);
     return true;
 }
@@ -251,37 +127,48 @@ void lane_remove(struct http_fetch *f)
     CURLMcode rc = curl_multi_remove_handle(l->multi, f->easy);
     l->client->depth--;
     assert(rc == CURLM_OK);
+    if (f->sock)
+        sock_release(l->client, f->sock);
     f->lane = NULL;
-    l->client->busy_count--;
     if (--l->busy == 0)
         l->idle_since_us = loop_now_us(l->client->loop);
 }
 
 /* --- lanes --------------------------------------------------------------------------------------------------------- */
 
-/* libcurl 7.88 makes a pipe per CURLM without CLOEXEC, and does not tell its descriptors. In this program no pipe above
- * standard error is meant to be inherited unless a child's side of a fork says so. */
-static void pipes_close_on_exec(void)
+/* libcurl 7.88 makes a pair of sockets per CURLM, without CLOEXEC, and does not tell their numbers; they are the first
+ * free ones from `from` on. No other unnamed unix socket of this program is meant to be inherited past an exec. */
+static void wakeup_pair_close_on_exec(int from)
 {
-    DIR *dir = opendir("/proc/self/fd");
-    if (!dir)
-        return; /* no /proc: the child must close what it does not know, as it should anyway */
-    for (struct dirent *d; (d = readdir(dir));) {
-        uint64_t fd;
-        struct stat st;
-        if (!str_to_u64(str_from(d->d_name), &fd) || fd <= STDERR_FILENO)
+    enum { PAIR = 2, SEARCH_MAX = 100000 };
+    for (int fd = from, found = 0; fd < from + SEARCH_MAX && found < PAIR; fd++) {
+        int flags = fcntl(fd, F_GETFD);
+        struct sockaddr_storage name;
+        socklen_t len = sizeof name;
+        if (flags < 0 || flags & FD_CLOEXEC || getsockname(fd, (struct sockaddr *)&name, &len) < 0)
             continue;
-        int flags = fcntl((int)fd, F_GETFD);
-        if (flags >= 0 && !(flags & FD_CLOEXEC) && fstat((int)fd, &st) == 0 && S_ISFIFO(st.st_mode))
-            (void)fcntl((int)fd, F_SETFD, flags | FD_CLOEXEC);
+        if (name.ss_family == AF_UNIX && len == sizeof name.ss_family) {
+            (void)fcntl(fd, F_SETFD, flags | FD_CLOEXEC);
+            found++;
+        }
     }
-    (void)closedir(dir);
+}
+
+static CURLM *multi_open(void)
+{
+    int probe = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1); /* the lowest free number */
+    if (probe >= 0)
+        close(probe);
+    CURLM *m = curl_multi_init();
+    if (m && probe >= 0)
+        wakeup_pair_close_on_exec(probe);
+    return m;
 }
 
 static bool multi_set(struct lane *l)
 {
     CURLM *m = l->multi;
-    return curl_multi_setopt(m, CURLMOPT_SOCKETFUNCTION, on_socket) == CURLM_OK &&
+    return curl_multi_setopt(m, CURLMOPT_SOCKETFUNCTION, sock_wanted) == CURLM_OK &&
            curl_multi_setopt(m, CURLMOPT_SOCKETDATA, l) == CURLM_OK &&
            curl_multi_setopt(m, CURLMOPT_TIMERFUNCTION, on_timer) == CURLM_OK &&
            curl_multi_setopt(m, CURLMOPT_TIMERDATA, l) == CURLM_OK &&
@@ -310,7 +197,7 @@ static struct lane *lane_open(struct http_client *c, uint32_t pool)
     l->client = c;
     l->pool = pool;
     l->idle_since_us = loop_now_us(c->loop);
-    l->multi = curl_multi_init();
+    l->multi = multi_open();
     bool good = l->multi && multi_set(l) && loop_timer_set(c->loop, &l->timer, NEVER_MS, lane_timer_due) == 0;
     if (good && !loop_timer_pending(&c->sweep))
         good = loop_timer_set(c->loop, &c->sweep, SWEEP_MS, sweep_due) == 0;
@@ -320,7 +207,6 @@ static struct lane *lane_open(struct http_client *c, uint32_t pool)
         mem_free(l);
         return NULL;
     }
-    pipes_close_on_exec();
     struct lane **at = &c->lanes;
     while (*at)
         at = &(*at)->next;

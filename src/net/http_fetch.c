@@ -55,12 +55,25 @@ static int on_seek(void *arg, curl_off_t offset, int origin)
     return CURL_SEEKFUNC_FAIL; /* a rewind is a re-send */
 }
 
+/* libcurl gives up a reused connection on which not one line of a head came, and wants to send again. Did a part of a
+ * line come? libcurl does not tell, but the kernel knew when it received the last data: if that may have been after the
+ * request left, it was the reply's beginning. The kernel counts in ticks, so a previous reply that ended within one
+ * before the request looks the same: that errs to the safe side (the caller does not send again). Over TLS it may have
+ * been an alert, so nothing is concluded. */
+static void resend_note(struct http_fetch *f)
+{
+    enum { TICK_US = 10000 };
+    const struct http_client *c = f->client;
+    f->resent = true;
+    f->answered = !f->url.https && c->closed_port == f->local_port && c->closed_received_us + TICK_US >= f->begun_us;
+}
+
 static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 {
     struct http_fetch *f = arg;
     (void)purpose;
     if (f->begun)
-        f->resent = true;
+        resend_note(f);
     if (f->begun || f->cancelled)
         return CURL_SOCKET_BAD;
     if (f->opt.allow && address->family != AF_UNIX && !f->opt.allow(&address->addr, f->opt.ctx)) {
@@ -87,16 +100,18 @@ static int on_resolver_start(void *state, void *reserved, void *arg)
 static int on_connected(void *arg, char *peer, char *local, int peer_port, int local_port)
 {
     struct http_fetch *f = arg;
-    (void)peer, (void)local, (void)peer_port, (void)local_port;
+    (void)peer, (void)local, (void)peer_port;
     if (f->begun)
-        f->resent = true;
+        resend_note(f);
     if (f->begun || f->cancelled || f->body_gone)
         return CURL_PREREQFUNC_ABORT;
     f->begun = true;
+    f->local_port = local_port;
     if (f->site && f->site->version == f->site_version)
         f->site->loaded = true;
+    f->begun_us = clock_mono_us(loop_clock(f->client->loop));
     if (f->opened)
-        f->connect_us = clock_mono_us(loop_clock(f->client->loop)) - f->started_us;
+        f->connect_us = f->begun_us - f->started_us;
     loop_timer_cancel(f->client->loop, &f->connect_timer);
     return CURL_PREREQFUNC_OK;
 }
@@ -106,6 +121,7 @@ void fetch_connect_timer(struct http_fetch *f)
     struct loop *l = f->client->loop;
     if (f->opt.connect_timeout_ms <= 0 || loop_timer_pending(&f->connect_timer))
         return;
+    loop_time_update(l); /* the turn may have been long */
     int64_t left_ms = f->opt.connect_timeout_ms - (clock_mono_us(loop_clock(l)) - f->started_us) / US_PER_MS;
     if (loop_timer_set(l, &f->connect_timer, left_ms > 0 ? left_ms : 0, fetch_timed_out) < 0)
         refuse(f, FETCH_NOMEM, NULL);
@@ -132,7 +148,8 @@ static void upload_release(struct http_fetch *f)
     mem_free(f->body_copy);
     f->body_copy = NULL;
     if (f->large_upload || f->url.https)
-        (void)curl_easy_setopt(f->easy, CURLOPT_UPLOAD_BUFFERSIZE, (long)UPLOAD_BYTES); /* frees it; the size is a hint */
+        (void)curl_easy_setopt(f->easy, CURLOPT_UPLOAD_BUFFERSIZE,
+                               (long)UPLOAD_BYTES); /* frees it; the size is a hint */
     f->large_upload = false;
 }
 
@@ -156,41 +173,41 @@ static bool head_deliver(struct http_fetch *f)
     return !f->cancelled;
 }
 
+/* A line of the head. False stops the transfer. */
+static bool head_take(struct http_fetch *f, struct str bytes)
+{
+    switch (http_head_line(&f->head, bytes)) {
+    case HEAD_MORE: return true;
+    case HEAD_COMPLETE: return head_deliver(f);
+    case HEAD_BAD: refuse(f, FETCH_PROTOCOL, f->head.problem); return false;
+    case HEAD_TOO_LARGE: refuse(f, FETCH_TOO_LARGE, NULL); return false;
+    case HEAD_NOMEM: refuse(f, FETCH_NOMEM, NULL); return false;
+    }
+    return false;
+}
+
+/* The head comes to on_write, like the body (CURLOPT_HEADER), because libcurl 7.88 stores each header between the two
+ * calls and reads freed memory when the first line of a recycled handle's head is a continued one: it must be refused
+ * before. Here come the same lines again, and then trailers, which are not handed out. */
 static size_t on_header(char *bytes, size_t size, size_t count, void *arg)
 {
     struct http_fetch *f = arg;
     size_t n = size * count;
+    (void)bytes;
     if (f->cancelled)
         return 0;
-    if (f->head_done) { /* trailers: not handed out, but libcurl keeps them, so they have a bound too */
+    if (f->head_done) { /* libcurl stores them all, so they have a bound */
         f->head.bytes += n;
         if (f->head.bytes > f->head.bytes_max)
             refuse(f, FETCH_TOO_LARGE, "trailers");
-        return f->refused ? 0 : n;
     }
-    switch (http_head_line(&f->head, str_of(bytes, n))) {
-    case HEAD_MORE:
-        return n;
-    case HEAD_COMPLETE:
-        return head_deliver(f) ? n : 0;
-    case HEAD_BAD:
-        refuse(f, FETCH_PROTOCOL, f->head.problem);
-        return 0;
-    case HEAD_TOO_LARGE:
-        refuse(f, FETCH_TOO_LARGE, NULL);
-        return 0;
-    case HEAD_NOMEM:
-        refuse(f, FETCH_NOMEM, NULL);
-        return 0;
-    }
-    return 0;
+    return f->refused ? 0 : n;
 }
 
 /* A connection in excess of what may be kept closes after this reply. Decided as late as possible. */
 static void reuse_decide(struct http_fetch *f)
 {
-    const struct http_client *c = f->client;
-    bool forbid = c->sock_count >= c->busy_count + c->connections_max;
+    bool forbid = f->client->idle_count >= f->client->connections_max;
     if (forbid != f->reuse_forbidden)
         (void)curl_easy_setopt(f->easy, CURLOPT_FORBID_REUSE, (long)forbid);
     f->reuse_forbidden = forbid;
@@ -200,8 +217,10 @@ static size_t on_write(char *bytes, size_t size, size_t count, void *arg)
 {
     struct http_fetch *f = arg;
     size_t n = size * count;
-    if (f->cancelled || !f->head_done)
+    if (f->cancelled)
         return 0;
+    if (!f->head_done)
+        return head_take(f, str_of(bytes, n)) ? n : 0;
     if (f->paused) { /* not taken: libcurl keeps it, reads no more, and offers it again after the pause */
         f->held = true;
         return CURL_WRITEFUNC_PAUSE;
@@ -250,6 +269,7 @@ static CURLcode set_callbacks(struct http_fetch *f)
     SET(READFUNCTION, on_read);
     SET(READDATA, f);
     SET(SEEKFUNCTION, on_seek);
+    SET(HEADER, 1L); /* to on_write; see on_header */
     SET(HEADERFUNCTION, on_header);
     SET(HEADERDATA, f);
     SET(WRITEFUNCTION, on_write);
@@ -380,12 +400,9 @@ static enum fetch_end broken_end(const struct http_fetch *f)
 static enum fetch_end end_before_request(const struct http_fetch *f, CURLcode code)
 {
     switch (code) {
-    case CURLE_COULDNT_RESOLVE_HOST:
-        return FETCH_RESOLVE;
-    case CURLE_OPERATION_TIMEDOUT:
-        return FETCH_CONNECT_TIMEOUT;
-    case CURLE_COULDNT_CONNECT:
-        return f->fenced && !f->opened ? FETCH_FENCED : FETCH_CONNECT;
+    case CURLE_COULDNT_RESOLVE_HOST: return FETCH_RESOLVE;
+    case CURLE_OPERATION_TIMEDOUT: return FETCH_CONNECT_TIMEOUT;
+    case CURLE_COULDNT_CONNECT: return f->fenced && !f->opened ? FETCH_FENCED : FETCH_CONNECT;
     default: /* all that is left to go wrong after the connection and before the request is the handshake */
         return f->url.https ? FETCH_TLS : FETCH_CONNECT;
     }
@@ -402,10 +419,8 @@ enum fetch_end fetch_end_of(struct http_fetch *f, CURLcode code)
     if (!f->begun)
         return end_before_request(f, code);
     switch (code) {
-    case CURLE_OK:
-        return f->head_done ? FETCH_OK : FETCH_PROTOCOL;
-    case CURLE_PARTIAL_FILE:
-        return FETCH_TRUNCATED;
+    case CURLE_OK: return f->head_done ? FETCH_OK : broken_end(f); /* a close inside the head is fine with libcurl */
+    case CURLE_PARTIAL_FILE: return FETCH_TRUNCATED;
     case CURLE_UNSUPPORTED_PROTOCOL: /* HTTP/0.9, or a version nobody knows */
     case CURLE_WEIRD_SERVER_REPLY:
     case CURLE_BAD_CONTENT_ENCODING:
@@ -413,12 +428,10 @@ enum fetch_end fetch_end_of(struct http_fetch *f, CURLcode code)
     case CURLE_HTTP2_STREAM:
     case CURLE_FILESIZE_EXCEEDED:
     case CURLE_TOO_MANY_REDIRECTS:
-    case CURLE_URL_MALFORMAT:
-        return FETCH_PROTOCOL;
+    case CURLE_URL_MALFORMAT: return FETCH_PROTOCOL;
     case CURLE_RECV_ERROR:
         /* The same code for a broken chunk; only the text tells. */
         return strstr(f->problem, "chunked-encoding") ? FETCH_PROTOCOL : broken_end(f);
-    default: /* GOT_NOTHING, SEND_ERROR, SEND_FAIL_REWIND, READ_ERROR, and what nobody foresaw */
-        return broken_end(f);
+    default: /* GOT_NOTHING, SEND_ERROR, SEND_FAIL_REWIND, READ_ERROR, and what nobody foresaw */ return broken_end(f);
     }
 }

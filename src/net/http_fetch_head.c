@@ -8,12 +8,13 @@ enum { FIRST_TEXT_BYTES = 1024, FIRST_SPANS = 32 }; /* of most replies */
 
 void http_head_init(struct http_head *h, size_t bytes_max)
 {
-    *h = (struct http_head){.text = BUF_INIT(bytes_max), .bytes_max = bytes_max};
+    *h = (struct http_head){.text = BUF_INIT(bytes_max), .line = BUF_INIT(bytes_max), .bytes_max = bytes_max};
 }
 
 void http_head_fini(struct http_head *h)
 {
     buf_fini(&h->text);
+    buf_fini(&h->line);
     mem_free(h->span);
     mem_free(h->header);
     h->span = NULL;
@@ -130,7 +131,7 @@ static enum http_head_rc fold_line(struct http_head *h, struct str line)
 {
     struct str more = trim_blanks(line);
     if (h->count == 0 || !is_text(more))
-        return bad(h, "a header holds control bytes");
+        return bad(h, "the head begins with a continued line, or a header holds control bytes");
     enum http_head_rc rc = append(h, STR(" "), false);
     if (rc == HEAD_MORE)
         rc = append(h, more, false);
@@ -160,13 +161,9 @@ static enum http_head_rc complete(struct http_head *h)
     return HEAD_COMPLETE;
 }
 
-enum http_head_rc http_head_line(struct http_head *h, struct str line)
+static enum http_head_rc whole_line(struct http_head *h, struct str line)
 {
-    h->bytes += line.len;
-    if (h->bytes > h->bytes_max)
-        return HEAD_TOO_LARGE;
-    if (line.len && line.ptr[line.len - 1] == '\n')
-        line.len--;
+    line.len--; /* the LF */
     if (line.len && line.ptr[line.len - 1] == '\r')
         line.len--;
     if (h->status == 0)
@@ -176,6 +173,23 @@ enum http_head_rc http_head_line(struct http_head *h, struct str line)
     if (line.ptr[0] == ' ' || line.ptr[0] == '\t')
         return fold_line(h, line);
     return field_line(h, line);
+}
+
+enum http_head_rc http_head_line(struct http_head *h, struct str part)
+{
+    h->bytes += part.len;
+    if (h->bytes > h->bytes_max)
+        return HEAD_TOO_LARGE;
+    bool whole = part.len && part.ptr[part.len - 1] == '\n';
+    if (whole && h->line.len == 0)
+        return whole_line(h, part);
+    if (buf_append(&h->line, part) < 0) /* below bytes_max, so it is memory */
+        return HEAD_NOMEM;
+    if (!whole)
+        return HEAD_MORE;
+    enum http_head_rc rc = whole_line(h, buf_str(&h->line));
+    buf_clear(&h->line);
+    return rc;
 }
 
 bool http_head_check(struct http_head *h)

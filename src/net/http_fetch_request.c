@@ -32,6 +32,22 @@ static bool is_path(struct str path)
     return path.len == 0 || path.ptr[0] == '/' || path.ptr[0] == '?';
 }
 
+/* "127.1", "0x7f.1": numbers that libcurl would read as an address and we as a name. */
+static bool ends_in_number(struct str host)
+{
+    size_t at = host.len;
+    while (at > 0 && host.ptr[at - 1] != '.')
+        at--;
+    struct str last = str_skip(host, at);
+    bool hex = str_starts_fold(last, STR("0x"));
+    for (size_t i = hex ? 2 : 0; i < last.len; i++) {
+        char c = last.ptr[i];
+        if (!(c >= '0' && c <= '9') && !(hex && ((c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'))))
+            return false;
+    }
+    return true; /* an empty one as well: a trailing dot changes what libcurl looks up */
+}
+
 int http_url_parse(struct str url, struct http_url *out, struct err *e)
 {
     struct http_url u = {0};
@@ -58,7 +74,7 @@ int http_url_parse(struct str url, struct http_url *out, struct err *e)
     u.port = (int)number;
     struct resolve_answer a;
     u.literal = resolve_literal(u.host, u.port, &a);
-    if (v6 && !u.literal)
+    if (!u.literal && (v6 || ends_in_number(u.host)))
         return err_set(e, ERR_INVALID, "not a proper URL: \"%.*s\"", STR_FMT(url));
     *out = u;
     return 0;
@@ -70,8 +86,16 @@ int http_url_parse(struct str url, struct http_url *out, struct err *e)
 static bool is_ours(struct str name)
 {
     static const struct str ours[] = {
-        {"accept-encoding", 15}, {"connection", 10}, {"content-length", 14}, {"expect", 6}, {"host", 4},
-        {"keep-alive", 10}, {"proxy-connection", 16}, {"te", 2}, {"trailer", 7}, {"transfer-encoding", 17},
+        {"accept-encoding", 15},
+        {"connection", 10},
+        {"content-length", 14},
+        {"expect", 6},
+        {"host", 4},
+        {"keep-alive", 10},
+        {"proxy-connection", 16},
+        {"te", 2},
+        {"trailer", 7},
+        {"transfer-encoding", 17},
         {"upgrade", 7},
     };
     for (size_t i = 0; i < COUNT_OF(ours); i++)

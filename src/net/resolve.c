@@ -15,14 +15,14 @@
 #include <signal.h>
 
 enum {
-    NAME_MAX_BYTES = 253,         /* RFC 1035 */
-    LOOKUPS_MAX = 256,            /* names under way at once; hosts come from the configuration, so far more than needed */
-    CACHE_MAX = 128,              /* names; beyond, the one that expires first goes */
-    STACK_BYTES = 256 * 1024,     /* getaddrinfo and its modules; only touched pages cost */
+    NAME_MAX_BYTES = 253,     /* RFC 1035 */
+    LOOKUPS_MAX = 256,        /* names under way at once; hosts come from the configuration, so far more than needed */
+    CACHE_MAX = 128,          /* names; beyond, the one that expires first goes */
+    STACK_BYTES = 256 * 1024, /* getaddrinfo and its modules; only touched pages cost */
     THREADS_DEFAULT = 2,
     TTL_DEFAULT_MS = 30000,
     FAILED_TTL_MS = 1000,
-    POST_RETRY_MS = 10,           /* memory was out when an answer was due */
+    POST_RETRY_MS = 10, /* memory was out when an answer was due */
 };
 
 struct lookup;

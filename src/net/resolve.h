@@ -13,15 +13,15 @@ struct resolver;
 struct resolve_query;
 
 struct resolve_answer {
-    int count;                                       /* 0: failed, see `problem` */
+    int count;                                              /* 0: failed, see `problem` */
     struct sockaddr_storage address[RESOLVE_ADDRESSES_MAX]; /* port filled in */
-    const char *problem;                             /* static text */
+    const char *problem;                                    /* static text */
 };
 
 struct resolver_options {
-    struct str server;   /* "127.0.0.1:5353" (IPv4), or empty for the system's resolution */
-    int threads;         /* default 2 */
-    int cache_ttl_ms;    /* default 30 s */
+    struct str server; /* "127.0.0.1:5353" (IPv4), or empty for the system's resolution */
+    int threads;       /* default 2 */
+    int cache_ttl_ms;  /* default 30 s */
     const struct clock *clock;
 };
 
@@ -35,4 +35,5 @@ bool resolve_literal(struct str host, int port, struct resolve_answer *out);
  * when memory is out. */
 struct resolve_query *resolve_start(struct resolver *r, struct loop *l, struct str host, int port,
                                     void (*fn)(const struct resolve_answer *a, void *ctx), void *ctx);
-void resolve_cancel(struct resolve_query *q); /* at once; the thread may still be busy with the name, nobody waits for it */
+void resolve_cancel(
+    struct resolve_query *q); /* at once; the thread may still be busy with the name, nobody waits for it */

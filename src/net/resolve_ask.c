@@ -65,14 +65,10 @@ static const char *problem_of_gai(int rc)
 {
     switch (rc) {
     case EAI_NONAME:
-    case EAI_NODATA:
-        return "no such name";
-    case EAI_AGAIN:
-        return "the name server did not answer";
-    case EAI_MEMORY:
-        return "out of memory";
-    default:
-        return "the name lookup failed";
+    case EAI_NODATA: return "no such name";
+    case EAI_AGAIN: return "the name server did not answer";
+    case EAI_MEMORY: return "out of memory";
+    default: return "the name lookup failed";
     }
 }
 
@@ -98,14 +94,10 @@ void resolve_ask_system(const char *host, struct resolve_answer *a)
 static const char *problem_of_h_errno(int h)
 {
     switch (h) {
-    case HOST_NOT_FOUND:
-        return "no such name";
-    case NO_DATA:
-        return "the name has no address";
-    case TRY_AGAIN:
-        return "the name server did not answer";
-    default:
-        return "the name lookup failed";
+    case HOST_NOT_FOUND: return "no such name";
+    case NO_DATA: return "the name has no address";
+    case TRY_AGAIN: return "the name server did not answer";
+    default: return "the name lookup failed";
     }
 }
 

@@ -10,9 +10,9 @@
 #include "base/err.h"
 
 struct sse_event {
-    struct str raw;   /* from its first byte to the blank line, both included; comments before it as well */
-    struct str name;  /* of `event:`, empty if none */
-    struct str data;  /* joined `data:` lines; ptr NULL when the event had none (only comments, or other fields) */
+    struct str raw;  /* from its first byte to the blank line, both included; comments before it as well */
+    struct str name; /* of `event:`, empty if none */
+    struct str data; /* joined `data:` lines; ptr NULL when the event had none (only comments, or other fields) */
 };
 
 struct sse_reader {

@@ -10,9 +10,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 enum { LIMIT = 1 << 20 };
 
 struct log {
-    struct buf raw;     /* joined */
-    struct buf fields;  /* of events with data: length-prefixed name and data */
-    struct buf exact;   /* all events, with the lengths of their raws */
+    struct buf raw;    /* joined */
+    struct buf fields; /* of events with data: length-prefixed name and data */
+    struct buf exact;  /* all events, with the lengths of their raws */
 };
 
 static void put(struct buf *b, struct str s)

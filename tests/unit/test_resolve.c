@@ -21,7 +21,8 @@ struct dns {
 
 static size_t put_record(uint8_t *out, int type, const char *address)
 {
-    static const uint8_t head[] = {0xC0, 0x0C, 0, 0, 0, 1, 0, 0, 0, 60, 0, 0}; /* the question's name, class IN, TTL 60 */
+    static const uint8_t head[] = {0xC0, 0x0C, 0, 0,  0, 1,
+                                   0,    0,    0, 60, 0, 0}; /* the question's name, class IN, TTL 60 */
     memcpy(out, head, sizeof head);
     out[3] = (uint8_t)type;
     size_t n = type == 1 ? 4 : 16;
@@ -97,7 +98,8 @@ static void dns_start(struct dns *d)
 
 static void dns_stop(struct dns *d)
 {
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}, .sin_port = htons((uint16_t)d->port)};
+    struct sockaddr_in at = {
+        .sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}, .sin_port = htons((uint16_t)d->port)};
     (void)!sendto(d->fd, "", 1, 0, (struct sockaddr *)&at, sizeof at);
     pthread_join(d->thread, NULL);
     close(d->fd);
@@ -194,8 +196,11 @@ TEST(addresses_and_localhost_need_no_one)
         const char *host, *want[2];
         int count;
     } table[] = {
-        {"127.0.0.1", {"127.0.0.1 443"}, 1}, {"::1", {"::1 443"}, 1}, {"[::1]", {"::1 443"}, 1},
-        {"localhost", {"127.0.0.1 443", "::1 443"}, 2}, {"LOCALHOST", {"127.0.0.1 443", "::1 443"}, 2},
+        {"127.0.0.1", {"127.0.0.1 443"}, 1},
+        {"::1", {"::1 443"}, 1},
+        {"[::1]", {"::1 443"}, 1},
+        {"localhost", {"127.0.0.1 443", "::1 443"}, 2},
+        {"LOCALHOST", {"127.0.0.1 443", "::1 443"}, 2},
         {"localhost.", {"127.0.0.1 443", "::1 443"}, 2},
     };
     struct world w;

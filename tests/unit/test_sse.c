@@ -74,9 +74,15 @@ static const struct {
     {": hi\ndata: a\n\n", "|a|: hi\\ndata: a\\n\\n;"},
     {"id: 7\nretry: 1\nodd\n\n", "|-|id: 7\\nretry: 1\\nodd\\n\\n;"},
     {"\n\ndata: a\n\n", "|-|\\n;|-|\\n;|a|data: a\\n\\n;"},
-    {"\xEF\xBB\xBF" "data: a\n\n", "|a|\xEF\xBB\xBF" "data: a\\n\\n;"},
+    {"\xEF\xBB\xBF"
+     "data: a\n\n",
+     "|a|\xEF\xBB\xBF"
+     "data: a\\n\\n;"},
     {"\xEF\xBB\xBF\n", "|-|\xEF\xBB\xBF\\n;"},
-    {"data: a\n\n\xEF\xBB\xBF" "data: b\n\n", "|a|data: a\\n\\n;|-|\xEF\xBB\xBF" "data: b\\n\\n;"},
+    {"data: a\n\n\xEF\xBB\xBF"
+     "data: b\n\n",
+     "|a|data: a\\n\\n;|-|\xEF\xBB\xBF"
+     "data: b\\n\\n;"},
     {"data: [DONE]", "|[DONE]|data: [DONE];"},
     {"data: a\n", "|a|data: a\\n;"},
     {"data: a\r", "|a|data: a\\r;"},
@@ -106,7 +112,8 @@ TEST(an_event_is_handed_out_as_soon_as_its_blank_line_came)
     static const struct {
         const char *input;
         int count;
-    } table[] = {{"data: a\n\n", 1}, {"data: a\r\n\r\n", 1}, {"data: a\r\r", 1}, {"data: a\n", 0}, {"data: a\r\n\r", 0}};
+    } table[] = {
+        {"data: a\n\n", 1}, {"data: a\r\n\r\n", 1}, {"data: a\r\r", 1}, {"data: a\n", 0}, {"data: a\r\n\r", 0}};
     for (size_t i = 0; i < COUNT_OF(table); i++) {
         struct sse_reader r;
         sse_reader_init(&r, 100);
@@ -123,7 +130,10 @@ TEST(an_event_above_the_limit_is_refused_whatever_the_cut)
     struct str fits = STR("data: 0123456789\n\n"), large = STR("data: 0123456789a\n\n");
     struct str fits_cr = STR("data: 012345678\r\n\r\n"), many = STR("data: 1\n\ndata: 2\n\ndata: 3\n\ndata: 4\n\n");
     for (size_t piece = 1; piece <= many.len; piece++) {
-        const struct { struct str input; int rc; } table[] = {{fits, 0}, {large, ERR_LIMIT}, {many, 0}, {fits_cr, ERR_LIMIT}};
+        const struct {
+            struct str input;
+            int rc;
+        } table[] = {{fits, 0}, {large, ERR_LIMIT}, {many, 0}, {fits_cr, ERR_LIMIT}};
         for (size_t i = 0; i < COUNT_OF(table); i++) {
             struct sse_reader r;
             struct notes n = NOTES_INIT;
