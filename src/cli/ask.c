@@ -109,6 +109,8 @@ static int set_address(struct place *p, struct str address)
     }
     if (str_starts(address, STR(":")) || str_starts(address, STR("0.0.0.0:"))) /* all addresses: loopback is one of them */
         return buf_append_format(&p->url, "http://127.0.0.1%.*s", STR_FMT(str_skip(address, (size_t)str_find_char(address, ':'))));
+    if (str_starts(address, STR("[::]:")))
+        return buf_append_format(&p->url, "http://[::1]%.*s", STR_FMT(str_skip(address, 4)));
     return buf_append_format(&p->url, "http://%.*s", STR_FMT(address));
 }
 
@@ -126,7 +128,8 @@ static bool daemon_answers(const struct place *p)
 static int open_own(struct place *p, struct err *e)
 {
     AUTO_BUF struct buf address = BUF_INIT(4 * KiB);
-    struct service_options opt = {.config = p->config, .data_dir = buf_str(&p->data), .listen = STR("127.0.0.1:0")};
+    struct service_options opt = {.config = p->config, .data_dir = buf_str(&p->data), .listen = STR("127.0.0.1:0"),
+                                  .key = str_from(getenv("HEARTH_KEY"))};
     int rc = service_open(&p->service, &opt, e);
     if (rc == 0)
         rc = service_start(p->service, e);
@@ -178,7 +181,7 @@ static int on_call(const struct usage_call *c, void *ctx)
     return 1;
 }
 
-static void print_bill(const struct place *p, const struct fetch_reply *r, int64_t since_ms)
+static void print_bill(const struct place *p, const struct fetch_reply *r, const struct answer *a, int64_t since_ms)
 {
     struct bill b = {.call = r->call};
     struct usage_filter f = {.from_ms = since_ms};
@@ -196,6 +199,8 @@ static void print_bill(const struct place *p, const struct fetch_reply *r, int64
         else if (buf_append_text(&line, "$ ") == 0)
             (void)buf_append_scaled(&line, b.cost_nusd, 9);
         (void)buf_append_format(&line, ", %lld.%02lld s", (long long)(b.total_ms / 1000), (long long)(b.total_ms % 1000 / 10));
+    } else if (a->input >= 0) { /* its books are not ours to read */
+        (void)buf_append_format(&line, ", %lld tokens in, %lld out", (long long)a->input, (long long)a->output);
     }
     fprintf(stderr, "%.*s]\n", STR_FMT(buf_str(&line)));
 }
@@ -239,7 +244,7 @@ static int ask(struct place *p, const char *job, struct str text, bool json)
         status = cli_fail("%.*s", STR_FMT(buf_str(&a.error)));
     (void)fflush(stdout);
     if (rc == 0 && r.target[0] && strcmp(r.target, "-") != 0)
-        print_bill(p, &r, since_ms);
+        print_bill(p, &r, &a, since_ms);
     fetch_reply_fini(&r);
     buf_fini(&a.error);
     return status;

@@ -83,7 +83,8 @@ static int serve_rehearsal(const char *config, const char *listen, const sigset_
 {
     struct stage *stage;
     struct err e = {0};
-    if (config)
+    AUTO_BUF struct buf found = BUF_INIT(8 * KiB);
+    if (config || config_find(&found, NULL, NULL) == 0)
         return cli_fail("--rehearse plays with simulated vendors and never beside a config (promise 9)");
     if (in_container())
         return cli_fail("simulated vendors do not answer in a container (promise 9): give this container a config");

@@ -170,7 +170,8 @@ static void on_drain_check(struct loop_timer *t)
 {
     enum { CHECK_MS = 20 };
     struct worker *w = (struct worker *)(void *)((char *)t - offsetof(struct worker, drained));
-    if (mesh_loop_calls(w->mesh) == 0 || loop_timer_set(w->loop, t, CHECK_MS, on_drain_check) < 0)
+    bool done = mesh_loop_calls(w->mesh) == 0 && gateway_loop_connections(w->gateway) == 0;
+    if (done || loop_timer_set(w->loop, t, CHECK_MS, on_drain_check) < 0)
         loop_stop(w->loop);
 }
 
@@ -207,6 +208,10 @@ static void close_worker(struct worker *w)
     if (w->loop) {
         loop_timer_cancel(w->loop, &w->timer);
         loop_timer_cancel(w->loop, &w->drained);
+    }
+    if (w->mesh && mesh_loop_calls(w->mesh)) { /* the grace is over: those still waiting are told so */
+        mesh_loop_end_calls(w->mesh);
+        loop_turn(w->loop, 0);
     }
     gateway_loop_close(w->gateway);
     mesh_loop_close(w->mesh);

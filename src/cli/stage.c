@@ -13,11 +13,11 @@
 static const struct {
     const char *name, *flavour, *script;
 } actors[] = {
-    [STAGE_DEEPSEEK] = {"deepseek", "deepseek", "tokens 12 every 15 first 120"},
-    [STAGE_CLOSET] = {"closet", "ollama", "tokens 12 every 25 first 60"},
-    [STAGE_CLAUDE] = {"claude", "anthropic", "tokens 12 every 20 first 200"},
-    [STAGE_KIMI] = {"kimi", "moonshot", "tokens 12 every 20 first 180"},
-    [STAGE_GROQ] = {"groq", "groq", "tokens 12 every 3 first 25"},
+    [STAGE_DEEPSEEK] = {"deepseek", "deepseek", "first 120 every 15 reply \"This answer is simulated: its words are always these.\""},
+    [STAGE_CLOSET] = {"closet", "ollama", "first 60 every 25 reply \"This answer is simulated: its words are always these.\""},
+    [STAGE_CLAUDE] = {"claude", "anthropic", "first 200 every 20 reply \"This answer is simulated: its words are always these.\""},
+    [STAGE_KIMI] = {"kimi", "moonshot", "first 180 every 20 reply \"This answer is simulated: its words are always these.\""},
+    [STAGE_GROQ] = {"groq", "groq", "first 25 every 3 reply \"This answer is simulated: its words are always these.\""},
 };
 
 struct stage {

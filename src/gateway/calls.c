@@ -55,7 +55,7 @@ static void on_end(void *ctx)
 {
     struct http_exchange *x = ((struct pending *)ctx)->x;
     pending_free(ctx);
-    http_reply_end(x);
+    (http_reply_begun(x) ? http_reply_end : http_reply_abort)(x);
 }
 
 static void on_cut(void *ctx)
@@ -97,6 +97,14 @@ static bool tags_are_fine(struct str tags)
     return true;
 }
 
+static int header_count(const struct http_request *r, const char *name)
+{
+    int n = 0;
+    for (size_t i = 0; i < r->header_count; i++)
+        n += str_eq(r->header[i].name, str_from(name));
+    return n;
+}
+
 /* Reads x-hearth-boundary, -tags and -task. False when one of them was refused, and answered. */
 static bool read_wishes(struct gateway_loop *gl, struct http_exchange *x, struct mesh_ask *ask)
 {
@@ -105,7 +113,9 @@ static bool read_wishes(struct gateway_loop *gl, struct http_exchange *x, struct
     ask->tags = str_trim(http_request_header(r, "x-hearth-tags"));
     ask->task = str_trim(http_request_header(r, "x-hearth-task"));
     ask->home = str_eq(boundary, STR("home"));
-    if (boundary.len && !ask->home && !str_eq(boundary, STR("any")))
+    if (header_count(r, "x-hearth-boundary") > 1 || header_count(r, "x-hearth-tags") > 1 || header_count(r, "x-hearth-task") > 1)
+        reply_error(gl, x, 400, "invalid_value", "x-hearth-boundary, x-hearth-tags and x-hearth-task are given once at most");
+    else if (boundary.len && !ask->home && !str_eq(boundary, STR("any")))
         reply_error(gl, x, 400, "invalid_value", "x-hearth-boundary is home or any");
     else if (!tags_are_fine(ask->tags))
         reply_error(gl, x, 400, "invalid_value", "x-hearth-tags: at most %d tags of at most %d letters, digits and ._:/@+-, separated by commas",

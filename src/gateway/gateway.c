@@ -139,6 +139,11 @@ void gateway_loop_drain(struct gateway_loop *gl)
     http_server_drain(gl->server);
 }
 
+size_t gateway_loop_connections(const struct gateway_loop *gl)
+{
+    return http_server_connections(gl->server);
+}
+
 void gateway_loop_close(struct gateway_loop *gl)
 {
     if (!gl)

@@ -22,5 +22,6 @@ void gateway_close(struct gateway *g);
 int gateway_loop_open(struct gateway_loop **out, struct gateway *g, struct loop *l, struct mesh_loop *ml, struct err *e);
 int gateway_loop_listen(struct gateway_loop *gl, int fd);
 void gateway_loop_drain(struct gateway_loop *gl);
+size_t gateway_loop_connections(const struct gateway_loop *gl); /* while draining: those that still get their answers */
 /* Connections close; their calls are left. To be called before mesh_loop_close. */
 void gateway_loop_close(struct gateway_loop *gl);

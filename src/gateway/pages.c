@@ -103,6 +103,23 @@ static void write_list(struct listing *l, const struct mesh *m)
     json_object_end(w);
 }
 
+static int hex(char c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10 : -1;
+}
+
+/* SDKs encode the slash of upstream/model. What is no proper %XX stays as it is: it names nothing here. */
+static int decode(struct buf *out, struct str s)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < s.len; i++) {
+        bool coded = s.ptr[i] == '%' && i + 2 < s.len && hex(s.ptr[i + 1]) >= 0 && hex(s.ptr[i + 2]) >= 0;
+        rc = buf_append_char(out, coded ? (char)(hex(s.ptr[i + 1]) * 16 + hex(s.ptr[i + 2])) : s.ptr[i]);
+        i += coded ? 2 : 0;
+    }
+    return rc;
+}
+
 void page_models(struct gateway_loop *gl, struct http_exchange *x, int unused)
 {
     (void)unused;
@@ -115,8 +132,12 @@ void page_models(struct gateway_loop *gl, struct http_exchange *x, int unused)
     arena_fini(&a);
     struct str path = http_exchange_request(x)->path;
     ptrdiff_t at = str_find(path, STR("/models"));
-    AUTO_BUF struct buf body = BUF_INIT(4 * MiB);
-    struct listing l = {.w = JSON_WRITER(&body), .wanted = str_skip(path, (size_t)at + 8)};
+    AUTO_BUF struct buf body = BUF_INIT(4 * MiB), wanted = BUF_INIT(64 * KiB);
+    if (decode(&wanted, str_skip(path, (size_t)at + 8)) < 0) {
+        reply_error(gl, x, 503, "overloaded", "out of memory; try again");
+        return;
+    }
+    struct listing l = {.w = JSON_WRITER(&body), .wanted = buf_str(&wanted)};
     if (l.wanted.len)
         (void)mesh_names(gl->gateway->mesh, list_one, &l);
     else

@@ -9,10 +9,10 @@ static struct str text_or_dash(struct str s)
 }
 
 /* Our own part: from the complete request to this head, less the time spent waiting for upstreams. */
-static int64_t overhead_us(const struct mesh_call *c)
+static int64_t overhead_us(const struct mesh_call *c, bool pending)
 {
     int64_t us = clock_mono_us(c->ml->mesh->clock) - c->begin_us - c->upstream_wait_us;
-    if (c->state == CALL_WAITING) /* a pending head: this attempt is still being waited for */
+    if (pending) /* this attempt is still being waited for */
         us -= loop_now_us(c->ml->loop) - c->attempt_us;
     return us > 0 ? us : 0;
 }
@@ -31,7 +31,7 @@ static struct str dollars(struct mesh_call *c, int64_t nusd)
     return buf_append_scaled(&b, nusd, 9) == 0 ? text_or_dash(arena_dup(&c->arena, buf_str(&b))) : STR("-");
 }
 
-static size_t common_headers(struct mesh_call *c, struct http_header *h, struct str target, struct str regime)
+static size_t common_headers(struct mesh_call *c, struct http_header *h, struct str target, struct str regime, bool pending)
 {
     size_t n = 0;
     bool let_in = c->id_text[0] != '\0';
@@ -41,7 +41,7 @@ static size_t common_headers(struct mesh_call *c, struct http_header *h, struct 
     h[n++] = (struct http_header){STR("x-hearth-attempts"), number(c, c->attempts)};
     h[n++] = (struct http_header){STR("x-hearth-regime"), regime};
     h[n++] = (struct http_header){STR("x-hearth-boundary"), c->home ? STR("home") : STR("any")};
-    h[n++] = (struct http_header){STR("x-hearth-overhead-us"), number(c, overhead_us(c))};
+    h[n++] = (struct http_header){STR("x-hearth-overhead-us"), number(c, overhead_us(c, pending))};
     h[n++] = (struct http_header){STR("x-request-id"), c->request_id.len ? c->request_id : let_in ? str_from(c->id_text) : STR("-")};
     return n;
 }
@@ -50,7 +50,7 @@ size_t answer_headers(struct mesh_call *c, struct http_header *h, bool pending, 
 {
     struct str target = pending ? STR("pending") : c->target->name;
     struct str regime = pending ? STR("-") : str_from(regime_name(c->target->up->regime));
-    size_t n = common_headers(c, h, target, regime);
+    size_t n = common_headers(c, h, target, regime, pending);
     struct str type = c->facts.stream ? STR("text/event-stream; charset=utf-8") : STR("application/json");
     if (!pending && c->content_type.len)
         type = c->content_type;
@@ -91,7 +91,7 @@ static void give_error(struct mesh_call *c, int status, struct str body, int64_t
         return;
     }
     struct http_header h[MESH_HEADERS_MAX];
-    size_t n = common_headers(c, h, STR("-"), STR("-"));
+    size_t n = common_headers(c, h, STR("-"), STR("-"), false);
     h[n++] = (struct http_header){STR("content-type"), STR("application/json")};
     h[n++] = (struct http_header){STR("x-hearth-cost-usd"), dollars(c, c->cost_nusd)};
     if (retry_after_ms >= 0)
@@ -145,7 +145,7 @@ static void tell_one(struct buf *out, const struct tried *t)
         (void)buf_append_format(out, " of upstream %.*s", STR_FMT(t->target->up->name));
     if (t->http_status >= 300)
         (void)buf_append_format(out, " (%d)", t->http_status);
-    if (t->words.len)
+    if (t->words.len && !str_starts(t->words, str_from(row->text)))
         (void)buf_append_format(out, ": %.*s", STR_FMT(str_slice(t->words, 0, 300)));
     if (t->wait_ms >= 0)
         (void)buf_append_format(out, ", back in %lld s", (long long)((t->wait_ms + 999) / 1000));

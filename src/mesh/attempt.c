@@ -152,8 +152,11 @@ static void on_send(struct loop_task *t)
         send_now(c);
         return;
     }
-    if (c->attempts == 1) /* nothing of this call is in the books, and nothing will be */
+    if (c->attempts == 1) { /* nothing of this call is in the books, and nothing will be */
         ledger_forget(c->ml->journal, &c->id);
+        c->open_booked = c->in_books = false;
+    }
+    c->retry_after_ms = 1000; /* when the journal is tried again */
     attempt_failed(c, REASON_JOURNAL, STR_NONE);
 }
 
@@ -301,12 +304,11 @@ static void say_rest(const struct mesh_call *c, enum reason r, int64_t rest_ms)
 
 static int64_t tell_breaker(struct mesh_call *c, enum reason r)
 {
-    enum { RETRY_AFTER_MAX_MS = 86400000 }; /* a day: nobody means more, whatever they write */
     struct breaker *b = &c->target->state->breaker;
     const struct reason_row *row = reason_row(r);
     bool probe = c->probe;
     c->probe = false;
-    if (r == REASON_DONE || r == REASON_CONTEXT || r == REASON_POLICY || r == REASON_BAD_REQUEST) {
+    if (r == REASON_DONE || r == REASON_CONTEXT || r == REASON_POLICY || r == REASON_BAD_REQUEST || r == REASON_NO_SUCH_MODEL) {
         breaker_success(b, probe); /* it answers, whatever it thinks of the call */
         return 0;
     }
@@ -314,8 +316,11 @@ static int64_t tell_breaker(struct mesh_call *c, enum reason r)
         breaker_release(b, probe);
         return 0;
     }
-    int64_t asked = c->retry_after_ms > RETRY_AFTER_MAX_MS ? RETRY_AFTER_MAX_MS : c->retry_after_ms;
-    int64_t rest = breaker_failure(b, row->cool, probe, asked, loop_now_ms(c->ml->loop), &c->ml->rng);
+    if (c->target->up->passthrough && (row->cool == COOL_LONG || r == REASON_RATE_LIMIT)) {
+        breaker_release(b, probe); /* one client's balance or limit says nothing of the next client's */
+        return 0;
+    }
+    int64_t rest = breaker_failure(b, row->cool, probe, c->retry_after_ms, loop_now_ms(c->ml->loop), &c->ml->rng);
     say_rest(c, r, rest);
     return rest;
 }
@@ -343,11 +348,11 @@ static int64_t context_of(const struct target *t)
 /* What the client will read if nobody else can do better: the vendor's own words. */
 static void keep_refusal(struct mesh_call *c)
 {
-    struct str copy = arena_dup(&c->arena, buf_str(&c->held));
-    c->refusal_status = copy.ptr && copy.len ? c->status : 0;
-    c->refusal_body = copy;
-    if (c->refusal_status < 400)
-        c->refusal_status = 0;
+    struct wire_answer w;
+    if (c->status < 400 || answer_read(c->facts.op, buf_str(&c->held), &w, NULL) < 0 || !w.has_error)
+        return; /* a page of HTML is nothing for an API's client: it gets our words */
+    c->refusal_body = arena_dup(&c->arena, buf_str(&c->held));
+    c->refusal_status = c->refusal_body.len ? c->status : 0;
 }
 
 void attempt_failed(struct mesh_call *c, enum reason r, struct str words)

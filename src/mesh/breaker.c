@@ -95,8 +95,15 @@ int64_t breaker_failure(struct breaker *b, enum reason_cool cool, bool probe, in
     }
     lock(b);
     bool open = too_many(b, now_ms) || probe || cool != COOL_COUNT;
-    int64_t for_ms = 0;
-    if (open) {
+    int64_t for_ms = 0, before = atomic_load(&b->open_until_ms);
+    bool open_already = before > now_ms && !probe; /* calls that were under way when it opened: one failure, told many times */
+    if (open && open_already) {
+        int64_t at_least = cool == COOL_LONG ? BREAKER_LONG_MS : cool == COOL_NOW ? at_least_ms : 0;
+        if (now_ms + at_least > before) {
+            atomic_store(&b->open_until_ms, now_ms + at_least);
+            for_ms = at_least;
+        }
+    } else if (open) {
         for_ms = BREAKER_FIRST_MS;
         for (int i = 0; i < b->level && for_ms < BREAKER_MAX_MS; i++)
             for_ms *= 2;
@@ -109,9 +116,7 @@ int64_t breaker_failure(struct breaker *b, enum reason_cool cool, bool probe, in
             for_ms = at_least_ms;
         if (b->level < 16)
             b->level++;
-        int64_t until = now_ms + for_ms, before = atomic_load(&b->open_until_ms);
-        if (probe || until > before) /* a late failure must not shorten a longer rest */
-            atomic_store(&b->open_until_ms, until);
+        atomic_store(&b->open_until_ms, now_ms + for_ms);
         memset(b->fail_ms, 0, sizeof b->fail_ms);
     }
     if (probe)

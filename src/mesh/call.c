@@ -88,6 +88,7 @@ static int open_books(struct mesh_call *c)
         .task = c->ask.task, .home = c->home,
     };
     int rc = ledger_call_opened(c->ml->journal, &r);
+    c->in_books = rc == 0;
     if (rc == 0)
         mesh_loop_journal(c->ml);
     return rc;
@@ -124,7 +125,7 @@ static void check_requires(struct mesh_call *c)
         return;
     }
     c->waiter.fn = requires_known;
-    if (guard_ask(&c->ml->requires_guard[c->route.job->index], &c->waiter, &ok, &why))
+    if (guard_ask(&c->ml->requires_guard[2 * c->route.job->index + c->home], &c->waiter, &ok, &why))
         requires_known(&c->waiter, ok, why);
 }
 
@@ -185,8 +186,9 @@ void call_next(struct mesh_call *c)
 
 void call_finish(struct mesh_call *c, enum call_outcome outcome, int status)
 {
-    if (!c->id_text[0] || c->state == CALL_OVER)
-        return; /* never let in, or closed already */
+    if (!c->in_books)
+        return; /* never let in, forgotten, or closed already */
+    c->in_books = false;
     int64_t now = loop_now_us(c->ml->loop);
     struct ledger_call_close r = {
         .call = c->id, .outcome = outcome, .attempts = c->attempts, .http_status = status,

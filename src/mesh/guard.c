@@ -8,20 +8,37 @@
 enum {
     GUARD_TIMEOUT_MS = 3000,
     REQUIRES_TTL_MS = 2000, /* "cached briefly": a dead retrieval service is noticed within two seconds */
-    FORWARDS_TTL_MS = 5000, /* a model made to forward in between is caught by the next look */
     LIST_BYTES_MAX = 4 * 1024 * 1024,
 };
 
+static int start(struct guard *g);
+
+/* Those who came while the question was out need one that is asked after they came: what it hears may be older. */
+static void ask_again(struct guard *g)
+{
+    if (!g->waiting_next || g->fetch)
+        return;
+    g->waiting = g->waiting_next;
+    g->waiting_next = NULL;
+    if (start(g) < 0) {
+        if (g->fetch)
+            http_fetch_cancel(g->fetch);
+        g->fetch = NULL;
+        g->ok = false;
+        text_format(g->why, sizeof g->why, "out of memory");
+    }
+}
+
 static void answer_waiters(struct guard *g)
 {
-    struct guard_waiter *w = g->waiting;
-    g->waiting = NULL;
-    while (w) {
-        struct guard_waiter *next = w->next;
+    for (struct guard_waiter *w; (w = g->waiting);) { /* one may leave while another is told */
+        g->waiting = w->next;
         w->guard = NULL;
         w->fn(w, g->ok, g->why);
-        w = next;
     }
+    ask_again(g);
+    if (g->waiting && !g->fetch)
+        answer_waiters(g); /* it could not be asked: at most once, for nobody is added to `waiting` */
 }
 
 static void settle(struct guard *g, bool ok, const char *format, ...) __attribute__((format(printf, 3, 4)));
@@ -51,8 +68,9 @@ static bool read_list(struct guard *g)
     struct arena a = ARENA_INIT(16 * MiB);
     struct json_node *root;
     buf_clear(&g->forwards);
-    bool ok = true;
-    if (json_parse(&a, buf_str(&g->body), &root, NULL) == 0) {
+    int rc = json_parse(&a, buf_str(&g->body), &root, NULL);
+    bool ok = rc != ERR_NOMEM;
+    if (rc == 0) {
         const struct json_node *models = json_get(root, "models");
         for (const struct json_node *m = models && models->type == JSON_ARRAY ? models->child : NULL; m && ok; m = m->next) {
             if (!json_get_text(m, "remote_host").len && !json_get_text(m, "remote_model").len)
@@ -92,10 +110,12 @@ static void on_done(struct http_fetch *f, const struct http_fetch_result *r, voi
         settle(g, false, "%s", r->end == FETCH_FENCED ? "its address is outside the home networks" : fetch_end_text(r->end));
     else if (!g->lists_models)
         settle(g, g->status >= 200 && g->status < 300, "it answers %d", g->status);
-    else if (g->status == 200 && !read_list(g))
-        settle(g, false, "its list of models could not be read");
-    else
+    else if (g->status == 404 || g->status == 405)
+        settle(g, true, "ok"); /* no Ollama: it forwards nothing by this means */
+    else if (g->status == 200 && read_list(g))
         settle(g, true, "ok");
+    else
+        settle(g, false, "its list of models could not be read (status %d)", g->status);
 }
 
 static void on_timeout(struct loop_timer *t)
@@ -112,9 +132,10 @@ static bool allow_home(const struct sockaddr *address, void *ctx)
 
 static int start(struct guard *g)
 {
-    static const struct http_header accept[] = {{{"accept", 6}, {"application/json, */*", 21}}};
+    const struct http_header header[] = {{STR("accept"), STR("application/json, */*")}, {STR("authorization"), g->authorization}};
     struct http_fetch_options opt = {
-        .url = g->url, .unix_path = g->unix_path, .method = STR("GET"), .header = accept, .header_count = COUNT_OF(accept),
+        .url = g->url, .unix_path = g->unix_path, .method = STR("GET"), .header = header,
+        .header_count = g->authorization.len ? 2 : 1,
         .pool = g->pool, .connect_timeout_ms = GUARD_TIMEOUT_MS, .on_head = on_head, .on_body = on_body, .on_done = on_done,
         .ctx = g, .allow = g->home ? allow_home : NULL,
     };
@@ -128,13 +149,14 @@ static int start(struct guard *g)
 
 bool guard_ask(struct guard *g, struct guard_waiter *w, bool *ok, const char **why)
 {
-    int64_t ttl = g->lists_models ? FORWARDS_TTL_MS : REQUIRES_TTL_MS;
-    if (!g->fetch && g->checked_ms && g->ok && loop_now_ms(g->ml->loop) - g->checked_ms < ttl) {
+    bool fresh = !g->lists_models && g->checked_ms && loop_now_ms(g->ml->loop) - g->checked_ms < REQUIRES_TTL_MS;
+    if (!g->fetch && g->ok && fresh) {
         *ok = true;
         *why = g->why;
         return true;
     }
-    if (!g->fetch && start(g) < 0) {
+    bool under_way = g->fetch != NULL;
+    if (!under_way && start(g) < 0) {
         if (g->fetch)
             http_fetch_cancel(g->fetch);
         g->fetch = NULL;
@@ -143,9 +165,10 @@ bool guard_ask(struct guard *g, struct guard_waiter *w, bool *ok, const char **w
         return true;
     }
     assert(!w->guard);
+    struct guard_waiter **list = under_way && g->lists_models ? &g->waiting_next : &g->waiting;
     w->guard = g;
-    w->next = g->waiting;
-    g->waiting = w;
+    w->next = *list;
+    *list = w;
     return false;
 }
 
@@ -153,10 +176,13 @@ void guard_leave(struct guard_waiter *w)
 {
     if (!w->guard)
         return;
-    struct guard_waiter **link = &w->guard->waiting;
-    while (*link != w)
-        link = &(*link)->next;
-    *link = w->next;
+    struct guard_waiter **lists[] = {&w->guard->waiting, &w->guard->waiting_next};
+    for (size_t i = 0; i < COUNT_OF(lists); i++)
+        for (struct guard_waiter **link = lists[i]; *link; link = &(*link)->next)
+            if (*link == w) {
+                *link = w->next;
+                break;
+            }
     w->guard = NULL;
 }
 
@@ -166,20 +192,29 @@ void guard_fini(struct guard *g)
         http_fetch_cancel(g->fetch);
         loop_timer_cancel(g->ml->loop, &g->timer);
     }
-    assert(!g->waiting);
+    assert(!g->waiting && !g->waiting_next);
     buf_fini(&g->body);
     buf_fini(&g->forwards);
 }
 
-/* Names compare with and without the ":latest" that Ollama adds. */
+/* Ollama finds a model under many spellings: any case, with or without ":latest", with or without its registry and
+ * namespace. What is left without them must differ, or it may be the same model. */
+static struct str bare_name(struct str model)
+{
+    model = str_trim(model);
+    for (ptrdiff_t slash; (slash = str_find_char(model, '/')) >= 0;)
+        model = str_skip(model, (size_t)slash + 1);
+    if (model.len > 7 && str_eq_fold(str_skip(model, model.len - 7), STR(":latest")))
+        model.len -= 7;
+    return model;
+}
+
 bool guard_model_forwards(const struct guard *g, struct str model)
 {
-    struct str rest = buf_str(&g->forwards), name;
-    struct str bare = str_ends(model, STR(":latest")) ? str_slice(model, 0, model.len - 7) : model;
+    struct str rest = buf_str(&g->forwards), name, bare = bare_name(model);
     while (str_cut(&rest, '\n', &name)) {
-        if (str_ends(name, STR(":latest")))
-            name.len -= 7;
-        if (name.len && str_eq(name, bare))
+        name = bare_name(name);
+        if (name.len && str_eq_fold(name, bare))
             return true;
     }
     return false;

@@ -11,10 +11,18 @@ static bool find_job(struct route *out, const struct mesh *m, struct str name)
     return false;
 }
 
+/* A pattern such as `*` never catches these two: who asks for `private` means it, whether such a job exists or not. */
+static bool stays_home_by_name(struct str name)
+{
+    return str_eq_fold(name, STR("private")) || str_eq_fold(name, STR("embed"));
+}
+
 static bool find_alias(struct route *out, const struct mesh *m, struct str name)
 {
     for (int i = 0; i < m->alias_count; i++) {
         const struct alias *a = &m->alias[i];
+        if (a->pattern && stays_home_by_name(name))
+            continue;
         if (a->pattern ? str_match_glob(a->name, name) : str_eq(a->name, name)) {
             *out = (struct route){.job = a->job, .target = a->target};
             return true;

@@ -76,16 +76,17 @@ void mesh_loop_journal(struct mesh_loop *ml)
 static int open_guards(struct mesh_loop *ml, struct err *e)
 {
     const struct mesh *m = ml->mesh;
-    ml->requires_guard = new0_array(struct guard, (size_t)m->job_count + 1);
+    ml->requires_guard = new0_array(struct guard, 2 * (size_t)m->job_count + 1);
     ml->home_guard = new0_array(struct guard, (size_t)m->upstream_count + 1);
     if (!ml->requires_guard || !ml->home_guard)
         return err_set(e, ERR_NOMEM, "mesh loop");
     uint32_t pool = (uint32_t)m->upstream_count * 2; /* behind the pools of the upstreams */
-    for (int i = 0; i < m->job_count; i++)
-        ml->requires_guard[i] = (struct guard){.ml = ml, .url = m->job[i].requires_url, .home = m->job[i].home, .pool = pool + m->job[i].home};
+    for (int i = 0; i < 2 * m->job_count; i++)
+        ml->requires_guard[i] = (struct guard){.ml = ml, .url = m->job[i / 2].requires_url, .home = i % 2, .pool = pool + (uint32_t)(i % 2)};
     for (int i = 0; i < m->upstream_count; i++)
         ml->home_guard[i] = (struct guard){.ml = ml, .url = m->upstream[i].probe_url, .unix_path = m->upstream[i].unix_path,
-                                           .home = true, .lists_models = true, .pool = (uint32_t)i * 2 + 1};
+                                           .authorization = m->upstream[i].authorization, .home = true, .lists_models = true,
+                                           .pool = (uint32_t)i * 2 + 1};
     return 0;
 }
 
@@ -115,32 +116,32 @@ int mesh_loop_open(struct mesh_loop **out, const struct mesh_loop_options *opt, 
     return 0;
 }
 
-/* A call that is still open when the loop goes: booked as cut, its client told if it can be. */
 static void end_call(struct mesh_call *c)
 {
-    const struct mesh_sink *sink = c->ask.sink;
-    void *ctx = c->ask.ctx;
     if (c->state == CALL_DRAINING) {
         http_fetch_cancel(c->fetch);
         c->fetch = NULL;
         call_free(c);
-        return;
+    } else if (c->in_flight) {
+        guard_leave(&c->waiter);
+        relay_stop(c, REASON_SHUTDOWN, STR_NONE);
+    } else {
+        answer_refuse(c, 503, "server_error", "shutting_down", STR("Hearth is shutting down"), 1000);
     }
-    if (c->in_flight)
-        (void)attempt_close(c, REASON_SHUTDOWN);
-    call_finish(c, c->first_us ? CALL_CUT : CALL_FAILED, 503);
-    if (sink)
-        sink->cut(ctx);
-    call_free(c);
+}
+
+void mesh_loop_end_calls(struct mesh_loop *ml)
+{
+    while (ml->calls)
+        end_call(ml->calls);
 }
 
 void mesh_loop_close(struct mesh_loop *ml)
 {
     if (!ml)
         return;
-    while (ml->calls)
-        end_call(ml->calls);
-    for (int i = 0; ml->requires_guard && i < ml->mesh->job_count; i++)
+    mesh_loop_end_calls(ml); /* at most such as only drain: their clients are gone, or were told */
+    for (int i = 0; ml->requires_guard && i < 2 * ml->mesh->job_count; i++)
         guard_fini(&ml->requires_guard[i]);
     for (int i = 0; ml->home_guard && i < ml->mesh->upstream_count; i++)
         guard_fini(&ml->home_guard[i]);

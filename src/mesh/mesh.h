@@ -41,8 +41,10 @@ struct mesh_loop_options {
     int index;
 };
 int mesh_loop_open(struct mesh_loop **out, const struct mesh_loop_options *opt, struct err *e);
-/* Ends the calls still open as `cut`, flushes the journal. */
+/* No call may have a client any more (mesh_loop_end_calls). Flushes the journal. */
 void mesh_loop_close(struct mesh_loop *ml);
+/* Ends every call now, and tells its client: an error event in a stream, a 503 otherwise. */
+void mesh_loop_end_calls(struct mesh_loop *ml);
 size_t mesh_loop_calls(const struct mesh_loop *ml);
 bool mesh_loop_ready(const struct mesh_loop *ml); /* new calls are let in: the journal can be written */
 

@@ -59,6 +59,7 @@ enum reason_cool {
     X(CONTEXT,            FAULT_CALL,   NEXT_LARGER, COOL_NONE,  400, "too long for its context")                       \
     X(POLICY,             FAULT_CALL,   NEXT_VENDOR, COOL_NONE,  400, "refused by its content policy")                  \
     X(BAD_REQUEST,        FAULT_CLIENT, NEXT_STOP,   COOL_NONE,  400, "it calls the request wrong")                     \
+    X(NO_SUCH_MODEL,      FAULT_CLIENT, NEXT_STOP,   COOL_NONE,  404, "it does not have the model")                     \
     X(PASSTHROUGH_AUTH,   FAULT_CLIENT, NEXT_STOP,   COOL_NONE,  401, "it refuses the client's own credential")         \
     X(TOO_LARGE,          FAULT_TARGET, NEXT_STEP,   COOL_NONE,  502, "its answer passes our limits")                   \
     X(NO_MEMORY,          FAULT_US,     NEXT_STOP,   COOL_NONE,  503, "we are out of memory")                           \
@@ -251,6 +252,7 @@ struct guard {
     struct mesh_loop *ml;
     struct str url;
     struct str unix_path;
+    struct str authorization; /* of the upstream; empty: none */
     bool home;            /* the address must be at home */
     bool lists_models;    /* /api/tags: remember who forwards; any answer is fine */
     uint32_t pool;
@@ -262,7 +264,7 @@ struct guard {
     enum fetch_end end;   /* of the last fetch */
     struct http_fetch *fetch;
     struct loop_timer timer;
-    struct guard_waiter *waiting;
+    struct guard_waiter *waiting, *waiting_next; /* for the fetch under way; for the one after it */
     struct buf forwards;  /* "\n"-separated names of models that forward to a cloud */
 };
 /* True when the answer is known and fresh (then *ok, *why); else w->fn is called later, never from inside. */
@@ -284,7 +286,7 @@ struct mesh_loop {
     struct loop_task commit_task;
     struct mesh_call *calls; /* all that are open; owned */
     size_t call_count;
-    struct guard *requires_guard; /* by job index */
+    struct guard *requires_guard; /* by 2 * job index, + 1 for calls that must stay at home */
     struct guard *home_guard;     /* by upstream index */
     struct loop_timer journal_timer; /* tries again after a failed flush */
     bool journal_failed;          /* said so already */
@@ -366,7 +368,8 @@ struct mesh_call {
     struct sse_reader sse;
     bool sse_open;
     struct usage usage;
-    bool has_usage, saw_finish, saw_done;
+    bool has_usage, saw_done;
+    int64_t finished;                 /* choices that have told why they ended */
     enum finish finish;
     int64_t output_estimated;
     enum reason stream_reason;        /* why the relay stopped; REASON_DONE while it has not */
@@ -378,6 +381,7 @@ struct mesh_call {
     struct loop_timer timer;
     struct loop_task send_task;
     bool client_begun, client_full, paused;
+    bool in_books;                    /* the call has an open record, and no close */
     bool open_booked;                 /* the journal has an open record of this attempt, and no close */
 };
 

@@ -136,10 +136,6 @@ static enum reason why_not(struct mesh_call *c, const struct step *s, const stru
         return REASON_POLICY;
     if (!is_capable(c, t))
         return REASON_INCAPABLE;
-    if (u->concurrent && atomic_load_explicit(&u->state->in_flight, memory_order_relaxed) >= u->concurrent) {
-        *wait_ms = 1000;
-        return REASON_BUSY;
-    }
     if (breaker_look(&t->state->breaker, loop_now_ms(c->ml->loop), wait_ms) == BREAKER_OPEN)
         return REASON_COOLING;
     return REASON_DONE;
@@ -155,13 +151,51 @@ static void release_holds(struct mesh_call *c)
     memset(c->hold, 0, sizeof c->hold);
 }
 
+/* A number the job's defaults give where the client gave none. */
+static int64_t default_of(const struct mesh_call *c, struct str name, int64_t otherwise)
+{
+    const struct job *j = c->route.job;
+    int64_t n;
+    for (size_t i = 0; j && i < j->default_count; i++)
+        if (str_eq(j->defaults[i].key, name) && json_to_i64(j->defaults[i].value, &n) && n >= 0)
+            return call_has_member(&c->facts, name) ? otherwise : n;
+    return otherwise;
+}
+
+static int64_t larger(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
 static int64_t output_at_most(const struct mesh_call *c, const struct target *t)
 {
     enum { OUTPUT_UNKNOWN_MAX = 32768 }; /* neither the client nor the table gives a bound: what most models stop at */
-    int64_t per_choice = t->fact && t->fact->output_tokens_max ? t->fact->output_tokens_max : OUTPUT_UNKNOWN_MAX;
-    if (c->facts.max_tokens >= 0)
-        per_choice = c->facts.max_tokens;
-    return c->facts.op == WIRE_EMBEDDINGS ? 0 : per_choice * (c->facts.choices > 0 ? c->facts.choices : 1);
+    if (c->facts.op == WIRE_EMBEDDINGS)
+        return 0;
+    int64_t each = c->facts.max_tokens;
+    if (each < 0)
+        each = larger(default_of(c, STR("max_tokens"), -1), default_of(c, STR("max_completion_tokens"), -1));
+    if (each < 0)
+        each = t->fact && t->fact->output_tokens_max ? t->fact->output_tokens_max : OUTPUT_UNKNOWN_MAX;
+    int64_t answers = larger(default_of(c, STR("n"), c->facts.choices), default_of(c, STR("best_of"), c->facts.best_of));
+    __int128 all = (__int128)each * larger(answers, 1) * c->facts.prompts;
+    return all > INT32_MAX * (int64_t)1024 ? INT32_MAX * (int64_t)1024 : (int64_t)all; /* beyond every budget there is */
+}
+
+/* Until the window of a budget ends, and with it what was spent. */
+static int64_t window_left_ms(enum budget_span span, int64_t wall_ms)
+{
+    struct civil end = civil_from_ms(wall_ms);
+    end.minute = end.second = 0;
+    if (span == BUDGET_HOUR)
+        return civil_to_ms(&end) + 3600000 - wall_ms;
+    end.hour = 0;
+    if (span == BUDGET_DAY)
+        return civil_to_ms(&end) + 86400000 - wall_ms;
+    end.day = 1;
+    end.year += end.month == 12;
+    end.month = end.month % 12 + 1;
+    return civil_to_ms(&end) - wall_ms;
 }
 
 static enum reason take(struct mesh_call *c, const struct target *t, int64_t *wait_ms)
@@ -175,6 +209,7 @@ static enum reason take(struct mesh_call *c, const struct target *t, int64_t *wa
     for (size_t i = 0; i < COUNT_OF(c->hold); i++)
         if (u->budget[i] && budget_take(u->budget[i], worst, wall_ms, &c->hold[i]) < 0) {
             release_holds(c);
+            *wait_ms = window_left_ms((enum budget_span)i, wall_ms);
             return REASON_BUDGET;
         }
     enum breaker_pass pass = breaker_enter(&t->state->breaker, loop_now_ms(c->ml->loop), wait_ms);
@@ -182,9 +217,17 @@ static enum reason take(struct mesh_call *c, const struct target *t, int64_t *wa
         release_holds(c);
         return REASON_COOLING;
     }
+    /* Counted first and looked at then, so that racing loops cannot both take the last place. */
+    int before = atomic_fetch_add_explicit(&u->state->in_flight, 1, memory_order_relaxed);
+    if (u->concurrent && before >= u->concurrent) {
+        atomic_fetch_sub_explicit(&u->state->in_flight, 1, memory_order_relaxed);
+        breaker_release(&t->state->breaker, pass == BREAKER_PROBE);
+        release_holds(c);
+        *wait_ms = 1000;
+        return REASON_BUSY;
+    }
     c->probe = pass == BREAKER_PROBE;
     atomic_fetch_add_explicit(&t->state->in_flight, 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&u->state->in_flight, 1, memory_order_relaxed);
     c->in_flight = true;
     return REASON_DONE;
 }

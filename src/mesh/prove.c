@@ -5,7 +5,9 @@
 /* Ollama answers names with these endings from its own cloud, whatever machine it runs on. */
 bool model_forwards(struct str model)
 {
-    return str_ends(model, STR(":cloud")) || str_ends(model, STR("-cloud"));
+    model = str_trim(model);
+    struct str end = str_skip(model, model.len > 6 ? model.len - 6 : 0); /* Ollama minds neither case nor blanks */
+    return str_eq_fold(end, STR(":cloud")) || str_eq_fold(end, STR("-cloud"));
 }
 
 /* The table knows the vendors' embedding models; local ones are known by the families people run. */

@@ -27,7 +27,8 @@ void relay_reset(struct mesh_call *c)
     c->retry_after_ms = -1;
     c->content_type = c->request_id = STR_NONE;
     c->usage = (struct usage){.cost_nusd = -1};
-    c->has_usage = c->saw_finish = c->saw_done = false;
+    c->has_usage = c->saw_done = false;
+    c->finished = 0;
     c->finish = FINISH_NONE;
     c->output_estimated = 0;
     c->stream_reason = REASON_DONE;
@@ -98,6 +99,12 @@ static struct str clean_value(struct mesh_call *c, struct str value)
     return value.len <= VALUE_BYTES_MAX ? arena_dup(&c->arena, value) : STR_NONE;
 }
 
+static int64_t sane_wait(int64_t ms)
+{
+    enum { WAIT_MAX_MS = 86400000 }; /* a day: nobody means more, whatever they write */
+    return ms > WAIT_MAX_MS ? WAIT_MAX_MS : ms;
+}
+
 static void read_headers(struct mesh_call *c, const struct http_fetch_head *h)
 {
     int64_t wall_ms = loop_wall_ms(c->ml->loop);
@@ -109,7 +116,7 @@ static void read_headers(struct mesh_call *c, const struct http_fetch_head *h)
         else if (str_eq(name, STR("x-request-id")))
             c->request_id = clean_value(c, value);
         else if (failed && c->retry_after_ms < 0 && str_starts(name, STR("retry-after")))
-            c->retry_after_ms = retry_after_read(name, value, wall_ms);
+            c->retry_after_ms = sane_wait(retry_after_read(name, value, wall_ms));
     }
 }
 
@@ -155,7 +162,7 @@ static int failed_event(struct mesh_call *c, struct str data)
     failure_read(0, data, &f);
     c->failure_words = arena_dup(&c->arena, str_from(f.message));
     if (f.retry_after_ms >= 0)
-        c->retry_after_ms = f.retry_after_ms;
+        c->retry_after_ms = sane_wait(f.retry_after_ms);
     return stop_feed(c, reason_from_failure(0, &f));
 }
 
@@ -199,17 +206,13 @@ static int on_event(const struct sse_event *ev, void *ctx)
     take_usage(c, &w);
     c->output_estimated += w.tokens_estimated;
     if (w.finish != FINISH_NONE) {
-        c->saw_finish = true;
+        c->finished++;
         c->finish = w.finish;
     }
     if (is_ours(c, &w))
         return 0;
-    if (w.has_content && c->state == CALL_WAITING) {
-        if (hold(c, ev->raw))
-            return 1;
+    if (w.has_content && c->state == CALL_WAITING)
         commit(c);
-        return c->stream_reason == REASON_DONE ? 0 : 1;
-    }
     return pass(c, ev->raw);
 }
 
@@ -217,7 +220,7 @@ static int on_event(const struct sse_event *ev, void *ctx)
 static void finish_stream(struct mesh_call *c)
 {
     if (c->state == CALL_WAITING) { /* never any content: fine only if the model was cut or filtered, or calls nothing */
-        bool excused = c->saw_finish && (c->finish == FINISH_LENGTH || c->finish == FINISH_FILTER);
+        bool excused = c->finished && (c->finish == FINISH_LENGTH || c->finish == FINISH_FILTER);
         if (!excused) {
             relay_stop(c, c->finish == FINISH_INTERRUPTED ? REASON_INTERRUPTED : REASON_EMPTY, STR_NONE);
             return;
@@ -269,6 +272,10 @@ static int whole_overflow(struct mesh_call *c, struct str bytes)
         c->held = BUF_INIT(2 * TAIL_BYTES);
     }
     write_out(c, bytes);
+    if (c->stream_reason != REASON_DONE) {
+        relay_stop(c, c->stream_reason, STR_NONE);
+        return 0;
+    }
     struct str tail = str_skip(bytes, bytes.len > TAIL_BYTES ? bytes.len - TAIL_BYTES : 0);
     if (c->held.len + tail.len > 2 * TAIL_BYTES)
         buf_consume(&c->held, c->held.len > TAIL_BYTES ? c->held.len - TAIL_BYTES : c->held.len);
@@ -339,8 +346,10 @@ static void fail_with_body(struct mesh_call *c)
     struct wire_failure f;
     failure_read(c->status, buf_str(&c->held), &f);
     if (c->retry_after_ms < 0)
-        c->retry_after_ms = f.retry_after_ms;
+        c->retry_after_ms = sane_wait(f.retry_after_ms);
     enum reason r = reason_from_failure(c->status, &f);
+    if (r == REASON_MODEL && c->target->state == c->target->up->direct)
+        r = REASON_NO_SUCH_MODEL; /* the client's word, not the config's */
     if (c->target->up->passthrough && (r == REASON_KEY || r == REASON_FORBIDDEN))
         r = REASON_PASSTHROUGH_AUTH;
     struct str words = f.message[0] ? str_from(f.message) : STR_NONE;
@@ -435,7 +444,7 @@ static void done_well(struct mesh_call *c)
         (void)sse_finish(&c->sse, on_event, c);
         if (c->stream_reason != REASON_DONE)
             relay_stop(c, c->stream_reason, c->failure_words);
-        else if (!c->saw_done && !c->saw_finish)
+        else if (!c->saw_done && c->finished < c->facts.choices)
             relay_stop(c, c->status && c->output_estimated == 0 && c->state == CALL_WAITING ? REASON_EMPTY : REASON_TRUNCATED, STR_NONE);
         else
             finish_stream(c);
@@ -459,6 +468,8 @@ void relay_on_done(struct http_fetch *f, const struct http_fetch_result *r, void
         done_well(c);
     else if (c->status >= 400 && c->held.len && c->state == CALL_WAITING)
         fail_with_body(c); /* an error whose body broke off still says what it is */
+    else if (r->end == FETCH_RESET && r->reused && c->status == 0)
+        relay_stop(c, REASON_STALE, str_from(r->detail)); /* not one whole line came: most likely it died while it was idle */
     else
         relay_stop(c, reason_from_fetch(r->end), str_from(r->detail));
 }

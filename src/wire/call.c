@@ -7,14 +7,15 @@
 #include <assert.h>
 
 enum {
-    CHOICES_MAX = 128, /* what OpenAI allows for `n` */
+    CHOICES_MAX = 128,     /* what OpenAI allows for `n` */
+    MODEL_BYTES_MAX = 256, /* longer than any name that exists; it goes into headers and the journal */
 };
 #define TOKENS_MAX ((int64_t)1 << 40) /* no model goes anywhere near; keeps sums and products of tokens in range */
 
 #define BIT(name) (UINT64_C(1) << CALL_MEMBER_##name)
 static const uint64_t ours = BIT(model) | BIT(messages) | BIT(stream) | BIT(stream_options) | BIT(max_tokens) |
                              BIT(max_completion_tokens) | BIT(n) | BIT(tools) | BIT(functions) | BIT(response_format) |
-                             BIT(prompt) | BIT(input);
+                             BIT(prompt) | BIT(input) | BIT(best_of);
 
 const struct str call_member_names[CALL_MEMBER_COUNT] = {
 #define X(name) STR(#name),
@@ -60,6 +61,8 @@ static int model_read(struct call_reader *r)
         return err_set(r->err, ERR_NOMEM, "out of memory while reading the model's name");
     if (c->model.len == 0)
         return err_set(r->err, ERR_INVALID, "model is empty");
+    if (c->model.len > MODEL_BYTES_MAX)
+        return err_set(r->err, ERR_INVALID, "model is longer than %d bytes", MODEL_BYTES_MAX);
     for (size_t i = 0; i < c->model.len; i++) { /* names end up in headers and logs */
         if ((unsigned char)c->model.ptr[i] < 0x20 || c->model.ptr[i] == 0x7F)
             return err_set(r->err, ERR_INVALID, "model holds a control character");
@@ -105,12 +108,12 @@ static int max_tokens_read(struct call_reader *r, const char *name)
     return rc;
 }
 
-static int choices_read(struct call_reader *r)
+static int choices_read(struct call_reader *r, const char *name, int64_t *out)
 {
-    int rc = number_read(r, "n", &r->call->choices);
+    int rc = number_read(r, name, out);
 
-    if (rc == 0 && (r->call->choices < 1 || r->call->choices > CHOICES_MAX))
-        return err_set(r->err, ERR_INVALID, "n must be 1 to %d", CHOICES_MAX);
+    if (rc == 0 && (*out < 1 || *out > CHOICES_MAX))
+        return err_set(r->err, ERR_INVALID, "%s must be 1 to %d", name, CHOICES_MAX);
     return rc;
 }
 
@@ -205,12 +208,44 @@ static int text_read(struct call_reader *r, int member)
     return 0;
 }
 
+/* Some servers (those written in Go) take member names in any case, and the last one wins: `Model` behind `model` would
+ * run another model than the one we looked at. Letters of theirs that fold to ASCII count too: U+017F is an s, U+212A a k.
+ * Returns the name of ours that a key could pass for, or NULL. */
+static const char *disguise_of(struct str key_raw)
+{
+    enum { KEY_BYTES_MAX = 64 }; /* the longest of ours, all in two-byte letters, is shorter */
+    AUTO_BUF struct buf key = BUF_INIT(KEY_BYTES_MAX), folded = BUF_INIT(KEY_BYTES_MAX);
+
+    if (key_raw.len > 6 * KEY_BYTES_MAX || json_unescape(key_raw, &key) < 0)
+        return NULL;
+    for (size_t i = 0; i < key.len; i++) {
+        struct str rest = str_skip(buf_str(&key), i);
+        char c = *rest.ptr;
+        if (str_starts(rest, STR("\xc5\xbf"))) {
+            c = 's';
+            i += 1;
+        } else if (str_starts(rest, STR("\xe2\x84\xaa"))) {
+            c = 'k';
+            i += 2;
+        }
+        (void)buf_append_char(&folded, c); /* shorter than key, which fits */
+    }
+    for (int i = 0; i < CALL_MEMBER_COUNT; i++) {
+        if (ours >> i & 1 && str_eq_fold(buf_str(&folded), call_member_names[i]))
+            return call_member_names[i].ptr;
+    }
+    return NULL;
+}
+
 static int member_read(struct call_reader *r, struct str key_raw)
 {
     struct call *c = r->call;
     int member = call_member_find(key_raw);
 
     if (member == CALL_MEMBER_NONE) {
+        const char *name = disguise_of(key_raw);
+        if (name)
+            return err_set(r->err, ERR_INVALID, "a member is spelled almost like %s; write it exactly so", name);
         json_skip(&r->scan, NULL);
         return 0;
     }
@@ -226,7 +261,8 @@ static int member_read(struct call_reader *r, struct str key_raw)
     case CALL_MEMBER_stream_options: return stream_options_read(r);
     case CALL_MEMBER_max_tokens:
     case CALL_MEMBER_max_completion_tokens: return max_tokens_read(r, name);
-    case CALL_MEMBER_n: return choices_read(r);
+    case CALL_MEMBER_n: return choices_read(r, name, &c->choices);
+    case CALL_MEMBER_best_of: return choices_read(r, name, &c->best_of);
     case CALL_MEMBER_tools:
     case CALL_MEMBER_functions: return call_tools_read(r, name);
     case CALL_MEMBER_response_format: return response_format_read(r);
@@ -255,7 +291,7 @@ int call_read(struct call *c, enum wire_op op, struct str body, struct arena *a,
     struct call_reader r = {.call = c, .arena = a, .err = e};
     struct str key;
 
-    *c = (struct call){.op = op, .body = body, .max_tokens = -1, .choices = 1};
+    *c = (struct call){.op = op, .body = body, .max_tokens = -1, .choices = 1, .prompts = 1};
     json_scan_init(&r.scan, body);
     if (json_peek(&r.scan) != JSON_OBJECT)
         return r.scan.problem ? json_finish(&r.scan, e) : err_set(e, ERR_INVALID, "the body must be a JSON object");
@@ -266,6 +302,8 @@ int call_read(struct call *c, enum wire_op op, struct str body, struct arena *a,
         if (rc < 0)
             return rc;
     }
+    if (op == WIRE_EMBEDDINGS)
+        c->stream = false; /* vectors come whole, whatever was asked */
     int rc = json_finish(&r.scan, e);
     return rc < 0 ? rc : required_check(c, e);
 }

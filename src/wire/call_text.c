@@ -249,8 +249,13 @@ int call_prompt_read(struct call_reader *r, const char *name)
     if (type != JSON_ARRAY)
         return r->scan.problem ? 0 : err_set(r->err, ERR_INVALID, "%s must be a string or an array", name);
     json_enter(&r->scan);
-    while (json_element(&r->scan))
+    int64_t prompts = 0; /* texts, or lists of tokens; bare tokens are together one */
+    while (json_element(&r->scan)) {
+        enum json_type element = json_peek(&r->scan);
+        prompts += element == JSON_STRING || element == JSON_ARRAY;
         prompt_element_read(r);
+    }
+    r->call->prompts = prompts ? prompts : 1;
     return 0;
 }
 

@@ -31,6 +31,8 @@ struct call {
     enum wire_format format;  /* what response_format asks for */
     int64_t max_tokens;       /* the larger of max_tokens, max_completion_tokens; -1 when neither is given */
     int64_t choices;          /* n, default 1 */
+    int64_t best_of;          /* of completions: answers that are generated, and paid, for each prompt; 0 = not given */
+    int64_t prompts;          /* of completions: how many are in the list, at least 1 */
     int64_t text_bytes;       /* of message content, tools, prompt or input: the part that becomes tokens */
     int64_t tokens_estimated; /* of the input, by tokens_estimate */
     uint64_t members;         /* bit i set: the top-level member call_member_names[i] is present (for defaults) */

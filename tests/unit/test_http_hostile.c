@@ -212,11 +212,10 @@ TEST(pipelined_input_is_bounded_and_a_leaving_client_is_noticed_all_the_same)
     say(&s, fd, "GET /hold HTTP/1.1\r\nHost: x\r\n\r\n");
     UNTIL(&s, s.held);
     (void)send(fd, junk, sizeof junk, MSG_NOSIGNAL);
-    UNTIL(&s, !(s.server->conn->io.events & EPOLLIN));
+    UNTIL(&s, s.server->conn->dropped_bytes > 0); /* beyond the bound it is read and dropped, so that a FIN gets through */
     for (int i = 0; i < 20; i++)
         turn(&s);
     EXPECT(s.server->conn->in.len <= 1000 + HTTP_SCRATCH_BYTES);
-    EXPECT_I64(s.server->conn->io.events, EPOLLRDHUP);
     shutdown(fd, SHUT_WR);
     UNTIL(&s, s.gone == 1);
     close(fd);

@@ -114,6 +114,10 @@ TEST(a_member_of_ours_given_twice_is_refused_in_any_spelling)
     static const char *const twice[] = {
         "\"model\":\"x\"",
         "\"mod\\u0065l\":\"x\"",
+        "\"Model\":\"x\"",
+        "\"MOD\\u0045L\":\"x\"",
+        "\"me\\u017f\xc5\xbf" "age\\u017f\":[]",
+        "\"best_of\":2,\"best_of\":3",
         "\"\\u006dodel\":\"x\"",
         "\"messages\":[]",
         "\"m\\u0065ssages\":[]",
@@ -140,7 +144,7 @@ TEST(a_member_of_ours_given_twice_is_refused_in_any_spelling)
         struct err e = {0};
         EXPECT(buf_append_format(&b, "{\"model\":\"m\",\"messages\":[],%s}", twice[i]) == 0);
         if (call_read(&c, WIRE_CHAT, buf_str(&b), &a, &e) != ERR_INVALID ||
-            !str_contains_fold(str_from(e.text), STR("given twice")))
+            (!str_contains_fold(str_from(e.text), STR("given twice")) && !str_contains_fold(str_from(e.text), STR("spelled almost"))))
             test_fail(__FILE__, __LINE__, "%s: %s", twice[i], e.text);
         arena_fini(&a);
     }
@@ -167,7 +171,7 @@ TEST(what_is_not_ours_is_left_alone)
         "\"response_format\":{\"type\":7}",
         "\"response_format\":{\"type\":\"grammar\",\"value\":1}",
         "\"n\":128",
-        "\"Model\":\"x\"",
+        "\"Models\":\"x\"",
         "\"stop\":[1,2,3]",
     };
     for (size_t i = 0; i < COUNT_OF(fine); i++) {
