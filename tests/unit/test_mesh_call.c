@@ -178,3 +178,20 @@ TEST(a_call_survives_every_failed_allocation)
     EXPECT(house_call(&h, QUESTION) && h.status == 200);
     house_close(&h);
 }
+
+TEST(the_end_of_the_grace_tells_a_stream_that_it_was_cut)
+{
+    enum { TURNS_MAX = 400, TURN_MS = 25 };
+    struct house h;
+    struct mesh_call *call;
+    REQUIRE(house_open(&h, "tokens 1000 every 50"));
+    struct mesh_ask ask = {.op = WIRE_CHAT, .body = str_from(STREAMED), .key = STR("-"), .received_us = clock_mono_us(clock_system()), .sink = &sink, .ctx = &h};
+    EXPECT_I64(mesh_call_start(&call, h.ml, &ask), 0);
+    for (int i = 0; i < TURNS_MAX && !h.begun; i++)
+        loop_turn(h.loop, TURN_MS);
+    EXPECT(h.begun && !h.over);
+    mesh_loop_end_calls(h.ml);
+    EXPECT(h.over && !h.cut && mesh_loop_calls(h.ml) == 0);
+    EXPECT(str_find(buf_str(&h.body), STR("stream_interrupted")) > 0);
+    house_close(&h);
+}
