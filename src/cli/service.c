@@ -16,7 +16,7 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
-enum { LOOPS_MAX = 64, LOOPS_DEFAULT_MAX = 4, LISTENERS_MAX = 8, IDLE_CHECK_MS = 2000 };
+enum { LOOPS_MAX = 64, LOOPS_DEFAULT_MAX = 4, LISTENERS_MAX = 8, IDLE_CHECK_MS = 1000 };
 
 struct worker {
     struct service *service;
@@ -77,13 +77,24 @@ static int open_listeners(struct service *s, const struct service_options *opt, 
     return 0;
 }
 
+/* A loop has become idle; the ledger's thread lets go of its part when it sees this. */
+static atomic_bool calmed_down;
+
+static bool should_trim(void)
+{
+    return atomic_exchange(&calmed_down, false);
+}
+
 /* After a busy time memory goes back to the system: a closet of containers shares it. */
 static void on_idle_check(struct loop_timer *t)
 {
     struct worker *w = (struct worker *)(void *)((char *)t - offsetof(struct worker, timer));
     bool busy = mesh_loop_calls(w->mesh) > 0;
-    if (w->was_busy && !busy)
+    if (w->was_busy && !busy) {
+        mesh_loop_trim(w->mesh);
         (void)malloc_trim(0); /* tells only whether anything was there to give */
+        atomic_store(&calmed_down, true);
+    }
     w->was_busy = busy;
     if (loop_timer_set(w->loop, t, IDLE_CHECK_MS, on_idle_check) < 0)
         log_line(LOG_WARN, "serve", "memory is out: idle memory is not given back");
@@ -113,7 +124,7 @@ int service_open(struct service **out, const struct service_options *opt, struct
         return err_set(e, ERR_NOMEM, "service");
     s->config = opt->config;
     s->loops = loops_wanted(opt->config);
-    struct ledger_options books = {.dir = opt->data_dir, .clock = clock_system()};
+    struct ledger_options books = {.dir = opt->data_dir, .clock = clock_system(), .should_trim = should_trim};
     struct resolver_options names = {.server = opt->config->resolver.text, .clock = clock_system()};
     int rc = ledger_open(&s->ledger, &books, e);
     if (rc == 0)

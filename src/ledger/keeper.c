@@ -11,11 +11,13 @@
 #include <malloc.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 enum {
     SYNC_DELAY_MS = 500,            /* promise: within a second; the other half is for the disk */
-    TRIM_EVERY_MS = 2000,           /* how often should_trim is asked */
+    NICE = 10,                      /* a tenth of a core that a loop keeps busy: enough for the syncs between chunks */
+    TRIM_EVERY_MS = 1000,           /* how often should_trim is asked */
     ROTATE_FOLDED_BYTES = 1 << 20,  /* a segment this far folded is closed, so that it can go */
     STACK_BYTES = 512 << 10,        /* SQLite needs some 100 KiB */
 };
@@ -268,6 +270,8 @@ static void *keeper_main(void *arg)
     struct ledger *l = arg;
     struct schedule s = {.sync_at = INT64_MAX, .fold_at = INT64_MAX, .trim_at = l->should_trim ? now_ms() : INT64_MAX};
     (void)pthread_setname_np(pthread_self(), "ledger");
+    /* Folding is never urgent: on a shared core the loops go first. A kernel that refuses leaves us where we are. */
+    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
     while (!atomic_load(&l->keeper.stop)) {
         wait_for_work(l, &s);
         keeper_turn(l, &s);

@@ -164,6 +164,11 @@ size_t mesh_loop_calls(const struct mesh_loop *ml)
     return ml->call_count;
 }
 
+void mesh_loop_trim(struct mesh_loop *ml)
+{
+    http_client_trim(ml->client);
+}
+
 bool mesh_loop_ready(const struct mesh_loop *ml)
 {
     return ledger_writable(ml->journal);

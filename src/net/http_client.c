@@ -410,6 +410,23 @@ int http_client_open(struct http_client **out, const struct http_client_options 
     return 0;
 }
 
+static void spare_free(struct http_client *c, int keep)
+{
+    while (c->spare_count > keep) {
+        struct http_fetch *f = c->spare;
+        c->spare = f->next;
+        c->spare_count--;
+        fetch_free(f);
+    }
+}
+
+void http_client_trim(struct http_client *c)
+{
+    enum { SPARE_KEPT = 8 }; /* a calm house's worth */
+    lanes_trim(c);
+    spare_free(c, SPARE_KEPT);
+}
+
 void http_client_close(struct http_client *c)
 {
     if (!c)
@@ -419,11 +436,7 @@ void http_client_close(struct http_client *c)
         http_fetch_cancel(c->live);
     while (c->lanes)
         lane_close(c->lanes);
-    while (c->spare) {
-        struct http_fetch *f = c->spare;
-        c->spare = f->next;
-        fetch_free(f);
-    }
+    spare_free(c, 0);
     socks_fini(c);
     loop_timer_cancel(c->loop, &c->sweep);
     (void)curl_share_cleanup(c->share); /* NULL is refused, which is fine */

@@ -88,6 +88,9 @@ struct http_client_options {
 
 int http_client_open(struct http_client **out, const struct http_client_options *opt, struct err *e);
 void http_client_close(struct http_client *c); /* cancels what is under way; not from inside a callback */
+/* After a busy time: gives back what was kept for as many fetches as there were. A few
+ * dozen connections per pool stay. */
+void http_client_trim(struct http_client *c);
 /* Starts; callbacks never come from inside this call. ERR_NOMEM or ERR_INVALID (URL). */
 int http_fetch_start(struct http_fetch **out, struct http_client *c, const struct http_fetch_options *opt,
                      struct err *e);

@@ -172,6 +172,7 @@ void lane_resume(struct http_fetch *f);                      /* hands out what w
 void lane_remove(struct http_fetch *f);                      /* closes its connection unless the reply was complete */
 void lane_drive(struct lane *l, int fd, int events);         /* fd CURL_SOCKET_TIMEOUT: what is due */
 void lane_close(struct lane *l);
+void lanes_trim(struct http_client *c);
 struct site *site_get(struct lane *l, struct str host, int port);
 int site_set(struct site *s, const struct resolve_answer *a, int64_t now_us);
 

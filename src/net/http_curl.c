@@ -189,6 +189,28 @@ static void sweep_due(struct loop_timer *t)
         (void)loop_timer_set(c->loop, t, SWEEP_MS, sweep_due); /* it was in the heap, so there is room */
 }
 
+static size_t connections_of(const struct http_client *c, const struct lane *l)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < c->sock_max; i++)
+        n += c->sock[i] && c->sock[i]->lane == l;
+    return n;
+}
+
+/* A pool's first lane stays, with its connections, unless they too were for a crowd that is gone. */
+void lanes_trim(struct http_client *c)
+{
+    enum { KEPT_MAX = 32 };
+    for (struct lane *l = c->lanes, *next; l; l = next) {
+        next = l->next;
+        const struct lane *first = c->lanes;
+        while (first->pool != l->pool)
+            first = first->next;
+        if (l->busy == 0 && (l != first || connections_of(c, l) > KEPT_MAX))
+            lane_close(l);
+    }
+}
+
 static struct lane *lane_open(struct http_client *c, uint32_t pool)
 {
     struct lane *l = new0(struct lane);

@@ -4,7 +4,7 @@ config <<X
 jobs:
   bulk: { chain: [a/m] }
 X
-script a tokens 3000 bytes 8000
+script a tokens 1500 bytes 8000
 start
 client c1 POST /v1/chat/completions <<X &
 {"model":"bulk","messages":[{"role":"user","content":"hello"}],"stream":true}
