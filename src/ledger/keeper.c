@@ -220,6 +220,7 @@ int keeper_fold(struct ledger *l, struct err *e)
 
 struct schedule {
     int64_t sync_at, fold_at, trim_at; /* INT64_MAX: not due */
+    bool folded; /* since the last trim */
 };
 
 static void wait_for_work(struct ledger *l, const struct schedule *s)
@@ -254,10 +255,13 @@ static void keeper_turn(struct ledger *l, struct schedule *s)
         struct err e = {0};
         tell_state(&l->keeper.fold_failing, keeper_fold(l, &e), "folding the journal into the ledger", &e);
         s->fold_at = l->keeper.fold_failing ? now + l->fold_every_ms : INT64_MAX;
+        s->folded = true;
     }
     if (now >= s->trim_at) {
         s->trim_at = now + TRIM_EVERY_MS;
-        if (l->should_trim()) {
+        bool calm = s->folded && !has_any_news(l); /* what the last fold took may be the last that was needed */
+        if (l->should_trim() || calm) {
+            s->folded = false;
             if (l->keeper.db)
                 store_trim(l->keeper.db);
             (void)malloc_trim(0);

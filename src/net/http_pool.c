@@ -13,7 +13,7 @@ static const uint16_t class_bytes[HTTP_POOL_CLASSES] = {256, 512, 768, 1024, 153
 #if defined(__SANITIZE_ADDRESS__) || defined(HEARTH_ARENA_MALLOC)
 enum { KEPT_MAX = 0 }; /* a late use of a block must be seen */
 #else
-enum { KEPT_MAX = 32 }; /* of each class: 416 KiB at most */
+enum { KEPT_MAX = 16 }; /* of each class: 208 KiB at most */
 #endif
 
 static int class_of(size_t bytes)
