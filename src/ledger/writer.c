@@ -75,9 +75,9 @@ bool ledger_writable(const struct ledger_writer *w)
 
 int ledger_flush(struct ledger_writer *w, struct err *e)
 {
-    if (!ledger_dirty(w))
-        return 0;
     struct segment *s = &w->segment;
+    if (s->pending.len == 0)
+        return 0;
     if (s->fd >= 0 && (s->good >= w->ledger->segment_bytes ||
                        atomic_load_explicit(&w->slot->rotate, memory_order_relaxed))) {
         segment_finish(s);
