@@ -195,8 +195,9 @@ static void group_line(struct report *r, const struct usage_group *g)
 {
     (void)buf_append_format(&r->out, "%-34.*s %8lld %7lld %12lld %12lld   ", STR_FMT(g->name), (long long)g->calls, (long long)g->failed,
                             (long long)g->usage.input, (long long)g->usage.output);
-    money(&r->out, g->cost_nusd);
-    if (g->cost_unknown)
+    bool none_known = g->cost_unknown == g->calls && g->cost_nusd == 0;
+    money(&r->out, none_known ? COST_UNKNOWN : g->cost_nusd);
+    if (g->cost_unknown && !none_known)
         (void)buf_append_format(&r->out, " + %lld calls of unknown cost", (long long)g->cost_unknown);
     if (g->estimated)
         (void)buf_append_format(&r->out, " (%lld estimated)", (long long)g->estimated);
