@@ -840,7 +840,8 @@ TEST(many_at_once_share_what_they_can_and_all_end)
             run_fini(&r[i]);
         }
     }
-    EXPECT(atomic_load(&w.server.connections) <= N);
+    /* The second round finds the first one's connections, except those of lanes that were full when it started. */
+    EXPECT(atomic_load(&w.server.connections) < N + N / 2);
     mem_free(r);
     world_close(&w);
 }
