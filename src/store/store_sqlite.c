@@ -200,12 +200,16 @@ int store_open(struct store **out, const char *path, bool read_only, struct err 
         rc = make_private_file(path, e);
     if (rc < 0)
         goto fail;
-    int flags = read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
-    if (sqlite3_open_v2(path, &s->db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE, NULL) != SQLITE_OK) {
+    /* A reader too: after a crash the first one to come must be allowed to rebuild the index of the write-ahead log. It
+     * writes nothing else (query_only, no checkpoint), and a file we may only read is opened so by SQLite itself. */
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
+    if (sqlite3_open_v2(path, &s->db, flags, NULL) != SQLITE_OK) {
         rc = s->db ? store_fail(s, "opening it", e) : err_set(e, ERR_NOMEM, "opening the ledger's database");
         goto fail;
     }
     (void)sqlite3_busy_timeout(s->db, STORE_BUSY_MS);
+    if (read_only)
+        (void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL); /* cannot fail: the option is known */
     rc = read_only ? open_reading(s, e) : open_writing(s, e);
     if (rc < 0)
         goto fail;
