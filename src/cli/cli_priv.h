@@ -82,8 +82,14 @@ bool in_container(void);
 
 struct stage; /* simulated vendors and the config that points at them */
 int stage_open(struct stage **out, struct err *e);
+/* The owner's config with a simulated upstream in place of each of its own, and of each URL a job requires. Takes `own`, also
+ * when it fails. Nothing of the config is reached, and no secret read. */
+int stage_open_own(struct stage **out, struct config *own, struct err *e);
 struct config *stage_config(struct stage *s); /* owned by the stage */
 struct str stage_data_dir(struct stage *s);   /* temporary; removed by stage_close */
+/* Of a stage_open: in this order. Of a stage_open_own: by the number of the upstream in the config, then what jobs require. */
 enum stage_actor { STAGE_DEEPSEEK, STAGE_CLOSET, STAGE_CLAUDE, STAGE_KIMI, STAGE_GROQ };
-void stage_down(struct stage *s, enum stage_actor who);
+void stage_down(struct stage *s, int who);
+int stage_up(struct stage *s, int who, struct err *e);
+long stage_requests(struct stage *s, int who); /* that reached it so far */
 void stage_close(struct stage *s);

@@ -1,5 +1,6 @@
-/* stage.c: the stage of a rehearsal: five simulated vendors on loopback, a config that points at them, and a data folder that
- * is thrown away. Their formats and prices are the vendors' own; their words are not. */
+/* stage.c: the stage of a rehearsal: simulated vendors on loopback, a config that points at them, and a data folder that is
+ * thrown away. The config is ours, with five vendors, or the owner's, bent towards simulated ones. Formats and prices are the
+ * vendors' own; the words of their answers are not. */
 #include "base/mem.h"
 #include "cli/cli_priv.h"
 #include "config/config.h"
@@ -19,6 +20,10 @@ static const struct {
     [STAGE_KIMI] = {"kimi", "moonshot", "first 180 every 20 reply \"This answer is simulated: its words are always these.\""},
     [STAGE_GROQ] = {"groq", "groq", "first 25 every 3 reply \"This answer is simulated: its words are always these.\""},
 };
+
+/* The key every simulated upstream of an owner's config gets, so that none of his is read. */
+#define STAGE_KEY_NAME "HEARTH_REHEARSAL_KEY"
+static const char own_script[] = "first 40 every 15 reply \"This answer is simulated: its words are always these.\"";
 
 struct stage {
     struct sim *sim;
@@ -79,28 +84,97 @@ static int open_actors(struct stage *s, struct err *e)
     return rc;
 }
 
+static int make_folder(struct stage *s, struct err *e)
+{
+    text_format(s->dir, sizeof s->dir, "/tmp/hearth-rehearsal-XXXXXX");
+    if (mkdtemp(s->dir))
+        return 0;
+    s->dir[0] = '\0';
+    return err_set(e, ERR_IO, "making a temporary folder");
+}
+
+static int hand_over(struct stage **out, struct stage *s, int rc)
+{
+    if (rc < 0)
+        stage_close(s);
+    else
+        *out = s;
+    return rc;
+}
+
 int stage_open(struct stage **out, struct err *e)
 {
     AUTO_BUF struct buf yaml = BUF_INIT(16 * KiB);
     struct stage *s = new0(struct stage);
     if (!s)
         return err_set(e, ERR_NOMEM, "stage");
-    text_format(s->dir, sizeof s->dir, "/tmp/hearth-rehearsal-XXXXXX");
-    int rc = mkdtemp(s->dir) ? 0 : err_set(e, ERR_IO, "making a temporary folder");
-    if (rc)
-        s->dir[0] = '\0';
+    int rc = make_folder(s, e);
     if (rc == 0)
         rc = open_actors(s, e);
     if (rc == 0)
         rc = write_config(s, &yaml);
     if (rc == 0)
         rc = config_read(&s->config, buf_str(&yaml), STR("(rehearsal)"), e);
-    if (rc) {
-        stage_close(s);
-        return rc;
-    }
-    *out = s;
+    return hand_over(out, s, rc);
+}
+
+/* --- the owner's config ---------------------------------------------------------------------------------------------- */
+
+/* A simulated server with the habits of that vendor, or of a plain OpenAI-compatible one. Its index, or negative. */
+static int add_own(struct stage *s, struct str name, struct str vendor, struct err *e)
+{
+    AUTO_BUF struct buf flavour = BUF_INIT(300), called = BUF_INIT(4 * KiB);
+    if (buf_append(&flavour, vendor) < 0 || buf_append(&called, name) < 0 || !buf_text(&flavour) || !buf_text(&called))
+        return err_set(e, ERR_NOMEM, "stage");
+    int index = vendor.len ? sim_add(s->sim, called.ptr, flavour.ptr, 0, NULL) : ERR_NOT_FOUND;
+    if (index < 0)
+        index = sim_add(s->sim, called.ptr, "openai", 0, e);
+    int rc = index < 0 ? index : sim_script(s->sim, index, own_script, e);
+    return rc < 0 ? rc : index;
+}
+
+static int bend_upstream(struct stage *s, struct config_upstream *u, struct err *e)
+{
+    int index = add_own(s, u->name.text, u->vendor.text, e);
+    const char *url = index < 0 ? NULL : arena_format(&s->config->arena, "http://127.0.0.1:%d/v1", sim_port(s->sim, index));
+    if (!url)
+        return index < 0 ? index : err_set(e, ERR_NOMEM, "stage");
+    u->url.text = str_from(url);
+    u->unix_path.text = STR_NONE;
+    if (!str_eq(u->key.text, STR("passthrough")))
+        u->key.text = STR("env:" STAGE_KEY_NAME);
     return 0;
+}
+
+static int bend_required(struct stage *s, struct config_job *j, struct err *e)
+{
+    if (!j->requires_url.text.len)
+        return 0;
+    int index = add_own(s, j->requires_url.text, STR_NONE, e);
+    const char *url = index < 0 ? NULL : arena_format(&s->config->arena, "http://127.0.0.1:%d/health", sim_port(s->sim, index));
+    if (!url)
+        return index < 0 ? index : err_set(e, ERR_NOMEM, "stage");
+    j->requires_url.text = str_from(url);
+    return 0;
+}
+
+int stage_open_own(struct stage **out, struct config *own, struct err *e)
+{
+    struct stage *s = new0(struct stage);
+    if (!s) {
+        config_free(own);
+        return err_set(e, ERR_NOMEM, "stage");
+    }
+    s->config = own;
+    own->resolver = own->ca_file = (struct config_text){0};
+    int rc = setenv(STAGE_KEY_NAME, "simulated", 1) == 0 ? make_folder(s, e) : err_set(e, ERR_NOMEM, "stage");
+    if (rc == 0)
+        rc = sim_open(&s->sim, e);
+    for (int i = 0; rc == 0 && i < own->upstream_count; i++)
+        rc = bend_upstream(s, &own->upstream[i], e);
+    for (int i = 0; rc == 0 && i < own->job_count; i++)
+        rc = bend_required(s, &own->job[i], e);
+    return hand_over(out, s, rc);
 }
 
 struct config *stage_config(struct stage *s)
@@ -113,9 +187,21 @@ struct str stage_data_dir(struct stage *s)
     return str_from(s->dir);
 }
 
-void stage_down(struct stage *s, enum stage_actor who)
+void stage_down(struct stage *s, int who)
 {
-    sim_down(s->sim, (int)who);
+    sim_down(s->sim, who);
+}
+
+int stage_up(struct stage *s, int who, struct err *e)
+{
+    return sim_up(s->sim, who, e);
+}
+
+long stage_requests(struct stage *s, int who)
+{
+    struct sim_seen seen;
+    sim_seen(s->sim, who, &seen);
+    return seen.requests;
 }
 
 void stage_close(struct stage *s)

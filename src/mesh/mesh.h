@@ -100,6 +100,7 @@ struct mesh_name {
     const char *kind; /* "job", "alias", "target" */
     struct str owner; /* upstream of a target, else "hearth" */
     int64_t context_tokens; /* 0 = unknown */
+    bool home, embeds;      /* of a job: stays at home; is asked at /v1/embeddings */
 };
 int mesh_names(const struct mesh *m, int (*fn)(const struct mesh_name *n, void *ctx), void *ctx);
 
