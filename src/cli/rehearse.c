@@ -1,8 +1,8 @@
 /* rehearse.c: `hearth rehearse`: the whole story in under a minute, with simulated vendors, no keys and no network: seven
  * jobs, two failures, a fence that holds, and the bill. Everything but the vendors is the real thing. With a config of one's
  * own it is rehearse_own.c that tells. */
-#include "base/log.h"
 #include "cli/rehearse_priv.h"
+#include "base/log.h"
 #include <unistd.h>
 
 enum { SCENES_MAX = 32 };

@@ -1,8 +1,8 @@
 /* rehearse_own.c: `hearth rehearse --config FILE`: the owner's jobs, chains, budgets and fence, with a simulated upstream in
  * place of each of his own. Each dies in turn, then the line to the internet; what becomes of every job is told, and at the
  * end which job hangs on what. Each act has a Hearth of its own, so that no breaker remembers the act before. */
-#include "base/mem.h"
 #include "cli/rehearse_priv.h"
+#include "base/mem.h"
 #include "config/config.h"
 #include "mesh/mesh.h"
 

@@ -1,7 +1,7 @@
 /* rehearse_play.c: calls to a Hearth in front of simulated vendors, told line by line, and what the books say of them. */
+#include "cli/rehearse_priv.h"
 #include "base/json.h"
 #include "base/mem.h"
-#include "cli/rehearse_priv.h"
 #include "config/config.h"
 #include "ledger/ledger.h"
 #include <assert.h>
