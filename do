@@ -16,7 +16,7 @@ usage: ./do VERB
   torture                unit tests that fail the n-th allocation; prints the points visited
   client                 the official npm client against three simulated vendors
   fuzz TARGET SECONDS    libFuzzer on tests/fuzz/fuzz_TARGET.c; prints runs and coverage
-  soak                   the long version of the crash tests
+  soak [MINUTES]         the crash tests a hundred times, then mixed load for an hour: growth, leaks, whole books
   mutants [NAME…]        breaks each promise with tests/mutants/*.patch; its test must turn red
   bench [FIGURE…]        figures beside nginx in the same run
   tidy                   layers, banned calls, headers alone, dead functions, layout
@@ -48,7 +48,7 @@ tsan) need build; exec tools/test thread ;;
 torture) build; exec tools/test torture ;;
 client) build; need client; exec tools/client ;;
 fuzz) need build fuzz; exec tools/fuzz "$@" ;;
-soak) build; exec tools/test soak ;;
+soak) build; tools/test soak; exec bench/soak "$@" ;;
 mutants) need mutants client; exec tools/mutants "$@" ;;
 bench) build; need bench; exec bench/run "$@" ;;
 tidy) build; exec tools/tidy ;;
