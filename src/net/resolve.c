@@ -206,7 +206,8 @@ static void worker_run(struct worker *w, struct lookup *l) /* lock held, release
         resolve_ask_system(l->host, &answer);
     (void)pthread_mutex_lock(&r->lock);
     w->busy = false;
-    cache_store(r, l->host, &answer);
+    if (!r->closing) /* else nobody will ask the cache, and the clock was lent until the close only */
+        cache_store(r, l->host, &answer);
     lookup_answer(r, l, &answer);
     lookup_drop(r, l);
 }
