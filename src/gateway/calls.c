@@ -147,7 +147,7 @@ void calls_start(struct gateway_loop *gl, struct http_exchange *x, int op)
     }
     *p = (struct pending){.x = x, .gl = gl, .arena = ARENA_INIT(CREDENTIAL_BYTES_MAX)};
     struct mesh_ask ask = {.op = (enum wire_op)op, .body = http_exchange_request(x)->body, .sink = &sink, .ctx = p,
-                           .body_free = on_body_free, .received_us = clock_mono_us(loop_clock(gl->loop))};
+                           .body_free = on_body_free, .received_us = loop_now_us(gl->loop)};
     if (!fill_ask(p, &ask)) {
         arena_fini(&p->arena); /* answered already: the exchange is not ours to touch */
         mem_free(p);

@@ -13,7 +13,7 @@ static int64_t overhead_us(const struct mesh_call *c, bool pending)
 {
     int64_t us = clock_mono_us(c->ml->mesh->clock) - c->begin_us - c->upstream_wait_us;
     if (pending) /* this attempt is still being waited for */
-        us -= loop_now_us(c->ml->loop) - c->attempt_us;
+        us -= loop_now_us(c->ml->loop) - c->sent_us;
     return us > 0 ? us : 0;
 }
 

@@ -122,6 +122,15 @@ static bool allow_home(const struct sockaddr *address, void *ctx)
     return fence_is_home(((const struct mesh_call *)ctx)->ml->mesh, address);
 }
 
+/* FLUSH phase: all that can leave in this turn has left. From here on we wait for the upstream; what could not leave waits for
+ * a name or a connection, which is not our work either. */
+static void on_sent(struct loop_task *t)
+{
+    struct mesh_call *c = of_task(t);
+    loop_time_update(c->ml->loop);
+    c->sent_us = loop_now_us(c->ml->loop);
+}
+
 static void send_now(struct mesh_call *c)
 {
     const struct upstream *u = c->target->up;
@@ -134,13 +143,14 @@ static void send_now(struct mesh_call *c)
     };
     struct err e = {0};
     loop_time_update(c->ml->loop);
-    c->attempt_us = c->last_byte_us = loop_now_us(c->ml->loop);
+    c->attempt_us = c->sent_us = c->last_byte_us = loop_now_us(c->ml->loop);
     if (http_fetch_start(&c->fetch, c->ml->client, &opt, &e) < 0) {
         attempt_failed(c, REASON_NO_MEMORY, str_from(e.text));
         return;
     }
     c->sent = true;
     c->state = CALL_WAITING;
+    loop_defer(c->ml->loop, LOOP_FLUSH, &c->send_task, on_sent);
     attempt_arm(c);
 }
 
@@ -334,7 +344,7 @@ int64_t attempt_close(struct mesh_call *c, enum reason r)
         c->fetch = NULL;
     }
     if (c->sent && c->first_of_attempt_us == 0)
-        c->upstream_wait_us += loop_now_us(c->ml->loop) - c->attempt_us;
+        c->upstream_wait_us += loop_now_us(c->ml->loop) - c->sent_us;
     close_books(c, r);
     pick_release(c);
     return tell_breaker(c, r);

@@ -375,7 +375,7 @@ struct mesh_call {
     enum reason stream_reason;        /* why the relay stopped; REASON_DONE while it has not */
 
     /* times, monotonic µs */
-    int64_t begin_us, attempt_us, last_byte_us, upstream_wait_us, next_comment_us;
+    int64_t begin_us, attempt_us, sent_us, last_byte_us, upstream_wait_us, next_comment_us;
     int64_t first_us, first_of_attempt_us; /* first content; 0 while there is none */
     int64_t cost_nusd;                /* of the attempts that are closed; COST_UNKNOWN when one is */
     struct loop_timer timer;

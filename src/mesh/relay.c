@@ -71,7 +71,7 @@ static void commit(struct mesh_call *c)
 {
     assert(c->state == CALL_WAITING);
     c->first_us = c->first_of_attempt_us = loop_now_us(c->ml->loop);
-    c->upstream_wait_us += c->first_us - c->attempt_us;
+    c->upstream_wait_us += c->first_us - c->sent_us;
     c->state = CALL_STREAMING;
     if (!c->client_begun)
         begin(c, false);
@@ -397,7 +397,7 @@ static void finish_whole(struct mesh_call *c)
         return;
     }
     c->first_us = c->first_of_attempt_us = loop_now_us(c->ml->loop);
-    c->upstream_wait_us += c->first_us - c->attempt_us;
+    c->upstream_wait_us += c->first_us - c->sent_us;
     (void)attempt_close(c, REASON_DONE);
     struct http_header h[MESH_HEADERS_MAX];
     struct mesh_head head = {.status = 200, .header = h, .header_count = answer_headers(c, h, false, &c->cost_nusd)};

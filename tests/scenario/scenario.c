@@ -73,7 +73,14 @@ static bool add_sim(struct scenario *s, struct upstream *u, struct str flavour)
     return true;
 }
 
-/* upstream NAME FLAVOUR|hole [members of its mapping in the config] */
+static bool add_timed(struct scenario *s, struct upstream *u)
+{
+    u->sim = -1;
+    u->port = timed_open(s);
+    return u->port != 0 || scenario_fail(s, "no upstream that times");
+}
+
+/* upstream NAME FLAVOUR|hole|timed [members of its mapping in the config] */
 static bool upstream_verb(struct scenario *s, struct words *w)
 {
     struct str name = words_next(w), flavour = words_next(w);
@@ -81,7 +88,14 @@ static bool upstream_verb(struct scenario *s, struct words *w)
         return scenario_fail(s, "upstream NAME FLAVOUR [yaml]");
     struct upstream *u = &s->upstream[s->upstream_count++];
     *u = (struct upstream){.name = name};
-    if (!(str_eq(flavour, STR("hole")) ? dig_hole(s, u) : add_sim(s, u, flavour)))
+    bool ok;
+    if (str_eq(flavour, STR("hole")))
+        ok = dig_hole(s, u);
+    else if (str_eq(flavour, STR("timed")))
+        ok = add_timed(s, u);
+    else
+        ok = add_sim(s, u, flavour);
+    if (!ok)
         return false;
     AUTO_BUF struct buf yaml = BUF_INIT(64 * KiB);
     if (!text_expand(s, str_trim(w->tail), &yaml))
@@ -218,7 +232,8 @@ static const struct {
     {"send", send_verb},         {"storm", storm_verb},
     {"raw", raw_verb},           {"wait", wait_verb},
     {"abort", abort_verb},       {"read", read_verb},
-    {"reply", reply_verb},       {"expect", expect_verb},
+    {"reply", reply_verb},       {"timed", timed_verb},
+    {"expect", expect_verb},
 };
 
 static bool run_line(struct scenario *s, struct words *w)
@@ -254,6 +269,7 @@ bool scenario_run(struct scenario *s)
         client_close(&s->client[i]);
     process_fini(s);
     dns_close(s->dns);
+    timed_close(s->timed);
     sim_close(s->sim);
     for (int i = 0; i < s->upstream_count; i++)
         for (int k = 0; k < s->upstream[i].hole_count; k++)

@@ -8,6 +8,7 @@
  *   scenario_client.c   connections to it;  scenario_reply.c  what came back, taken apart
  *   scenario_expect.c   expectations of replies;  scenario_world.c  of upstreams, ledger, logs and files
  *   scenario_storm.c    kill -9 under load;  scenario_dns.c  a name server of ours
+ *   scenario_timed.c    a client and an upstream that time what happens between them
  *
  * Functions return false after writing the story with scenario_fail. All waits are bounded and end with the event. */
 #pragma once
@@ -51,6 +52,7 @@ struct client {
 };
 
 struct dns;
+struct timed;
 
 struct scenario {
     const char *binary, *path;
@@ -64,6 +66,7 @@ struct scenario {
     struct upstream upstream[UPSTREAMS_MAX];
     int upstream_count;
     struct dns *dns;
+    struct timed *timed;
     int port, reserved_fd;
     pid_t pid; /* 0: not running */
     struct client client[CLIENTS_MAX];
@@ -149,6 +152,12 @@ bool json_path(struct scenario *s, struct str json, struct str path, struct buf 
 struct upstream *upstream_named(struct scenario *s, struct str name);
 /* One of: is "x" | contains "x" | lacks "x" | "x" (exact), and a here-text as the exact text. */
 bool expect_text(struct scenario *s, const char *what, struct str got, struct words *w);
+
+/* --- times -------------------------------------------------------------------------------------------------------- */
+
+int timed_open(struct scenario *s); /* the port of the timed upstream, or 0 */
+bool timed_verb(struct scenario *s, struct words *w);
+void timed_close(struct timed *t);
 
 /* --- names -------------------------------------------------------------------------------------------------------- */
 
