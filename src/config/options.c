@@ -215,7 +215,7 @@ static const struct config_option top_rows[] = {
     {.key = "resolver", .kind = OPTION_TEXT, FIELD(config, resolver), .check = config_check_resolver,
      .absent = "the system's", .text = "The DNS server to ask instead."},
     {.key = "ca_file", .kind = OPTION_TEXT, FIELD(config, ca_file), .absent = "the system's",
-     .text = "Certificates of the authorities to trust, PEM."},
+     .text = "Certificates of the authorities to trust, PEM. In place of the system's: to trust both, put both in one file."},
     {.key = "loops", .kind = OPTION_COUNT, FIELD(config, loops), .min = 1, .max = 64,
      .absent = "as many as cores, at most 4", .text = "Threads that serve calls."},
     {.key = "upstreams", .kind = OPTION_OWN, .read = config_read_upstreams, .table = &config_upstream_options,

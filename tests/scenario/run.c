@@ -87,6 +87,7 @@ static void start_worker(struct worker *w, const struct options *opt, const char
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (getppid() != parent)
             _exit(1);
+        (void)signal(SIGPIPE, SIG_IGN); /* TLS writes without MSG_NOSIGNAL; the binary gets the default back */
         exit(run_one(opt, path));
     }
     *w = (struct worker){.pid = pid, .path = path, .until_ms = now_ms() + SCENARIO_LIMIT_MS + GRACE_MS};

@@ -80,7 +80,16 @@ static bool add_timed(struct scenario *s, struct upstream *u)
     return u->port != 0 || scenario_fail(s, "no upstream that times");
 }
 
-/* upstream NAME FLAVOUR|hole|timed [members of its mapping in the config] */
+/* tls:KIND: an upstream of flavour openai behind TLS. */
+static bool add_tls(struct scenario *s, struct upstream *u, struct str kind)
+{
+    if (!add_sim(s, u, STR("openai")) || !tls_front_open(s, &u->tls, kind, u->port))
+        return false;
+    u->port = tls_front_port(u->tls);
+    return true;
+}
+
+/* upstream NAME FLAVOUR|hole|timed|tls:KIND [members of its mapping in the config] */
 static bool upstream_verb(struct scenario *s, struct words *w)
 {
     struct str name = words_next(w), flavour = words_next(w);
@@ -93,6 +102,8 @@ static bool upstream_verb(struct scenario *s, struct words *w)
         ok = dig_hole(s, u);
     else if (str_eq(flavour, STR("timed")))
         ok = add_timed(s, u);
+    else if (str_starts(flavour, STR("tls:")))
+        ok = add_tls(s, u, str_skip(flavour, 4));
     else
         ok = add_sim(s, u, flavour);
     if (!ok)
@@ -103,7 +114,8 @@ static bool upstream_verb(struct scenario *s, struct words *w)
     bool own_url = str_find(buf_str(&yaml), STR("url:")) >= 0;
     int rc = buf_append_format(&s->upstreams, "  %.*s: { ", STR_FMT(name));
     if (rc == 0 && !own_url)
-        rc = buf_append_format(&s->upstreams, "url: \"http://127.0.0.1:%d/v1\"%s", u->port, yaml.len ? ", " : "");
+        rc = buf_append_format(&s->upstreams, "url: \"http%s://127.0.0.1:%d/v1\"%s", u->tls ? "s" : "", u->port,
+                               yaml.len ? ", " : "");
     if (rc == 0)
         rc = buf_append_format(&s->upstreams, "%.*s }\n", STR_FMT(buf_str(&yaml)));
     return rc == 0 || scenario_fail(s, "out of memory");
@@ -270,6 +282,9 @@ bool scenario_run(struct scenario *s)
     process_fini(s);
     dns_close(s->dns);
     timed_close(s->timed);
+    for (int i = 0; i < s->upstream_count; i++)
+        tls_front_close(s->upstream[i].tls);
+    tls_authority_free(s->authority);
     sim_close(s->sim);
     for (int i = 0; i < s->upstream_count; i++)
         for (int k = 0; k < s->upstream[i].hole_count; k++)

@@ -8,7 +8,7 @@
  *   scenario_client.c   connections to it;  scenario_reply.c  what came back, taken apart
  *   scenario_expect.c   expectations of replies;  scenario_world.c  of upstreams, ledger, logs and files
  *   scenario_storm.c    kill -9 under load;  scenario_dns.c  a name server of ours
- *   scenario_timed.c    a client and an upstream that time what happens between them
+ *   scenario_timed.c    a client and an upstream that time what happens between them;  scenario_tls.c  TLS in front of one
  *
  * Functions return false after writing the story with scenario_fail. All waits are bounded and end with the event. */
 #pragma once
@@ -32,6 +32,7 @@ struct upstream {
     struct str name;
     int port, sim; /* sim: index in the simulator, -1 for a hole */
     int hole[HOLE_FDS], hole_count;
+    struct tls_front *tls; /* NULL: plain */
 };
 
 struct reply {
@@ -53,6 +54,8 @@ struct client {
 
 struct dns;
 struct timed;
+struct authority;
+struct tls_front;
 
 struct scenario {
     const char *binary, *path;
@@ -67,6 +70,7 @@ struct scenario {
     int upstream_count;
     struct dns *dns;
     struct timed *timed;
+    struct authority *authority;
     int port, reserved_fd;
     pid_t pid; /* 0: not running */
     struct client client[CLIENTS_MAX];
@@ -158,6 +162,14 @@ bool expect_text(struct scenario *s, const char *what, struct str got, struct wo
 int timed_open(struct scenario *s); /* the port of the timed upstream, or 0 */
 bool timed_verb(struct scenario *s, struct words *w);
 void timed_close(struct timed *t);
+
+/* --- TLS ---------------------------------------------------------------------------------------------------------- */
+
+/* kind: good, expired, early, wrong-name, self-signed, silent (its handshake never ends). */
+bool tls_front_open(struct scenario *s, struct tls_front **out, struct str kind, int behind_port);
+int tls_front_port(const struct tls_front *t);
+void tls_front_close(struct tls_front *t);
+void tls_authority_free(struct authority *a);
 
 /* --- names -------------------------------------------------------------------------------------------------------- */
 
