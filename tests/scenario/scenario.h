@@ -8,7 +8,8 @@
  *   scenario_client.c   connections to it;  scenario_reply.c  what came back, taken apart
  *   scenario_expect.c   expectations of replies;  scenario_world.c  of upstreams, ledger, logs and files
  *   scenario_storm.c    kill -9 under load;  scenario_dns.c  a name server of ours
- *   scenario_timed.c    a client and an upstream that time what happens between them;  scenario_tls.c  TLS in front of one
+ *   scenario_timed.c    a client and an upstream that time what happens between them;
+ *   scenario_tls.c      TLS in front of one;  scenario_clock.c  the wall clock
  *
  * Functions return false after writing the story with scenario_fail. All waits are bounded and end with the event. */
 #pragma once
@@ -80,6 +81,7 @@ struct scenario {
     int64_t aborted_ms; /* when a client was aborted last */
     struct buf cli;     /* output of the last `cli` */
     int cli_status;
+    bool has_clock; /* of its own */
     struct buf storm_ids; /* of the calls that the last storm saw answered, one a line */
     int storm_clients;
 };
@@ -161,6 +163,7 @@ bool expect_text(struct scenario *s, const char *what, struct str got, struct wo
 
 int timed_open(struct scenario *s); /* the port of the timed upstream, or 0 */
 bool timed_verb(struct scenario *s, struct words *w);
+bool clock_verb(struct scenario *s, struct words *w);
 void timed_close(struct timed *t);
 
 /* --- TLS ---------------------------------------------------------------------------------------------------------- */

@@ -197,6 +197,18 @@ static bool count_lines(struct scenario *s, struct str text, struct str range, c
            scenario_fail(s, "ledger: expected %.*s such lines, got %lld", STR_FMT(range), (long long)count);
 }
 
+/* No id stands for two calls. */
+static bool ids_are_unique(struct scenario *s, struct str text)
+{
+    struct str line, rest = text;
+    while (str_cut(&rest, '\n', &line)) {
+        AUTO_BUF struct buf id = BUF_INIT(1 * KiB);
+        if (json_path(s, line, STR(".call"), &id) && line_of_call(s, text, buf_str(&id)).ptr != line.ptr)
+            return scenario_fail(s, "ledger: two lines of call %.*s", STR_FMT(buf_str(&id)));
+    }
+    return true;
+}
+
 static bool ledger_once(struct scenario *s, struct words w)
 {
     static const char *const ask[] = {"usage", "--calls", "--json"};
@@ -217,12 +229,14 @@ static bool ledger_once(struct scenario *s, struct words w)
     }
     if (words_take(&w, "storm"))
         return expect_storm_books(s, buf_str(&text));
+    if (words_take(&w, "unique"))
+        return ids_are_unique(s, buf_str(&text));
     if (words_take(&w, "call"))
         line = line_of_call(s, buf_str(&text), words_next(&w));
     else if (words_take(&w, "last") || words_number(&w, &n))
         line = nth_line(buf_str(&text), n);
     else
-        return scenario_fail(s, "expect ledger last|N|call ID|count N|storm KEY VALUE...");
+        return scenario_fail(s, "expect ledger last|N|call ID|count N|storm|unique KEY VALUE...");
     return line.ptr ? line_matches(s, line, w) : scenario_fail(s, "ledger: there is no such line");
 }
 
