@@ -310,12 +310,12 @@ static int run(int argc, char **argv)
                *task = NULL;
     bool json = false, csv = false, calls = false;
     const struct cli_option options[] = {
-        {'b', "by", "WHAT", "group by job (default), target, regime, day, key or tag", OPTION_TEXT, &by_text},
+        {'b', "by", "WHAT", "group by job (default), target, regime, day (UTC), key or tag", OPTION_TEXT, &by_text},
         {0, "calls", NULL, "every call instead of sums", OPTION_FLAG, &calls},
         {0, "json", NULL, "JSON; with --calls one object a line", OPTION_FLAG, &json},
         {0, "csv", NULL, "comma-separated values with a head line", OPTION_FLAG, &csv},
         {0, "from", "DAY", "calls from that day on (2026-11-21, UTC)", OPTION_TEXT, &from},
-        {0, "to", "DAY", "calls before that day", OPTION_TEXT, &to},
+        {0, "to", "DAY", "calls before that day (UTC)", OPTION_TEXT, &to},
         {0, "job", "NAME", "of one job", OPTION_TEXT, &job},
         {0, "target", "NAME", "answered by one target", OPTION_TEXT, &target},
         {0, "key", "NAME", "of one key", OPTION_TEXT, &key},

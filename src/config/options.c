@@ -47,11 +47,11 @@ static const struct option_table queue_options = OPTION_TABLE(queue_rows);
 
 static const struct config_option budget_rows[] = {
     {.key = "hour", .kind = OPTION_MONEY, FIELD(config_upstream, budget_hour_nusd), .min = 0, .max = BUDGET_MAX,
-     .missing = -1, .absent = "no limit", .text = "Most that may be spent in an hour."},
+     .missing = -1, .absent = "no limit", .text = "Most that may be spent in an hour, by UTC."},
     {.key = "day", .kind = OPTION_MONEY, FIELD(config_upstream, budget_day_nusd), .min = 0, .max = BUDGET_MAX,
-     .missing = -1, .absent = "no limit", .text = "Most that may be spent in a day."},
+     .missing = -1, .absent = "no limit", .text = "Most that may be spent in a day, by UTC."},
     {.key = "month", .kind = OPTION_MONEY, FIELD(config_upstream, budget_month_nusd), .min = 0, .max = BUDGET_MAX,
-     .missing = -1, .absent = "no limit", .text = "Most that may be spent in a calendar month."},
+     .missing = -1, .absent = "no limit", .text = "Most that may be spent in a calendar month, by UTC."},
 };
 static const struct option_table budget_options = OPTION_TABLE(budget_rows);
 

@@ -245,7 +245,8 @@ static const struct {
     {"raw", raw_verb},           {"wait", wait_verb},
     {"abort", abort_verb},       {"read", read_verb},
     {"reply", reply_verb},       {"timed", timed_verb},
-    {"clock", clock_verb},       {"expect", expect_verb},
+    {"clock", clock_verb},       {"disk", disk_verb},
+    {"memory", memory_verb},     {"expect", expect_verb},
 };
 
 static bool run_line(struct scenario *s, struct words *w)

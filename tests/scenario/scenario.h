@@ -10,6 +10,7 @@
  *   scenario_storm.c    kill -9 under load;  scenario_dns.c  a name server of ours
  *   scenario_timed.c    a client and an upstream that time what happens between them;
  *   scenario_tls.c      TLS in front of one;  scenario_clock.c  the wall clock
+ *   scenario_limits.c   a disk that fills up, and memory
  *
  * Functions return false after writing the story with scenario_fail. All waits are bounded and end with the event. */
 #pragma once
@@ -82,6 +83,7 @@ struct scenario {
     struct buf cli;     /* output of the last `cli` */
     int cli_status;
     bool has_clock; /* of its own */
+    int64_t memory_kib;
     struct buf storm_ids; /* of the calls that the last storm saw answered, one a line */
     int storm_clients;
 };
@@ -118,6 +120,9 @@ bool process_start_refused(struct scenario *s, struct str why);
 bool process_end(struct scenario *s, int signal);
 bool process_cli(struct scenario *s, struct words *w, struct buf *out, int *status);
 void process_fini(struct scenario *s);
+bool disk_verb(struct scenario *s, struct words *w);
+bool memory_verb(struct scenario *s, struct words *w);
+bool expect_memory(struct scenario *s, struct words *w);
 bool output_read(struct scenario *s, struct buf *out);
 /* Calls fn for each file below the data folder; true when all returned true. */
 bool files_each(struct scenario *s, bool (*fn)(struct scenario *s, const char *path, void *ctx), void *ctx);

@@ -135,11 +135,23 @@ static bool ask(struct scenario *s, const struct asking *a)
     return client_send(s, c, buf_str(&text));
 }
 
+/* Replies are taken apart anew each time, so a large one only when it has grown by an eighth, or nothing more comes. */
+static void parse_grown(struct client *c, size_t *parsed)
+{
+    struct pollfd more = {.fd = c->fd, .events = POLLIN};
+    bool grown = c->in.len - *parsed > *parsed / 8;
+    if (!grown && !c->closed && poll(&more, 1, 0) > 0)
+        return;
+    *parsed = c->in.len;
+    replies_parse(c);
+}
+
 static bool read_reply(struct scenario *s, struct client *c, int count)
 {
     int64_t until = now_ms() + REPLY_MS;
     if (until > s->deadline_ms)
         until = s->deadline_ms;
+    size_t parsed = c->in.len;
     replies_parse(c);
     while (!c->closed && !(c->reply_count >= count && c->reply[count - 1].complete)) {
         size_t before = c->in.len;
@@ -148,7 +160,7 @@ static bool read_reply(struct scenario *s, struct client *c, int count)
                                  c->in.len);
         client_read_some(c, until);
         if (c->in.len != before || c->closed)
-            replies_parse(c);
+            parse_grown(c, &parsed);
     }
     c->ended_ms = now_ms();
     s->current = c;

@@ -50,7 +50,8 @@ static bool read_time(struct str text, int64_t *wall_ms)
 bool clock_verb(struct scenario *s, struct words *w)
 {
     int64_t wall_ms;
-    char *path = arena_format(&s->arena, "%s/clock", s->folder), *next = arena_format(&s->arena, "%s/clock.next", s->folder);
+    char *path = arena_format(&s->arena, "%s/clock", s->folder),
+         *next = arena_format(&s->arena, "%s/clock.next", s->folder);
     if (!read_time(words_next(w), &wall_ms))
         return scenario_fail(s, "clock YYYY-MM-DDTHH:MM:SSZ");
     if (!path || !next)
@@ -61,7 +62,8 @@ bool clock_verb(struct scenario *s, struct words *w)
     FILE *f = fopen(next, "w");
     if (!f)
         return scenario_fail(s, "cannot write %s", next);
-    (void)fprintf(f, "%s%lld.%03lld\n", ahead_ms < 0 ? "-" : "+", (long long)(ahead_ms < 0 ? -ahead_ms : ahead_ms) / 1000,
+    (void)fprintf(f, "%s%lld.%03lld\n", ahead_ms < 0 ? "-" : "+",
+                  (long long)(ahead_ms < 0 ? -ahead_ms : ahead_ms) / 1000,
                   (long long)(ahead_ms < 0 ? -ahead_ms : ahead_ms) % 1000);
     bool ok = fclose(f) == 0;
     return (ok && rename(next, path) == 0) || scenario_fail(s, "cannot write %s", path); /* never half a line is read */

@@ -80,8 +80,8 @@ static bool make_context(struct tls_front *t, const struct authority *a)
     X509 *cert = make_cert(key, "an upstream for tests", t->kind == KIND_WRONG_NAME ? "DNS:other.test" : here,
                            t->kind == KIND_SELF_SIGNED ? NULL : a, from, to);
     t->context = SSL_CTX_new(TLS_server_method());
-    bool ok = t->context && SSL_CTX_use_certificate(t->context, cert) == 1 &&
-              SSL_CTX_use_PrivateKey(t->context, key) == 1;
+    bool ok =
+        t->context && SSL_CTX_use_certificate(t->context, cert) == 1 && SSL_CTX_use_PrivateKey(t->context, key) == 1;
     X509_free(cert);
     EVP_PKEY_free(key);
     return ok;
@@ -127,9 +127,8 @@ static void hand_on(struct tls_front *t, SSL *ssl, int fd, int behind)
 
 static void serve_one(struct tls_front *t, int fd)
 {
-    struct sockaddr_in a = {.sin_family = AF_INET,
-                            .sin_port = htons((uint16_t)t->behind_port),
-                            .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in a = {
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)t->behind_port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     struct timeval limit = {.tv_sec = 5}; /* for a peer that stops in the middle of its handshake */
     struct pollfd p = {.fd = fd, .events = POLLIN};
     char dropped[BYTES];
