@@ -369,6 +369,8 @@ struct mesh_call {
     bool sse_open;
     struct usage usage;
     bool has_usage, saw_done;
+    bool at_end;                      /* the stream is over: what comes now is an event without its blank line */
+    bool tail_open;                   /* the client has such an event: what we add must not run into it */
     int64_t finished;                 /* choices that have told why they ended */
     enum finish finish;
     int64_t output_estimated;

@@ -27,7 +27,7 @@ void relay_reset(struct mesh_call *c)
     c->retry_after_ms = -1;
     c->content_type = c->request_id = STR_NONE;
     c->usage = (struct usage){.cost_nusd = -1};
-    c->has_usage = c->saw_done = false;
+    c->has_usage = c->saw_done = c->at_end = c->tail_open = false;
     c->finished = 0;
     c->finish = FINISH_NONE;
     c->output_estimated = 0;
@@ -179,7 +179,17 @@ static int pass(struct mesh_call *c, struct str raw)
     if (c->state == CALL_WAITING)
         return hold(c, raw);
     write_out(c, raw);
+    c->tail_open = c->at_end;
     return c->stream_reason == REASON_DONE ? 0 : 1;
+}
+
+/* Data that is no JSON: before the commit a failure, after it the client's to judge; but half an event, where the upstream
+ * broke off, is no event: handed on, it would swallow the error that tells so. */
+static int broken_event(struct mesh_call *c, struct str raw)
+{
+    if (c->at_end)
+        return c->finished < c->facts.choices ? stop_feed(c, REASON_TRUNCATED) : 0;
+    return c->state == CALL_WAITING ? stop_feed(c, REASON_MALFORMED) : pass(c, raw);
 }
 
 /* The chunk that carries nothing but the usage we asked for is not the client's. */
@@ -200,7 +210,7 @@ static int on_event(const struct sse_event *ev, void *ctx)
         return rc ? rc : 1;
     }
     if (chunk_read(c->facts.op, ev->data, &w, NULL) < 0)
-        return c->state == CALL_WAITING ? stop_feed(c, REASON_MALFORMED) : pass(c, ev->raw);
+        return broken_event(c, ev->raw);
     if (w.has_error)
         return failed_event(c, ev->data);
     take_usage(c, &w);
@@ -420,7 +430,7 @@ static void cut(struct mesh_call *c, enum reason r, struct str words)
     (void)attempt_close(c, r);
     call_finish(c, CALL_CUT, 200);
     const struct mesh_sink *sink = c->ask.sink;
-    bool told = c->is_stream && buf_append_text(&event, "data: ") == 0 &&
+    bool told = c->is_stream && buf_append_text(&event, c->tail_open ? "\n\ndata: " : "data: ") == 0 &&
                 error_write(&event, 502, buf_str(&text), "server_error", NULL, "stream_interrupted") == 0 &&
                 buf_append_text(&event, "\n\n") == 0 && sink->write(c->ask.ctx, buf_str(&event)) >= 0;
     if (told)
@@ -441,6 +451,7 @@ void relay_stop(struct mesh_call *c, enum reason r, struct str words)
 static void done_well(struct mesh_call *c)
 {
     if (c->is_stream) {
+        c->at_end = true;
         (void)sse_finish(&c->sse, on_event, c);
         if (c->stream_reason != REASON_DONE)
             relay_stop(c, c->stream_reason, c->failure_words);
