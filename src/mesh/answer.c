@@ -128,12 +128,21 @@ static int exhausted_status(const struct mesh_call *c)
     return status ? status : 503;
 }
 
+/* When this candidate may be back; -1 when waiting does not help. One that failed and does not rest may answer the next time. */
+static int64_t back_ms(const struct tried *t)
+{
+    enum { AT_ONCE_MS = 1000 };
+    if (t->wait_ms >= 0)
+        return t->wait_ms > AT_ONCE_MS ? t->wait_ms : AT_ONCE_MS;
+    return t->attempted && reason_row(t->reason)->fault == FAULT_TARGET ? AT_ONCE_MS : -1;
+}
+
 static int64_t soonest_ms(const struct mesh_call *c)
 {
     int64_t soonest = -1;
     for (const struct tried *t = c->tried; t; t = t->next)
-        if (t->wait_ms >= 0 && (soonest < 0 || t->wait_ms < soonest))
-            soonest = t->wait_ms;
+        if (back_ms(t) >= 0 && (soonest < 0 || back_ms(t) < soonest))
+            soonest = back_ms(t);
     return soonest;
 }
 

@@ -40,8 +40,9 @@ enum reason_cool {
     X(FIRST_BYTE_TIMEOUT, FAULT_TARGET, NEXT_STEP,   COOL_COUNT, 504, "no first content in time")                       \
     X(IDLE_TIMEOUT,       FAULT_TARGET, NEXT_STEP,   COOL_COUNT, 504, "it fell silent")                                 \
     X(TOTAL_TIMEOUT,      FAULT_TARGET, NEXT_STEP,   COOL_COUNT, 504, "it took too long")                               \
-    X(HTTP_408,           FAULT_TARGET, NEXT_STEP,   COOL_COUNT, 504, "request time-out (408)")                         \
-    X(HTTP_409,           FAULT_TARGET, NEXT_STEP,   COOL_NONE,  503, "conflict (409)")                                 \
+    X(HTTP_408,           FAULT_TARGET, NEXT_STEP,   COOL_COUNT, 504, "request time-out")                               \
+    X(HTTP_409,           FAULT_TARGET, NEXT_STEP,   COOL_NONE,  503, "conflict")                                       \
+    X(HTTP_425,           FAULT_TARGET, NEXT_STEP,   COOL_NONE,  503, "too early")                                      \
     X(RATE_LIMIT,         FAULT_TARGET, NEXT_STEP,   COOL_NOW,   429, "rate limited")                                   \
     X(OVERLOADED,         FAULT_TARGET, NEXT_STEP,   COOL_NOW,   503, "overloaded")                                     \
     X(SERVER_ERROR,       FAULT_TARGET, NEXT_STEP,   COOL_COUNT, 502, "server error")                                   \

@@ -49,6 +49,8 @@ static enum reason from_status(int status)
     case 404: return REASON_MODEL;
     case 408: return REASON_HTTP_408;
     case 409: return REASON_HTTP_409;
+    case 410: return REASON_MODEL; /* a retired one */
+    case 425: return REASON_HTTP_425;
     case 429: return REASON_RATE_LIMIT;
     case 498: return REASON_OVERLOADED; /* Groq's flex tier */
     case 503: return REASON_OVERLOADED;
