@@ -106,8 +106,23 @@ static bool is_number_to(struct str s, uint64_t min, uint64_t max)
     return s.len <= 5 && str_to_u64(s, &n) && n >= min && n <= max;
 }
 
+/* 127.1, 134744072, 0x08080808, 10.0.0.300: some resolvers make an address of them, and not all the same one. */
+static bool looks_numeric(struct str s)
+{
+    if (s.len && s.ptr[s.len - 1] == '.')
+        s.len--;
+    for (ptrdiff_t dot; (dot = str_find_char(s, '.')) >= 0;)
+        s = str_skip(s, (size_t)dot + 1);
+    bool coded = s.len > 1 && s.ptr[0] == '0' && (s.ptr[1] == 'x' || s.ptr[1] == 'X'), numeric = s.len > 0;
+    for (size_t i = coded ? 2 : 0; i < s.len; i++)
+        numeric = numeric && (is_digit(s.ptr[i]) || (coded && (s.ptr[i] | 0x20) >= 'a' && (s.ptr[i] | 0x20) <= 'f'));
+    return numeric;
+}
+
 static bool is_host_name(struct str s)
 {
+    if (looks_numeric(s) && !is_address(AF_INET, s))
+        return false;
     if (s.len == 0 || s.len > 253 || s.ptr[0] == '-' || s.ptr[0] == '.')
         return false;
     for (size_t i = 0; i < s.len; i++)

@@ -218,7 +218,8 @@ static void forwards_known(struct guard_waiter *w, bool ok, const char *why)
         open_and_send(c);
     } else { /* it could not be asked, so it could not have been called either */
         (void)open_books(c);
-        attempt_failed(c, g->end == FETCH_OK ? REASON_FIRST_BYTE_TIMEOUT : reason_from_fetch(g->end), str_from(why));
+        enum reason heard = g->end == FETCH_OK ? REASON_MALFORMED : reason_from_fetch(g->end);
+        attempt_failed(c, g->late ? REASON_FIRST_BYTE_TIMEOUT : heard, str_from(why));
     }
 }
 

@@ -24,6 +24,7 @@ static void ask_again(struct guard *g)
         if (g->fetch)
             http_fetch_cancel(g->fetch);
         g->fetch = NULL;
+        g->end = FETCH_NOMEM;
         g->ok = false;
         text_format(g->why, sizeof g->why, "out of memory");
     }
@@ -122,6 +123,7 @@ static void on_timeout(struct loop_timer *t)
 {
     struct guard *g = (struct guard *)(void *)((char *)t - offsetof(struct guard, timer));
     http_fetch_cancel(g->fetch);
+    g->late = true;
     settle(g, false, "no answer within %d s", GUARD_TIMEOUT_MS / 1000);
 }
 
@@ -143,6 +145,7 @@ static int start(struct guard *g)
     g->forwards.max = LIST_BYTES_MAX;
     g->status = 0;
     g->end = FETCH_OK;
+    g->late = false;
     int rc = http_fetch_start(&g->fetch, g->ml->client, &opt, NULL);
     return rc ? rc : loop_timer_set(g->ml->loop, &g->timer, GUARD_TIMEOUT_MS, on_timeout);
 }
@@ -160,6 +163,7 @@ bool guard_ask(struct guard *g, struct guard_waiter *w, bool *ok, const char **w
         if (g->fetch)
             http_fetch_cancel(g->fetch);
         g->fetch = NULL;
+        g->end = FETCH_NOMEM;
         *ok = false;
         *why = "out of memory";
         return true;

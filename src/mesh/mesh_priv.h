@@ -263,6 +263,7 @@ struct guard {
     struct buf body;      /* while fetching */
     int status;
     enum fetch_end end;   /* of the last fetch */
+    bool late;            /* it was given up */
     struct http_fetch *fetch;
     struct loop_timer timer;
     struct guard_waiter *waiting, *waiting_next; /* for the fetch under way; for the one after it */

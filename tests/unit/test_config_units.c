@@ -205,6 +205,13 @@ TEST(checks_of_text_know_good_from_bad)
         {config_check_http_url, "http://localhost", true},
         {config_check_http_url, "http://h/p?q=1", true},
         {config_check_http_url, "http://h?q=a@b", true},
+        {config_check_http_url, "http://h.1a", true},
+        {config_check_http_url, "http://0xfg", true},
+        {config_check_http_url, "http://127.1/v1", false}, /* numbers that are no address: who would know which? */
+        {config_check_http_url, "http://134744072/v1", false},
+        {config_check_http_url, "http://0x08080808", false},
+        {config_check_http_url, "http://10.0.0.300", false},
+        {config_check_http_url, "http://10.0.0.7.:80", false},
         {config_check_http_url, "ftp://h", false},
         {config_check_http_url, "http://", false},
         {config_check_http_url, "http:///x", false},
