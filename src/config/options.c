@@ -207,7 +207,7 @@ static const struct config_option top_rows[] = {
      .check = config_check_network, .absent = "none",
      .text = "What is home beside loopback, RFC 1918, link-local and ULA addresses, which always are."},
     {.key = "hosts", .kind = OPTION_TEXTS, FIELDS(config, hosts, host_count), .check = config_check_host,
-     .absent = "none", .text = "Names under which browsers may reach Hearth, beside localhost and loopback literals."},
+     .absent = "none", .text = "Names under which Hearth may be reached, beside localhost, loopback literals and those under `listen`."},
     {.key = "origins", .kind = OPTION_TEXTS, FIELDS(config, origins, origin_count), .check = config_check_origin,
      .absent = "none", .text = "Foreign web origins that may call."},
     {.key = "data", .kind = OPTION_TEXT, FIELD(config, data), .absent = "`~/.local/share/hearth`",

@@ -37,11 +37,24 @@ static bool is_loopback_name(struct str name)
     return parts == 4 && name.ptr[name.len - 1] != '.';
 }
 
-static bool host_is_ours(const struct gateway *g, struct str host)
+/* A name or address that the owner wrote under `listen` is listed: no page can make a browser say it for another place. */
+static bool is_listener(const struct gateway *g, struct str name)
+{
+    if (name.len == 0 || str_eq(name, STR("0.0.0.0")) || str_eq(name, STR("[::]")) || str_eq(name, STR("unix")))
+        return false; /* all addresses are none */
+    if (g->listen.len)
+        return str_eq_fold(without_port(g->listen), name);
+    for (int i = 0; i < g->config->listen_count; i++)
+        if (str_eq_fold(without_port(g->config->listen[i].text), name))
+            return true;
+    return false;
+}
+
+bool browser_host_is_ours(const struct gateway *g, struct str host)
 {
     struct str name = without_port(host);
-    return host.len == 0 || is_loopback_name(name) || same_text(g->config->hosts, g->config->host_count, name) ||
-           same_text(g->config->hosts, g->config->host_count, host);
+    return host.len == 0 || is_loopback_name(name) || is_listener(g, name) ||
+           same_text(g->config->hosts, g->config->host_count, name) || same_text(g->config->hosts, g->config->host_count, host);
 }
 
 static bool origin_is_listed(const struct gateway *g, struct str origin)
@@ -67,7 +80,7 @@ bool browser_admits(struct gateway_loop *gl, struct http_exchange *x)
     const struct gateway *g = gl->gateway;
     const struct http_request *r = http_exchange_request(x);
     struct str origin = http_request_header(r, "origin"), site = http_request_header(r, "sec-fetch-site");
-    if (!host_is_ours(g, r->host)) {
+    if (!browser_host_is_ours(g, r->host)) {
         reply_error(gl, x, 403, "host_not_allowed", "Host %.*s is not one of this server's names; add it to `hosts:` in the config",
                     STR_FMT(str_slice(r->host, 0, 200)));
         return false;

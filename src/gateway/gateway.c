@@ -94,6 +94,7 @@ int gateway_open(struct gateway **out, const struct gateway_options *opt, struct
         return err_set(e, ERR_NOMEM, "gateway");
     g->config = opt->config;
     g->mesh = opt->mesh;
+    g->listen = opt->listen;
     g->has_key = opt->key.len > 0;
     if (g->has_key && keys_digest(opt->key, g->key_digest) < 0) {
         mem_free(g);

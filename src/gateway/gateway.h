@@ -13,6 +13,7 @@ struct mesh_loop;
 struct gateway_options {
     const struct config *config;
     struct mesh *mesh;
+    struct str listen; /* the address served in place of the config's; empty: the config's */
     struct str key; /* the one key that callers from other machines must show; empty: they are refused */
 };
 int gateway_open(struct gateway **out, const struct gateway_options *opt, struct err *e);

@@ -10,6 +10,7 @@ enum { KEY_DIGEST_BYTES = 32 };
 struct gateway {
     const struct config *config;
     struct mesh *mesh;
+    struct str listen;
     bool has_key;
     uint8_t key_digest[KEY_DIGEST_BYTES]; /* SHA-256; the key itself is not kept */
 };
@@ -23,6 +24,7 @@ struct gateway_loop {
 enum { REPLY_HEADERS_MAX = MESH_HEADERS_MAX + 8 };
 
 /* browser.c: the rules against the browser next door. True when the request may go on; else it is answered. */
+bool browser_host_is_ours(const struct gateway *g, struct str host); /* loopback literals, localhost, `hosts:`, `listen:` */
 bool browser_admits(struct gateway_loop *gl, struct http_exchange *x);
 /* Headers a page of a listed origin needs to read the answer; returns how many were written (at most 4). */
 size_t browser_headers(const struct gateway *g, const struct http_request *r, struct http_header *h);

@@ -16,6 +16,8 @@ static const struct {
     {404, "{\"error\":{\"message\":\"The model `x` does not exist\",\"code\":\"model_not_found\"}}", REASON_MODEL},
     {408, "", REASON_HTTP_408},
     {409, "", REASON_HTTP_409},
+    {410, "", REASON_MODEL},
+    {425, "", REASON_HTTP_425},
     {500, "oops", REASON_SERVER_ERROR},
     {502, "<html><title>Bad gateway</title></html>", REASON_SERVER_ERROR},
     {503, "", REASON_OVERLOADED},
