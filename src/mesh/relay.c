@@ -120,6 +120,13 @@ static void read_headers(struct mesh_call *c, const struct http_fetch_head *h)
     }
 }
 
+static void open_stream(struct mesh_call *c)
+{
+    c->is_stream = c->sse_open = true;
+    c->held = BUF_INIT(HOLD_STREAM_MAX);
+    sse_reader_init(&c->sse, EVENT_BYTES_MAX);
+}
+
 int relay_on_head(struct http_fetch *f, const struct http_fetch_head *h, void *ctx)
 {
     (void)f;
@@ -130,12 +137,10 @@ int relay_on_head(struct http_fetch *f, const struct http_fetch_head *h, void *c
     c->last_byte_us = loop_now_us(c->ml->loop);
     read_headers(c, h);
     bool good = h->status >= 200 && h->status < 300;
-    c->is_stream = good && c->facts.stream && is_event_stream(c->content_type);
-    c->held = BUF_INIT(c->is_stream ? HOLD_STREAM_MAX : good ? HOLD_WHOLE_MAX : HOLD_ERROR_MAX);
-    if (c->is_stream) {
-        sse_reader_init(&c->sse, EVENT_BYTES_MAX);
-        c->sse_open = true;
-    }
+    if (good && c->facts.stream && is_event_stream(c->content_type))
+        open_stream(c);
+    else
+        c->held = BUF_INIT(good ? HOLD_WHOLE_MAX : HOLD_ERROR_MAX);
     attempt_arm(c); /* from now on silence counts */
     return 0;
 }
@@ -296,8 +301,35 @@ static int whole_overflow(struct mesh_call *c, struct str bytes)
     return c->paused ? 1 : 0;
 }
 
+/* Home-made servers send events and call them something else, or nothing at all. A JSON object cannot begin like this. */
+static bool looks_like_events(struct str bytes)
+{
+    static const struct str leads[] = {STR("data:"), STR("event:"), STR("id:"), STR(":")};
+    if (str_starts(bytes, STR("\xef\xbb\xbf")))
+        bytes = str_skip(bytes, 3);
+    while (bytes.len && (bytes.ptr[0] == '\n' || bytes.ptr[0] == '\r'))
+        bytes = str_skip(bytes, 1);
+    for (size_t i = 0; i < COUNT_OF(leads); i++)
+        if (str_starts(bytes, leads[i]))
+            return true;
+    return false;
+}
+
+/* A stream was asked for, and something else announced. The first piece tells; the client reads what it asked for. */
+static bool is_stream_after_all(struct mesh_call *c, struct str bytes)
+{
+    bool first = c->facts.stream && c->held.len == 0 && c->status >= 200 && c->status < 300;
+    if (!first || !looks_like_events(bytes))
+        return false;
+    open_stream(c);
+    c->content_type = STR_NONE;
+    return true;
+}
+
 static int whole_bytes(struct mesh_call *c, struct str bytes)
 {
+    if (is_stream_after_all(c, bytes))
+        return stream_bytes(c, bytes);
     if (c->passed_limit)
         return whole_overflow(c, bytes);
     int rc = buf_append(&c->held, bytes);
