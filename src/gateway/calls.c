@@ -115,7 +115,7 @@ static bool read_wishes(struct gateway_loop *gl, struct http_exchange *x, struct
     ask->home = str_eq(boundary, STR("home"));
     if (header_count(r, "x-hearth-boundary") > 1 || header_count(r, "x-hearth-tags") > 1 || header_count(r, "x-hearth-task") > 1)
         reply_error(gl, x, 400, "invalid_value", "x-hearth-boundary, x-hearth-tags and x-hearth-task are given once at most");
-    else if (boundary.len && !ask->home && !str_eq(boundary, STR("any")))
+    else if (boundary.ptr && !ask->home && !str_eq(boundary, STR("any"))) /* an empty one, too: somebody meant something */
         reply_error(gl, x, 400, "invalid_value", "x-hearth-boundary is home or any");
     else if (!tags_are_fine(ask->tags))
         reply_error(gl, x, 400, "invalid_value", "x-hearth-tags: at most %d tags of at most %d letters, digits and ._:/@+-, separated by commas",

@@ -59,6 +59,21 @@ static void not_found(struct gateway_loop *gl, struct http_exchange *x)
     reply_error(gl, x, 404, "not_found", "there is nothing at %.*s; the API is under /v1", STR_FMT(str_slice(path, 0, 200)));
 }
 
+/* RFC 9110 wants to be told what does work. */
+static void wrong_method(struct gateway_loop *gl, struct http_exchange *x, unsigned methods)
+{
+    bool post = methods & POST_BIT;
+    AUTO_BUF struct buf text = BUF_INIT(8 * KiB), body = BUF_INIT(64 * KiB);
+    (void)buf_append_format(&text, "%.*s does not work here; use %s", STR_FMT(http_exchange_request(x)->method_text), post ? "POST" : "GET");
+    if (error_write(&body, 405, buf_str(&text), "invalid_request_error", NULL, "method_not_allowed") < 0)
+        buf_clear(&body);
+    struct http_header h[REPLY_HEADERS_MAX];
+    size_t n = mesh_headers_none(h, "-");
+    h[n++] = (struct http_header){STR("content-type"), STR("application/json")};
+    h[n++] = (struct http_header){STR("allow"), post ? STR("POST, OPTIONS") : STR("GET, HEAD, OPTIONS")};
+    reply_headers(gl, x, 405, h, n, buf_str(&body));
+}
+
 static void on_request(struct http_exchange *x, void *ctx)
 {
     struct gateway_loop *gl = ctx;
@@ -71,7 +86,7 @@ static void on_request(struct http_exchange *x, void *ctx)
     if (!p)
         not_found(gl, x);
     else if (!(p->methods & 1u << r->method))
-        reply_error(gl, x, 405, "method_not_allowed", "%.*s does not work here; use %s", STR_FMT(r->method_text), p->methods & POST_BIT ? "POST" : "GET");
+        wrong_method(gl, x, p->methods);
     else
         p->fn(gl, x, p->arg);
 }

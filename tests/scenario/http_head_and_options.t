@@ -15,6 +15,7 @@ client OPTIONS /v1/chat/completions -H "origin: http://127.0.0.1:$port"
 expect status 204
 client GET /v1/chat/completions
 expect status 405
+expect header allow "POST, OPTIONS"
 client POST /nothing <<X
 {}
 X
