@@ -22,12 +22,6 @@ bool model_is_embedding(const struct target *t)
     return false;
 }
 
-static struct config_mark mark_of(const struct mesh *m, int job, int step, int target)
-{
-    const struct config_target *t = &m->config->job[job].step[step].target[target];
-    return t->name.mark.line ? t->name.mark : m->config->job[job].mark;
-}
-
 static int prove_target(const struct job *j, const struct target *t, struct config_mark at, struct err *e)
 {
     if (!t->up->home)
@@ -45,10 +39,10 @@ static int prove_target(const struct job *j, const struct target *t, struct conf
 static int prove_job(const struct mesh *m, const struct job *j, struct err *e)
 {
     const struct target *embedding = NULL, *other = NULL;
+    struct config_mark at = m->config->job[j->index].mark; /* design §5: at the offending job; the story names the target */
     for (int s = 0; s < j->step_count; s++) {
         for (int i = 0; i < j->step[s].count; i++) {
             const struct target *t = j->step[s].of[i].target;
-            struct config_mark at = mark_of(m, j->index, s, i);
             int rc = j->home ? prove_target(j, t, at, e) : 0;
             if (rc)
                 return rc;

@@ -6,17 +6,17 @@ jobs:
   bulk: { chain: [cloud/m] }
   private: { chain: [home/m, cloud/m] }
 X
-refused "hearth.yaml:3:30"
+refused "hearth.yaml:3:3: job private has boundary home, but cloud/m"
 config <<X
 jobs:
   embed: { chain: [home/e, cloud/e] }
 X
-refused "hearth.yaml:2:28"
+refused "hearth.yaml:2:3: job embed has boundary home, but cloud/e"
 config <<X
 jobs:
   secret: { chain: [[home/m, cloud/m]], boundary: home, balance: least_busy }
 X
-refused "hearth.yaml:2"
+refused "hearth.yaml:2:3: job secret"
 config <<X
 jobs:
   private: { chain: [home/m], boundary: any }
