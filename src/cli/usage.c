@@ -244,6 +244,12 @@ static bool parse_day(const char *text, int64_t *out)
     return true;
 }
 
+static const char *no_calls(const struct usage_filter *f)
+{
+    bool filtered = f->from_ms || f->to_ms || f->job.len || f->target.len || f->key.len || f->tag.len || f->task.len;
+    return filtered ? "no such calls\n" : "no calls yet\n";
+}
+
 static int report_calls(struct ledger_reader *books, const struct usage_filter *f, enum format format)
 {
     struct report r = {.format = format, .out = BUF_INIT(1 * MiB)};
@@ -252,7 +258,7 @@ static int report_calls(struct ledger_reader *books, const struct usage_filter *
         (void)buf_append_text(&r.out, "call,time,job,target,regime,outcome,attempts,input,cached,cache_write,output,reasoning,estimated,tags,task,key,cost_nusd\n");
     int rc = ledger_calls(books, f, on_call, &r, &e);
     if (rc == 0 && r.rows == 0 && format == FORMAT_TABLE)
-        (void)buf_append_text(&r.out, "no calls yet\n");
+        (void)buf_append_text(&r.out, no_calls(f));
     int status = rc ? cli_fail_err(&e) : cli_print(buf_str(&r.out));
     buf_fini(&r.out);
     return status;
@@ -275,7 +281,7 @@ static int report_groups(struct ledger_reader *books, const struct usage_filter 
         (void)buf_append_char(&r.out, '\n');
     } else if (rc == 0 && r.rows == 0 && format == FORMAT_TABLE) {
         buf_clear(&r.out);
-        (void)buf_append_text(&r.out, "no calls yet\n");
+        (void)buf_append_text(&r.out, no_calls(f));
     }
     int status = rc ? cli_fail_err(&e) : cli_print(buf_str(&r.out));
     buf_fini(&r.out);
@@ -285,10 +291,14 @@ static int report_groups(struct ledger_reader *books, const struct usage_filter 
 static int find_data_dir(struct buf *out, const char *data, const char *config_path, struct err *e)
 {
     struct config *c = NULL;
-    AUTO_BUF struct buf path = BUF_INIT(8 * KiB);
+    AUTO_BUF struct buf path = BUF_INIT(8 * KiB), text = BUF_INIT(8 * KiB);
+    if (data && !config_path) /* the folder is named: whatever config lies around has no say */
+        return config_data_dir(out, data, NULL, e);
     int rc = config_find(&path, config_path, e);
     if (rc == 0)
         rc = buf_text(&path) ? config_load(&c, path.ptr, e) : ERR_NOMEM;
+    if (rc && e->line && config_error(&text, buf_str(&path), e) == 0)
+        return err_set(e, ERR_INVALID, "%.*s", STR_FMT(buf_str(&text)));
     if (rc == ERR_NOT_FOUND && !config_path)
         rc = 0; /* without a config the default folder is meant */
     if (rc == 0)

@@ -17,3 +17,7 @@ client POST /v1/chat/completions -H "x-hearth-tags: a b<script>" <<X
 X
 expect status 400
 expect ledger count 1
+cli usage --tag nightly
+expect cli contains "bulk"
+cli usage --tag other
+expect cli is "no such calls\n"
