@@ -12,6 +12,16 @@ static const struct cli_command *const commands[] = {
     &command_serve, &command_ask, &command_usage, &command_config, &command_rehearse,
 };
 
+/* Names that scripts and docs may know already; what is there is found before. */
+static bool is_planned(const char *name)
+{
+    static const char *const planned[] = {"engine", "models", "pull", "fit", "bench", "logits", "tokenize", "plan", "explain", "keys", "doctor", "backup"};
+    for (size_t i = 0; i < COUNT_OF(planned); i++)
+        if (strcmp(name, planned[i]) == 0)
+            return true;
+    return false;
+}
+
 static void print_help(FILE *to)
 {
     fprintf(to, "hearth: run your own AI at home. It sends each request to the cheapest place that can do it well,\n"
@@ -51,6 +61,10 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < COUNT_OF(commands); i++)
         if (strcmp(name, commands[i]->name) == 0)
             return commands[i]->run(argc - 1, argv + 1);
+    if (is_planned(name)) {
+        fprintf(stderr, "hearth: `%s` is planned and not there yet; `hearth --help` shows what is\n", name);
+        return EXIT_TYPED_WRONG;
+    }
     if (name[0])
         fprintf(stderr, "hearth: there is no command `%s`\n\n", name);
     print_help(stderr);
