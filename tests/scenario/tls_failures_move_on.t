@@ -11,6 +11,7 @@ upstream spoken tls:good url: "http://127.0.0.1:$spoken/v1"
 upstream b openai
 config <<X
 ca_file: $folder/ca.pem
+loops: 1
 jobs:
   expired: { chain: [expired/m, b/m] }
   early: { chain: [early/m, b/m] }
