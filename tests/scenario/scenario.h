@@ -10,7 +10,7 @@
  *   scenario_storm.c    kill -9 under load;  scenario_dns.c  a name server of ours
  *   scenario_timed.c    a client and an upstream that time what happens between them;
  *   scenario_tls.c      TLS in front of one;  scenario_clock.c  the wall clock
- *   scenario_limits.c   a disk that fills up, and memory
+ *   scenario_limits.c   a disk that fills up, and memory;  scenario_rows.c  one file for scenarios that are alike
  *
  * Functions return false after writing the story with scenario_fail. All waits are bounded and end with the event. */
 #pragma once
@@ -25,6 +25,7 @@ enum {
     CLIENTS_MAX = 512,
     HOLE_FDS = 4,
     WORDS_MAX = 64,
+    COLUMNS_MAX = 8,
     REPLIES_MAX = 64,
     SCENARIO_LIMIT_MS = 20000,
     POLL_MS = 2
@@ -52,6 +53,10 @@ struct client {
     int64_t started_ms, ended_ms;
     struct reply reply[REPLIES_MAX];
     int reply_count;
+};
+
+struct column {
+    struct str name, text;
 };
 
 struct dns;
@@ -84,6 +89,10 @@ struct scenario {
     int cli_status;
     bool has_clock; /* of its own */
     int64_t memory_kib;
+    int row, row_count; /* which row of `each` this run is for, of how many; 0 of 0 without */
+    struct str row_text;
+    struct column column[COLUMNS_MAX];
+    int column_count;
     struct buf storm_ids; /* of the calls that the last storm saw answered, one a line */
     int storm_clients;
 };
@@ -101,7 +110,7 @@ struct words {
     int count, at;
     struct str tail; /* what follows word[at - 1] on the line, raw */
     struct str after[WORDS_MAX];
-    struct str here; /* the here-text, expanded; ptr NULL if there is none */
+    struct str here, here_raw; /* the here-text, expanded, and as it stands; ptr NULL if there is none */
     bool background; /* the line ends in & */
 };
 /* The next line with anything on it; false at the end of the file or on an error (then s->problem is set). */
@@ -112,6 +121,8 @@ bool words_take(struct words *w, const char *word); /* consumes it if it comes n
 bool words_number(struct words *w, int64_t *out);
 bool text_expand(struct scenario *s, struct str text, struct buf *out);
 char *text_c(struct scenario *s, struct str text);
+bool each_verb(struct scenario *s, struct words *w);
+struct str row_column(const struct scenario *s, struct str name);
 
 /* --- the binary --------------------------------------------------------------------------------------------------- */
 

@@ -1,11 +1,31 @@
-# An answer without choices moves the call to the next step.
+# An attempt that fails before its first content moves the call to the next step, unseen, whatever it failed of.
+each script <<X
+status 404
+status 408
+status 409
+status 500
+status 502
+status 503 html
+status 504
+status 529
+empty
+error-200 "the backend is gone"
+garbage
+html
+malformed
+no-choices
+reply ""
+drop -1
+reply drop 1
+reply cut 0
+X
 upstream a openai
 upstream b openai
 config <<X
 jobs:
   bulk: { chain: [a/m, b/m] }
 X
-script a no-choices
+script a $script
 script b reply "from b"
 start
 client POST /v1/chat/completions <<X
