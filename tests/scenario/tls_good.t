@@ -2,6 +2,7 @@
 upstream a tls:good
 upstream name tls:good url: "https://localhost:$name/v1"
 config <<X
+loops: 1
 ca_file: $folder/ca.pem
 X
 script a reply "over TLS"
