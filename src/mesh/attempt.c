@@ -212,12 +212,10 @@ static void forwards_known(struct guard_waiter *w, bool ok, const char *why)
     struct mesh_call *c = (struct mesh_call *)(void *)((char *)w - offsetof(struct mesh_call, waiter));
     const struct guard *g = &c->ml->home_guard[c->target->up->index];
     if (ok && guard_model_forwards(g, c->target->model)) {
-        (void)open_books(c);
         attempt_failed(c, REASON_FORWARDS, STR_NONE);
     } else if (ok) {
         open_and_send(c);
     } else { /* it could not be asked, so it could not have been called either */
-        (void)open_books(c);
         enum reason heard = g->end == FETCH_OK ? REASON_MALFORMED : reason_from_fetch(g->end);
         attempt_failed(c, g->late ? REASON_FIRST_BYTE_TIMEOUT : heard, str_from(why));
     }
@@ -344,6 +342,8 @@ int64_t attempt_close(struct mesh_call *c, enum reason r)
         http_fetch_cancel(c->fetch);
         c->fetch = NULL;
     }
+    if (!c->sent && !c->open_booked && c->in_books) /* it ended while it waited to know more: it is an attempt all the same */
+        (void)open_books(c);
     if (c->sent && c->first_of_attempt_us == 0)
         c->upstream_wait_us += loop_now_us(c->ml->loop) - c->sent_us;
     close_books(c, r);

@@ -264,6 +264,7 @@ struct guard {
     int status;
     enum fetch_end end;   /* of the last fetch */
     bool late;            /* it was given up */
+    bool telling;         /* the waiters are being told */
     struct http_fetch *fetch;
     struct loop_timer timer;
     struct guard_waiter *waiting, *waiting_next; /* for the fetch under way; for the one after it */
