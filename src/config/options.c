@@ -29,7 +29,7 @@ static const struct config_option timeout_rows[] = {
     {.key = "connect", .kind = OPTION_DURATION, FIELD(config_upstream, connect_ms), .min = 1, .max = 10 * MINUTE_MS,
      .standard = "5s", .text = "Name, connection and TLS handshake together."},
     {.key = "first_byte", .kind = OPTION_DURATION, FIELD(config_upstream, first_byte_ms), .min = 1, .max = DAY_MS,
-     .standard = "120s", .text = "From the request to the first byte of the answer."},
+     .standard = "120s", .text = "From the request to the first content of the answer; comments and roles are none."},
     {.key = "idle", .kind = OPTION_DURATION, FIELD(config_upstream, idle_ms), .min = 1, .max = DAY_MS,
      .standard = "120s", .text = "Without a byte in the middle of an answer."},
     {.key = "total", .kind = OPTION_DURATION, FIELD(config_upstream, total_ms), .min = 1, .max = 7 * DAY_MS,
