@@ -67,6 +67,8 @@ static int set_chain(struct mesh_call *c)
         c->chain = c->route.job->step;
         c->chain_count = c->route.job->step_count;
         c->home = c->home || c->route.job->home;
+        for (size_t i = 0; i < c->route.job->default_count; i++)
+            call_heed_default(&c->facts, c->route.job->defaults[i].key, c->route.job->defaults[i].value);
         return 0;
     }
     struct step *s = arena_new(&c->arena, struct step);
