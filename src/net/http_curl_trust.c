@@ -1,8 +1,8 @@
-/* http_fetch_trust.c: the CA certificates for https, parsed once a day and shared by all connections of a client.
+/* http_curl_trust.c: the CA certificates for https, parsed once a day and shared by all connections of a client.
  *
  * Left to itself libcurl with Debian's built-in CApath parses the bundle anew for each connection: 18 ms of the loop's
  * time and 893 KiB. With a CAINFO it keeps one parsed store per CURLM, of which we have several. So we hand it ours. */
-#include "net/http_client_priv.h"
+#include "net/http_curl_priv.h"
 #include "base/mem.h"
 #include <openssl/err.h>
 #include <openssl/x509.h>
