@@ -278,15 +278,28 @@ static void conn_keep(struct conn *c)
     client->idle_count++;
 }
 
+/* A peer that has not read the whole request would learn of our leaving only behind all of it. */
+static void reset_when_closed(const struct conn *c)
+{
+    static const struct linger now = {.l_onoff = 1, .l_linger = 0};
+    (void)setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &now, sizeof now); /* without it: as any other close */
+}
+
 void conns_leave(struct plain_fetch *f)
 {
+    struct conn *c = f->conn;
     loop_timer_cancel(f->base.client->loop, &f->next_timer);
     while (f->attempts)
         conn_close(f->attempts);
-    if (f->conn && f->keep)
-        conn_keep(f->conn);
-    else if (f->conn)
-        conn_close(f->conn);
+    if (!c)
+        return;
+    if (f->keep) {
+        conn_keep(c);
+        return;
+    }
+    if (!transport_plain.sent_all(&f->base))
+        reset_when_closed(c);
+    conn_close(c);
 }
 
 bool conns_sweep(struct http_client *client)

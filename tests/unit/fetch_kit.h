@@ -157,6 +157,18 @@ static inline void large_head(struct peer *p, bool one_line)
         wait_for_close(p);
 }
 
+/* A part of the reply, and then a reset. */
+static inline bool reset(struct peer *p)
+{
+    static const struct linger now = {.l_onoff = 1, .l_linger = 0};
+    char bytes[30000];
+    memset(bytes, 'x', sizeof bytes);
+    if (say(p, "HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n"))
+        (void)peer_write(p, bytes, sizeof bytes);
+    (void)setsockopt(p->fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    return false;
+}
+
 /* A header of 40 KiB: more than libcurl hands over at once. */
 static inline bool long_header(struct peer *p)
 {
@@ -208,6 +220,40 @@ static const struct {
     {"/bad-name", "HTTP/1.1 200 OK\r\nx a: b\r\ncontent-length: 0\r\n\r\n", true},
     {"/fold-first", "HTTP/1.1 200 OK\r\n x-a: b\r\ncontent-length: 0\r\n\r\n", true},
     {"/switch", "HTTP/1.1 101 Switching\r\nupgrade: x\r\n\r\n", true},
+    {"/both", "HTTP/1.1 200 OK\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n", true},
+    {"/chunked-twice", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked, chunked\r\n\r\n0\r\n\r\n", true},
+    {"/chunked-again", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+     true},
+    {"/plus-length", "HTTP/1.1 200 OK\r\ncontent-length: +3\r\n\r\nabc", true},
+    {"/minus-length", "HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\nabc", true},
+    {"/list-length", "HTTP/1.1 200 OK\r\ncontent-length: 3, 3\r\n\r\nabc", true},
+    {"/no-length", "HTTP/1.1 200 OK\r\ncontent-length:\r\n\r\nabc", true},
+    {"/huge-length", "HTTP/1.1 200 OK\r\ncontent-length: 9223372036854775808\r\n\r\nabc", true},
+    {"/blank-name", "HTTP/1.1 200 OK\r\ncontent-length : 3\r\n\r\nabc", true},
+    {"/leading-blank", "\r\nHTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nabc", true},
+    {"/lower-http", "http/1.1 200 OK\r\ncontent-length: 3\r\n\r\nabc", true},
+    {"/status-1000", "HTTP/1.1 2000 OK\r\ncontent-length: 3\r\n\r\nabc", true},
+    {"/chunk-blank", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5 \r\nhello\r\n0\r\n\r\n", true},
+    {"/chunk-hex", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0x5\r\nhello\r\n0\r\n\r\n", true},
+    {"/chunk-minus", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n-1\r\nhello\r\n0\r\n\r\n", true},
+    {"/chunk-huge", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n100000005\r\nhello\r\n", true},
+    {"/chunk-long", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhellooo\r\n0\r\n\r\n", true},
+    {"/chunk-lf", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\nhello\r\n0\r\n\r\n", true},
+    {"/trailer-nul", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\nx: \001\r\n\r\n", true},
+    {"/same-lengths", "HTTP/1.1 200 OK\r\ncontent-length: 3\r\ncontent-length: 3\r\n\r\nabc", false},
+    {"/extension", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n003;a=b\r\nabc\r\n0;c\r\nx-late: 1\r\n\r\n",
+     false},
+    {"/bare-lf", "HTTP/1.1 200 OK\ncontent-length: 3\n\nabc", false},
+    {"/204-length", "HTTP/1.1 204 None\r\ncontent-length: 5\r\n\r\n", false},
+    {"/304-length", "HTTP/1.1 304 Same\r\ncontent-length: 5\r\n\r\n", false},
+    {"/says-close", "HTTP/1.1 200 OK\r\nConnection: x, Close\r\ncontent-length: 3\r\n\r\nabc", false},
+    {"/old", "HTTP/1.0 200 OK\r\ncontent-length: 3\r\n\r\nabc", false},
+    {"/old-kept", "HTTP/1.0 200 OK\r\nconnection: keep-alive\r\ncontent-length: 3\r\n\r\nabc", false},
+    {"/old-chunked",
+     "HTTP/1.0 200 OK\r\nconnection: keep-alive\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", false},
+    {"/early", "HTTP/1.1 413 Too large\r\ncontent-length: 3\r\n\r\nabc", false},
+    {"/early-close", "HTTP/1.1 413 Too large\r\ncontent-length: 3\r\n\r\nabc", true},
+    {"/early-silent", "", false},
     {"/stream",
      "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n9\r\ndata: a\n\n\r\n",
      false},
@@ -229,6 +275,8 @@ static inline bool serve(struct peer *p, struct str path)
     }
     if (str_eq(path, STR("/long-header")))
         return long_header(p);
+    if (str_eq(path, STR("/reset")))
+        return reset(p);
     if (str_eq(path, STR("/flood")))
         flood(p);
     if (str_eq(path, STR("/many-headers")) || str_eq(path, STR("/long-line")))
@@ -253,6 +301,10 @@ static inline bool serve(struct peer *p, struct str path)
         }
         if (good && str_eq(path, STR("/stream")))
             wait_for_close(p);
+        if (good && str_starts(path, STR("/early"))) { /* what it did not read stays unread */
+            (void)poll(&(struct pollfd){.fd = p->fd, .events = POLLRDHUP}, 1, 20000);
+            good = false;
+        }
         return good && !str_eq(path, STR("/stream"));
     }
     return false;
@@ -283,6 +335,10 @@ static inline bool take_request(struct peer *p, char path[64])
     (void)str_cut(&rest, ' ', &word);
     (void)text_format(path, 64, "%.*s", (int)(word.len < 63 ? word.len : 63), word.ptr);
     size_t whole = head.len + (size_t)length;
+    if (str_starts(str_from(path), STR("/early"))) { /* answers before it reads the body */
+        atomic_fetch_add(&p->s->requests, 1);
+        return true;
+    }
     while (p->in.len < whole)
         if (!fill(p))
             return false;
@@ -410,6 +466,8 @@ static inline void *dns_main(void *arg)
     }
 }
 
+static const struct clock *opt_clock; /* of the next world; NULL: the system's */
+
 static inline bool world_open_with(struct world *w, SSL_CTX *tls, struct http_client_options opt, bool own_dns)
 {
     *w = (struct world){.dns_fd = -1};
@@ -424,7 +482,8 @@ static inline bool world_open_with(struct world *w, SSL_CTX *tls, struct http_cl
         (void)buf_append_format(&dns, "127.0.0.1:%d", ntohs(at.sin_port));
         (void)!pthread_create(&w->dns_thread, NULL, dns_main, &w->dns_fd);
     }
-    bool good = loop_open(&w->loop, &(struct loop_options){.clock = clock_system()}, NULL) == 0 &&
+    const struct clock *clock = opt_clock ? opt_clock : clock_system();
+    bool good = loop_open(&w->loop, &(struct loop_options){.clock = clock}, NULL) == 0 &&
                 resolver_open(&w->resolver, &(struct resolver_options){.server = buf_str(&dns)}, NULL) == 0;
     buf_fini(&dns);
     opt.loop = w->loop;
@@ -634,4 +693,24 @@ static inline void run_path(struct run *r, struct world *w, const char *path)
     run_init(r, w, path);
     run_start(r);
     run_finish(r);
+}
+
+/* --- fences -------------------------------------------------------------------------------------------------------- */
+
+static inline int allow_none(const struct sockaddr *a)
+{
+    (void)a;
+    return 0;
+}
+
+static inline int allow_v4(const struct sockaddr *a)
+{
+    return a->sa_family == AF_INET;
+}
+
+static atomic_int allowed_once;
+static inline int allow_first_time(const struct sockaddr *a)
+{
+    (void)a;
+    return atomic_fetch_add(&allowed_once, 1) == 0;
 }

@@ -638,24 +638,6 @@ TEST_BOTH(nagle_is_off)
 
 /* --- the fence ----------------------------------------------------------------------------------------------------- */
 
-static int allow_none(const struct sockaddr *a)
-{
-    (void)a;
-    return 0;
-}
-
-static int allow_v4(const struct sockaddr *a)
-{
-    return a->sa_family == AF_INET;
-}
-
-static atomic_int allowed_once;
-static int allow_first_time(const struct sockaddr *a)
-{
-    (void)a;
-    return atomic_fetch_add(&allowed_once, 1) == 0;
-}
-
 TEST_BOTH(an_address_that_is_not_allowed_is_never_connected_to)
 {
     struct world w;
