@@ -1,6 +1,6 @@
 /* test_http_client.c: requests to upstreams: what is sent, what each way to end means, when connections are reused and when
  * not, and that a cancelled fetch closes its connection at any stage. What is promised for both transports is tested over
- * both. */
+ * both. It is one piece because all of it is one header's promises. */
 #include "fetch_kit.h"
 
 /* --- requests ------------------------------------------------------------------------------------------------------ */
