@@ -123,6 +123,35 @@ TEST(a_reply_is_read_the_same_however_it_is_cut)
 
 static char large[8 << 20];
 
+static struct world *looked_at;
+static int requests_at_commit;
+static void look(struct loop_task *t)
+{
+    (void)t;
+    (void)poll(NULL, 0, 20); /* long enough for a byte that left too early */
+    requests_at_commit = atomic_load(&looked_at->server.requests);
+}
+
+TEST(no_byte_leaves_before_the_send_phase)
+{
+    struct world w;
+    REQUIRE(world_open(&w));
+    struct loop_task task = {0};
+    looked_at = &w;
+    for (int kept = 0; kept < 2; kept++) {
+        struct run r;
+        run_init(&r, &w, "/ok");
+        run_start(&r);
+        loop_defer(w.loop, LOOP_COMMIT, &task, look);
+        run_finish(&r);
+        EXPECT_I64(r.result.end, FETCH_OK);
+        EXPECT(r.result.reused == (kept == 1));
+        EXPECT_I64(requests_at_commit, kept);
+        run_fini(&r);
+    }
+    world_close(&w);
+}
+
 TEST(a_body_of_more_pieces_than_leave_at_once_arrives_whole)
 {
     enum { N = 1000 };
