@@ -441,7 +441,7 @@ static int entry_make(struct curl_fetch *f, const struct lane *l)
     int used = 0, rc = buf_append_format(&text, "%.*s:%d:", STR_FMT(s->host), s->port);
     for (int i = 0; rc == 0 && i < s->address_count; i++) {
         char address[INET6_ADDRSTRLEN];
-        if (address_text(&s->address[i], address))
+        if (fetch_allows(&f->base, (const struct sockaddr *)&s->address[i]) && address_text(&s->address[i], address))
             rc = buf_append_format(&text, "%s%s", used++ ? "," : "", address);
     }
     if (rc < 0 || used == 0 || !buf_text(&text)) {
