@@ -246,7 +246,7 @@ static void take(struct plain_fetch *f, char *bytes, size_t n)
 static void problem_told(struct plain_fetch *f, int problem)
 {
     struct err e;
-    (void)err_set_errno(&e, ERR_IO, problem, "the connection broke");
+    (void)err_set_errno(&e, ERR_IO, problem, "reading the reply");
     broken(f, e.text);
 }
 
