@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FOLD_EVERY_MS = 2000, SEGMENT_BYTES = 8 << 20, SEGMENT_BYTES_MAX = 1 << 30, FOLDER_TEXT_MAX = 4096 };
+enum { FOLD_EVERY_MS = 500, SEGMENT_BYTES = 8 << 20, SEGMENT_BYTES_MAX = 1 << 30, FOLDER_TEXT_MAX = 4096 };
 static_assert((uint64_t)SEGMENT_BYTES_MAX + JOURNAL_PENDING_MAX <= UINT32_MAX, "offsets are 32 bits in journal_slot");
 
 const char *call_outcome_name(enum call_outcome o)
@@ -188,8 +188,11 @@ int ledger_open(struct ledger **out, const struct ledger_options *opt, struct er
     bool had_lock_file = rc == 0 && faccessat(l->dir_fd, LEDGER_LOCK_FILE, F_OK, 0) == 0;
     if (rc == 0)
         rc = take_lock(l, e);
+    bool upgrade = rc == 0 && store_is_old(l->db_path);
     if (rc == 0)
         rc = recover(l, had_lock_file, e);
+    if (rc == 0 && upgrade && !l->keeper.db) /* now: readers of this version refuse the earlier one */
+        rc = store_open(&l->keeper.db, l->db_path, false, e);
     if (rc == 0)
         rc = keeper_start(l, e);
     if (rc < 0) {
