@@ -10,12 +10,14 @@
 #include <limits.h>
 #include <malloc.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 enum {
     SYNC_DELAY_MS = 500,            /* promise: within a second; the other half is for the disk */
+    FOLD_AS_SYNC_BYTES = 1 << 20,   /* so much is folded and committed well within that half, even on a shared core */
     NICE = 10,                      /* a tenth of a core that a loop keeps busy: enough for the syncs between chunks */
     TRIM_EVERY_MS = 1000,           /* how often should_trim is asked */
     ROTATE_FOLDED_BYTES = 1 << 20,  /* a segment this far folded is closed, so that it can go */
@@ -91,14 +93,19 @@ static int sync_writer(struct ledger *l, int writer, uint64_t target, bool *new_
     return 0;
 }
 
+static bool is_at(uint64_t flushed, uint32_t seq, uint64_t offset)
+{
+    return seq_of(flushed) == seq && offset_of(flushed) == offset;
+}
+
 static int sync_all(struct ledger *l, struct err *e)
 {
     bool new_files = !l->keeper.folder_synced;
     for (int i = 0; i < LEDGER_WRITERS_MAX; i++) {
         const struct keeper_place *p = &l->keeper.place[i];
         uint64_t target = flushed_of(l, i);
-        if (seq_of(target) == p->synced_seq && offset_of(target) == p->synced)
-            continue;
+        if (is_at(target, p->synced_seq, p->synced) || is_at(target, p->folded_seq, p->folded))
+            continue; /* a committed fold is durable */
         int rc = sync_writer(l, i, target, &new_files, e);
         if (rc < 0)
             return rc;
@@ -127,8 +134,7 @@ static void keeper_sync(struct ledger *l)
 static bool has_news(const struct ledger *l, int writer)
 {
     const struct keeper_place *p = &l->keeper.place[writer];
-    uint64_t target = flushed_of(l, writer);
-    return seq_of(target) != p->folded_seq || offset_of(target) != p->folded;
+    return !is_at(flushed_of(l, writer), p->folded_seq, p->folded);
 }
 
 static bool has_any_news(const struct ledger *l)
@@ -137,6 +143,18 @@ static bool has_any_news(const struct ledger *l)
         if (has_news(l, i))
             return true;
     return false;
+}
+
+/* Bytes of the journal that are not folded, of segments that are still written. */
+static uint64_t news_bytes(const struct ledger *l)
+{
+    uint64_t sum = 0;
+    for (int i = 0; i < LEDGER_WRITERS_MAX; i++) {
+        const struct keeper_place *p = &l->keeper.place[i];
+        uint64_t target = flushed_of(l, i);
+        sum += offset_of(target) - (seq_of(target) == p->folded_seq ? p->folded : 0);
+    }
+    return sum;
 }
 
 static int fold_writer(struct fold *f, int writer, const struct keeper_place *from, uint64_t target, struct err *e)
@@ -173,9 +191,11 @@ struct sync_pause {
     int64_t next_ms;
 };
 
-static void sync_between(void *ctx)
+/* On a core that a loop shares, the loop must not wait for a fold, only for the few calls until its next pause. */
+static void pause_fold(void *ctx)
 {
     struct sync_pause *p = ctx;
+    (void)sched_yield();
     if (now_ms() < p->next_ms)
         return;
     keeper_sync(p->ledger);
@@ -187,7 +207,7 @@ static int fold_all(struct ledger *l, uint64_t *target, struct err *e)
     struct sync_pause pause = {.ledger = l, .next_ms = now_ms() + SYNC_DELAY_MS};
     struct fold f;
     int rc = fold_begin(&f, l->keeper.db, l->journal_fd, e);
-    f.pause = sync_between;
+    f.pause = pause_fold;
     f.pause_ctx = &pause;
     for (int i = 0; rc == 0 && i < LEDGER_WRITERS_MAX; i++) {
         target[i] = flushed_of(l, i);
@@ -239,6 +259,36 @@ static void wait_for_work(struct ledger *l, const struct schedule *s)
     }
 }
 
+static void fold_now(struct ledger *l, struct schedule *s)
+{
+    struct err e = {0};
+    tell_state(&l->keeper.fold_failing, keeper_fold(l, &e), "folding the journal into the ledger", &e);
+    s->fold_at = l->keeper.fold_failing ? now_ms() + l->fold_every_ms : INT64_MAX;
+    s->folded = true;
+}
+
+/* A committed fold is as durable as a sync, and one wait for the disk instead of two. What is too much to fold in time is
+ * synced first. */
+static bool fold_is_sync(const struct ledger *l)
+{
+    return l->fold_every_ms <= SYNC_DELAY_MS && !l->keeper.fold_failing && l->keeper.folder_synced &&
+           news_bytes(l) <= FOLD_AS_SYNC_BYTES;
+}
+
+static void sync_now(struct ledger *l, struct schedule *s, int64_t now)
+{
+    if (fold_is_sync(l)) {
+        (void)atomic_exchange(&l->keeper.work, false); /* as in keeper_sync */
+        fold_now(l, s);
+        if (!l->keeper.fold_failing) {
+            s->sync_at = INT64_MAX;
+            return;
+        }
+    }
+    keeper_sync(l);
+    s->sync_at = l->keeper.sync_failing ? now + SYNC_DELAY_MS : INT64_MAX;
+}
+
 static void keeper_turn(struct ledger *l, struct schedule *s)
 {
     int64_t now = now_ms();
@@ -246,17 +296,12 @@ static void keeper_turn(struct ledger *l, struct schedule *s)
     if (atomic_load(&l->keeper.work) && s->sync_at == INT64_MAX)
         s->sync_at = now + sync_delay;
     if (now >= s->sync_at) {
-        keeper_sync(l);
-        s->sync_at = l->keeper.sync_failing ? now + SYNC_DELAY_MS : INT64_MAX;
+        sync_now(l, s, now);
         if (s->fold_at == INT64_MAX && has_any_news(l))
             s->fold_at = now + l->fold_every_ms - sync_delay;
     }
-    if (now >= s->fold_at) {
-        struct err e = {0};
-        tell_state(&l->keeper.fold_failing, keeper_fold(l, &e), "folding the journal into the ledger", &e);
-        s->fold_at = l->keeper.fold_failing ? now + l->fold_every_ms : INT64_MAX;
-        s->folded = true;
-    }
+    if (now >= s->fold_at)
+        fold_now(l, s);
     if (now >= s->trim_at) {
         s->trim_at = now + TRIM_EVERY_MS;
         bool calm = s->folded && !has_any_news(l); /* what the last fold took may be the last that was needed */
@@ -274,8 +319,10 @@ static void *keeper_main(void *arg)
     struct ledger *l = arg;
     struct schedule s = {.sync_at = INT64_MAX, .fold_at = INT64_MAX, .trim_at = l->should_trim ? now_ms() : INT64_MAX};
     (void)pthread_setname_np(pthread_self(), "ledger");
-    /* Folding is never urgent: on a shared core the loops go first. A kernel that refuses leaves us where we are. */
+    /* Nothing here is urgent within milliseconds: on a shared core the loops go first, and waking up takes the core from
+     * nobody (that is what a batch thread is). A kernel that refuses leaves us where we are. */
     (void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
+    (void)sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){.sched_priority = 0});
     while (!atomic_load(&l->keeper.stop)) {
         wait_for_work(l, &s);
         keeper_turn(l, &s);

@@ -81,7 +81,7 @@ struct ledger_call_close {
 struct ledger_options {
     struct str dir;       /* the data folder; made (0700) when missing */
     const struct clock *clock;
-    int64_t fold_every_ms;   /* default 2000 */
+    int64_t fold_every_ms;   /* default 500 */
     size_t segment_bytes;    /* a journal segment is closed beyond this; default 8 MiB */
     bool (*should_trim)(void); /* may be NULL */
 };

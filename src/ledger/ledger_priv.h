@@ -68,7 +68,7 @@ struct fold {
     struct buf chunk;
     size_t uncommitted; /* journal bytes since the last commit */
     int64_t calls;
-    void (*pause)(void *ctx); /* called between chunks, may be NULL: a long fold must not delay a sync */
+    void (*pause)(void *ctx); /* called every 50 us or so, may be NULL: a fold must delay neither a loop nor a sync */
     void *pause_ctx;
 };
 int fold_begin(struct fold *f, struct store *db, int journal_fd, struct err *e);
