@@ -124,7 +124,8 @@ int service_open(struct service **out, const struct service_options *opt, struct
         return err_set(e, ERR_NOMEM, "service");
     s->config = opt->config;
     s->loops = loops_wanted(opt->config);
-    struct ledger_options books = {.dir = opt->data_dir, .clock = clock_system(), .should_trim = should_trim};
+    struct ledger_options books = {.dir = opt->data_dir, .clock = clock_system(), .should_trim = should_trim,
+                                   .keep_ms = opt->config->ledger_keep_ms};
     struct resolver_options names = {.server = opt->config->resolver.text, .clock = clock_system()};
     int rc = ledger_open(&s->ledger, &books, e);
     if (rc == 0)

@@ -186,7 +186,7 @@ static const struct option_table electricity_options = OPTION_TABLE(electricity_
 
 static const struct config_option ledger_rows[] = {
     {.key = "keep", .kind = OPTION_DURATION, FIELD(config, ledger_keep_ms), .min = DAY_MS, .max = 36500 * DAY_MS,
-     .zero = "forever", .standard = "forever", .text = "How long calls stay in the ledger."},
+     .zero = "forever", .standard = "forever", .text = "How long calls stay in the ledger; of older ones the sums by day, job, target, regime and key stay."},
 };
 static const struct option_table ledger_options = OPTION_TABLE(ledger_rows);
 

@@ -1,5 +1,6 @@
 /* keeper.c: the ledger's own thread. It makes flushed records durable within a second (fdatasync), folds them into the
- * store every few, and removes segments that are folded to the end. It sleeps while nothing is written.
+ * store, removes segments that are folded to the end, and prunes what is older than is kept. It sleeps while nothing is
+ * written, but for a look an hour at what has become old.
  *
  * Nobody waits for it and it has nobody to return an error to, so it logs: once when something begins to fail, once when
  * it works again. Its times are the kernel's, because it sleeps in the kernel. */
@@ -21,6 +22,9 @@ enum {
     NICE = 10,                      /* a tenth of a core that a loop keeps busy: enough for the syncs between chunks */
     TRIM_EVERY_MS = 1000,           /* how often should_trim is asked */
     ROTATE_FOLDED_BYTES = 1 << 20,  /* a segment this far folded is closed, so that it can go */
+    PRUNE_FIRST_FOLDS = 20,         /* after the start, when it is in nobody's way any more */
+    PRUNE_STEP_MS = 100,            /* between steps while there is something to prune: a thousand calls a second */
+    PRUNE_EVERY_MS = 3600000,
     STACK_BYTES = 512 << 10,        /* SQLite needs some 100 KiB */
 };
 
@@ -178,7 +182,8 @@ static void drop_folded(struct ledger *l, int writer, uint64_t target)
     for (uint32_t seq = p->folded_seq ? p->folded_seq : 1; seq < seq_of(target); seq++) {
         char file[SEGMENT_NAME_BYTES];
         segment_name_write((struct segment_name){(uint32_t)writer, seq}, file);
-        (void)unlinkat(l->journal_fd, file, 0); /* left lying, it is folded once more at the next start: harmless */
+        if (unlinkat(l->journal_fd, file, 0) != 0 && errno != ENOENT)
+            l->keeper.segment_left = true; /* it is folded once more at the next start: harmless while its calls are there */
     }
     p->folded_seq = seq_of(target);
     p->folded = offset_of(target);
@@ -239,7 +244,7 @@ int keeper_fold(struct ledger *l, struct err *e)
 /* --- the thread ------------------------------------------------------------------------------------------------- */
 
 struct schedule {
-    int64_t sync_at, fold_at, trim_at; /* INT64_MAX: not due */
+    int64_t sync_at, fold_at, trim_at, prune_at; /* INT64_MAX: not due */
     bool folded; /* since the last trim */
 };
 
@@ -248,6 +253,8 @@ static void wait_for_work(struct ledger *l, const struct schedule *s)
     int64_t at = s->sync_at < s->fold_at ? s->sync_at : s->fold_at;
     if (s->trim_at < at)
         at = s->trim_at;
+    if (s->prune_at < at)
+        at = s->prune_at;
     int64_t ms = at - now_ms();
     int timeout_ms = at == INT64_MAX ? -1 : ms < 0 ? 0 : ms > INT_MAX ? INT_MAX : (int)ms;
     struct pollfd p = {.fd = l->keeper.event_fd, .events = POLLIN};
@@ -289,6 +296,27 @@ static void sync_now(struct ledger *l, struct schedule *s, int64_t now)
     s->sync_at = l->keeper.sync_failing ? now + SYNC_DELAY_MS : INT64_MAX;
 }
 
+static void prune_now(struct ledger *l, struct schedule *s)
+{
+    struct sync_pause pause = {.ledger = l, .next_ms = now_ms() + SYNC_DELAY_MS};
+    struct err e = {0};
+    bool more = false;
+    tell_state(&l->keeper.prune_failing, ledger_prune(l, pause_fold, &pause, &more, &e), "pruning the ledger", &e);
+    s->prune_at = now_ms() + (more ? PRUNE_STEP_MS : PRUNE_EVERY_MS);
+}
+
+static void trim_now(struct ledger *l, struct schedule *s, int64_t now)
+{
+    s->trim_at = now + TRIM_EVERY_MS;
+    bool calm = s->folded && !has_any_news(l); /* what the last fold took may be the last that was needed */
+    if (!l->should_trim() && !calm)
+        return;
+    s->folded = false;
+    if (l->keeper.db)
+        store_trim(l->keeper.db);
+    (void)malloc_trim(0);
+}
+
 static void keeper_turn(struct ledger *l, struct schedule *s)
 {
     int64_t now = now_ms();
@@ -302,22 +330,17 @@ static void keeper_turn(struct ledger *l, struct schedule *s)
     }
     if (now >= s->fold_at)
         fold_now(l, s);
-    if (now >= s->trim_at) {
-        s->trim_at = now + TRIM_EVERY_MS;
-        bool calm = s->folded && !has_any_news(l); /* what the last fold took may be the last that was needed */
-        if (l->should_trim() || calm) {
-            s->folded = false;
-            if (l->keeper.db)
-                store_trim(l->keeper.db);
-            (void)malloc_trim(0);
-        }
-    }
+    if (now >= s->prune_at)
+        prune_now(l, s);
+    if (now >= s->trim_at)
+        trim_now(l, s, now);
 }
 
 static void *keeper_main(void *arg)
 {
     struct ledger *l = arg;
-    struct schedule s = {.sync_at = INT64_MAX, .fold_at = INT64_MAX, .trim_at = l->should_trim ? now_ms() : INT64_MAX};
+    struct schedule s = {.sync_at = INT64_MAX, .fold_at = INT64_MAX, .trim_at = l->should_trim ? now_ms() : INT64_MAX,
+                         .prune_at = l->keep_ms ? now_ms() + PRUNE_FIRST_FOLDS * l->fold_every_ms : INT64_MAX};
     (void)pthread_setname_np(pthread_self(), "ledger");
     /* Nothing here is urgent within milliseconds: on a shared core the loops go first, and waking up takes the core from
      * nobody (that is what a batch thread is). A kernel that refuses leaves us where we are. */

@@ -149,6 +149,7 @@ static struct ledger *make(const struct ledger_options *opt)
     if (l->segment_bytes > SEGMENT_BYTES_MAX)
         l->segment_bytes = SEGMENT_BYTES_MAX;
     l->should_trim = opt->should_trim;
+    l->keep_ms = opt->keep_ms;
     (void)pthread_mutex_init(&l->budgets_lock, NULL); /* never fails with default attributes */
     l->dir = text_of(opt->dir, "");
     l->db_path = text_of(opt->dir, "/" LEDGER_STORE_FILE);

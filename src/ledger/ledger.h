@@ -83,6 +83,7 @@ struct ledger_options {
     const struct clock *clock;
     int64_t fold_every_ms;   /* default 500 */
     size_t segment_bytes;    /* a journal segment is closed beyond this; default 8 MiB */
+    int64_t keep_ms;         /* calls older than that become sums of their days, in the background; 0: never */
     bool (*should_trim)(void); /* may be NULL */
 };
 
@@ -165,6 +166,11 @@ void ledger_reader_close(struct ledger_reader *r);
 /* fn returns 0 to go on. Calls come in the order of their ids. */
 int ledger_calls(struct ledger_reader *r, const struct usage_filter *f, int (*fn)(const struct usage_call *c, void *ctx),
                  void *ctx, struct err *e);
-/* Days are UTC. A call with several tags counts under each. */
+/* Days are UTC. A call with several tags counts under each. Days that were pruned are told from their sums, if the filter
+ * takes the first moment of the day; nothing is known of their tags and tasks: a filter on these leaves them out, and by tag
+ * they are one group, USAGE_TAGS_GONE. */
+#define USAGE_TAGS_GONE "(tags gone)"
 int ledger_groups(struct ledger_reader *r, enum usage_by by, const struct usage_filter *f,
                   int (*fn)(const struct usage_group *g, void *ctx), void *ctx, struct err *e);
+/* What is left of pruned calls as sums that the filter would take: how many, and until when (UTC, 0 when there are none). */
+int ledger_pruned(struct ledger_reader *r, const struct usage_filter *f, int64_t *calls, int64_t *until_ms, struct err *e);

@@ -155,8 +155,6 @@ static void warn_order(const struct mesh *m, const struct job *j, struct buf *ou
 
 int mesh_warnings(const struct mesh *m, struct buf *out)
 {
-    if (m->config->ledger_keep_ms)
-        (void)buf_append_text(out, "ledger.keep is planned: nothing is removed from the ledger yet\n");
     if (m->config->electricity_nusd_kwh >= 0)
         (void)buf_append_text(out, "electricity is planned: calls on your own hardware have no cost until it is measured\n");
     for (int i = 0; i < m->upstream_count; i++) {
