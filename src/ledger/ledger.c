@@ -52,6 +52,9 @@ static int open_folder(struct ledger *l, struct err *e)
     l->dir_fd = open(l->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (l->dir_fd < 0)
         return err_set_errno(e, ERR_IO, errno, "opening the data folder %s", l->dir);
+    rc = disk_check(l->dir_fd, l->dir, e);
+    if (rc < 0)
+        return rc;
     if (mkdirat(l->dir_fd, LEDGER_JOURNAL_DIR, 0700) != 0 && errno != EEXIST)
         return err_set_errno(e, ERR_IO, errno, "making the journal's folder in %s", l->dir);
     l->journal_fd = openat(l->dir_fd, LEDGER_JOURNAL_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -53,6 +53,13 @@ struct ledger {
     struct journal_slot slot[LEDGER_WRITERS_MAX];
 };
 
+/* --- disk.c: local disks only ----------------------------------------------------------------------------------- */
+
+/* ERR_UNSUPPORTED, with the way out, when that folder is on a network file system. */
+int disk_check(int dir_fd, const char *dir, struct err *e);
+const char *disk_is_network(unsigned long type, struct str mount_type); /* its name, NULL when it is not */
+struct str disk_mount_type(struct str mounts, unsigned major, unsigned minor); /* in mountinfo; empty when not there */
+
 /* --- keeper.c: durable within a second, folded every few -------------------------------------------------------- */
 
 int keeper_start(struct ledger *l, struct err *e);
