@@ -22,7 +22,7 @@ struct cli_command {
     const char *summary;  /* one line */
     int (*run)(int argc, char **argv);
 };
-extern const struct cli_command command_serve, command_ask, command_usage, command_config, command_rehearse;
+extern const struct cli_command command_serve, command_ask, command_usage, command_backup, command_config, command_rehearse;
 
 /* Sorts options from words; argv keeps the words in front, *words says how many. Returns 0, or the exit status plus one when
  * the program is to end now (--help, or a mistake that has been told). */
@@ -34,6 +34,11 @@ int cli_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int cli_fail_err(const struct err *e);
 /* All of it to standard output; EXIT_OK or EXIT_FAILED. */
 int cli_print(struct str text);
+/* Numbers for people: "1,234"; "$ 0.001234" or "unknown". A buffer that is full stays as it is. */
+void cli_count(struct buf *out, int64_t n);
+void cli_money(struct buf *out, int64_t nusd);
+/* The data folder: --data, else the config's, else the default. */
+int cli_data_dir(struct buf *out, const char *data, const char *config_path, struct err *e);
 
 /* --- a running Hearth --------------------------------------------------------------------------------------------------- */
 

@@ -1,7 +1,6 @@
 /* usage.c: `hearth usage`: what was asked, where it went, and what it cost. Reads the books beside a running daemon. */
 #include "base/json.h"
 #include "cli/cli_priv.h"
-#include "config/config.h"
 #include "ledger/ledger.h"
 
 enum format { FORMAT_TABLE, FORMAT_LINES_JSON, FORMAT_LINES_CSV };
@@ -288,25 +287,6 @@ static int report_groups(struct ledger_reader *books, const struct usage_filter 
     return status;
 }
 
-static int find_data_dir(struct buf *out, const char *data, const char *config_path, struct err *e)
-{
-    struct config *c = NULL;
-    AUTO_BUF struct buf path = BUF_INIT(8 * KiB), text = BUF_INIT(8 * KiB);
-    if (data && !config_path) /* the folder is named: whatever config lies around has no say */
-        return config_data_dir(out, data, NULL, e);
-    int rc = config_find(&path, config_path, e);
-    if (rc == 0)
-        rc = buf_text(&path) ? config_load(&c, path.ptr, e) : ERR_NOMEM;
-    if (rc && e->line && config_error(&text, buf_str(&path), e) == 0)
-        return err_set(e, ERR_INVALID, "%.*s", STR_FMT(buf_str(&text)));
-    if (rc == ERR_NOT_FOUND && !config_path)
-        rc = 0; /* without a config the default folder is meant */
-    if (rc == 0)
-        rc = config_data_dir(out, data, c, e);
-    config_free(c);
-    return rc;
-}
-
 static const char details[] =
     "--json fields of a call (one object a line with --calls): call, time, job, target, regime (credit, plan, power), outcome\n"
     "(done, failed, left: the client went away, cut: it broke off after content, lost: the server died), attempts, input,\n"
@@ -351,7 +331,7 @@ static int run(int argc, char **argv)
     AUTO_BUF struct buf dir = BUF_INIT(8 * KiB);
     struct err e = {0};
     struct ledger_reader *books;
-    if (find_data_dir(&dir, data, config, &e) < 0 || ledger_reader_open(&books, buf_str(&dir), &e) < 0)
+    if (cli_data_dir(&dir, data, config, &e) < 0 || ledger_reader_open(&books, buf_str(&dir), &e) < 0)
         return cli_fail_err(&e);
     enum format format = json ? FORMAT_LINES_JSON : csv ? FORMAT_LINES_CSV : FORMAT_TABLE;
     int status = calls ? report_calls(books, &f, format) : report_groups(books, &f, by, format);

@@ -174,3 +174,16 @@ int ledger_groups(struct ledger_reader *r, enum usage_by by, const struct usage_
                   int (*fn)(const struct usage_group *g, void *ctx), void *ctx, struct err *e);
 /* What is left of pruned calls as sums that the filter would take: how many, and until when (UTC, 0 when there are none). */
 int ledger_pruned(struct ledger_reader *r, const struct usage_filter *f, int64_t *calls, int64_t *until_ms, struct err *e);
+
+/* --- backup --------------------------------------------------------------------------------------------------------- */
+
+struct ledger_backup {
+    int64_t calls, in_flight, pruned; /* pruned: of which only sums are kept */
+    int64_t first_ms, last_ms;        /* of the calls; 0 when there are none */
+    int64_t cost_nusd, cost_unknown;  /* where it is known; of how many it is not */
+};
+/* All that the books of the folder tell now, in one file, whole or not at all; no lock and no daemon needed. ERR_BUSY when
+ * the file exists and is not to be replaced. To restore: it is the LEDGER_STORE_FILE of an otherwise empty folder. */
+int ledger_backup(struct str dir, const char *path, bool replace, struct ledger_backup *out, struct err *e);
+/* Opens such a file and reads all of it: ERR_IO when it is damaged, ERR_INVALID when it is none. */
+int ledger_backup_check(const char *path, struct ledger_backup *out, struct err *e);

@@ -109,5 +109,14 @@ int store_folded_set(struct store *s, uint64_t segment, uint64_t offset, struct 
 int store_folded_forget(struct store *s, uint64_t segment, struct err *e);
 int store_folded_forget_all(struct store *s, struct err *e);
 
+/* --- copies --- */
+
+/* The state that `s` sees (in a transaction: that one) into the file, which holds nothing yet. */
+int store_copy(struct store *s, const char *path, struct err *e);
+/* From now on, and after closing, all of it is in the one file. Nobody else has it open. */
+int store_seal(struct store *s, struct err *e);
+/* ERR_IO, with the first thing that is wrong, when the file is damaged. Reads all of it. */
+int store_verify(struct store *s, struct err *e);
+
 /* The part of a target before the first '/'. */
 struct str store_upstream_of(struct str target);
