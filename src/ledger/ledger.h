@@ -32,6 +32,8 @@ bool price_find(struct price *out, const struct price *override, size_t override
 int64_t price_cost(const struct price *p, const struct usage *u);
 /* The most a call can cost: all input at the dearest class, all output up to `output_max`. */
 int64_t price_worst(const struct price *p, int64_t input_tokens, int64_t output_max);
+/* What watts for that long cost, rounded once, half up; COST_UNKNOWN beyond what anything costs. */
+int64_t power_cost(int64_t watts, int64_t busy_us, int64_t nusd_kwh);
 
 /* --- the records ---------------------------------------------------------------------------------------------------- */
 

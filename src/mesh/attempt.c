@@ -264,13 +264,15 @@ static bool worked_unpaid(const struct mesh_call *c, enum reason r)
     }
 }
 
-static int64_t attempt_cost(const struct mesh_call *c)
+static int64_t attempt_cost(const struct mesh_call *c, int64_t now_us)
 {
     bool none = c->usage.input == 0 && c->usage.output == 0;
     if (none)
         return 0;
     if (c->usage.cost_nusd >= 0 && c->usage.reported)
         return c->usage.cost_nusd; /* the vendor says what it charged */
+    if (power_is_known(c->ml->mesh, c->target))
+        return power_cost_of(c->ml->mesh, c->target, now_us - c->attempt_us);
     return c->priced ? price_cost(&c->price, &c->usage) : COST_UNKNOWN;
 }
 
@@ -280,7 +282,7 @@ static void close_books(struct mesh_call *c, enum reason r)
         c->usage = (struct usage){.input = c->facts.tokens_estimated, .output = c->output_estimated, .cost_nusd = -1};
     else if (!c->has_usage)
         c->usage = (struct usage){.cost_nusd = -1, .reported = true}; /* nothing was used, and that is no estimate */
-    int64_t now = loop_now_us(c->ml->loop), cost = attempt_cost(c);
+    int64_t now = loop_now_us(c->ml->loop), cost = attempt_cost(c, now);
     for (size_t i = 0; i < COUNT_OF(c->hold); i++)
         if (c->hold[i].budget)
             budget_settle(&c->hold[i], cost == COST_UNKNOWN ? c->hold[i].nusd : cost);

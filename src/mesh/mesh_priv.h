@@ -126,6 +126,16 @@ int64_t breaker_failure(struct breaker *b, enum reason_cool cool, bool probe, in
                         struct rng *rng);
 void breaker_release(struct breaker *b, bool probe); /* the call ended for reasons that say nothing of the target */
 
+/* --- electricity (power.c) ---------------------------------------------------------------------------------------------- */
+
+struct target;
+/* Whether calls of that target cost electricity, and how much is known: regime power, no price of its own, the upstream's
+ * watts and the price of a kilowatt-hour. */
+bool power_is_known(const struct mesh *m, const struct target *t);
+int64_t power_cost_of(const struct mesh *m, const struct target *t, int64_t busy_us); /* only then */
+void power_warnings(const struct mesh *m, struct buf *out);
+void power_explain(struct buf *out, const struct mesh *m, const struct target *t);
+
 /* --- routes (routes.c, lookup.c) ----------------------------------------------------------------------------------------- */
 
 struct target_state {
