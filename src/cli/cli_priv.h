@@ -22,7 +22,7 @@ struct cli_command {
     const char *summary;  /* one line */
     int (*run)(int argc, char **argv);
 };
-extern const struct cli_command command_serve, command_ask, command_usage, command_backup, command_config, command_rehearse;
+extern const struct cli_command command_serve, command_ask, command_usage, command_backup, command_keys, command_config, command_rehearse;
 
 /* Sorts options from words; argv keeps the words in front, *words says how many. Returns 0, or the exit status plus one when
  * the program is to end now (--help, or a mistake that has been told). */
@@ -80,6 +80,8 @@ void fetch_reply_fini(struct fetch_reply *r);
 /* The config named or found; *made is set when there was none and one was made from what this machine has (keys in the
  * environment, Ollama or llama-server on loopback); ERR_NOT_FOUND when there is nothing at all. `said` tells what was found. */
 int cli_config(struct config **out, const char *given, bool *made, struct buf *said, struct err *e);
+/* The data folder a command means that reads it without a daemon: --data, else as the config says. */
+int cli_data_dir(struct buf *out, const char *data, const char *config_path, struct err *e);
 int discover_config(struct buf *yaml, struct buf *said, struct err *e);
 bool in_container(void);
 

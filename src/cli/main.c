@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 static const struct cli_command *const commands[] = {
-    &command_serve, &command_ask, &command_usage, &command_backup, &command_config, &command_rehearse,
+    &command_serve, &command_ask, &command_usage, &command_backup, &command_keys, &command_config, &command_rehearse,
 };
 
 /* Names that scripts and docs may know already; what is there is found before. */

@@ -133,7 +133,8 @@ int service_open(struct service **out, const struct service_options *opt, struct
     struct mesh_options mesh = {.config = opt->config, .ledger = s->ledger, .resolver = s->resolver, .clock = clock_system()};
     if (rc == 0)
         rc = mesh_open(&s->mesh, &mesh, e);
-    struct gateway_options gateway = {.config = opt->config, .mesh = s->mesh, .listen = opt->listen, .key = opt->key};
+    struct gateway_options gateway = {.config = opt->config, .mesh = s->mesh, .listen = opt->listen, .key = opt->key,
+                                      .data_dir = opt->data_dir};
     if (rc == 0)
         rc = gateway_open(&s->gateway, &gateway, e);
     if (rc == 0)

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "gateway/gateway_priv.h"
 #include "net/loop.h"
+#include <assert.h>
 
 struct page {
     const char *path;
@@ -13,6 +14,7 @@ struct page {
 };
 #define GET_BITS (1u << HTTP_GET | 1u << HTTP_HEAD)
 #define POST_BIT (1u << HTTP_POST)
+#define ANY_BITS UINT32_MAX
 
 /* Paths without their /v1; see normal_path. */
 static const struct page pages[] = {
@@ -23,6 +25,7 @@ static const struct page pages[] = {
     {"/models/", true, GET_BITS, page_models, 0},
     {"/healthz", false, GET_BITS, page_healthz, 0},
     {"/readyz", false, GET_BITS, page_readyz, 0},
+    {"/hearth/v1/", true, ANY_BITS, admin_request, 0},
     {"", false, GET_BITS, page_root, 0},
 };
 
@@ -49,7 +52,7 @@ static const struct page *page_find(struct str path)
 static void not_found(struct gateway_loop *gl, struct http_exchange *x)
 {
     struct str path = http_exchange_request(x)->path;
-    static const char *const planned[] = {"/v1/responses", "/v1/messages", "/api/", "/v1/audio/", "/v1/files", "/v1/batches", "/metrics", "/hearth/"};
+    static const char *const planned[] = {"/v1/responses", "/v1/messages", "/api/", "/v1/audio/", "/v1/files", "/v1/batches", "/metrics"};
     for (size_t i = 0; i < COUNT_OF(planned); i++)
         if (str_starts(path, str_from(planned[i]))) {
             reply_error(gl, x, 404, "not_found", "%s is planned and not there yet; chat/completions, completions, embeddings and models are",
@@ -102,6 +105,22 @@ static void on_refuse(struct http_exchange *x, int status, const char *why, void
     reply_error(ctx, x, status, "bad_request", "%s", why);
 }
 
+static void on_gone(struct http_exchange *x, void *ctx)
+{
+    (void)ctx;
+    struct reply_owner *o = http_exchange_get(x);
+    if (o)
+        o->on_gone(o);
+}
+
+static void on_drain(struct http_exchange *x, void *ctx)
+{
+    (void)ctx;
+    struct reply_owner *o = http_exchange_get(x);
+    if (o && o->on_drain)
+        o->on_drain(o);
+}
+
 int gateway_open(struct gateway **out, const struct gateway_options *opt, struct err *e)
 {
     struct gateway *g = new0(struct gateway);
@@ -110,10 +129,17 @@ int gateway_open(struct gateway **out, const struct gateway_options *opt, struct
     g->config = opt->config;
     g->mesh = opt->mesh;
     g->listen = opt->listen;
-    g->has_key = opt->key.len > 0;
-    if (g->has_key && keys_digest(opt->key, g->key_digest) < 0) {
-        mem_free(g);
-        return err_set(e, ERR_NOMEM, "gateway");
+    g->data_dir = opt->data_dir;
+    g->started_mono_us = clock_mono_us(clock_system());
+    g->started_wall_ms = clock_wall_ms(clock_system());
+    (void)pthread_mutex_init(&g->load_lock, NULL); /* with glibc these cannot fail */
+    (void)pthread_mutex_init(&g->ring_lock, NULL);
+    int rc = keys_open(g, opt->key, e);
+    if (rc == 0)
+        rc = clerk_open(&g->clerk, &(struct clerk_options){0}, e);
+    if (rc < 0) {
+        gateway_close(g);
+        return rc;
     }
     *out = g;
     return 0;
@@ -121,6 +147,13 @@ int gateway_open(struct gateway **out, const struct gateway_options *opt, struct
 
 void gateway_close(struct gateway *g)
 {
+    if (!g)
+        return;
+    assert(g->loop_count == 0);
+    clerk_close(g->clerk);
+    keys_close(g);
+    (void)pthread_mutex_destroy(&g->ring_lock);
+    (void)pthread_mutex_destroy(&g->load_lock);
     mem_free(g);
 }
 
@@ -131,7 +164,7 @@ int gateway_loop_open(struct gateway_loop **out, struct gateway *g, struct loop 
         return err_set(e, ERR_NOMEM, "gateway");
     *gl = (struct gateway_loop){.gateway = g, .loop = l, .mesh = ml};
     struct http_server_options opt = {
-        .handler = {.on_head = on_head, .on_request = on_request, .on_gone = calls_on_gone, .on_drain = calls_on_drain, .on_refuse = on_refuse},
+        .handler = {.on_head = on_head, .on_request = on_request, .on_gone = on_gone, .on_drain = on_drain, .on_refuse = on_refuse},
         .ctx = gl,
         .body_bytes_max = (size_t)g->config->body_bytes_max,
     };
@@ -141,6 +174,8 @@ int gateway_loop_open(struct gateway_loop **out, struct gateway *g, struct loop 
         mem_free(gl);
         return rc;
     }
+    assert(g->loop_count < GATEWAY_LOOPS_MAX);
+    g->loop[g->loop_count++] = gl;
     *out = gl;
     return 0;
 }
@@ -164,6 +199,12 @@ void gateway_loop_close(struct gateway_loop *gl)
 {
     if (!gl)
         return;
+    struct gateway *g = gl->gateway;
+    clerk_stop(g->clerk); /* it hands back to loops, which close soon after this */
     http_server_close(gl->server);
+    for (int i = 0; i < g->loop_count; i++)
+        if (g->loop[i] == gl)
+            g->loop[i] = g->loop[--g->loop_count];
+    keyring_unref(gl->ring);
     mem_free(gl);
 }

@@ -11,6 +11,7 @@
 #include "wire/models.h"
 #include "wire/wire.h"
 
+struct json_writer;
 struct ledger;
 struct ledger_writer; /* one per loop; its thread only */
 
@@ -174,6 +175,11 @@ int ledger_calls(struct ledger_reader *r, const struct usage_filter *f, int (*fn
 #define USAGE_TAGS_GONE "(tags gone)"
 int ledger_groups(struct ledger_reader *r, enum usage_by by, const struct usage_filter *f,
                   int (*fn)(const struct usage_group *g, void *ctx), void *ctx, struct err *e);
+/* One object with the fields that `hearth usage --json` documents, for the command line and the admin API alike. */
+void usage_call_show(struct json_writer *w, const struct usage_call *c);
+void usage_group_show(struct json_writer *w, const struct usage_group *g);
+bool usage_by_read(struct str word, enum usage_by *out); /* job, target, regime, day, key, tag */
+bool usage_day_read(struct str day, int64_t *out);       /* 2026-11-21, UTC */
 /* What is left of pruned calls as sums that the filter would take: how many, and until when (UTC, 0 when there are none). */
 int ledger_pruned(struct ledger_reader *r, const struct usage_filter *f, int64_t *calls, int64_t *until_ms, struct err *e);
 

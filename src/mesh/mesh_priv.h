@@ -298,7 +298,7 @@ struct mesh_loop {
     struct rng rng;
     struct loop_task commit_task;
     struct mesh_call *calls; /* all that are open; owned */
-    size_t call_count;
+    atomic_size_t call_count;     /* written by this loop's thread only */
     struct guard *requires_guard; /* by 2 * job index, + 1 for calls that must stay at home */
     struct guard *home_guard;     /* by upstream index */
     struct loop_timer journal_timer; /* tries again after a failed flush */

@@ -79,7 +79,7 @@ int http_server_open(struct http_server **out, struct loop *l, const struct http
 void http_server_close(struct http_server *s);
 /* No new connections or requests; idle connections close now, busy ones after their reply. */
 void http_server_drain(struct http_server *s);
-size_t http_server_connections(const struct http_server *s);
+size_t http_server_connections(const struct http_server *s); /* any thread */
 
 /* "127.0.0.1:4242", "[::1]:4242", "localhost:4242", ":4242" (all addresses) or "unix:/path" (mode 0600; a stale socket
  * file nobody listens on is replaced). Non-blocking, CLOEXEC. Port 0 picks a free one; ask http_listener_address. */
