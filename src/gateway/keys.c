@@ -19,7 +19,7 @@ int keys_reload(struct gateway *g, struct err *e)
     keyring_stamp(&stamp, g->data_dir); /* before the file is read: what comes after it is noticed the next time */
     bool changed = memcmp(&stamp, &g->stamp, sizeof stamp) != 0 || !g->ring;
     int rc = changed ? keyring_load(&ring, g->data_dir, e) : 0;
-    if (rc == 0 || rc != ERR_NOMEM)
+    if (rc != ERR_NOMEM)
         g->stamp = stamp;
     if (ring) {
         if (g->ring)

@@ -247,6 +247,7 @@ static const struct {
     {"reply", reply_verb},       {"timed", timed_verb},
     {"clock", clock_verb},       {"disk", disk_verb},
     {"memory", memory_verb},     {"each", each_verb},
+    {"elsewhere", elsewhere_verb}, {"keep", keep_verb},
     {"expect", expect_verb},
 };
 

@@ -11,6 +11,7 @@
  *   scenario_timed.c    a client and an upstream that time what happens between them;
  *   scenario_tls.c      TLS in front of one;  scenario_clock.c  the wall clock
  *   scenario_limits.c   a disk that fills up, and memory;  scenario_rows.c  one file for scenarios that are alike
+ *   scenario_elsewhere.c  clients that are not on this machine;  scenario_keep.c  texts kept under a name
  *
  * Functions return false after writing the story with scenario_fail. All waits are bounded and end with the event. */
 #pragma once
@@ -27,6 +28,7 @@ enum {
     WORDS_MAX = 64,
     COLUMNS_MAX = 8,
     REPLIES_MAX = 64,
+    KEPT_MAX = 32,
     SCENARIO_LIMIT_MS = 20000,
     POLL_MS = 2
 };
@@ -63,6 +65,9 @@ struct dns;
 struct timed;
 struct authority;
 struct tls_front;
+struct kept {
+    struct str name, text;
+};
 
 struct scenario {
     const char *binary, *path;
@@ -95,6 +100,10 @@ struct scenario {
     int column_count;
     struct buf storm_ids; /* of the calls that the last storm saw answered, one a line */
     int storm_clients;
+    uint32_t elsewhere;       /* an address of ours that is not loopback; 0: `elsewhere` was not said */
+    struct kept kept[KEPT_MAX];
+    int kept_count;
+    bool from_elsewhere;      /* the next connection comes from there */
 };
 
 bool scenario_run(struct scenario *s);
@@ -150,6 +159,10 @@ bool raw_verb(struct scenario *s, struct words *w);
 bool storm_verb(struct scenario *s, struct words *w);
 bool expect_storm_books(struct scenario *s, struct str lines);
 bool wait_verb(struct scenario *s, struct words *w);
+bool keep_verb(struct scenario *s, struct words *w);
+struct str kept_text(const struct scenario *s, struct str name);
+bool expect_mode(struct scenario *s, struct words *w);
+bool elsewhere_verb(struct scenario *s, struct words *w);
 bool abort_verb(struct scenario *s, struct words *w);
 bool read_verb(struct scenario *s, struct words *w);
 bool reply_verb(struct scenario *s, struct words *w);
