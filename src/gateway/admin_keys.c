@@ -1,6 +1,5 @@
 /* admin_keys.c: the keys over the admin API: the same rules, lock and file as `hearth keys`, and in force at once. What could
  * turn the API into a way to read or plant secrets cannot be set here: an existing key is adopted at the command line only. */
-#include "base/json.h"
 #include "base/log.h"
 #include "gateway/admin_priv.h"
 
@@ -66,72 +65,13 @@ static void add_key(struct errand *r)
     explicit_bzero(secret.ptr, secret.cap);
 }
 
-/* ["a","b"] as "a,b". */
-static int read_list(struct arena *a, const struct json_node *n, struct str *out, struct err *e)
-{
-    AUTO_BUF struct buf text = BUF_INIT(64 * KiB);
-    if (n->type != JSON_ARRAY)
-        return err_set(e, ERR_INVALID, "`%.*s` is a list of texts", STR_FMT(n->key));
-    for (const struct json_node *one = n->child; one; one = one->next) {
-        if (one->type != JSON_STRING || !one->text.len || str_find_char(one->text, ',') >= 0)
-            return err_set(e, ERR_INVALID, "`%.*s` is a list of texts", STR_FMT(n->key));
-        if (buf_append_text(&text, text.len ? "," : "") < 0 || buf_append(&text, one->text) < 0)
-            return err_set(e, ERR_INVALID, "`%.*s` is too long", STR_FMT(n->key));
-    }
-    *out = arena_dup(a, buf_str(&text));
-    return out->ptr ? 0 : err_set(e, ERR_NOMEM, "out of memory");
-}
-
-static int read_member(struct arena *a, const struct json_node *n, struct key_wish *w, struct err *e)
-{
-    static const char *const never[] = {"key", "from", "url", "run", "secret", "sha256"};
-    for (size_t i = 0; i < COUNT_OF(never); i++)
-        if (str_eq(n->key, str_from(never[i])))
-            return err_set(e, ERR_INVALID, "`%s` cannot be set over HTTP; `hearth keys add NAME --from` adopts an existing key", never[i]);
-    if (str_eq(n->key, STR("jobs")))
-        return read_list(a, n, &w->jobs, e);
-    if (str_eq(n->key, STR("tags")))
-        return read_list(a, n, &w->tags, e);
-    if (str_eq(n->key, STR("name")) && n->type == JSON_STRING) {
-        w->name = arena_dup(a, n->text);
-        return w->name.ptr ? 0 : err_set(e, ERR_NOMEM, "out of memory");
-    }
-    bool boundary = str_eq(n->key, STR("boundary")) && n->type == JSON_STRING;
-    if (boundary && (str_eq(n->text, STR("home")) || str_eq(n->text, STR("any")))) {
-        w->home = str_eq(n->text, STR("home"));
-        return 0;
-    }
-    if (str_eq(n->key, STR("rpm")) && n->type == JSON_NUMBER && json_to_i64(n->text, &w->rpm) && w->rpm > 0)
-        return 0;
-    return err_set(e, ERR_INVALID, "`%.*s` is not known here, or not of that kind; a key has name, jobs, boundary (home or any), tags and rpm",
-                   STR_FMT(str_slice(n->key, 0, 60)));
-}
-
-static int read_wish(struct errand *r, struct str body, struct err *e)
-{
-    enum { WISH_BYTES_MAX = 32 * 1024 };
-    struct key_wish *w = r->wish;
-    struct json_node *root;
-    if (body.len > WISH_BYTES_MAX)
-        return err_set(e, ERR_INVALID, "a key is told in less than %d KiB", WISH_BYTES_MAX / 1024);
-    struct arena scratch = ARENA_INIT(4 * MiB);
-    int rc = json_parse(&scratch, body, &root, e);
-    if (rc == 0 && root->type != JSON_OBJECT)
-        rc = err_set(e, ERR_INVALID, "a JSON object with the key's `name` is expected");
-    for (const struct json_node *n = rc == 0 ? root->child : NULL; n && rc == 0; n = n->next)
-        rc = read_member(&r->arena, n, w, e);
-    arena_fini(&scratch);
-    const char *problem = rc == 0 ? key_wish_problem(w) : NULL;
-    return problem ? err_set(e, ERR_INVALID, "%s", problem) : rc;
-}
-
 void admin_keys_add(const struct admin_ask *ask)
 {
     struct err e = {0};
     struct errand *r = errand_new(ask, add_key, sizeof(struct key_wish));
     if (!r)
         return;
-    if (read_wish(r, http_exchange_request(ask->x)->body, &e) == 0) {
+    if (key_wish_read(r->wish, &r->arena, http_exchange_request(ask->x)->body, &e) == 0) {
         errand_send(r);
         return;
     }

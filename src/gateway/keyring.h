@@ -82,6 +82,9 @@ struct key_wish {
 };
 /* NULL when all is well, else which rule of names, jobs, tags, rpm or secrets it breaks. */
 const char *key_wish_problem(const struct key_wish *w);
+/* {"name", "jobs", "tags": [..], "boundary", "rpm"}; the texts go into the arena. ERR_INVALID and ERR_SYNTAX tell what is wrong
+ * with it. */
+int key_wish_read(struct key_wish *w, struct arena *a, struct str json, struct err *e);
 /* ERR_EXISTS for a name or a secret that is taken, ERR_INVALID, ERR_LIMIT, ERR_BUSY (the lock), ERR_IO. `secret` gets the
  * new key when one was made. */
 int keyring_add(struct str data_dir, const struct key_wish *w, struct buf *secret, struct err *e);

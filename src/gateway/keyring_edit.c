@@ -219,45 +219,7 @@ static void edit_end_key(struct edit *edit, struct key *k)
     *k = remembered;
 }
 
-/* --- wishes ----------------------------------------------------------------------------------------------------------------- */
-
-static bool each_is_fine(struct str list, int count_max, bool (*fine)(struct str))
-{
-    struct str one;
-    int count = 0;
-    while (str_cut(&list, ',', &one))
-        if (!fine(str_trim(one)) || ++count > count_max)
-            return false;
-    return true;
-}
-
-/* It must survive being a header's value, and must be worth keeping secret. */
-static const char *secret_problem(struct str s)
-{
-    if (key_is_placeholder(s))
-        return "that is a word clients send when no key is needed, so it cannot be one";
-    if (s.len < KEY_SECRET_BYTES_MIN || s.len > KEY_SECRET_BYTES_MAX)
-        return "a key has 6 to 1024 characters";
-    for (size_t i = 0; i < s.len; i++)
-        if (s.ptr[i] <= ' ' || s.ptr[i] > '~')
-            return "a key holds no blanks, control characters or letters beyond ASCII";
-    return NULL;
-}
-
-const char *key_wish_problem(const struct key_wish *w)
-{
-    if (str_eq(w->name, STR("default")))
-        return "the name `default` belongs to the key in $HEARTH_KEY";
-    if (!key_name_is_fine(w->name))
-        return "a name has 1 to 64 of a-z, 0-9 and ._-, and begins with a letter or a digit";
-    if (!each_is_fine(w->jobs, KEY_JOBS_MAX, key_job_is_fine))
-        return "jobs are 1 to 64 names of jobs, separated by commas";
-    if (!each_is_fine(w->tags, KEY_TAGS_MAX, key_tag_is_fine))
-        return "tags are 1 to 8, separated by commas, each of at most 64 letters, digits and ._:/@+-";
-    if (w->rpm < 0 || w->rpm > KEY_RPM_MAX)
-        return "calls a minute are 1 to 1000000";
-    return w->secret.len ? secret_problem(w->secret) : NULL;
-}
+/* --- the edits' parts ------------------------------------------------------------------------------------------------------- */
 
 static int make_secret(struct buf *out, const char *prefix, struct err *e)
 {
