@@ -10,8 +10,10 @@ static const char details[] =
     "  hearth keys list          what keys there are\n"
     "  hearth keys rotate NAME   prints a new key for what the old one may do; the old one ends\n"
     "  hearth keys revoke NAME   ends a key\n\n"
-    "A running daemon takes changes up within two seconds, and calls under way go on. Only the SHA-256 of a key is kept, in\n"
-    "keys.json of the data folder. --json fields of a key: name, adopted, boundary (home or any), jobs (empty: every one), tags,\n"
+    "A running daemon takes changes up within two seconds, and calls under way go on. Only the SHA-256 of a key is "
+    "kept, in\n"
+    "keys.json of the data folder. --json fields of a key: name, adopted, boundary (home or any), jobs (empty: every "
+    "one), tags,\n"
     "rpm (null: no limit), created. The key in $HEARTH_KEY is called `default` and is not listed here.";
 
 struct keys_options {
@@ -33,7 +35,8 @@ static void warn_jobs(const struct keys_options *o)
         for (int i = 0; i < c->job_count; i++)
             known |= str_eq(c->job[i].name.text, str_trim(one));
         if (!known)
-            fprintf(stderr, "hearth: %s has no job `%.*s`: until it has, the key gets nothing for it\n", path.ptr, STR_FMT(str_trim(one)));
+            fprintf(stderr, "hearth: %s has no job `%.*s`: until it has, the key gets nothing for it\n", path.ptr,
+                    STR_FMT(str_trim(one)));
     }
     config_free(c);
 }
@@ -49,7 +52,10 @@ static int add(struct str dir, const char *name, const struct keys_options *o)
 {
     AUTO_BUF struct buf secret = BUF_INIT(256), adopted = BUF_INIT(64 * KiB);
     struct err e = {0};
-    struct key_wish w = {.name = str_from(name), .jobs = str_from(o->jobs), .tags = str_from(o->tags), .rpm = o->rpm,
+    struct key_wish w = {.name = str_from(name),
+                         .jobs = str_from(o->jobs),
+                         .tags = str_from(o->tags),
+                         .rpm = o->rpm,
                          .home = o->boundary && strcmp(o->boundary, "home") == 0};
     const char *problem = key_wish_problem(&w);
     if (problem)
@@ -66,7 +72,10 @@ static int add(struct str dir, const char *name, const struct keys_options *o)
     warn_jobs(o);
     if (!o->from)
         return print_secret(&secret);
-    fprintf(stderr, "hearth: the key in %s is now the key `%s`: clients that send it need no change, and it is shown to no upstream\n", o->from, name);
+    fprintf(stderr,
+            "hearth: the key in %s is now the key `%s`: clients that send it need no change, and it is shown to no "
+            "upstream\n",
+            o->from, name);
     if (bytes < KEY_SECRET_SHORT)
         fprintf(stderr, "hearth: it has only %zu characters: who can reach this server can guess it\n", bytes);
     return EXIT_OK;
@@ -103,7 +112,8 @@ static void list_row(const struct key *k, struct buf *out)
 {
     char created[CIVIL_ISO_BYTES];
     civil_iso(k->created_ms, created);
-    (void)buf_append_format(out, "%-24.*s %-8s %-8s ", STR_FMT(k->name), k->home ? "home" : "any", k->adopted ? "adopted" : "made");
+    (void)buf_append_format(out, "%-24.*s %-8s %-8s ", STR_FMT(k->name), k->home ? "home" : "any",
+                            k->adopted ? "adopted" : "made");
     if (k->rpm)
         (void)buf_append_format(out, "%7lld ", (long long)k->rpm);
     else
@@ -111,7 +121,8 @@ static void list_row(const struct key *k, struct buf *out)
     (void)buf_append_format(out, "%.10s  ", created);
     for (int i = 0; i < k->job_count; i++)
         (void)buf_append_format(out, "%s%.*s", i ? "," : "", STR_FMT(k->job[i]));
-    (void)buf_append_format(out, "%s%s%.*s\n", k->job_count ? "" : "every job", k->tags.len ? "  tags " : "", STR_FMT(k->tags));
+    (void)buf_append_format(out, "%s%s%.*s\n", k->job_count ? "" : "every job", k->tags.len ? "  tags " : "",
+                            STR_FMT(k->tags));
 }
 
 static int list(struct str dir, bool json)
@@ -124,7 +135,8 @@ static int list(struct str dir, bool json)
     if (json)
         list_json(ring, &out);
     else
-        (void)buf_append_format(&out, "%-24s %-8s %-8s %7s %-10s  %s\n", "", "boundary", "", "calls/m", "since", "may ask for");
+        (void)buf_append_format(&out, "%-24s %-8s %-8s %7s %-10s  %s\n", "", "boundary", "", "calls/m", "since",
+                                "may ask for");
     size_t shown = 0;
     for (size_t i = 0; !json && i < keyring_count(ring); i++) {
         if (keyring_at(ring, i)->revoked_ms)
@@ -164,7 +176,8 @@ static int run(int argc, char **argv)
 {
     struct keys_options o = {0};
     const struct cli_option options[] = {
-        {0, "from", "env:NAME", "add: adopt the key in that variable (or file:PATH), so that no client changes", OPTION_TEXT, &o.from},
+        {0, "from", "env:NAME", "add: adopt the key in that variable (or file:PATH), so that no client changes",
+         OPTION_TEXT, &o.from},
         {0, "jobs", "A,B", "add: it may ask for these jobs only", OPTION_TEXT, &o.jobs},
         {0, "boundary", "home", "add: its calls stay at home", OPTION_TEXT, &o.boundary},
         {0, "tags", "A,B", "add: tags of all its calls", OPTION_TEXT, &o.tags},
@@ -185,5 +198,8 @@ static int run(int argc, char **argv)
 }
 
 const struct cli_command command_keys = {
-    .name = "keys", .synopsis = "add|list|rotate|revoke [NAME] [options]", .summary = "who may call: make, list and end keys", .run = run,
+    .name = "keys",
+    .synopsis = "add|list|rotate|revoke [NAME] [options]",
+    .summary = "who may call: make, list and end keys",
+    .run = run,
 };

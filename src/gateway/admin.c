@@ -40,8 +40,8 @@ void admin_fail(struct gateway_loop *gl, struct http_exchange *x, const struct e
     static const struct {
         int code, status;
         const char *word;
-    } of[] = {{ERR_NOT_FOUND, 404, "not_found"}, {ERR_EXISTS, 409, "exists"},     {ERR_INVALID, 400, "invalid_value"},
-              {ERR_SYNTAX, 400, "invalid_value"}, {ERR_LIMIT, 507, "limit"},       {ERR_BUSY, 503, "busy"},
+    } of[] = {{ERR_NOT_FOUND, 404, "not_found"},  {ERR_EXISTS, 409, "exists"}, {ERR_INVALID, 400, "invalid_value"},
+              {ERR_SYNTAX, 400, "invalid_value"}, {ERR_LIMIT, 507, "limit"},   {ERR_BUSY, 503, "busy"},
               {ERR_NOMEM, 503, "overloaded"}};
     size_t i = 0;
     while (i < COUNT_OF(of) && of[i].code != e->code)
@@ -89,9 +89,14 @@ struct errand *errand_new(const struct admin_ask *ask, void (*fn)(struct errand 
 {
     struct errand *r = new0(struct errand);
     if (r)
-        *r = (struct errand){.owner = {.on_gone = errand_gone}, .job = {.run = errand_run, .done = errand_done, .loop = ask->gl->loop},
-                             .gateway = ask->gl->gateway, .gl = ask->gl, .x = ask->x, .arena = ARENA_INIT(ERRAND_ARENA_MAX),
-                             .fn = fn, .body = BUF_INIT(ERRAND_BODY_MAX)};
+        *r = (struct errand){.owner = {.on_gone = errand_gone},
+                             .job = {.run = errand_run, .done = errand_done, .loop = ask->gl->loop},
+                             .gateway = ask->gl->gateway,
+                             .gl = ask->gl,
+                             .x = ask->x,
+                             .arena = ARENA_INIT(ERRAND_ARENA_MAX),
+                             .fn = fn,
+                             .body = BUF_INIT(ERRAND_BODY_MAX)};
     if (r && (r->wish = arena_zalloc(&r->arena, wish_bytes)))
         return r;
     if (r)
@@ -151,15 +156,19 @@ static bool admits(struct gateway_loop *gl, struct http_exchange *x)
 {
     uint8_t digest[KEY_DIGEST_BYTES];
     struct str token = usual_bearer(http_exchange_request(x));
-    if (token.len && key_digest(token, digest) == 0 && CRYPTO_memcmp(digest, gl->gateway->admin_digest, sizeof digest) == 0)
+    if (token.len && key_digest(token, digest) == 0 &&
+        CRYPTO_memcmp(digest, gl->gateway->admin_digest, sizeof digest) == 0)
         return true;
     struct http_header h[REPLY_HEADERS_MAX];
     AUTO_BUF struct buf body = BUF_INIT(4 * KiB);
     size_t n = mesh_headers_none(h, "-");
     h[n++] = (struct http_header){STR("content-type"), STR("application/json")};
     h[n++] = (struct http_header){STR("www-authenticate"), STR("Bearer")};
-    if (error_write(&body, 401, STR("the admin API needs `authorization: Bearer` with the token in the file admin-token of the data folder, "
-                                    "from callers on this machine too"), NULL, NULL, "invalid_admin_token") < 0)
+    if (error_write(&body, 401,
+                    STR("the admin API needs `authorization: Bearer` with the token in the file admin-token of the "
+                        "data folder, "
+                        "from callers on this machine too"),
+                    NULL, NULL, "invalid_admin_token") < 0)
         buf_clear(&body);
     reply_headers(gl, x, 401, h, n, buf_str(&body));
     return false;
@@ -197,7 +206,9 @@ void admin_request(struct gateway_loop *gl, struct http_exchange *x, int unused)
         other = &rows[i];
     }
     if (other)
-        reply_error(gl, x, 405, "method_not_allowed", "%.*s does not work here; docs/reference/openapi.json tells what does", STR_FMT(r->method_text));
+        reply_error(gl, x, 405, "method_not_allowed",
+                    "%.*s does not work here; docs/reference/openapi.json tells what does", STR_FMT(r->method_text));
     else
-        reply_error(gl, x, 404, "not_found", "there is nothing at %.*s; docs/reference/openapi.json has the admin API", STR_FMT(str_slice(r->path, 0, 200)));
+        reply_error(gl, x, 404, "not_found", "there is nothing at %.*s; docs/reference/openapi.json has the admin API",
+                    STR_FMT(str_slice(r->path, 0, 200)));
 }

@@ -48,7 +48,8 @@ static void show_new(struct errand *r, const struct key_wish *wish, struct str s
     if (k && buf_reserve(&r->body, 64 * KiB) == 0) /* at once: growing would leave copies of the key behind */
         key_show(&w, k, secret);
     if (rc == 0 && (!k || r->body.len == 0 || json_done(&w) < 0))
-        (void)err_set(&r->err, ERR_NOMEM, "the key was made, but there is no memory to show it; revoke it and try again");
+        (void)err_set(&r->err, ERR_NOMEM,
+                      "the key was made, but there is no memory to show it; revoke it and try again");
     else if (rc == 0)
         r->status = 201;
     keyring_unref(ring);

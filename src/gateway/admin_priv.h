@@ -31,7 +31,7 @@ struct errand {
     struct http_exchange *x; /* NULL once the client is gone */
     struct arena arena;      /* what the request said */
     void (*fn)(struct errand *r);
-    void *wish;              /* of the endpoint; in the arena */
+    void *wish; /* of the endpoint; in the arena */
     /* made by fn */
     int status;
     struct buf body;

@@ -44,13 +44,14 @@ static const char *read_query(struct arena *a, struct str query, struct usage_wi
     struct {
         const char *name;
         struct str *value;
-    } parts[] = {{"by", &by}, {"from", &from}, {"to", &to}, {"job", &f->job}, {"target", &f->target}, {"key", &f->key}, {"tag", &f->tag},
-                 {"task", &f->task}};
+    } parts[] = {{"by", &by},      {"from", &from},  {"to", &to},       {"job", &f->job}, {"target", &f->target},
+                 {"key", &f->key}, {"tag", &f->tag}, {"task", &f->task}};
     struct str rest = query, pair;
     while (str_cut(&rest, '&', &pair)) {
         ptrdiff_t equals = str_find_char(pair, '=');
         size_t i = 0;
-        while (i < COUNT_OF(parts) && !str_eq(equals < 0 ? pair : str_slice(pair, 0, (size_t)equals), str_from(parts[i].name)))
+        while (i < COUNT_OF(parts) &&
+               !str_eq(equals < 0 ? pair : str_slice(pair, 0, (size_t)equals), str_from(parts[i].name)))
             i++;
         if (i == COUNT_OF(parts))
             return "the query has by, from, to, job, target, key, tag and task";

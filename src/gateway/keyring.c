@@ -36,7 +36,7 @@ int key_digest(struct str secret, uint8_t out[KEY_DIGEST_BYTES])
  * (`sk-1234`, `token-abc123`) is not among them. */
 bool key_is_placeholder(struct str secret)
 {
-    static const char *const known[] = {"ollama", "EMPTY",     "sk-no-key-required", "none",  "null", "undefined",
+    static const char *const known[] = {"ollama", "EMPTY",     "sk-no-key-required", "none",   "null", "undefined",
                                         "dummy",  "lm-studio", "not-needed",         "no-key", "-"};
     for (size_t i = 0; i < COUNT_OF(known); i++)
         if (str_eq_fold(secret, str_from(known[i])))

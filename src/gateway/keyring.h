@@ -10,17 +10,17 @@
 #include "base/json.h"
 
 enum {
-    KEY_DIGEST_BYTES = 32,   /* SHA-256 */
+    KEY_DIGEST_BYTES = 32, /* SHA-256 */
     KEY_NAME_BYTES_MAX = 64,
-    KEY_SECRET_BYTES_MIN = 6,      /* LiteLLM's own example is `sk-1234`; what is short is warned about */
+    KEY_SECRET_BYTES_MIN = 6, /* LiteLLM's own example is `sk-1234`; what is short is warned about */
     KEY_SECRET_BYTES_MAX = 1024,
-    KEY_SECRET_SHORT = 20,         /* below this a secret can be guessed */
+    KEY_SECRET_SHORT = 20, /* below this a secret can be guessed */
     KEY_JOBS_MAX = 64,
     KEY_JOB_BYTES_MAX = 128,
-    KEY_TAGS_MAX = 8,              /* a call may add 16 of its own */
+    KEY_TAGS_MAX = 8, /* a call may add 16 of its own */
     KEY_TAG_BYTES_MAX = 64,
     KEY_RPM_MAX = 1000000,
-    KEYRING_KEYS_MAX = 1000,       /* every one is compared with at each call, in constant time */
+    KEYRING_KEYS_MAX = 1000, /* every one is compared with at each call, in constant time */
     KEYRING_FILE_BYTES_MAX = 4 << 20,
 };
 
@@ -33,8 +33,8 @@ struct key {
     bool home;             /* boundary of all its calls */
     const struct str *job; /* what it may ask for; job_count 0: everything */
     int job_count;
-    struct str tags;       /* "a,b": on all its calls */
-    int64_t rpm;           /* calls a minute; 0: as many as it likes */
+    struct str tags; /* "a,b": on all its calls */
+    int64_t rpm;     /* calls a minute; 0: as many as it likes */
     int64_t created_ms;
     int64_t revoked_ms;    /* an adopted key that was revoked is remembered, or it would pass for a vendor's; else 0 */
     struct key_rate *rate; /* NULL without rpm */
@@ -46,7 +46,7 @@ struct keyring;
 int keyring_read(struct keyring **out, struct str json, struct err *e);
 int keyring_load(struct keyring **out, struct str data_dir, struct err *e); /* no file: no keys */
 struct keyring *keyring_ref(struct keyring *k);
-void keyring_unref(struct keyring *k); /* NULL is fine */
+void keyring_unref(struct keyring *k);         /* NULL is fine */
 size_t keyring_count(const struct keyring *k); /* revoked ones included */
 const struct key *keyring_at(const struct keyring *k, size_t i);
 /* By the digest of a shown secret, revoked ones too; takes the same time whatever it finds. */
@@ -75,8 +75,8 @@ int64_t key_rate_take(struct key_rate *r, int64_t rpm, int64_t now_ms);
 
 struct key_wish {
     struct str name;
-    struct str secret;        /* to adopt; empty: a new one is made */
-    struct str jobs, tags;    /* "a,b"; empty: any job, no tags */
+    struct str secret;     /* to adopt; empty: a new one is made */
+    struct str jobs, tags; /* "a,b"; empty: any job, no tags */
     bool home;
     int64_t rpm;
 };

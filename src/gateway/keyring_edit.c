@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define LOCK_FILE  "keys.lock"
+#define LOCK_FILE "keys.lock"
 #define TOKEN_FILE "admin-token"
 
 enum { PATH_BYTES_MAX = 4096, LOCK_WAIT_MS = 5000, LOCK_LOOK_MS = 5, SECRET_BYTES = 32 };
@@ -110,8 +110,8 @@ static int replace_at(int dir_fd, const char *name, struct str text, bool in_pla
         rc = err_set_errno(e, ERR_IO, errno, "writing %s", beside);
     if (close(fd) != 0 && rc == 0)
         rc = err_set_errno(e, ERR_IO, errno, "writing %s", beside);
-    bool placed = rc == 0 && (in_place ? renameat(dir_fd, beside, dir_fd, name)
-                                       : linkat(dir_fd, beside, dir_fd, name, 0)) == 0;
+    bool placed =
+        rc == 0 && (in_place ? renameat(dir_fd, beside, dir_fd, name) : linkat(dir_fd, beside, dir_fd, name, 0)) == 0;
     if (rc == 0 && !placed)
         rc = err_set_errno(e, ERR_IO, errno, "putting %s in its place", name);
     if (!placed || !in_place)
@@ -143,7 +143,8 @@ static int take_lock(struct edit *edit, struct err *e)
         if (errno != EAGAIN && errno != EACCES && errno != EINTR)
             return err_set_errno(e, ERR_IO, errno, "locking the keys");
         if (clock_mono_us(clock_system()) >= until_us)
-            return err_set(e, ERR_BUSY, "another process has been changing the keys for %d s; try again", LOCK_WAIT_MS / 1000);
+            return err_set(e, ERR_BUSY, "another process has been changing the keys for %d s; try again",
+                           LOCK_WAIT_MS / 1000);
         (void)poll(NULL, 0, LOCK_LOOK_MS);
     }
     return rc;
@@ -213,8 +214,8 @@ static void edit_end_key(struct edit *edit, struct key *k)
         edit_drop(edit, k);
         return;
     }
-    struct key remembered = {.name = k->name, .adopted = true, .created_ms = k->created_ms,
-                             .revoked_ms = clock_wall_ms(clock_system())};
+    struct key remembered = {
+        .name = k->name, .adopted = true, .created_ms = k->created_ms, .revoked_ms = clock_wall_ms(clock_system())};
     memcpy(remembered.digest, k->digest, sizeof remembered.digest);
     *k = remembered;
 }
@@ -249,7 +250,8 @@ static int key_from_wish(struct key *k, const struct key_wish *w, struct str *jo
 {
     struct str list = w->jobs, one;
     int count = count_items(list);
-    *k = (struct key){.name = w->name, .home = w->home, .rpm = w->rpm, .job = jobs, .created_ms = clock_wall_ms(clock_system())};
+    *k = (struct key){
+        .name = w->name, .home = w->home, .rpm = w->rpm, .job = jobs, .created_ms = clock_wall_ms(clock_system())};
     for (int i = 0; i < count && str_cut(&list, ',', &one); i++) {
         bool again = false;
         for (int j = 0; j < k->job_count; j++)
@@ -293,7 +295,8 @@ static int add(struct edit *edit, const struct key_wish *w, struct buf *secret, 
     AUTO_BUF struct buf tags = BUF_INIT((size_t)KEY_TAGS_MAX * (KEY_TAG_BYTES_MAX + 1));
     struct key k;
     if (edit_named(edit, w->name))
-        return err_set(e, ERR_EXISTS, "there is a key `%.*s` already; revoke it first, or choose another name", STR_FMT(w->name));
+        return err_set(e, ERR_EXISTS, "there is a key `%.*s` already; revoke it first, or choose another name",
+                       STR_FMT(w->name));
     int rc = key_from_wish(&k, w, jobs, &tags, e);
     if (rc == 0)
         rc = settle_secret(edit, &k, w->secret, secret, e);
@@ -392,7 +395,8 @@ int admin_token_load(uint8_t digest[KEY_DIGEST_BYTES], struct str data_dir, stru
     close(dir_fd);
     struct str token = str_trim(buf_str(&text));
     if (rc == 0 && token.len < 2 * SECRET_BYTES)
-        rc = err_set(e, ERR_INVALID, "%.*s/" TOKEN_FILE " holds no token; remove it, and a new one is made at the next start",
+        rc = err_set(e, ERR_INVALID,
+                     "%.*s/" TOKEN_FILE " holds no token; remove it, and a new one is made at the next start",
                      STR_FMT(data_dir));
     if (rc == 0 && key_digest(token, digest) < 0)
         rc = err_set(e, ERR_NOMEM, "admin token");

@@ -64,7 +64,9 @@ static int read_member(struct arena *a, const struct json_node *n, struct key_wi
     static const char *const never[] = {"key", "from", "url", "run", "secret", "sha256"};
     for (size_t i = 0; i < COUNT_OF(never); i++)
         if (str_eq(n->key, str_from(never[i])))
-            return err_set(e, ERR_INVALID, "`%s` cannot be set over HTTP; `hearth keys add NAME --from` adopts an existing key", never[i]);
+            return err_set(e, ERR_INVALID,
+                           "`%s` cannot be set over HTTP; `hearth keys add NAME --from` adopts an existing key",
+                           never[i]);
     if (str_eq(n->key, STR("jobs")))
         return read_list(a, n, &w->jobs, e);
     if (str_eq(n->key, STR("tags")))
@@ -80,8 +82,10 @@ static int read_member(struct arena *a, const struct json_node *n, struct key_wi
     }
     if (str_eq(n->key, STR("rpm")) && n->type == JSON_NUMBER && json_to_i64(n->text, &w->rpm) && w->rpm > 0)
         return 0;
-    return err_set(e, ERR_INVALID, "`%.*s` is not known here, or not of that kind; a key has name, jobs, boundary (home or any), tags and rpm",
-                   STR_FMT(str_slice(n->key, 0, 60)));
+    return err_set(
+        e, ERR_INVALID,
+        "`%.*s` is not known here, or not of that kind; a key has name, jobs, boundary (home or any), tags and rpm",
+        STR_FMT(str_slice(n->key, 0, 60)));
 }
 
 int key_wish_read(struct key_wish *w, struct arena *a, struct str json, struct err *e)

@@ -145,10 +145,11 @@ static struct shown look_at_all(const struct known *known, const struct http_req
 static bool no_key(struct gateway_loop *gl, struct http_exchange *x, const struct known *known)
 {
     bool any = known->default_key || keyring_count(known->ring) > 0;
-    reply_error(gl, x, 401, "invalid_api_key", "%s",
-                any ? "a key is needed: send it as `authorization: Bearer ...` or `x-hearth-key`"
-                    : "calls from other machines need a key, and none is set: make one with `hearth keys add NAME`, or start "
-                      "the server with HEARTH_KEY");
+    reply_error(
+        gl, x, 401, "invalid_api_key", "%s",
+        any ? "a key is needed: send it as `authorization: Bearer ...` or `x-hearth-key`"
+            : "calls from other machines need a key, and none is set: make one with `hearth keys add NAME`, or start "
+              "the server with HEARTH_KEY");
     return false;
 }
 
@@ -182,8 +183,9 @@ bool keys_count(struct gateway_loop *gl, struct http_exchange *x, const struct k
 {
     int64_t wait_ms = k->rpm ? key_rate_take(k->rate, k->rpm, loop_now_ms(gl->loop)) : 0;
     if (wait_ms)
-        reply_error_later(gl, x, 429, "rate_limit_exceeded", wait_ms, "key %.*s has made its %lld calls of this minute; try again in %lld s",
-                          STR_FMT(k->name), (long long)k->rpm, (long long)(wait_ms + 999) / 1000);
+        reply_error_later(gl, x, 429, "rate_limit_exceeded", wait_ms,
+                          "key %.*s has made its %lld calls of this minute; try again in %lld s", STR_FMT(k->name),
+                          (long long)k->rpm, (long long)(wait_ms + 999) / 1000);
     return wait_ms == 0;
 }
 

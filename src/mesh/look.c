@@ -27,11 +27,15 @@ int mesh_targets(const struct mesh *m, int (*fn)(const struct mesh_target *t, vo
         const struct target *t = &m->target[i];
         enum breaker_pass pass = breaker_look(&t->state->breaker, now_ms, &wait_ms);
         int64_t all = atomic_load_explicit(&t->up->state->in_flight, memory_order_relaxed);
-        rc = fn(&(struct mesh_target){.name = t->name, .upstream = t->up->name, .home = t->up->home, .regime = t->up->regime,
+        rc = fn(&(struct mesh_target){.name = t->name,
+                                      .upstream = t->up->name,
+                                      .home = t->up->home,
+                                      .regime = t->up->regime,
                                       .breaker = breaker_word(&t->state->breaker, pass),
                                       .breaker_wait_ms = pass == BREAKER_OPEN ? wait_ms : 0,
                                       .in_flight = atomic_load_explicit(&t->state->in_flight, memory_order_relaxed),
-                                      .upstream_in_flight = all, .concurrent = t->up->concurrent,
+                                      .upstream_in_flight = all,
+                                      .concurrent = t->up->concurrent,
                                       .why_not = why_not_now(t, pass, all)},
                 ctx);
     }

@@ -78,5 +78,6 @@ bool elsewhere_verb(struct scenario *s, struct words *w)
         s->elsewhere = furnish() ? ELSEWHERE : 0;
     else
         s->elsewhere = own_address();
-    return s->elsewhere || scenario_fail(s, "no network of our own (%s), and no address beside loopback", strerror(errno));
+    return s->elsewhere ||
+           scenario_fail(s, "no network of our own (%s), and no address beside loopback", strerror(errno));
 }

@@ -56,5 +56,6 @@ bool expect_mode(struct scenario *s, struct words *w)
     if (!path || stat(path, &st) != 0)
         return scenario_fail(s, "there is no %.*s", STR_FMT(name));
     (void)text_format(got, sizeof got, "%o", (unsigned)st.st_mode & 0777);
-    return str_eq(str_from(got), want) || scenario_fail(s, "%.*s: expected mode %.*s, got %s", STR_FMT(name), STR_FMT(want), got);
+    return str_eq(str_from(got), want) ||
+           scenario_fail(s, "%.*s: expected mode %.*s, got %s", STR_FMT(name), STR_FMT(want), got);
 }

@@ -60,16 +60,21 @@ static bool house_open(struct house *h)
     *h = (struct house){.dir = kit_dir_make(), .listener = -1};
     struct str dir = str_from(h->dir.path);
     const struct clock *clock = clock_system();
-    bool fine = config_read(&h->config, STR(YAML), STR("t.yaml"), &e) == 0 &&
-                ledger_open(&h->ledger, &(struct ledger_options){.dir = dir, .clock = clock}, &e) == 0 &&
-                resolver_open(&h->names, &(struct resolver_options){.clock = clock}, &e) == 0 &&
-                mesh_open(&h->mesh, &(struct mesh_options){.config = h->config, .ledger = h->ledger, .resolver = h->names, .clock = clock}, &e) == 0 &&
-                loop_open(&h->loop, &(struct loop_options){.clock = clock}, &e) == 0 &&
-                mesh_loop_open(&h->ml, &(struct mesh_loop_options){.mesh = h->mesh, .loop = h->loop}, &e) == 0 &&
-                gateway_open(&h->gateway, &(struct gateway_options){.config = h->config, .mesh = h->mesh, .data_dir = dir}, &e) == 0 &&
-                gateway_loop_open(&h->gl, h->gateway, h->loop, h->ml, &e) == 0 &&
-                http_listener_open(&h->listener, STR("127.0.0.1:0"), &e) == 0 && gateway_loop_listen(h->gl, h->listener) == 0 &&
-                read_token(h);
+    bool fine =
+        config_read(&h->config, STR(YAML), STR("t.yaml"), &e) == 0 &&
+        ledger_open(&h->ledger, &(struct ledger_options){.dir = dir, .clock = clock}, &e) == 0 &&
+        resolver_open(&h->names, &(struct resolver_options){.clock = clock}, &e) == 0 &&
+        mesh_open(
+            &h->mesh,
+            &(struct mesh_options){.config = h->config, .ledger = h->ledger, .resolver = h->names, .clock = clock},
+            &e) == 0 &&
+        loop_open(&h->loop, &(struct loop_options){.clock = clock}, &e) == 0 &&
+        mesh_loop_open(&h->ml, &(struct mesh_loop_options){.mesh = h->mesh, .loop = h->loop}, &e) == 0 &&
+        gateway_open(&h->gateway, &(struct gateway_options){.config = h->config, .mesh = h->mesh, .data_dir = dir},
+                     &e) == 0 &&
+        gateway_loop_open(&h->gl, h->gateway, h->loop, h->ml, &e) == 0 &&
+        http_listener_open(&h->listener, STR("127.0.0.1:0"), &e) == 0 && gateway_loop_listen(h->gl, h->listener) == 0 &&
+        read_token(h);
     if (!fine) {
         test_fail(__FILE__, __LINE__, "the house does not open: %s", e.text);
         house_close(h);
@@ -89,7 +94,8 @@ static int dial(const struct house *h)
 }
 
 /* One request to its end: the status, 0 when none came; `reply` gets head and body. */
-static int request(struct house *h, const char *method, const char *path, bool token, struct str body, struct buf *reply)
+static int request(struct house *h, const char *method, const char *path, bool token, struct str body,
+                   struct buf *reply)
 {
     AUTO_BUF struct buf ask = BUF_INIT(1 * MiB);
     int64_t until = clock_mono_us(clock_system()) + LIMIT_MS * 1000;
@@ -98,7 +104,8 @@ static int request(struct house *h, const char *method, const char *path, bool t
     (void)buf_append_format(&ask, "%s %s HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n", method, path);
     if (token)
         (void)buf_append_format(&ask, "authorization: Bearer %s\r\n", h->token);
-    (void)buf_append_format(&ask, "content-type: application/json\r\ncontent-length: %zu\r\n\r\n%.*s", body.len, STR_FMT(body));
+    (void)buf_append_format(&ask, "content-type: application/json\r\ncontent-length: %zu\r\n\r\n%.*s", body.len,
+                            STR_FMT(body));
     int fd = dial(h);
     ssize_t n = send(fd, ask.ptr, ask.len, MSG_NOSIGNAL);
     EXPECT(n == (ssize_t)ask.len);
@@ -240,7 +247,8 @@ static void check_answer(const struct asked *q, int status, const struct buf *re
     const char *what = q->what;
     const struct json_node *schema = schema_of(q->root, q->operation, status);
     if (!schema)
-        test_fail(__FILE__, __LINE__, "%s answered %d, which is not described: %.*s", what, status, STR_FMT(buf_str(reply)));
+        test_fail(__FILE__, __LINE__, "%s answered %d, which is not described: %.*s", what, status,
+                  STR_FMT(buf_str(reply)));
     else if (json_parse(&a, body_of(reply), &body, NULL) < 0)
         test_fail(__FILE__, __LINE__, "%s answered no JSON: %.*s", what, STR_FMT(body_of(reply)));
     else
@@ -248,12 +256,14 @@ static void check_answer(const struct asked *q, int status, const struct buf *re
     arena_fini(&a);
 }
 
-static void check_operation(struct house *h, const struct json_node *root, struct str path, const struct json_node *operation)
+static void check_operation(struct house *h, const struct json_node *root, struct str path,
+                            const struct json_node *operation)
 {
     struct asked q = {.root = root, .operation = operation};
     AUTO_BUF struct buf target = BUF_INIT(4 * KiB), reply = BUF_INIT(16 * MiB);
     char method[16];
-    const struct json_node *sent = json_get(json_get(json_get(json_get(operation, "requestBody"), "content"), "application/json"), "example");
+    const struct json_node *sent =
+        json_get(json_get(json_get(json_get(operation, "requestBody"), "content"), "application/json"), "example");
     upper(method, operation->key);
     write_path(&target, path, operation);
     text_format(q.what, sizeof q.what, "%s %s", method, buf_text(&target));
@@ -288,7 +298,8 @@ TEST(every_path_that_is_served_is_described)
     struct arena a = ARENA_INIT(16 * MiB);
     AUTO_BUF struct buf text = BUF_INIT(1 * MiB);
     struct json_node *root;
-    static const char *const methods[] = {[HTTP_GET] = "get", [HTTP_POST] = "post", [HTTP_PUT] = "put", [HTTP_PATCH] = "patch", [HTTP_DELETE] = "delete"};
+    static const char *const methods[] = {
+        [HTTP_GET] = "get", [HTTP_POST] = "post", [HTTP_PUT] = "put", [HTTP_PATCH] = "patch", [HTTP_DELETE] = "delete"};
     size_t rows = 0, described = 0;
     REQUIRE(read_page(&a, &text, &root));
     const struct json_node *paths = json_get(root, "paths");
@@ -308,7 +319,9 @@ TEST(a_client_that_leaves_while_its_report_is_made_harms_nothing)
     struct house h;
     AUTO_BUF struct buf reply = BUF_INIT(1 * MiB), ask = BUF_INIT(4 * KiB);
     REQUIRE(house_open(&h));
-    EXPECT(buf_append_format(&ask, "GET /hearth/v1/usage HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer %s\r\n\r\n", h.token) == 0);
+    EXPECT(buf_append_format(&ask,
+                             "GET /hearth/v1/usage HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer %s\r\n\r\n",
+                             h.token) == 0);
     for (int i = 0; i < 20; i++) {
         int fd = dial(&h);
         EXPECT(send(fd, ask.ptr, ask.len, MSG_NOSIGNAL) == (ssize_t)ask.len);
@@ -400,7 +413,11 @@ static int open_tortured(void *ctx)
 {
     struct house *h = ctx;
     struct gateway *g;
-    int rc = gateway_open(&g, &(struct gateway_options){.config = h->config, .mesh = h->mesh, .key = STR("sk-x"), .data_dir = str_from(h->dir.path)}, NULL);
+    int rc =
+        gateway_open(&g,
+                     &(struct gateway_options){
+                         .config = h->config, .mesh = h->mesh, .key = STR("sk-x"), .data_dir = str_from(h->dir.path)},
+                     NULL);
     if (rc == 0)
         gateway_close(g);
     return rc;

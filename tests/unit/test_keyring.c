@@ -16,8 +16,9 @@ TEST(a_file_of_keys_is_written_as_it_was_read)
     static const char *const files[] = {
         FILE_OF("") "\n",
         FILE_OF(KEY("web", D1, "")) "\n",
-        FILE_OF(KEY("a", D1, ",\"adopted\":true,\"boundary\":\"home\",\"jobs\":[\"bulk\",\"a.b\"],\"tags\":[\"x\",\"Y:z\"],\"rpm\":60")
-                "," KEY("b", D2, ",\"adopted\":true,\"revoked_ms\":2")) "\n",
+        FILE_OF(KEY("a", D1,
+                    ",\"adopted\":true,\"boundary\":\"home\",\"jobs\":[\"bulk\",\"a.b\"],\"tags\":[\"x\",\"Y:z\"],"
+                    "\"rpm\":60") "," KEY("b", D2, ",\"adopted\":true,\"revoked_ms\":2")) "\n",
         FILE_OF(KEY("a", D1, ",\"adopted\":true,\"revoked_ms\":2") "," KEY("a", D2, "")) "\n",
     };
     for (size_t i = 0; i < COUNT_OF(files); i++) {
@@ -37,7 +38,11 @@ TEST(a_file_of_keys_is_written_as_it_was_read)
 TEST(what_a_file_of_keys_says_is_in_its_keys)
 {
     struct keyring *k;
-    REQUIRE(keyring_read(&k, STR(FILE_OF(KEY("a", D1, ",\"boundary\":\"home\",\"jobs\":[\"bulk\",\"fast\"],\"tags\":[\"x\",\"y\"],\"rpm\":7"))), NULL) == 0);
+    REQUIRE(keyring_read(
+                &k,
+                STR(FILE_OF(KEY(
+                    "a", D1, ",\"boundary\":\"home\",\"jobs\":[\"bulk\",\"fast\"],\"tags\":[\"x\",\"y\"],\"rpm\":7"))),
+                NULL) == 0);
     const struct key *a = keyring_named(k, STR("a"));
     REQUIRE(a != NULL);
     EXPECT(a->home && !a->adopted && a->rpm == 7 && a->rate && a->job_count == 2 && !a->revoked_ms);
@@ -55,22 +60,50 @@ TEST(what_a_file_of_keys_says_is_in_its_keys)
 TEST(a_file_of_keys_with_anything_unknown_or_out_of_range_is_refused)
 {
     static const char *const files[] = {
-        "", "[]", "{}", "{\"version\":1}", "{\"keys\":[]}", "{\"version\":0,\"keys\":[]}", "{\"version\":2,\"keys\":[]}",
-        "{\"version\":1,\"keys\":{}}", "{\"version\":1,\"keys\":[],\"more\":1}", "{\"version\":1,\"keys\":[]} x",
+        "",
+        "[]",
+        "{}",
+        "{\"version\":1}",
+        "{\"keys\":[]}",
+        "{\"version\":0,\"keys\":[]}",
+        "{\"version\":2,\"keys\":[]}",
+        "{\"version\":1,\"keys\":{}}",
+        "{\"version\":1,\"keys\":[],\"more\":1}",
+        "{\"version\":1,\"keys\":[]} x",
         "{\"version\":1,\"version\":1,\"keys\":[]}",
-        FILE_OF("1"), FILE_OF("{}"), FILE_OF("{\"name\":\"a\",\"sha256\":\"" D1 "\"}"), FILE_OF("{\"name\":\"a\",\"created_ms\":1}"),
-        FILE_OF(KEY("A", D1, "")), FILE_OF(KEY("", D1, "")), FILE_OF(KEY("default", D1, "")), FILE_OF(KEY("-a", D1, "")),
-        FILE_OF(KEY("a b", D1, "")), FILE_OF(KEY("a\\u0000", D1, "")),
-        FILE_OF(KEY("a", "11", "")), FILE_OF(KEY("a", D1 "0", "")),
+        FILE_OF("1"),
+        FILE_OF("{}"),
+        FILE_OF("{\"name\":\"a\",\"sha256\":\"" D1 "\"}"),
+        FILE_OF("{\"name\":\"a\",\"created_ms\":1}"),
+        FILE_OF(KEY("A", D1, "")),
+        FILE_OF(KEY("", D1, "")),
+        FILE_OF(KEY("default", D1, "")),
+        FILE_OF(KEY("-a", D1, "")),
+        FILE_OF(KEY("a b", D1, "")),
+        FILE_OF(KEY("a\\u0000", D1, "")),
+        FILE_OF(KEY("a", "11", "")),
+        FILE_OF(KEY("a", D1 "0", "")),
         FILE_OF(KEY("a", "G111111111111111111111111111111111111111111111111111111111111111", "")),
         FILE_OF(KEY("a", "A111111111111111111111111111111111111111111111111111111111111111", "")),
-        FILE_OF(KEY("a", D1, ",\"rpm\":0")), FILE_OF(KEY("a", D1, ",\"rpm\":1000001")), FILE_OF(KEY("a", D1, ",\"rpm\":\"5\"")),
-        FILE_OF(KEY("a", D1, ",\"rpm\":1.5")), FILE_OF(KEY("a", D1, ",\"boundary\":\"any\"")), FILE_OF(KEY("a", D1, ",\"boundary\":\"hom\"")),
-        FILE_OF(KEY("a", D1, ",\"adopted\":false")), FILE_OF(KEY("a", D1, ",\"jobs\":[]")), FILE_OF(KEY("a", D1, ",\"jobs\":[\"A\"]")),
-        FILE_OF(KEY("a", D1, ",\"jobs\":[1]")), FILE_OF(KEY("a", D1, ",\"jobs\":\"a\"")), FILE_OF(KEY("a", D1, ",\"tags\":[\"a b\"]")),
-        FILE_OF(KEY("a", D1, ",\"tags\":[\"a,b\"]")), FILE_OF(KEY("a", D1, ",\"tags\":[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\"]")),
-        FILE_OF(KEY("a", D1, ",\"until\":5")), FILE_OF(KEY("a", D1, ",\"revoked_ms\":-1")), FILE_OF(KEY("a", D1, ",\"name\":\"b\"")),
-        FILE_OF(KEY("a", D1, "") "," KEY("a", D2, "")), FILE_OF(KEY("a", D1, "") "," KEY("b", D1, "")),
+        FILE_OF(KEY("a", D1, ",\"rpm\":0")),
+        FILE_OF(KEY("a", D1, ",\"rpm\":1000001")),
+        FILE_OF(KEY("a", D1, ",\"rpm\":\"5\"")),
+        FILE_OF(KEY("a", D1, ",\"rpm\":1.5")),
+        FILE_OF(KEY("a", D1, ",\"boundary\":\"any\"")),
+        FILE_OF(KEY("a", D1, ",\"boundary\":\"hom\"")),
+        FILE_OF(KEY("a", D1, ",\"adopted\":false")),
+        FILE_OF(KEY("a", D1, ",\"jobs\":[]")),
+        FILE_OF(KEY("a", D1, ",\"jobs\":[\"A\"]")),
+        FILE_OF(KEY("a", D1, ",\"jobs\":[1]")),
+        FILE_OF(KEY("a", D1, ",\"jobs\":\"a\"")),
+        FILE_OF(KEY("a", D1, ",\"tags\":[\"a b\"]")),
+        FILE_OF(KEY("a", D1, ",\"tags\":[\"a,b\"]")),
+        FILE_OF(KEY("a", D1, ",\"tags\":[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\"]")),
+        FILE_OF(KEY("a", D1, ",\"until\":5")),
+        FILE_OF(KEY("a", D1, ",\"revoked_ms\":-1")),
+        FILE_OF(KEY("a", D1, ",\"name\":\"b\"")),
+        FILE_OF(KEY("a", D1, "") "," KEY("a", D2, "")),
+        FILE_OF(KEY("a", D1, "") "," KEY("b", D1, "")),
         FILE_OF(KEY("a", D1, ",\"adopted\":true,\"revoked_ms\":1") "," KEY("b", D1, "")),
     };
     for (size_t i = 0; i < COUNT_OF(files); i++) {
@@ -91,7 +124,11 @@ static int read_tortured(void *ctx)
     (void)ctx;
     struct keyring *k;
     AUTO_BUF struct buf out = BUF_INIT(1 * MiB);
-    int rc = keyring_read(&k, STR(FILE_OF(KEY("a", D1, ",\"adopted\":true,\"jobs\":[\"bulk\"],\"tags\":[\"x\",\"y\"],\"rpm\":60") "," KEY("b", D2, ""))), NULL);
+    int rc = keyring_read(
+        &k,
+        STR(FILE_OF(KEY("a", D1, ",\"adopted\":true,\"jobs\":[\"bulk\"],\"tags\":[\"x\",\"y\"],\"rpm\":60") "," KEY(
+            "b", D2, ""))),
+        NULL);
     if (rc < 0)
         return rc;
     rc = keyring_write(&out, keyring_at(k, 0), keyring_count(k));
@@ -108,8 +145,10 @@ TEST(reading_keys_survives_every_allocation_that_fails)
 
 TEST(what_clients_send_without_a_key_is_a_placeholder_and_no_password_is)
 {
-    static const char *const are[] = {"", "ollama", "EMPTY", "empty", "sk-no-key-required", "none", "None", "null", "undefined", "dummy", "lm-studio", "not-needed", "no-key", "-"};
-    static const char *const are_not[] = {"sk-1234", "token-abc123", "hearth_x", "ollama2", "sk-ant-api03", "password", "anything", "admin"};
+    static const char *const are[] = {"",     "ollama",    "EMPTY", "empty",     "sk-no-key-required", "none",   "None",
+                                      "null", "undefined", "dummy", "lm-studio", "not-needed",         "no-key", "-"};
+    static const char *const are_not[] = {"sk-1234",      "token-abc123", "hearth_x", "ollama2",
+                                          "sk-ant-api03", "password",     "anything", "admin"};
     for (size_t i = 0; i < COUNT_OF(are); i++)
         if (!key_is_placeholder(str_from(are[i])))
             test_fail(__FILE__, __LINE__, "`%s` is none", are[i]);
@@ -126,13 +165,24 @@ TEST(a_wish_in_json_is_read_or_refused_with_its_reason)
         {"{\"name\":\"web\"}", NULL},
         {"{\"name\":\"web\",\"jobs\":[\"a\",\"b\"],\"tags\":[\"t\"],\"boundary\":\"home\",\"rpm\":5}", NULL},
         {"{\"name\":\"web\",\"jobs\":[],\"tags\":[],\"boundary\":\"any\"}", NULL},
-        {"{}", "a name"}, {"[]", "object"}, {"{\"name\":1}", "`name`"}, {"{\"name\":\"W\"}", "a name"},
-        {"{\"name\":\"default\"}", "HEARTH_KEY"}, {"{\"name\":\"web\",\"key\":\"x\"}", "cannot be set over HTTP"},
-        {"{\"name\":\"web\",\"url\":\"x\"}", "cannot be set over HTTP"}, {"{\"name\":\"web\",\"run\":\"x\"}", "cannot be set over HTTP"},
-        {"{\"name\":\"web\",\"from\":\"env:X\"}", "cannot be set over HTTP"}, {"{\"name\":\"web\",\"sha256\":\"x\"}", "cannot be set over HTTP"},
-        {"{\"name\":\"web\",\"jobs\":[\"a,b\"]}", "list of texts"}, {"{\"name\":\"web\",\"jobs\":\"a\"}", "list of texts"},
-        {"{\"name\":\"web\",\"rpm\":0}", "`rpm`"}, {"{\"name\":\"web\",\"rpm\":-1}", "`rpm`"}, {"{\"name\":\"web\",\"rpm\":1000001}", "minute"},
-        {"{\"name\":\"web\",\"boundary\":\"house\"}", "`boundary`"}, {"{\"name\":\"web\",\"adopted\":true}", "not known here"}, {"{", ""},
+        {"{}", "a name"},
+        {"[]", "object"},
+        {"{\"name\":1}", "`name`"},
+        {"{\"name\":\"W\"}", "a name"},
+        {"{\"name\":\"default\"}", "HEARTH_KEY"},
+        {"{\"name\":\"web\",\"key\":\"x\"}", "cannot be set over HTTP"},
+        {"{\"name\":\"web\",\"url\":\"x\"}", "cannot be set over HTTP"},
+        {"{\"name\":\"web\",\"run\":\"x\"}", "cannot be set over HTTP"},
+        {"{\"name\":\"web\",\"from\":\"env:X\"}", "cannot be set over HTTP"},
+        {"{\"name\":\"web\",\"sha256\":\"x\"}", "cannot be set over HTTP"},
+        {"{\"name\":\"web\",\"jobs\":[\"a,b\"]}", "list of texts"},
+        {"{\"name\":\"web\",\"jobs\":\"a\"}", "list of texts"},
+        {"{\"name\":\"web\",\"rpm\":0}", "`rpm`"},
+        {"{\"name\":\"web\",\"rpm\":-1}", "`rpm`"},
+        {"{\"name\":\"web\",\"rpm\":1000001}", "minute"},
+        {"{\"name\":\"web\",\"boundary\":\"house\"}", "`boundary`"},
+        {"{\"name\":\"web\",\"adopted\":true}", "not known here"},
+        {"{", ""},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         struct arena a = ARENA_INIT(1 * MiB);
@@ -280,7 +330,8 @@ TEST(the_file_is_full_at_its_limit_and_says_so)
     struct err e = {0};
     (void)buf_append_text(&text, "{\"version\":1,\"keys\":[");
     for (int i = 0; i < KEYRING_KEYS_MAX; i++)
-        EXPECT(buf_append_format(&text, "%s{\"name\":\"k%d\",\"sha256\":\"%064d\",\"created_ms\":1}", i ? "," : "", i, i) == 0);
+        EXPECT(buf_append_format(&text, "%s{\"name\":\"k%d\",\"sha256\":\"%064d\",\"created_ms\":1}", i ? "," : "", i,
+                                 i) == 0);
     (void)buf_append_text(&text, "]}");
     kit_join(path, d.path, "keys.json");
     int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
