@@ -148,7 +148,8 @@ static int run(int argc, char **argv)
     };
     int words;
     int end = cli_parse(&command_serve, options, COUNT_OF(options),
-                        "Stops on SIGTERM or SIGINT; answers under way may end. Callers from other machines need the key in $HEARTH_KEY.",
+                        "Stops on SIGTERM or SIGINT; answers under way may end. Callers from other machines need a key: one of\n"
+                        "`hearth keys`, or the one in $HEARTH_KEY.",
                         argc, argv, &words);
     if (end)
         return end - 1;
