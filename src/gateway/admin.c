@@ -152,7 +152,7 @@ bool query_value(struct arena *a, struct str query, const char *name, struct str
 
 /* --- the door ------------------------------------------------------------------------------------------------------------ */
 
-static bool admits(struct gateway_loop *gl, struct http_exchange *x)
+bool admin_admits(struct gateway_loop *gl, struct http_exchange *x)
 {
     uint8_t digest[KEY_DIGEST_BYTES];
     struct str token = usual_bearer(http_exchange_request(x));
@@ -215,7 +215,7 @@ void admin_request(struct gateway_loop *gl, struct http_exchange *x, int unused)
     const struct http_request *r = http_exchange_request(x);
     struct admin_ask ask = {.gl = gl, .x = x};
     bool there = false;
-    if (!admits(gl, x))
+    if (!admin_admits(gl, x))
         return;
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         if (!matches(&rows[i], r->path, &ask.rest))
