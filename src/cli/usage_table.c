@@ -26,9 +26,8 @@ static void add(int64_t *sum, int64_t n)
         *sum = INT64_MAX;
 }
 
-static int add_to_total(const struct usage_group *g, void *ctx)
+static void add_to_total(const struct usage_group *g, struct usage_group *t)
 {
-    struct usage_group *t = ctx;
     add(&t->calls, g->calls);
     add(&t->failed, g->failed);
     add(&t->usage.input, g->usage.input);
@@ -36,6 +35,11 @@ static int add_to_total(const struct usage_group *g, void *ctx)
     add(&t->cost_nusd, g->cost_nusd);
     add(&t->cost_unknown, g->cost_unknown);
     add(&t->estimated, g->estimated);
+}
+
+static int count_in_total(const struct usage_group *g, void *ctx)
+{
+    add_to_total(g, ctx);
     return 0;
 }
 
@@ -148,8 +152,10 @@ static int fill(struct table *t, struct ledger_reader *books, const struct usage
     int rc = ledger_groups(books, by, f, on_group, t, e);
     if (rc == ERR_NOMEM)
         (void)err_set(e, rc, "out of memory for the table");
+    for (const struct row *row = t->first; by != USAGE_BY_TAG && row; row = row->next)
+        add_to_total(&row->g, &t->total);
     /* A call with two tags is in two rows, but once in the total: it has one regime. */
-    return rc ? rc : ledger_groups(books, USAGE_BY_REGIME, f, add_to_total, &t->total, e);
+    return rc || by != USAGE_BY_TAG ? rc : ledger_groups(books, USAGE_BY_REGIME, f, count_in_total, &t->total, e);
 }
 
 int usage_table(struct ledger_reader *books, const struct usage_filter *f, enum usage_by by, const char *by_name)
