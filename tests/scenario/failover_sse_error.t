@@ -1,11 +1,16 @@
-# An error as the first event of a stream moves the call on unseen.
-upstream a openai
+# An error event before any content, first or after the role, named or not, moves the call on unseen.
+each flavour script <<X
+openai | sse-error 0 "boom"
+openai | sse-error 1 "boom"
+groq | sse-error 1 "boom"
+X
+upstream a $flavour
 upstream b openai
 config <<X
 jobs:
   bulk: { chain: [a/m, b/m] }
 X
-script a sse-error 0 "boom"
+script a $script
 script b reply "from b"
 start
 client POST /v1/chat/completions <<X
