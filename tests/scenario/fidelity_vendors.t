@@ -1,8 +1,8 @@
 # What is particular to a vendor's stream passes, and its usage is found where that vendor puts it.
 each flavour script cached mark <<X
 deepseek | reply "hi there" reasoning "hm" usage 11 5 cached 4 | 4 | "prompt_cache_hit_tokens":4
-groq | reply "hi there" usage 11 5 | 0 | "x_groq\
-llama-server | reply "hi there" usage 11 5 cached 4 | 4 | "timings\
+groq | reply "hi there" usage 11 5 | 0 | "x_groq"
+llama-server | reply "hi there" usage 11 5 cached 4 | 4 | "timings"
 moonshot | reply "hi there" usage 11 5 cached 4 | 4 | "cached_tokens":4
 openrouter | reply "hi there" usage 11 5 cached 4 | 4 | "provider":"Simulated
 X
