@@ -78,6 +78,8 @@ void fetch_reply_fini(struct fetch_reply *r);
 /* The config named or found; *made is set when there was none and one was made from what this machine has (keys in the
  * environment, Ollama or llama-server on loopback); ERR_NOT_FOUND when there is nothing at all. `said` tells what was found. */
 int cli_config(struct config **out, const char *given, bool *made, struct buf *said, struct err *e);
+/* The data folder a command means that reads it without a daemon: --data, else as the config says. */
+int cli_data_dir(struct buf *out, const char *data, const char *config_path, struct err *e);
 int discover_config(struct buf *yaml, struct buf *said, struct err *e);
 bool in_container(void);
 
