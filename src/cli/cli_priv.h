@@ -82,6 +82,15 @@ int cli_config(struct config **out, const char *given, bool *made, struct buf *s
 int cli_data_dir(struct buf *out, const char *data, const char *config_path, struct err *e);
 int discover_config(struct buf *yaml, struct buf *said, struct err *e);
 bool in_container(void);
+/* A file of the user's, whole or not at all; ERR_EXISTS when it is there and `replace` is not set. */
+int cli_write_file(const char *path, struct str text, bool replace, struct err *e);
+
+struct import_options {
+    const char *out; /* NULL: standard output */
+    bool force, strict, json;
+};
+/* `config import litellm FILE`; the exit status. */
+int cli_import_litellm(const char *path, const struct import_options *opt);
 
 /* --- simulated vendors ------------------------------------------------------------------------------------------------------------ */
 

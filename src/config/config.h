@@ -106,6 +106,7 @@ struct config {
     struct config_text data, resolver, ca_file;
     int loops; /* 0 = as many as cores, at most 4 */
     bool successors_allow;
+    bool compat_litellm; /* LiteLLM's response headers beside ours */
     struct config_upstream *upstream;
     int upstream_count;
     struct config_job *job;

@@ -22,6 +22,7 @@ static const char *const dialect_words[] = {"openai", "anthropic", "ollama", "en
 static const char *const regime_words[] = {"credit", "plan", "power", NULL};
 static const char *const need_words[] = {"tools", "vision", "json", NULL};
 static const char *const successors_words[] = {"ask", "allow", NULL};
+static const char *const compat_words[] = {"none", "litellm", NULL};
 
 /* --- upstreams.NAME ------------------------------------------------------------------------------ */
 
@@ -231,6 +232,9 @@ static const struct config_option top_rows[] = {
     {.key = "successors", .kind = OPTION_WORD, FIELD(config, successors_allow), .words = successors_words,
      .standard = "ask",
      .text = "`allow`: a retired model is replaced by its known successor. `ask`: it is only reported."},
+    {.key = "compat", .kind = OPTION_WORD, FIELD(config, compat_litellm), .words = compat_words, .standard = "none",
+     .text = "`litellm`: answers carry LiteLLM's headers (`x-litellm-call-id`, `-model-id`, `-response-cost`, …) beside "
+             "ours."},
     {.key = "prices", .kind = OPTION_OWN, .read = config_read_prices, .table = &config_price_options,
      .part = ".TARGET", .shape = "map by target", .absent = "the price book's",
      .text = "Your own prices per million tokens, in USD when no currency is given."},

@@ -1,0 +1,503 @@
+/* litellm_write.c: the hearth.yaml of an import, with the lines of the old file beside what came of them, and the names that
+ * clients go on using. */
+#include "base/json.h"
+#include "base/mem.h"
+#include "config/litellm_priv.h"
+
+struct writer {
+    struct litellm *im;
+    struct litellm_import *out;
+    struct buf *b;
+    struct litellm_name *name;
+    int default_count; /* of the job being written */
+    int rc;            /* first error of the buf */
+};
+
+static void put(struct writer *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void put(struct writer *w, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    if (w->rc == 0)
+        w->rc = buf_append_format_v(w->b, format, args);
+    va_end(args);
+}
+
+/* Plain where nobody could read it as anything else, else quoted as JSON, which is YAML. */
+static void put_text(struct writer *w, struct str s)
+{
+    static const char *const words[] = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"};
+    bool plain = s.len && ((s.ptr[0] >= 'a' && s.ptr[0] <= 'z') || (s.ptr[0] >= 'A' && s.ptr[0] <= 'Z'));
+    for (size_t i = 0; i < s.len && plain; i++) {
+        char c = s.ptr[i];
+        plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || strchr("._-/", c);
+    }
+    for (size_t i = 0; i < COUNT_OF(words) && plain; i++)
+        plain = !str_eq_fold(s, str_from(words[i]));
+    if (plain) {
+        put(w, "%.*s", STR_FMT(s));
+        return;
+    }
+    struct json_writer json = JSON_WRITER(w->b);
+    json_str(&json, s);
+    if (w->rc == 0)
+        w->rc = json_done(&json);
+}
+
+static void put_comment_text(struct writer *w, struct str s)
+{
+    for (size_t i = 0; i < s.len; i++) /* nothing of a name may end the comment */
+        put(w, "%c", (unsigned char)s.ptr[i] < ' ' || s.ptr[i] == 0x7f ? '?' : s.ptr[i]);
+}
+
+static void put_duration(struct writer *w, int64_t ms)
+{
+    if (ms % 1000)
+        put(w, "%lldms", (long long)ms);
+    else
+        put(w, "%llds", (long long)(ms / 1000));
+}
+
+static void put_amount(struct writer *w, int64_t nusd)
+{
+    if (w->rc == 0)
+        w->rc = buf_append_scaled(w->b, nusd, 9);
+}
+
+/* --- upstreams --------------------------------------------------------------------------------------- */
+
+static void put_timeout(struct writer *w, const struct litellm_upstream *u)
+{
+    if (!u->total_ms && !u->first_byte_ms)
+        return;
+    put(w, ", timeout: {");
+    if (u->first_byte_ms) {
+        put(w, " first_byte: ");
+        put_duration(w, u->first_byte_ms);
+    }
+    if (u->total_ms) {
+        put(w, "%s total: ", u->first_byte_ms ? "," : "");
+        put_duration(w, u->total_ms);
+    }
+    put(w, " }");
+}
+
+static void put_budget(struct writer *w, const struct litellm_upstream *u)
+{
+    static const char *const names[] = {"hour", "day", "month"};
+    const char *separator = ", budget: {";
+    for (int i = 0; i < 3; i++) {
+        if (u->budget_nusd[i] < 0)
+            continue;
+        put(w, "%s %s: ", separator, names[i]);
+        put_amount(w, u->budget_nusd[i]);
+        put(w, " USD");
+        separator = ",";
+    }
+    if (separator[1] == '\0')
+        put(w, " }");
+}
+
+static void put_upstream(struct writer *w, const struct litellm_upstream *u)
+{
+    const char *separator = "";
+    put(w, "  ");
+    put_text(w, u->name);
+    put(w, ": { ");
+    if (u->vendor.len) {
+        put(w, "vendor: %.*s", STR_FMT(u->vendor));
+        separator = ", ";
+    }
+    if (u->url.len) {
+        put(w, "%surl: ", separator);
+        put_text(w, u->url);
+    }
+    if (u->home)
+        put(w, ", place: home");
+    if (u->key.len)
+        put(w, ", key: \"%.*s\"", STR_FMT(u->key));
+    if (u->concurrent)
+        put(w, ", concurrent: %lld", (long long)u->concurrent);
+    put_timeout(w, u);
+    put_budget(w, u);
+    put(w, " }\n");
+}
+
+/* --- chains ------------------------------------------------------------------------------------------- */
+
+static int64_t gcd(int64_t a, int64_t b)
+{
+    return b ? gcd(b, a % b) : a;
+}
+
+/* Weights in the smallest whole numbers, at most 1000; what had none counts as one. */
+static void reduce_weights(struct litellm_step *s)
+{
+    enum { ONE = 1000, WEIGHT_MAX = 1000 };
+    int64_t common = 0, most = 1;
+    for (int i = 0; i < s->count; i++) {
+        if (!s->member[i].weight)
+            s->member[i].weight = ONE;
+        common = gcd(s->member[i].weight, common);
+    }
+    for (int i = 0; i < s->count; i++) {
+        s->member[i].weight /= common;
+        if (s->member[i].weight > most)
+            most = s->member[i].weight;
+    }
+    for (int i = 0; i < s->count && most > WEIGHT_MAX; i++) {
+        int64_t scaled = (int64_t)((__int128)s->member[i].weight * WEIGHT_MAX / most);
+        s->member[i].weight = scaled ? scaled : 1;
+    }
+}
+
+static void put_try(struct writer *w, struct litellm_step *s)
+{
+    if (s->count == 1) {
+        put_text(w, s->member[0].of->target);
+        return;
+    }
+    reduce_weights(s);
+    for (int i = 0; i < s->count; i++) {
+        put(w, i ? ", " : "[");
+        if (s->member[i].weight != 1)
+            put(w, "{ target: ");
+        put_text(w, s->member[i].of->target);
+        if (s->member[i].weight != 1)
+            put(w, ", weight: %lld }", (long long)s->member[i].weight);
+    }
+    put(w, "]");
+}
+
+static void put_step(struct writer *w, struct litellm_step *s)
+{
+    put(w, "      - ");
+    if (s->max_context) {
+        put(w, "{ try: ");
+        put_try(w, s);
+        put(w, ", when: { max_context: %lld } }", (long long)s->max_context);
+    } else {
+        put_try(w, s);
+    }
+    if (s->why)
+        put(w, "    # %s, line %d", s->why, s->mark.line);
+    put(w, "\n");
+}
+
+/* --- defaults ------------------------------------------------------------------------------------------- */
+
+/* Calls fn with every parameter of d that goes into requests; extra_body is part of the body. */
+static void each_default(const struct litellm_deployment *d, void (*fn)(struct writer *w, const struct litellm_deployment *d, const struct config_item *i),
+                         struct writer *w)
+{
+    const struct config_item *extra = litellm_item(d->params, "extra_body");
+    for (const struct config_item *i = d->params->first; i; i = i->next)
+        if (litellm_is_default(i->key->text))
+            fn(w, d, i);
+    for (const struct config_item *i = extra && extra->value->kind == NODE_MAP ? extra->value->first : NULL; i; i = i->next)
+        if (litellm_is_default(i->key->text))
+            fn(w, d, i);
+}
+
+static const struct config_item *default_of(const struct litellm_deployment *d, struct str key)
+{
+    const struct config_item *extra = litellm_item(d->params, "extra_body");
+    for (const struct config_item *i = d->params->first; i; i = i->next)
+        if (str_eq(i->key->text, key))
+            return i;
+    for (const struct config_item *i = extra && extra->value->kind == NODE_MAP ? extra->value->first : NULL; i; i = i->next)
+        if (str_eq(i->key->text, key))
+            return i;
+    return NULL;
+}
+
+/* Recursion is bounded by CONFIG_DEPTH_MAX. */
+static bool same_value(const struct config_node *a, const struct config_node *b)
+{
+    const struct config_item *i = a->first, *k = b->first;
+    if (a->kind != b->kind || a->plain != b->plain || !str_eq(a->text, b->text) || a->count != b->count)
+        return false;
+    for (; i && k; i = i->next, k = k->next)
+        if ((i->key && !str_eq(i->key->text, k->key->text)) || !same_value(i->value, k->value))
+            return false;
+    return true;
+}
+
+static bool is_shared(const struct writer *w, const struct litellm_deployment *d, const struct config_item *i)
+{
+    for (const struct litellm_deployment *o = w->im->deployment; o; o = o->next) {
+        const struct config_item *other = o->group == d->group && o->up && !o->wildcard ? default_of(o, i->key->text) : i;
+        if (!other || !same_value(other->value, i->value))
+            return false;
+    }
+    return true;
+}
+
+static bool is_first(const struct writer *w, const struct litellm_deployment *d)
+{
+    const struct litellm_deployment *o = w->im->deployment;
+    while (o->group != d->group || !o->up || o->wildcard)
+        o = o->next;
+    return o == d;
+}
+
+/* Recursion is bounded by CONFIG_DEPTH_MAX. */
+static bool holds_variable(const struct config_node *n)
+{
+    if (n->kind == NODE_SCALAR)
+        return litellm_variable(n->text).len > 0;
+    for (const struct config_item *i = n->first; i; i = i->next)
+        if (holds_variable(i->value))
+            return true;
+    return false;
+}
+
+static void put_default(struct writer *w, const struct litellm_deployment *d, const struct config_item *i)
+{
+    struct str json = STR_NONE;
+    struct litellm *im = w->im;
+    struct err why = {0};
+    struct config_reader reader = {.c = &im->scratch, .e = &why};
+    const char *lost = !is_shared(w, d, i)                          ? "differs within the group; a job has one set of defaults"
+                       : holds_variable(i->value)                   ? "a default cannot come from the environment"
+                       : config_check_default_key(i->key->text)     ? "is no member of a request that can have a default"
+                       : is_first(w, d) && w->default_count == CONFIG_DEFAULTS_MAX ? "a job has at most 12 defaults"
+                                                                    : NULL;
+    if (!lost && !is_first(w, d))
+        return;
+    int rc = lost ? 0 : config_to_json(&reader, i->value, &json);
+    im->nomem = im->nomem || rc == ERR_NOMEM;
+    if (rc)
+        lost = "has no form in JSON";
+    if (lost) {
+        litellm_note(im, LITELLM_LOST, i->key->mark, i->key->text, "%s", lost);
+        return;
+    }
+    put(w, "%s", w->default_count++ ? ", " : "    defaults: { ");
+    put_text(w, i->key->text);
+    put(w, ": ");
+    if (w->rc == 0)
+        w->rc = buf_append(w->b, json);
+}
+
+static void put_defaults(struct writer *w, const struct litellm_group *g)
+{
+    w->default_count = 0;
+    for (const struct litellm_deployment *d = w->im->deployment; d; d = d->next)
+        if (d->group == g && d->up && !d->wildcard)
+            each_default(d, put_default, w);
+    if (w->default_count)
+        put(w, " }\n");
+}
+
+/* --- jobs, aliases, prices ---------------------------------------------------------------------------------- */
+
+static bool leads_out(const struct litellm_group *g)
+{
+    for (int s = 0; s < g->step_count; s++)
+        for (int i = 0; i < g->step[s].count; i++)
+            if (!g->step[s].member[i].of->up->home)
+                return true;
+    return false;
+}
+
+/* As before, but nobody should find out by the bill. */
+static void tell_way_out(struct writer *w, const struct litellm_group *g)
+{
+    if (g->step[0].member[0].of->up->home && leads_out(g))
+        litellm_note(w->im, LITELLM_DIFFERENT, g->mark, g->name,
+                     "begins at home and leads out when home fails, as it did before; `boundary: home` on the job forbids it");
+}
+
+static void put_job(struct writer *w, struct litellm_group *g)
+{
+    bool balanced = false;
+    put(w, "  ");
+    put_text(w, g->job);
+    put(w, ":    # ");
+    put_comment_text(w, g->name);
+    put(w, ", line %d\n    chain:\n", g->mark.line);
+    for (int s = 0; s < g->step_count; s++) {
+        balanced = balanced || g->step[s].count > 1;
+        put_step(w, &g->step[s]);
+    }
+    tell_way_out(w, g);
+    if (balanced)
+        put(w, "    balance: %s\n", g->balance);
+    if (g->is_private)
+        put(w, "    boundary: home\n");
+    else if (str_eq(g->job, STR("embed")))
+        put(w, "    boundary: %s\n", leads_out(g) ? "any" : "home");
+    put_defaults(w, g);
+}
+
+static void add_name(struct writer *w, struct str name, const char *as, struct str to)
+{
+    w->name[w->out->name_count++] = (struct litellm_name){name, str_from(as), to};
+}
+
+/* A name that an alias cannot have as it is gets `*` for each byte in the way, if enough of it is left to mean something. */
+static struct str alias_pattern(struct litellm *im, struct str name)
+{
+    char *out = litellm_alloc(im, name.len + 1);
+    size_t n = 0, kept = 0;
+    for (size_t i = 0; out && i < name.len; i++) {
+        bool fine = !config_check_alias_name(str_slice(name, i, i + 1)) || (i && strchr("._-/:@+", name.ptr[i]));
+        kept += fine;
+        if (fine || (n && out[n - 1] != '*'))
+            out[n++] = fine ? name.ptr[i] : '*';
+    }
+    struct str pattern = str_of(out ? out : "", n);
+    return kept >= 4 && kept * 2 >= name.len && !config_check_alias_name(pattern) ? pattern : STR_NONE;
+}
+
+static void put_alias(struct writer *w, struct str name, struct config_mark mark, const struct litellm_group *g, bool *begun)
+{
+    struct str alias = config_check_alias_name(name) ? alias_pattern(w->im, name) : name;
+    if (!alias.len) {
+        litellm_note(w->im, LITELLM_LOST, mark, STR("model_name"), "%s can be no name here: clients ask for `%.*s` instead", config_quoted(name).text,
+                     STR_FMT(g->job));
+        add_name(w, name, "renamed", g->job);
+        return;
+    }
+    put(w, "%s  ", *begun ? "" : "aliases:    # names that clients use\n");
+    *begun = true;
+    put_text(w, alias);
+    put(w, ": ");
+    put_text(w, g->job);
+    put(w, "\n");
+    if (!str_eq(alias, name))
+        litellm_note(w->im, LITELLM_DIFFERENT, mark, STR("model_name"), "%s is caught by the pattern `%.*s`", config_quoted(name).text, STR_FMT(alias));
+    add_name(w, name, "alias", g->job);
+}
+
+static void tell_wildcard(struct writer *w, const struct litellm_group *g)
+{
+    const struct litellm_deployment *d = w->im->deployment;
+    while (d && (d->group != g || !d->up))
+        d = d->next;
+    if (!d) {
+        add_name(w, g->name, "none", STR_NONE);
+        return;
+    }
+    struct str all = litellm_format(w->im, "%.*s/*", STR_FMT(d->up->name));
+    bool same = str_eq(all, g->name);
+    add_name(w, g->name, same ? "target" : "model", all);
+    litellm_note(w->im, LITELLM_DIFFERENT, g->mark, g->name, same ? "any model of this upstream can be asked for as `%.*s`"
+                 : "models of this upstream are asked for as `%.*s`, or by their bare names where the table of models knows them", STR_FMT(all));
+}
+
+static const struct litellm_group *group_behind(const struct litellm *im, const struct config_node *n)
+{
+    struct str name = n->kind == NODE_MAP ? litellm_text(n, "model") : n->text;
+    const struct litellm_group *g = litellm_group_named(im, name);
+    return g && g->step_count ? g : NULL;
+}
+
+static void put_aliases(struct writer *w)
+{
+    bool begun = false;
+    const struct config_item *map = litellm_setting(w->im, "model_group_alias");
+    for (const struct litellm_group *g = w->im->group; g; g = g->next) {
+        if (!g->step_count)
+            tell_wildcard(w, g);
+        else if (str_eq(g->job, g->name))
+            add_name(w, g->name, "job", g->job);
+        else
+            put_alias(w, g->name, g->mark, g, &begun);
+    }
+    for (const struct config_item *i = map && map->value->kind == NODE_MAP ? map->value->first : NULL; i; i = i->next) {
+        const struct litellm_group *g = group_behind(w->im, i->value), *shadowed = litellm_group_named(w->im, i->key->text);
+        bool job = false;
+        for (const struct litellm_group *o = w->im->group; o; o = o->next)
+            job = job || str_eq(o->job, i->key->text);
+        if (g && !shadowed && !job)
+            put_alias(w, i->key->text, i->key->mark, g, &begun);
+        else
+            litellm_note(w->im, LITELLM_LOST, i->key->mark, STR("model_group_alias"), "%s", g ? "a group has this name already" : "it leads to no group");
+    }
+}
+
+static bool is_priced(const struct litellm_deployment *d)
+{
+    for (int k = 0; k < 4; k++)
+        if (d->price[k] != INT64_MIN)
+            return d->up && !d->wildcard;
+    return false;
+}
+
+/* The first of a target's entries with a price; a later one that says otherwise is told. */
+static bool is_priced_before(struct writer *w, const struct litellm_deployment *d)
+{
+    for (const struct litellm_deployment *o = w->im->deployment; o != d; o = o->next) {
+        if (!is_priced(o) || !str_eq(o->target, d->target))
+            continue;
+        if (memcmp(o->price, d->price, sizeof d->price) != 0)
+            litellm_note(w->im, LITELLM_LOST, d->mark, d->written, "its price differs from that of line %d, which is used", o->mark.line);
+        return true;
+    }
+    return false;
+}
+
+static void put_prices(struct writer *w)
+{
+    static const char *const keys[] = {"input", "cached", "cache_write", "output"};
+    bool begun = false;
+    for (const struct litellm_deployment *d = w->im->deployment; d; d = d->next) {
+        if (!is_priced(d) || is_priced_before(w, d))
+            continue;
+        put(w, "%s  ", begun ? "" : "prices:    # USD per million tokens\n");
+        put_text(w, d->target);
+        const char *separator = ": { ";
+        for (int k = 0; k < 4; k++) {
+            if (d->price[k] == INT64_MIN)
+                continue;
+            put(w, "%s%s: ", separator, keys[k]);
+            put_amount(w, d->price[k]);
+            separator = ", ";
+        }
+        put(w, " }\n");
+        begun = true;
+    }
+}
+
+static int count_names(const struct litellm *im)
+{
+    const struct config_item *map = litellm_setting(im, "model_group_alias");
+    return im->group_count + (map ? map->value->count : 0) + 1;
+}
+
+static int refuse_nothing(struct litellm *im)
+{
+    const struct litellm_note *n = im->note;
+    struct config_mark at = litellm_item(im->root, "model_list")->key->mark;
+    while (n && n->kind != LITELLM_SKIPPED)
+        n = n->next;
+    if (!n)
+        return litellm_refuse(im, at, "`model_list` is empty: there is nothing to import");
+    return litellm_refuse(im, at, "none of its models can be reached by Hearth; of the first, line %d: %.*s", n->mark.line, STR_FMT(n->text));
+}
+
+int litellm_write(struct litellm *im, struct litellm_import *out, struct str name)
+{
+    struct writer w = {.im = im, .out = out, .b = &out->yaml};
+    if (im->upstream_count == 0)
+        return refuse_nothing(im);
+    w.name = litellm_alloc(im, (size_t)count_names(im) * sizeof *w.name);
+    if (!w.name)
+        return ERR_NOMEM;
+    out->name = w.name;
+    put(&w, "# Made from ");
+    put_comment_text(&w, name);
+    put(&w, " by `hearth config import litellm`.\ncompat: litellm    # answers carry x-litellm-* headers beside ours\nupstreams:\n");
+    for (const struct litellm_upstream *u = im->upstream; u; u = u->next)
+        put_upstream(&w, u);
+    if (im->job_count)
+        put(&w, "jobs:\n");
+    for (struct litellm_group *g = im->group; g; g = g->next)
+        if (g->step_count)
+            put_job(&w, g);
+    put_aliases(&w);
+    put_prices(&w);
+    return w.rc ? err_set(im->e, w.rc, "the result is too large") : 0;
+}
