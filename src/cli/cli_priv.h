@@ -80,8 +80,12 @@ void fetch_reply_fini(struct fetch_reply *r);
 int cli_config(struct config **out, const char *given, bool *made, struct buf *said, struct err *e);
 /* The data folder a command means that reads it without a daemon: --data, else as the config says. */
 int cli_data_dir(struct buf *out, const char *data, const char *config_path, struct err *e);
-int discover_config(struct buf *yaml, struct buf *said, struct err *e);
+/* The same with the text of a config that was made in `yaml`, empty when one was found. `measure`: where a model runs at two
+ * places at home, the faster one comes first (seconds, and a model may be loaded for it). */
+int cli_config_or_make(struct config **out, const char *given, struct buf *yaml, bool measure, struct buf *said, struct err *e);
 bool in_container(void);
+/* Asks a person on the terminal; no terminal, no answer within a minute and anything but `y` are no. SIGINT ends the program meanwhile. */
+bool cli_ask_yes(const char *question);
 /* A file of the user's, whole or not at all; ERR_EXISTS when it is there and `replace` is not set. */
 int cli_write_file(const char *path, struct str text, bool replace, struct err *e);
 

@@ -98,35 +98,45 @@ static int serve_rehearsal(const char *config, const char *listen, const sigset_
     return status;
 }
 
-static bool answers_yes(void)
-{
-    char line[64];
-    fprintf(stderr, "Shall simulated vendors answer instead, to look around? [y/N] ");
-    return fgets(line, sizeof line, stdin) && (line[0] == 'y' || line[0] == 'Y');
-}
-
 static int serve_nothing_found(const struct err *e, const char *listen, const sigset_t *signals)
 {
     cli_fail_err(e);
-    bool person = isatty(STDIN_FILENO) && isatty(STDERR_FILENO);
-    if (person && !in_container() && answers_yes())
+    if (!in_container() && cli_ask_yes("Shall simulated vendors answer instead, to look around?"))
         return serve_rehearsal(NULL, listen, signals);
     return EXIT_FAILED;
 }
 
-static int serve_config(const char *path, const char *data_given, const char *listen, const sigset_t *signals)
+/* A config that was made is kept when its owner wants it; it runs as it is either way. */
+static int keep_made(struct str yaml, bool write)
+{
+    static const char name[] = "hearth.yaml";
+    struct err e = {0};
+    if (!write && !cli_ask_yes("Write this as hearth.yaml here, to keep and change it?"))
+        return 0;
+    int rc = cli_write_file(name, yaml, false, &e);
+    if (rc)
+        return cli_fail_err(&e);
+    log_line(LOG_INFO, "config", "written to %s; from now on it is used here", name);
+    return 0;
+}
+
+static int serve_config(const char *path, const char *data_given, const char *listen, bool write, const sigset_t *signals)
 {
     struct config *c = NULL;
     struct err e = {0};
-    bool made;
-    AUTO_BUF struct buf said = BUF_INIT(64 * KiB), data = BUF_INIT(8 * KiB);
-    int rc = cli_config(&c, path, &made, &said, &e);
+    AUTO_BUF struct buf said = BUF_INIT(64 * KiB), data = BUF_INIT(8 * KiB), made = BUF_INIT(256 * KiB);
+    int rc = cli_config_or_make(&c, path, &made, true, &said, &e);
     if (rc == ERR_NOT_FOUND && !path)
         return serve_nothing_found(&e, listen, signals);
     if (rc)
         return cli_fail_err(&e);
     say_lines(LOG_INFO, buf_str(&said));
-    say_warnings(c);
+    if (!made.len) /* our own orders are meant as they are */
+        say_warnings(c);
+    if (made.len && keep_made(buf_str(&made), write)) {
+        config_free(c);
+        return EXIT_FAILED;
+    }
     int status = EXIT_FAILED;
     if (config_data_dir(&data, data_given, c, &e) < 0)
         cli_fail_err(&e);
@@ -139,11 +149,12 @@ static int serve_config(const char *path, const char *data_given, const char *li
 static int run(int argc, char **argv)
 {
     const char *config = NULL, *data = NULL, *listen = NULL;
-    bool rehearse = false;
+    bool rehearse = false, write = false;
     const struct cli_option options[] = {
         {'c', "config", "FILE", "the config; else $HEARTH_CONFIG, ./hearth.yaml, ~/.config/hearth/hearth.yaml, /etc/hearth/hearth.yaml", OPTION_TEXT, &config},
         {'d', "data", "DIR", "the data folder; else $HEARTH_DATA, data: of the config, ~/.local/share/hearth", OPTION_TEXT, &data},
         {'l', "listen", "ADDRESS", "in place of the config's; HOST:PORT or unix:/path", OPTION_TEXT, &listen},
+        {0, "write", NULL, "without a config: write the one that was made as ./hearth.yaml, without asking", OPTION_FLAG, &write},
         {0, "rehearse", NULL, "simulated vendors on loopback, no config, no keys; nothing is booked", OPTION_FLAG, &rehearse},
     };
     int words;
@@ -160,7 +171,7 @@ static int run(int argc, char **argv)
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
     (void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
-    return rehearse ? serve_rehearsal(config, listen, &signals) : serve_config(config, data, listen, &signals);
+    return rehearse ? serve_rehearsal(config, listen, &signals) : serve_config(config, data, listen, write, &signals);
 }
 
 const struct cli_command command_serve = {
