@@ -23,6 +23,7 @@ struct cli_command {
     int (*run)(int argc, char **argv);
 };
 extern const struct cli_command command_serve, command_ask, command_usage, command_backup, command_keys, command_config, command_rehearse;
+extern const struct cli_command command_doctor;
 
 /* Sorts options from words; argv keeps the words in front, *words says how many. Returns 0, or the exit status plus one when
  * the program is to end now (--help, or a mistake that has been told). */
@@ -95,6 +96,9 @@ struct import_options {
 };
 /* `config import litellm FILE`; the exit status. */
 int cli_import_litellm(const char *path, const struct import_options *opt);
+
+/* One line for each model at home that its Ollama computes on the CPU in part; asks each home upstream for half a second. */
+void cli_warn_spills(const struct config *c, struct buf *out);
 
 /* --- simulated vendors ------------------------------------------------------------------------------------------------------------ */
 

@@ -69,6 +69,7 @@ static int explain(const struct config *c, const struct mesh *m, bool json)
         (void)buf_append_format(&out, "%.*s is fine: %d upstreams, %d jobs\n", STR_FMT(c->path), c->upstream_count, c->job_count);
     if (mesh_explain(m, &out, json, probe, NULL) < 0 || mesh_warnings(m, &warnings) < 0)
         return cli_fail("out of memory");
+    cli_warn_spills(c, &warnings);
     if (json)
         (void)buf_append_char(&out, '\n');
     struct str rest = buf_str(&warnings), line;

@@ -10,6 +10,7 @@
 
 static const struct cli_command *const commands[] = {
     &command_serve, &command_ask, &command_usage, &command_backup, &command_keys, &command_config, &command_rehearse,
+    &command_doctor,
 };
 
 /* Names that scripts and docs may know already; what is there is found before. */
