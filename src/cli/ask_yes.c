@@ -18,7 +18,8 @@ bool cli_ask_yes(const char *question)
     sigaddset(&stop, SIGINT);
     sigaddset(&stop, SIGTERM);
     (void)pthread_sigmask(SIG_UNBLOCK, &stop, &before); /* `serve` keeps them for its loops, which do not run yet */
-    bool answered = poll(&(struct pollfd){.fd = STDIN_FILENO, .events = POLLIN}, 1, PATIENCE_MS) == 1 && fgets(line, sizeof line, stdin);
+    bool answered = poll(&(struct pollfd){.fd = STDIN_FILENO, .events = POLLIN}, 1, PATIENCE_MS) == 1 &&
+                    fgets(line, sizeof line, stdin);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (!answered)
         fprintf(stderr, "no\n");

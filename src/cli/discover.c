@@ -2,8 +2,8 @@
  *
  * The text that is used and the text that is written are the same, so the file gives the same jobs. It stays below forty
  * lines: one for each upstream and job, each with its reason. */
-#include "cli/cli_priv.h"
 #include "cli/discover_priv.h"
+#include "cli/cli_priv.h"
 #include "config/config.h"
 #include "wire/wire.h"
 #include <stdlib.h>
@@ -16,15 +16,21 @@ static const struct {
 } preferences[] = {
     {"bulk",
      "much and simple: at home first, then the cheapest",
-     {"small", "groq/openai/gpt-oss-20b", "gemini/gemini-2.5-flash-lite", "openai/gpt-6-luna", "anthropic/claude-haiku-5-5", "deepseek/deepseek-flash"}},
+     {"small", "groq/openai/gpt-oss-20b", "gemini/gemini-2.5-flash-lite", "openai/gpt-6-luna",
+      "anthropic/claude-haiku-5-5", "deepseek/deepseek-flash"}},
     {"reason",
      "thinking, at a moderate price",
      {"deepseek/deepseek-v4-pro", "openai/gpt-6.1-terra", "anthropic/claude-sonnet-5-5", "large"}},
     {"long",
      "large contexts",
-     {"deepseek/deepseek-flash", "gemini/gemini-2.5-flash", "moonshot/kimi-k2.6", "openai/gpt-6.1-terra", "anthropic/claude-sonnet-5-5"}},
-    {"fast", "an answer soon", {"groq/openai/gpt-oss-120b", "small", "openai/gpt-6-luna", "anthropic/claude-haiku-5-5"}},
-    {"hard", "the best there is", {"openai/gpt-6.1-sol", "anthropic/claude-opus-5-5", "deepseek/deepseek-v4-pro", "moonshot/kimi-k3", "large"}},
+     {"deepseek/deepseek-flash", "gemini/gemini-2.5-flash", "moonshot/kimi-k2.6", "openai/gpt-6.1-terra",
+      "anthropic/claude-sonnet-5-5"}},
+    {"fast",
+     "an answer soon",
+     {"groq/openai/gpt-oss-120b", "small", "openai/gpt-6-luna", "anthropic/claude-haiku-5-5"}},
+    {"hard",
+     "the best there is",
+     {"openai/gpt-6.1-sol", "anthropic/claude-opus-5-5", "deepseek/deepseek-v4-pro", "moonshot/kimi-k3", "large"}},
 };
 static const char monthly_cap[] = "10 USD"; /* nobody's first month should cost more by surprise */
 
@@ -32,9 +38,10 @@ static const char monthly_cap[] = "10 USD"; /* nobody's first month should cost 
 
 static void write_vendor(const struct vendor *v, struct buf *yaml, struct buf *said)
 {
-    (void)buf_append_format(yaml, "  %s: { vendor: %s, key: \"env:%s\", budget: { month: %s } }    # %s is set\n", v->name, v->name, v->key_env,
-                            monthly_cap, v->key_env);
-    (void)buf_append_format(said, "found %s: its key is in %s; at most %s a month\n", v->title, v->key_env, monthly_cap);
+    (void)buf_append_format(yaml, "  %s: { vendor: %s, key: \"env:%s\", budget: { month: %s } }    # %s is set\n",
+                            v->name, v->name, v->key_env, monthly_cap, v->key_env);
+    (void)buf_append_format(said, "found %s: its key is in %s; at most %s a month\n", v->title, v->key_env,
+                            monthly_cap);
 }
 
 static void write_place(const struct found_place *p, struct buf *yaml, struct buf *said)
@@ -122,13 +129,15 @@ static void add_whatever(const struct found *f, struct buf *chain)
         add_home(f, chain, true);
 }
 
-static void write_job(struct buf *yaml, struct buf *said, const char *job, const char *why, const struct buf *chain, bool home)
+static void write_job(struct buf *yaml, struct buf *said, const char *job, const char *why, const struct buf *chain,
+                      bool home)
 {
     if (chain->len == 0) {
         (void)buf_append_format(said, "job %s: none, for no model for it runs at home\n", job);
         return;
     }
-    (void)buf_append_format(yaml, "  %s: { chain: [%.*s]%s }    # %s\n", job, STR_FMT(buf_str(chain)), home ? ", boundary: home" : "", why);
+    (void)buf_append_format(yaml, "  %s: { chain: [%.*s]%s }    # %s\n", job, STR_FMT(buf_str(chain)),
+                            home ? ", boundary: home" : "", why);
     (void)buf_append_format(said, "job %s (%s): %.*s\n", job, why, STR_FMT(buf_str(chain)));
 }
 
@@ -158,8 +167,10 @@ static void write_jobs(const struct found *f, struct buf *yaml, struct buf *said
 static int nothing_found(struct err *e)
 {
     return err_set(e, ERR_NOT_FOUND,
-                   "nothing to work with: no config (hearth.yaml here, in ~/.config/hearth or /etc/hearth), no key in the usual variables "
-                   "(DEEPSEEK_API_KEY, ANTHROPIC_API_KEY, OPENAI_API_KEY, ...), and neither Ollama (on loopback or OLLAMA_HOST) nor "
+                   "nothing to work with: no config (hearth.yaml here, in ~/.config/hearth or /etc/hearth), no key in "
+                   "the usual variables "
+                   "(DEEPSEEK_API_KEY, ANTHROPIC_API_KEY, OPENAI_API_KEY, ...), and neither Ollama (on loopback or "
+                   "OLLAMA_HOST) nor "
                    "llama-server on loopback. Set a key, start Ollama, or look around with `hearth serve --rehearse`");
 }
 
@@ -174,8 +185,10 @@ static int make(struct buf *yaml, struct buf *said, bool measure, struct err *e)
         return nothing_found(e);
     if (measure)
         discover_measure(&f, said);
-    int rc = buf_append_text(yaml, "# Made by `hearth serve` from what this machine has; change what you like. `hearth config check` explains it.\n"
-                                   "listen: 127.0.0.1:4242    # \":4242\" lets other machines in, who then need a key\n");
+    int rc =
+        buf_append_text(yaml, "# Made by `hearth serve` from what this machine has; change what you like. `hearth "
+                              "config check` explains it.\n"
+                              "listen: 127.0.0.1:4242    # \":4242\" lets other machines in, who then need a key\n");
     write_upstreams(&f, yaml, said);
     write_jobs(&f, yaml, said);
     return rc ? err_set(e, rc, "first config") : 0;
@@ -193,7 +206,8 @@ static int load(struct config **out, struct buf *path, struct err *e)
     return rc;
 }
 
-int cli_config_or_make(struct config **out, const char *given, struct buf *yaml, bool measure, struct buf *said, struct err *e)
+int cli_config_or_make(struct config **out, const char *given, struct buf *yaml, bool measure, struct buf *said,
+                       struct err *e)
 {
     AUTO_BUF struct buf path = BUF_INIT(8 * KiB);
     int rc = config_find(&path, given, e);

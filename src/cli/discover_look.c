@@ -80,7 +80,8 @@ bool discover_ollama_url(struct str value, char *out, size_t out_bytes)
             return false;
     if (host.len + path.len + 40 > out_bytes || (!str_eq(scheme, STR("http")) && !str_eq(scheme, STR("https"))))
         return false;
-    text_format(out, out_bytes, "%.*s://%s%.*s%s:%.*s%.*s", STR_FMT(scheme), v6 ? "[" : "", STR_FMT(host), v6 ? "]" : "", STR_FMT(port), STR_FMT(path));
+    text_format(out, out_bytes, "%.*s://%s%.*s%s:%.*s%.*s", STR_FMT(scheme), v6 ? "[" : "", STR_FMT(host),
+                v6 ? "]" : "", STR_FMT(port), STR_FMT(path));
     return true;
 }
 
@@ -89,7 +90,11 @@ bool discover_ollama_url(struct str value, char *out, size_t out_bytes)
 /* "8.0B", "137M" */
 static int64_t read_size(struct str s)
 {
-    int64_t n, unit = s.len == 0 ? 0 : s.ptr[s.len - 1] == 'B' ? billion : s.ptr[s.len - 1] == 'M' ? 1000000 : s.ptr[s.len - 1] == 'K' ? 1000 : 0;
+    int64_t n, unit = s.len == 0                ? 0
+                      : s.ptr[s.len - 1] == 'B' ? billion
+                      : s.ptr[s.len - 1] == 'M' ? 1000000
+                      : s.ptr[s.len - 1] == 'K' ? 1000
+                                                : 0;
     if (unit == 0 || !str_to_scaled(str_slice(s, 0, s.len - 1), 3, &n) || n > INT64_C(100000000))
         return 0;
     return n * (unit / 1000);
@@ -164,7 +169,8 @@ static void read_models(const struct json_node *list, const char *name_key, stru
 {
     for (const struct json_node *m = list ? list->child : NULL; m; m = m->next) {
         struct str name = json_get_text(m, name_key);
-        bool forwards = json_get_text(m, "remote_host").len || str_ends(name, STR("-cloud")) || str_ends(name, STR(":cloud"));
+        bool forwards =
+            json_get_text(m, "remote_host").len || str_ends(name, STR("-cloud")) || str_ends(name, STR(":cloud"));
         if (name.len == 0 || name.len >= DISCOVER_NAME_BYTES || forwards || has_odd_byte(name))
             continue;
         int64_t parameters = parameters_of(m, name);
@@ -201,7 +207,8 @@ static void name_place(struct found *f, struct found_place *p, const char *vendo
 }
 
 /* root: http://host:port */
-static void look_at(struct found *f, const char *root, const char *vendor, const char *path, const char *list_key, const char *name_key)
+static void look_at(struct found *f, const char *root, const char *vendor, const char *path, const char *list_key,
+                    const char *name_key)
 {
     struct found_place p = {.vendor = vendor, .measured_ms = -1};
     char url[320];
@@ -215,8 +222,8 @@ static void look_at(struct found *f, const char *root, const char *vendor, const
     if (!row || strcmp(row->openai_url, p.base) != 0)
         text_format(p.url, sizeof p.url, "%s", p.base);
     text_format(url, sizeof url, "%s%s", root, path);
-    if (cli_fetch(&r, str_from(url), STR_NONE, STR_NONE, NULL, NULL, LOOK_TIMEOUT_MS, NULL, NULL) == 0 && r.status == 200 &&
-        json_parse(&a, buf_str(&r.body), &answer, NULL) == 0) {
+    if (cli_fetch(&r, str_from(url), STR_NONE, STR_NONE, NULL, NULL, LOOK_TIMEOUT_MS, NULL, NULL) == 0 &&
+        r.status == 200 && json_parse(&a, buf_str(&r.body), &answer, NULL) == 0) {
         read_models(json_get(answer, list_key), name_key, &p);
         name_place(f, &p, vendor);
         if (p.model_count)
@@ -242,7 +249,10 @@ static void look_where_variable_points(struct found *f, struct buf *said)
         return;
     }
     if (!config_host_looks_home(config_url_host(str_from(root)))) {
-        (void)buf_append_format(said, "OLLAMA_HOST points to %s, which does not look like home, and was passed over: write it into a config\n", root);
+        (void)buf_append_format(
+            said,
+            "OLLAMA_HOST points to %s, which does not look like home, and was passed over: write it into a config\n",
+            root);
         return;
     }
     int before = f->place_count;
@@ -299,7 +309,8 @@ static void measure(struct found_place *p)
     json_object_end(&w);
     text_format(url, sizeof url, "%s/chat/completions", p->base);
     int64_t begin = clock_mono_us(clock_system());
-    if (json_done(&w) == 0 && cli_fetch(&r, str_from(url), STR_NONE, buf_str(&body), NULL, NULL, MEASURE_TIMEOUT_MS, NULL, NULL) == 0) {
+    if (json_done(&w) == 0 &&
+        cli_fetch(&r, str_from(url), STR_NONE, buf_str(&body), NULL, NULL, MEASURE_TIMEOUT_MS, NULL, NULL) == 0) {
         if (r.status == 200)
             p->measured_ms = (clock_mono_us(clock_system()) - begin) / 1000;
         fetch_reply_fini(&r);
@@ -332,8 +343,9 @@ void discover_measure(struct found *f, struct buf *said)
         same = same && f->place[i].small.name[0] && is_same_model(f->place[0].small.name, f->place[i].small.name);
     if (!same)
         return;
-    log_line(LOG_INFO, "config", "%s runs at %d places at home: asking each for eight tokens, at most %d s, to see which is faster", f->place[0].small.name,
-             f->place_count, MEASURE_TIMEOUT_MS / 1000);
+    log_line(LOG_INFO, "config",
+             "%s runs at %d places at home: asking each for eight tokens, at most %d s, to see which is faster",
+             f->place[0].small.name, f->place_count, MEASURE_TIMEOUT_MS / 1000);
     for (int i = 0; i < f->place_count; i++)
         measure(&f->place[i]);
     for (int i = 1; i < f->place_count; i++)

@@ -15,7 +15,7 @@ struct found_place {
     const char *vendor;
     struct found_model small, large, embed; /* the chat models to use; names empty where there is none */
     int model_count;
-    int64_t measured_ms;                    /* of the probe; -1: not measured or no answer in time */
+    int64_t measured_ms; /* of the probe; -1: not measured or no answer in time */
 };
 struct found {
     bool vendor[DISCOVER_VENDORS_MAX]; /* by index of the vendor table: its key is set */

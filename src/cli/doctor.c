@@ -1,8 +1,8 @@
 /* doctor.c: `hearth doctor`: looks at everything a call will need and says, finding by finding, what is and what to do. */
+#include "cli/doctor_priv.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "cli/cli_priv.h"
-#include "cli/doctor_priv.h"
 #include "mesh/mesh.h"
 
 enum { ARENA_BYTES_MAX = 256 * 1024 * 1024, TEXT_BYTES_MAX = 4096 };
@@ -26,7 +26,8 @@ struct str doctor_format(struct doctor *d, const char *format, ...)
     return s;
 }
 
-void doctor_find(struct doctor *d, enum finding_level level, struct str subject, const char *check, const char *todo, const char *format, ...)
+void doctor_find(struct doctor *d, enum finding_level level, struct str subject, const char *check, const char *todo,
+                 const char *format, ...)
 {
     struct finding *f = arena_new(&d->arena, struct finding);
     va_list args;
@@ -37,7 +38,8 @@ void doctor_find(struct doctor *d, enum finding_level level, struct str subject,
     d->nomem = d->nomem || !f;
     if (!f)
         return;
-    *f = (struct finding){.level = level, .subject = subject, .check = str_from(check), .text = text, .todo = str_from(todo)};
+    *f = (struct finding){
+        .level = level, .subject = subject, .check = str_from(check), .text = text, .todo = str_from(todo)};
     *d->tail = f;
     d->tail = &f->next;
 }
@@ -83,8 +85,8 @@ static bool is_first(const struct config *c, int n, struct str name)
     return true;
 }
 
-void doctor_each_target(const struct doctor *d, struct str upstream, void (*fn)(struct str model, struct config_mark at, int64_t max_context, void *ctx),
-                        void *ctx)
+void doctor_each_target(const struct doctor *d, struct str upstream,
+                        void (*fn)(struct str model, struct config_mark at, int64_t max_context, void *ctx), void *ctx)
 {
     struct str name;
     struct config_mark at;
@@ -99,7 +101,10 @@ void doctor_each_target(const struct doctor *d, struct str upstream, void (*fn)(
 /* --- telling --------------------------------------------------------------------------------------------------------- */
 
 static const char *const level_names[] = {
-    [FINDING_OK] = "ok", [FINDING_INFO] = "info", [FINDING_WARN] = "warn", [FINDING_FAIL] = "fail",
+    [FINDING_OK] = "ok",
+    [FINDING_INFO] = "info",
+    [FINDING_WARN] = "warn",
+    [FINDING_FAIL] = "fail",
 };
 
 static int tell(const struct doctor *d)
@@ -110,7 +115,8 @@ static int tell(const struct doctor *d)
         if (!str_eq(subject, f->subject))
             (void)buf_append_format(&out, "%s%.*s\n", subject.len ? "\n" : "", STR_FMT(f->subject));
         subject = f->subject;
-        (void)buf_append_format(&out, "  %-4s %.*s: %.*s\n", level_names[f->level], STR_FMT(f->check), STR_FMT(f->text));
+        (void)buf_append_format(&out, "  %-4s %.*s: %.*s\n", level_names[f->level], STR_FMT(f->check),
+                                STR_FMT(f->text));
         if (f->todo.len && f->level >= FINDING_WARN)
             (void)buf_append_format(&out, "       %.*s\n", STR_FMT(f->todo));
     }
@@ -215,11 +221,13 @@ static int doctor(const char *config, const char *data, bool json)
     return status;
 }
 
-static const char details[] =
-    "Asks each upstream of the config for its list of models (no call that costs money), and looks at this machine; works beside\n"
-    "a running daemon. Exit status 0 when all is well, 1 when something wants a look.\n"
-    "--json fields: well; findings: subject (an upstream, or `machine`), check, level (ok, info, warn, fail), text, todo;\n"
-    "latency: upstream, connect_us (name, TCP, TLS), first_byte_us (of a list, on that connection), network_us (of it).";
+static const char details[] = "Asks each upstream of the config for its list of models (no call that costs money), and "
+                              "looks at this machine; works beside\n"
+                              "a running daemon. Exit status 0 when all is well, 1 when something wants a look.\n"
+                              "--json fields: well; findings: subject (an upstream, or `machine`), check, level (ok, "
+                              "info, warn, fail), text, todo;\n"
+                              "latency: upstream, connect_us (name, TCP, TLS), first_byte_us (of a list, on that "
+                              "connection), network_us (of it).";
 
 static int run(int argc, char **argv)
 {
@@ -238,5 +246,8 @@ static int run(int argc, char **argv)
 }
 
 const struct cli_command command_doctor = {
-    .name = "doctor", .synopsis = "[options]", .summary = "look at every upstream and this machine, and say what to do", .run = run,
+    .name = "doctor",
+    .synopsis = "[options]",
+    .summary = "look at every upstream and this machine, and say what to do",
+    .run = run,
 };

@@ -31,12 +31,15 @@ static bool allow(const struct sockaddr *a, void *ctx)
 {
     const struct doctor_client *c = ctx;
     char text[INET6_ADDRSTRLEN] = "";
-    const void *bytes = a->sa_family == AF_INET6 ? (const void *)&((const struct sockaddr_in6 *)(const void *)a)->sin6_addr
-                                                 : (const void *)&((const struct sockaddr_in *)(const void *)a)->sin_addr;
-    return !c->home || (inet_ntop(a->sa_family, bytes, text, sizeof text) && mesh_is_home_address(c->mesh, str_from(text)));
+    const void *bytes = a->sa_family == AF_INET6
+                            ? (const void *)&((const struct sockaddr_in6 *)(const void *)a)->sin6_addr
+                            : (const void *)&((const struct sockaddr_in *)(const void *)a)->sin_addr;
+    return !c->home ||
+           (inet_ntop(a->sa_family, bytes, text, sizeof text) && mesh_is_home_address(c->mesh, str_from(text)));
 }
 
-int doctor_client_open(struct doctor_client **out, const struct doctor *d, const struct config_upstream *u, struct err *e)
+int doctor_client_open(struct doctor_client **out, const struct doctor *d, const struct config_upstream *u,
+                       struct err *e)
 {
     struct doctor_client *c = new0(struct doctor_client);
     AUTO_BUF struct buf ca = BUF_INIT(8 * KiB);
@@ -50,9 +53,11 @@ int doctor_client_open(struct doctor_client **out, const struct doctor *d, const
     if (rc == 0)
         rc = loop_open(&c->loop, &(struct loop_options){.clock = clock_system()}, e);
     if (rc == 0)
-        rc = resolver_open(&c->names, &(struct resolver_options){.clock = clock_system(), .server = d->config->resolver.text}, e);
+        rc = resolver_open(&c->names,
+                           &(struct resolver_options){.clock = clock_system(), .server = d->config->resolver.text}, e);
     if (rc == 0)
-        rc = http_client_open(&c->http, &(struct http_client_options){.loop = c->loop, .resolver = c->names, .ca_file = ca.ptr}, e);
+        rc = http_client_open(
+            &c->http, &(struct http_client_options){.loop = c->loop, .resolver = c->names, .ca_file = ca.ptr}, e);
     if (rc) {
         doctor_client_close(c);
         return rc;
@@ -124,7 +129,8 @@ static void on_timeout(struct loop_timer *t)
     c->over = true;
 }
 
-void doctor_get(struct doctor_client *c, struct str url, const struct doctor_secret *header, int header_count, struct doctor_reply *out)
+void doctor_get(struct doctor_client *c, struct str url, const struct doctor_secret *header, int header_count,
+                struct doctor_reply *out)
 {
     struct http_header h[HEADERS_MAX] = {{STR("accept"), STR("application/json")}};
     struct err e = {0};
@@ -137,8 +143,17 @@ void doctor_get(struct doctor_client *c, struct str url, const struct doctor_sec
     c->over = false;
     c->begin_us = clock_mono_us(clock_system());
     struct http_fetch_options opt = {
-        .url = url, .unix_path = c->unix_path, .method = STR("GET"), .header = h, .header_count = n, .connect_timeout_ms = CONNECT_MS,
-        .allow = allow, .on_head = on_head, .on_body = on_body, .on_done = on_done, .ctx = c,
+        .url = url,
+        .unix_path = c->unix_path,
+        .method = STR("GET"),
+        .header = h,
+        .header_count = n,
+        .connect_timeout_ms = CONNECT_MS,
+        .allow = allow,
+        .on_head = on_head,
+        .on_body = on_body,
+        .on_done = on_done,
+        .ctx = c,
     };
     if (http_fetch_start(&c->fetch, c->http, &opt, &e) < 0) {
         copy_text(out->detail, sizeof out->detail, e.text);
@@ -177,8 +192,9 @@ static int64_t time_connect(const struct sockaddr *a, socklen_t size)
     int fd = socket(a->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -1;
-    bool good = connect(fd, a, size) == 0 || (poll(&(struct pollfd){.fd = fd, .events = POLLOUT}, 1, PATIENCE_MS) == 1 &&
-                                              getsockopt(fd, SOL_SOCKET, SO_ERROR, &problem, &problem_size) == 0 && problem == 0);
+    bool good = connect(fd, a, size) == 0 ||
+                (poll(&(struct pollfd){.fd = fd, .events = POLLOUT}, 1, PATIENCE_MS) == 1 &&
+                 getsockopt(fd, SOL_SOCKET, SO_ERROR, &problem, &problem_size) == 0 && problem == 0);
     int64_t took = clock_mono_us(clock_system()) - begin;
     close(fd);
     return good ? took : -1;
@@ -193,7 +209,8 @@ int64_t doctor_network_us(const char *peer, struct str url)
         return -1;
     int64_t best = -1;
     for (int i = 0; i < 2; i++) {
-        int64_t us = is_v4 ? time_connect((struct sockaddr *)&v4, sizeof v4) : time_connect((struct sockaddr *)&v6, sizeof v6);
+        int64_t us =
+            is_v4 ? time_connect((struct sockaddr *)&v4, sizeof v4) : time_connect((struct sockaddr *)&v6, sizeof v6);
         best = us >= 0 && (best < 0 || us < best) ? us : best;
     }
     return best;

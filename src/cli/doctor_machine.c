@@ -21,12 +21,14 @@ static void look_at_room(struct doctor *d, const char *path)
     struct statvfs v;
     if (statvfs(path, &v) != 0)
         return;
-    int64_t room = (int64_t)((__int128)v.f_bavail * v.f_frsize > INT64_MAX ? INT64_MAX : (int64_t)(v.f_bavail * v.f_frsize));
-    bool full = room < room_wanted, inodes = v.f_files > 0 && v.f_favail < 100;
+    int64_t room =
+        (int64_t)((__int128)v.f_bavail * v.f_frsize > INT64_MAX ? INT64_MAX : (int64_t)(v.f_bavail * v.f_frsize));
+    bool full = room<room_wanted, inodes = v.f_files> 0 && v.f_favail < 100;
     if (full || inodes)
-        doctor_find(d, room < room_needed || inodes ? FINDING_FAIL : FINDING_WARN, machine, "disk",
-                    "Make room, or move the folder (`data:`): a call that cannot be written to the journal is not made.", "%s has %lld MiB free%s", path,
-                    (long long)(room >> 20), inodes ? " and no files left" : "");
+        doctor_find(
+            d, room < room_needed || inodes ? FINDING_FAIL : FINDING_WARN, machine, "disk",
+            "Make room, or move the folder (`data:`): a call that cannot be written to the journal is not made.",
+            "%s has %lld MiB free%s", path, (long long)(room >> 20), inodes ? " and no files left" : "");
     else
         doctor_find(d, FINDING_OK, machine, "disk", NULL, "%lld MiB free at %s", (long long)(room >> 20), path);
 }
@@ -51,7 +53,8 @@ static void look_at_rights(struct doctor *d, const char *path, const struct stat
     else if (access(path, R_OK | W_OK | X_OK) != 0)
         doctor_find(d, FINDING_FAIL, machine, "data", todo, "%s cannot be written by this user", path);
     else if (s->st_mode & 077)
-        doctor_find(d, FINDING_WARN, machine, "data", todo, "others can look into %s (mode %03o)", path, (unsigned)s->st_mode & 0777u);
+        doctor_find(d, FINDING_WARN, machine, "data", todo, "others can look into %s (mode %03o)", path,
+                    (unsigned)s->st_mode & 0777u);
     else
         doctor_find(d, FINDING_OK, machine, "data", NULL, "%s is there, and only its owner's", path);
 }
@@ -61,7 +64,8 @@ static void look_at_journal(struct doctor *d, struct str dir)
     struct ledger_reader *r;
     struct err e = {0};
     if (ledger_reader_open(&r, dir, &e) < 0) {
-        doctor_find(d, FINDING_FAIL, machine, "journal", "Look at the rights of the files in it; if one is damaged, restore the folder from a backup.", "%s",
+        doctor_find(d, FINDING_FAIL, machine, "journal",
+                    "Look at the rights of the files in it; if one is damaged, restore the folder from a backup.", "%s",
                     e.text);
         return;
     }
@@ -75,10 +79,12 @@ static void look_at_files(struct doctor *d)
     if (getrlimit(RLIMIT_NOFILE, &r) != 0)
         return;
     if (r.rlim_max < FILES_MIN)
-        doctor_find(d, FINDING_WARN, machine, "files", "Raise it: LimitNOFILE=65536 in the unit, `ulimits: { nofile: 65536 }` in compose.",
+        doctor_find(d, FINDING_WARN, machine, "files",
+                    "Raise it: LimitNOFILE=65536 in the unit, `ulimits: { nofile: 65536 }` in compose.",
                     "a process may open %llu files; each call takes two", (unsigned long long)r.rlim_max);
     else
-        doctor_find(d, FINDING_OK, machine, "files", NULL, "a process may open %llu files", (unsigned long long)r.rlim_max);
+        doctor_find(d, FINDING_OK, machine, "files", NULL, "a process may open %llu files",
+                    (unsigned long long)r.rlim_max);
 }
 
 void doctor_machine(struct doctor *d, struct str data_dir)
@@ -90,7 +96,8 @@ void doctor_machine(struct doctor *d, struct str data_dir)
         if (errno == ENOENT)
             doctor_find(d, FINDING_INFO, machine, "data", NULL, "%s is not there yet; `serve` makes it", path);
         else
-            doctor_find(d, FINDING_FAIL, machine, "data", "Look at the rights of the folders above it.", "%s cannot be looked at", path);
+            doctor_find(d, FINDING_FAIL, machine, "data", "Look at the rights of the folders above it.",
+                        "%s cannot be looked at", path);
         return;
     }
     look_at_rights(d, path, &s);

@@ -34,8 +34,8 @@ struct doctor {
     int bad; /* findings that are not well */
 };
 /* Adds one; `todo` is a whole sentence or NULL. */
-void doctor_find(struct doctor *d, enum finding_level level, struct str subject, const char *check, const char *todo, const char *format, ...)
-    __attribute__((format(printf, 6, 7)));
+void doctor_find(struct doctor *d, enum finding_level level, struct str subject, const char *check, const char *todo,
+                 const char *format, ...) __attribute__((format(printf, 6, 7)));
 struct str doctor_format(struct doctor *d, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* --- doctor_ask.c --------------------------------------------------------------------------------------------- */
@@ -53,10 +53,12 @@ struct doctor_reply {
 struct doctor_secret {
     const char *name, *value; /* an additional header; NULL: none */
 };
-int doctor_client_open(struct doctor_client **out, const struct doctor *d, const struct config_upstream *u, struct err *e);
+int doctor_client_open(struct doctor_client **out, const struct doctor *d, const struct config_upstream *u,
+                       struct err *e);
 void doctor_client_close(struct doctor_client *c);
 /* GET root + path with these headers. Always fills *out; the caller clears its body. */
-void doctor_get(struct doctor_client *c, struct str url, const struct doctor_secret *header, int header_count, struct doctor_reply *out);
+void doctor_get(struct doctor_client *c, struct str url, const struct doctor_secret *header, int header_count,
+                struct doctor_reply *out);
 /* The shortest of two bare TCP connects to where the reply came from: the network's share of a round trip; -1 without one. */
 int64_t doctor_network_us(const char *peer, struct str url);
 
@@ -66,5 +68,5 @@ void doctor_upstream(struct doctor *d, const struct config_upstream *u);
 void doctor_ollama(struct doctor *d, struct doctor_client *c, const struct config_upstream *u, struct str base);
 void doctor_machine(struct doctor *d, struct str data_dir);
 /* Calls fn for every target of the config at this upstream, once each: its model, and where it is named first. */
-void doctor_each_target(const struct doctor *d, struct str upstream, void (*fn)(struct str model, struct config_mark at, int64_t max_context, void *ctx),
-                        void *ctx);
+void doctor_each_target(const struct doctor *d, struct str upstream,
+                        void (*fn)(struct str model, struct config_mark at, int64_t max_context, void *ctx), void *ctx);

@@ -27,7 +27,8 @@ static struct str key_reference(const struct visit *v)
 {
     if (v->u->key.text.ptr)
         return v->u->key.text;
-    bool implied = v->vendor && v->vendor->key_env && v->u->place != PLACE_HOME && !v->u->url.text.ptr; /* as routes.c has it */
+    bool implied =
+        v->vendor && v->vendor->key_env && v->u->place != PLACE_HOME && !v->u->url.text.ptr; /* as routes.c has it */
     return implied ? doctor_format(v->d, "env:%s", v->vendor->key_env) : STR_NONE;
 }
 
@@ -39,16 +40,20 @@ static bool read_key(const struct visit *v, struct buf *bearer)
     struct str reference = key_reference(v);
     if (!reference.len || str_eq(reference, STR("passthrough"))) {
         if (reference.len)
-            doctor_find(v->d, FINDING_INFO, v->name, "key", NULL, "each client's own is passed through; it cannot be tried here");
+            doctor_find(v->d, FINDING_INFO, v->name, "key", NULL,
+                        "each client's own is passed through; it cannot be tried here");
         return false;
     }
     int rc = config_secret(&secret, reference, &why);
     struct str key = str_trim(buf_str(&secret));
     if (rc || !key.len) {
-        doctor_find(v->d, FINDING_FAIL, v->name, "key",
-                    doctor_format(v->d, "Set %.*s where Hearth runs (systemd: Environment= or EnvironmentFile=; compose: environment:).",
-                                  STR_FMT(reference)).ptr,
-                    "%s", rc ? why.text : "the key is empty");
+        doctor_find(
+            v->d, FINDING_FAIL, v->name, "key",
+            doctor_format(
+                v->d, "Set %.*s where Hearth runs (systemd: Environment= or EnvironmentFile=; compose: environment:).",
+                STR_FMT(reference))
+                .ptr,
+            "%s", rc ? why.text : "the key is empty");
         return false;
     }
     rc = buf_append_format(bearer, "Bearer %.*s", STR_FMT(key));
@@ -65,10 +70,12 @@ static struct str list_url(const struct visit *v)
     return doctor_format(v->d, "%.*s/models%s", STR_FMT(v->base), anthropic ? "?limit=1000" : "");
 }
 
-static void ask(const struct visit *v, struct doctor_client *c, struct str url, const char *bearer, struct doctor_reply *out)
+static void ask(const struct visit *v, struct doctor_client *c, struct str url, const char *bearer,
+                struct doctor_reply *out)
 {
     bool anthropic = bearer && v->vendor && strcmp(v->vendor->name, "anthropic") == 0;
-    struct doctor_secret h[] = { /* Anthropic's list of models wants its own header */
+    struct doctor_secret h[] = {
+        /* Anthropic's list of models wants its own header */
         {bearer ? (anthropic ? "x-api-key" : "authorization") : NULL, anthropic ? bearer + strlen("Bearer ") : bearer},
         {anthropic ? "anthropic-version" : NULL, "2023-06-01"},
     };
@@ -124,13 +131,16 @@ static bool find_retired(struct visit *v, struct str model, struct config_mark a
     const struct model_row *row = v->vendor ? model_find(str_from(v->vendor->name), model) : NULL;
     if (!row || !row->retired)
         return false;
-    const struct model_row *next = row->successor ? model_find(str_from(v->vendor->name), str_from(row->successor)) : NULL;
-    const char *todo = row->successor ? doctor_format(v->d, "Write %.*s/%s in the config (or `successors: allow`).", STR_FMT(v->name), row->successor).ptr
+    const struct model_row *next =
+        row->successor ? model_find(str_from(v->vendor->name), str_from(row->successor)) : NULL;
+    const char *todo = row->successor ? doctor_format(v->d, "Write %.*s/%s in the config (or `successors: allow`).",
+                                                      STR_FMT(v->name), row->successor)
+                                            .ptr
                                       : "Choose another model; no successor is known.";
     if (row->successor)
         doctor_find(v->d, v->d->config->successors_allow ? FINDING_INFO : FINDING_WARN, v->name, "retired", todo,
-                    "%.*s (line %d) is retired; its successor is %s: %.*s before, %.*s now (USD per million tokens)", STR_FMT(model), at.line,
-                    row->successor, STR_FMT(prices(v->d, row)), STR_FMT(prices(v->d, next)));
+                    "%.*s (line %d) is retired; its successor is %s: %.*s before, %.*s now (USD per million tokens)",
+                    STR_FMT(model), at.line, row->successor, STR_FMT(prices(v->d, row)), STR_FMT(prices(v->d, next)));
     else
         doctor_find(v->d, FINDING_WARN, v->name, "retired", todo, "%.*s (line %d) is retired", STR_FMT(model), at.line);
     return true;
@@ -145,12 +155,16 @@ static void look_at_model(struct str model, struct config_mark at, int64_t max_c
     if (has_model(v, model))
         doctor_find(v->d, FINDING_OK, v->name, "model", NULL, "%.*s is there", STR_FMT(model));
     else if (v->more)
-        doctor_find(v->d, FINDING_INFO, v->name, "model", NULL, "%.*s is not on the first page of its list", STR_FMT(model));
+        doctor_find(v->d, FINDING_INFO, v->name, "model", NULL, "%.*s is not on the first page of its list",
+                    STR_FMT(model));
     else
-        doctor_find(v->d, FINDING_FAIL, v->name, "model",
-                    v->ollama ? doctor_format(v->d, "Run `ollama pull %.*s` there, or name a model that it has.", STR_FMT(model)).ptr
-                              : doctor_format(v->d, "Name one of its models instead: GET %.*s/models lists them.", STR_FMT(v->base)).ptr,
-                    "%.*s (line %d) is not among its %d models", STR_FMT(model), at.line, v->model_count);
+        doctor_find(
+            v->d, FINDING_FAIL, v->name, "model",
+            v->ollama
+                ? doctor_format(v->d, "Run `ollama pull %.*s` there, or name a model that it has.", STR_FMT(model)).ptr
+                : doctor_format(v->d, "Name one of its models instead: GET %.*s/models lists them.", STR_FMT(v->base))
+                      .ptr,
+            "%.*s (line %d) is not among its %d models", STR_FMT(model), at.line, v->model_count);
 }
 
 /* --- reachable? -------------------------------------------------------------------------------------------------------- */
@@ -161,11 +175,16 @@ static bool find_end(struct visit *v, const struct doctor_reply *r)
         int end;
         const char *check, *todo;
     } rows[] = {
-        {FETCH_RESOLVE, "name", "Check the name in its url, and this machine's DNS (`resolver:` names another server)."},
-        {FETCH_CONNECT, "reachable", "Start it, or correct its url; in a container, `localhost` is the container itself."},
+        {FETCH_RESOLVE, "name",
+         "Check the name in its url, and this machine's DNS (`resolver:` names another server)."},
+        {FETCH_CONNECT, "reachable",
+         "Start it, or correct its url; in a container, `localhost` is the container itself."},
         {FETCH_CONNECT_TIMEOUT, "reachable", "Check that the machine is on, and the firewall between."},
-        {FETCH_TLS, "tls", "Check its certificate and this machine's clock; an authority of your own is named with `ca_file:`."},
-        {FETCH_FENCED, "fence", "Its address is not at home: correct the url, add the network to `home_networks`, or take `place: home` away."},
+        {FETCH_TLS, "tls",
+         "Check its certificate and this machine's clock; an authority of your own is named with `ca_file:`."},
+        {FETCH_FENCED, "fence",
+         "Its address is not at home: correct the url, add the network to `home_networks`, or take `place: home` "
+         "away."},
     };
     if (r->end == FETCH_OK && r->status)
         return true;
@@ -181,13 +200,17 @@ static bool find_end(struct visit *v, const struct doctor_reply *r)
 static void find_status(struct visit *v, const struct doctor_reply *r, bool keyed)
 {
     if (r->status == 401 || r->status == 403)
-        doctor_find(v->d, FINDING_FAIL, v->name, "key", keyed ? "Make a new key there and set it." : "Give it a `key: env:NAME`.", "%s (%d)",
+        doctor_find(v->d, FINDING_FAIL, v->name, "key",
+                    keyed ? "Make a new key there and set it." : "Give it a `key: env:NAME`.", "%s (%d)",
                     keyed ? "it refuses the key" : "it wants a key, and the config gives none", r->status);
     else if (r->status == 404 || r->status == 405)
-        doctor_find(v->d, FINDING_INFO, v->name, "models", NULL, "it lists no models (%d), so key and models were not checked; its url must end where "
-                    "/chat/completions begins, usually in /v1", r->status);
+        doctor_find(v->d, FINDING_INFO, v->name, "models", NULL,
+                    "it lists no models (%d), so key and models were not checked; its url must end where "
+                    "/chat/completions begins, usually in /v1",
+                    r->status);
     else if (r->status != 200)
-        doctor_find(v->d, FINDING_WARN, v->name, "reachable", "Look at its status page or log; calls go elsewhere meanwhile.",
+        doctor_find(v->d, FINDING_WARN, v->name, "reachable",
+                    "Look at its status page or log; calls go elsewhere meanwhile.",
                     "it answers %d when asked for its models", r->status);
     else if (keyed)
         doctor_find(v->d, FINDING_OK, v->name, "key", NULL, "is accepted");
@@ -212,7 +235,8 @@ static void look_at_clock(struct visit *v, const struct doctor_reply *r)
     int64_t off = r->date_ms - r->answered_ms, size = off < 0 ? -off : off;
     if (size > SKEW_MAX_MS)
         doctor_find(v->d, FINDING_WARN, v->name, "clock",
-                    "Set this machine's clock by the network (`timedatectl set-ntp true`), or that one's: budgets and prices go by the time.",
+                    "Set this machine's clock by the network (`timedatectl set-ntp true`), or that one's: budgets and "
+                    "prices go by the time.",
                     "its clock is %lld s %s this machine's", (long long)(size / 1000), off < 0 ? "behind" : "ahead of");
     else
         doctor_find(v->d, FINDING_OK, v->name, "clock", NULL, "agrees with this machine's");
@@ -224,7 +248,8 @@ static struct str milliseconds(struct doctor *d, int64_t us)
 }
 
 /* A second question on the same connection: what it takes is the network's round trip and the vendor's own time. */
-static void look_at_latency(struct visit *v, struct doctor_client *c, const char *bearer, int64_t connect_us, const char *peer)
+static void look_at_latency(struct visit *v, struct doctor_client *c, const char *bearer, int64_t connect_us,
+                            const char *peer)
 {
     struct doctor_reply r;
     struct doctor_latency *l = arena_new(&v->d->arena, struct doctor_latency);
@@ -233,11 +258,14 @@ static void look_at_latency(struct visit *v, struct doctor_client *c, const char
     bool good = l && r.end == FETCH_OK && r.status && network >= 0;
     if (good) {
         network = network > r.first_byte_us ? r.first_byte_us : network;
-        *l = (struct doctor_latency){.upstream = v->name, .connect_us = connect_us, .first_byte_us = r.first_byte_us, .network_us = network};
+        *l = (struct doctor_latency){
+            .upstream = v->name, .connect_us = connect_us, .first_byte_us = r.first_byte_us, .network_us = network};
         *v->d->latency_tail = l;
         v->d->latency_tail = &l->next;
-        doctor_find(v->d, FINDING_INFO, v->name, "latency", NULL, "%.*s ms to connect; then %.*s ms to the first byte, %.*s of them network, the rest its own",
-                    STR_FMT(milliseconds(v->d, connect_us)), STR_FMT(milliseconds(v->d, r.first_byte_us)), STR_FMT(milliseconds(v->d, network)));
+        doctor_find(v->d, FINDING_INFO, v->name, "latency", NULL,
+                    "%.*s ms to connect; then %.*s ms to the first byte, %.*s of them network, the rest its own",
+                    STR_FMT(milliseconds(v->d, connect_us)), STR_FMT(milliseconds(v->d, r.first_byte_us)),
+                    STR_FMT(milliseconds(v->d, network)));
     }
     buf_fini(&r.body);
 }
@@ -276,7 +304,8 @@ void doctor_upstream(struct doctor *d, const struct config_upstream *u)
     v->vendor = u->vendor.text.ptr ? vendor_find(u->vendor.text) : NULL;
     v->ollama = v->vendor && strcmp(v->vendor->name, "ollama") == 0;
     if (!v->base.ptr)
-        v->base = u->unix_path.text.ptr ? STR("http://localhost/v1") : str_from(v->vendor ? v->vendor->openai_url : NULL);
+        v->base =
+            u->unix_path.text.ptr ? STR("http://localhost/v1") : str_from(v->vendor ? v->vendor->openai_url : NULL);
     while (v->base.len && v->base.ptr[v->base.len - 1] == '/')
         v->base.len--;
     bool keyed = read_key(v, &bearer);

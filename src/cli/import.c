@@ -28,8 +28,12 @@ static bool know_model(struct str vendor, struct str model, struct litellm_fact 
     const struct model_row *row = model_find(vendor, model);
     if (!row)
         return false;
-    *out = (struct litellm_fact){.retired = row->retired, .embedding = row->embedding, .successor = row->successor, .input = row->input,
-                                 .output = row->output, .context_tokens = row->context_tokens};
+    *out = (struct litellm_fact){.retired = row->retired,
+                                 .embedding = row->embedding,
+                                 .successor = row->successor,
+                                 .input = row->input,
+                                 .output = row->output,
+                                 .context_tokens = row->context_tokens};
     return true;
 }
 
@@ -44,17 +48,23 @@ static bool know_balance(const char *word)
     AUTO_BUF struct buf yaml = BUF_INIT(1 * KiB);
     struct config *c = NULL;
     struct mesh *m = NULL;
-    bool works = buf_append_format(&yaml, "upstreams: { a: { url: \"http://127.0.0.1:1/v1\" } }\njobs: { j: { chain: [[a/x, a/y]], balance: %s } }\n",
-                                   word) == 0 &&
-                 config_read(&c, buf_str(&yaml), STR("balance"), NULL) == 0 &&
-                 mesh_open(&m, &(struct mesh_options){.config = c, .clock = clock_system()}, NULL) == 0;
+    bool works =
+        buf_append_format(
+            &yaml,
+            "upstreams: { a: { url: \"http://127.0.0.1:1/v1\" } }\njobs: { j: { chain: [[a/x, a/y]], balance: %s } }\n",
+            word) == 0 &&
+        config_read(&c, buf_str(&yaml), STR("balance"), NULL) == 0 &&
+        mesh_open(&m, &(struct mesh_options){.config = c, .clock = clock_system()}, NULL) == 0;
     mesh_close(m);
     config_free(c);
     return works;
 }
 
 static const struct litellm_world world = {
-    .vendor = know_vendor, .model = know_model, .variable = know_variable, .balances = know_balance,
+    .vendor = know_vendor,
+    .model = know_model,
+    .variable = know_variable,
+    .balances = know_balance,
 };
 
 /* --- the report ------------------------------------------------------------------------------------------ */
@@ -86,7 +96,8 @@ static void tell_names(const struct litellm_import *im)
 
 static void tell(const char *path, const struct litellm_import *im)
 {
-    fprintf(stderr, "%s: %d model groups became %d jobs on %d upstreams\n", path, im->group_count, im->job_count, im->upstream_count);
+    fprintf(stderr, "%s: %d model groups became %d jobs on %d upstreams\n", path, im->group_count, im->job_count,
+            im->upstream_count);
     for (int kind = 0; kind < LITELLM_KINDS; kind++) {
         if (im->note_count[kind] == 0)
             continue;
@@ -226,7 +237,8 @@ int cli_import_litellm(const char *path, const struct import_options *opt)
     else if (report(path, im, opt->json))
         status = cli_fail("out of memory");
     else if (opt->strict && im->note_count[LITELLM_SKIPPED])
-        status = cli_fail("%d models were left out, and --strict forbids that; nothing was written", im->note_count[LITELLM_SKIPPED]);
+        status = cli_fail("%d models were left out, and --strict forbids that; nothing was written",
+                          im->note_count[LITELLM_SKIPPED]);
     else
         status = give(opt, im);
     litellm_import_free(im);

@@ -14,7 +14,9 @@ static void warn(const struct config_upstream *u, struct str body, struct buf *o
     for (int i = 0; i < count; i++) {
         int percent = ollama_spill_percent(&loaded[i]);
         if (percent)
-            (void)buf_append_format(out, "upstream %.*s: %s does not fit its GPU, %d %% of it is computed by the CPU; `hearth doctor` says what to do\n",
+            (void)buf_append_format(out,
+                                    "upstream %.*s: %s does not fit its GPU, %d %% of it is computed by the CPU; "
+                                    "`hearth doctor` says what to do\n",
                                     STR_FMT(u->name.text), loaded[i].name, percent);
     }
 }

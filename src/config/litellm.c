@@ -39,7 +39,8 @@ static bool is_before(struct config_mark a, struct config_mark b)
     return a.line < b.line || (a.line == b.line && a.column < b.column);
 }
 
-void litellm_note(struct litellm *im, enum litellm_kind kind, struct config_mark at, struct str key, const char *format, ...)
+void litellm_note(struct litellm *im, enum litellm_kind kind, struct config_mark at, struct str key, const char *format,
+                  ...)
 {
     struct litellm_note *n = litellm_alloc(im, sizeof *n);
     va_list args;
@@ -83,11 +84,6 @@ const struct config_item *litellm_setting(const struct litellm *im, const char *
     return i ? i : litellm_item(im->settings, key);
 }
 
-bool litellm_is_true(const struct config_node *map, const char *key)
-{
-    return str_eq_fold(litellm_text(map, key), STR("true"));
-}
-
 struct str litellm_variable(struct str text)
 {
     struct str prefix = STR("os.environ/");
@@ -127,12 +123,16 @@ static int read_sections(struct litellm *im)
 {
     const struct config_item *list = litellm_item(im->root, "model_list");
     if (!list && (litellm_item(im->root, "upstreams") || litellm_item(im->root, "jobs")))
-        return litellm_refuse(im, im->root->mark, "this is a hearth.yaml already: it has no `model_list`, but upstreams or jobs");
+        return litellm_refuse(im, im->root->mark,
+                              "this is a hearth.yaml already: it has no `model_list`, but upstreams or jobs");
     if (!list)
-        return litellm_refuse(im, im->root->mark, "this is no LiteLLM config: it has no `model_list` (models kept in LiteLLM's database are not in the "
-                                                  "file)");
+        return litellm_refuse(
+            im, im->root->mark,
+            "this is no LiteLLM config: it has no `model_list` (models kept in LiteLLM's database are not in the "
+            "file)");
     if (list->value->kind != NODE_LIST)
-        return litellm_refuse(im, list->value->mark, "`model_list` must be a list, not %s", config_found(list->value).text);
+        return litellm_refuse(im, list->value->mark, "`model_list` must be a list, not %s",
+                              config_found(list->value).text);
     int rc = read_section(im, "router_settings", &im->router);
     if (rc == 0)
         rc = read_section(im, "litellm_settings", &im->settings);
@@ -155,7 +155,8 @@ static int import_all(struct litellm *im, struct litellm_import *out, struct str
     return im->nomem ? err_set(im->e, ERR_NOMEM, "out of memory while importing") : rc;
 }
 
-int litellm_import(struct litellm_import **out, struct str text, struct str name, const struct litellm_world *w, struct err *e)
+int litellm_import(struct litellm_import **out, struct str text, struct str name, const struct litellm_world *w,
+                   struct err *e)
 {
     struct err unheard = {0};
     struct litellm_import *result = new0(struct litellm_import);

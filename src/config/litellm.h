@@ -61,7 +61,8 @@ struct litellm_import {
 
 /* ERR_SYNTAX, ERR_INVALID, ... with line and column: no YAML, no LiteLLM file, or something that may not be carried at all
  * (a private group that leads out, Python code). `name` is how the result calls the file. */
-int litellm_import(struct litellm_import **out, struct str text, struct str name, const struct litellm_world *w, struct err *e);
+int litellm_import(struct litellm_import **out, struct str text, struct str name, const struct litellm_world *w,
+                   struct err *e);
 void litellm_import_free(struct litellm_import *im);
 const char *litellm_kind_word(enum litellm_kind k);
 const char *litellm_kind_heading(enum litellm_kind k);

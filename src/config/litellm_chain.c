@@ -95,7 +95,8 @@ static bool forwards(struct str model)
     return str_eq_fold(end, STR(":cloud")) || str_eq_fold(end, STR("-cloud"));
 }
 
-static int prove_home(struct litellm *im, const struct litellm_group *g, const struct litellm_deployment *d, const struct origin *o)
+static int prove_home(struct litellm *im, const struct litellm_group *g, const struct litellm_deployment *d,
+                      const struct origin *o)
 {
     if (!g->is_private || (d->up->home && !forwards(d->model)))
         return 0;
@@ -103,15 +104,18 @@ static int prove_home(struct litellm *im, const struct litellm_group *g, const s
     tell_chain(g, d, &chain);
     bool tagged = g->private_mark.line != g->mark.line || g->private_mark.column != g->mark.column;
     return litellm_refuse(im, origin_of(d, o),
-                          "group %s is private (%s on line %d), but %s leads out of the house: %.*s; LiteLLM would send it. Take the way out, or "
-                          "the mark, out of a copy of the file", config_quoted(g->name).text, tagged ? "its tag" : "its name", g->private_mark.line,
+                          "group %s is private (%s on line %d), but %s leads out of the house: %.*s; LiteLLM would "
+                          "send it. Take the way out, or "
+                          "the mark, out of a copy of the file",
+                          config_quoted(g->name).text, tagged ? "its tag" : "its name", g->private_mark.line,
                           o->why ? o->why : "this model", STR_FMT(buf_str(&chain)));
 }
 
 static struct litellm_step *step_begin(struct litellm *im, struct litellm_group *g, const struct origin *o)
 {
     if (g->step_count == LITELLM_STEPS_MAX) {
-        litellm_note(im, LITELLM_LOST, o->why ? o->mark : g->mark, g->name, "a chain has at most %d steps: this one does not fit any more", LITELLM_STEPS_MAX);
+        litellm_note(im, LITELLM_LOST, o->why ? o->mark : g->mark, g->name,
+                     "a chain has at most %d steps: this one does not fit any more", LITELLM_STEPS_MAX);
         return NULL;
     }
     struct litellm_step *s = &g->step[g->step_count];
@@ -119,7 +123,8 @@ static struct litellm_step *step_begin(struct litellm *im, struct litellm_group 
     return s;
 }
 
-static int member_add(struct litellm *im, struct litellm_group *g, struct litellm_step **step, struct litellm_deployment *d, const struct origin *o)
+static int member_add(struct litellm *im, struct litellm_group *g, struct litellm_step **step,
+                      struct litellm_deployment *d, const struct origin *o)
 {
     if (!d->up || d->wildcard || is_in_chain(g, d->target))
         return 0;
@@ -129,9 +134,12 @@ static int member_add(struct litellm *im, struct litellm_group *g, struct litell
     for (int i = 0; *step && i < (*step)->count; i++)
         if (str_eq((*step)->member[i].of->target, d->target))
             return 0;
-    const struct litellm_deployment *first = g->step_count ? g->step[0].member[0].of : *step && (*step)->count ? (*step)->member[0].of : NULL;
+    const struct litellm_deployment *first = g->step_count             ? g->step[0].member[0].of
+                                             : *step && (*step)->count ? (*step)->member[0].of
+                                                                       : NULL;
     if (mixes(g, d) || (first && d->embedding && !str_eq(first->model, d->model))) {
-        litellm_note(im, LITELLM_LOST, origin_of(d, o), d->written, "left out of group %s: vectors of two models do not mix", config_quoted(g->name).text);
+        litellm_note(im, LITELLM_LOST, origin_of(d, o), d->written,
+                     "left out of group %s: vectors of two models do not mix", config_quoted(g->name).text);
         return 0;
     }
     if (*step && (*step)->count == CONFIG_TARGETS_MAX) { /* the rest of a large group is a step of its own */
@@ -154,7 +162,8 @@ static int64_t next_order(const struct litellm *im, const struct litellm_group *
 }
 
 /* The models of `from` as steps of g, one for each level of `order`. */
-static int group_add(struct litellm *im, struct litellm_group *g, const struct litellm_group *from, const struct origin *o)
+static int group_add(struct litellm *im, struct litellm_group *g, const struct litellm_group *from,
+                     const struct origin *o)
 {
     int rc = 0;
     for (int64_t order = next_order(im, from, -1); order != INT64_MAX && rc == 0; order = next_order(im, from, order)) {
@@ -167,7 +176,8 @@ static int group_add(struct litellm *im, struct litellm_group *g, const struct l
     return rc;
 }
 
-static int name_add(struct litellm *im, struct litellm_group *g, const struct config_node *n, const char *why, struct litellm_group **found)
+static int name_add(struct litellm *im, struct litellm_group *g, const struct config_node *n, const char *why,
+                    struct litellm_group **found)
 {
     const struct origin o = {why, n->mark};
     struct str name = n->kind == NODE_SCALAR ? aliased(im, n->text) : litellm_text(n, "model");
@@ -177,8 +187,8 @@ static int name_add(struct litellm *im, struct litellm_group *g, const struct co
     if (from)
         return from == g || from->visited ? 0 : group_add(im, g, from, &o);
     if (!d) {
-        litellm_note(im, LITELLM_LOST, n->mark, litellm_format(im, "%s", why), "%s is neither a model_name nor the id of a model in this file",
-                     config_quoted(name).text);
+        litellm_note(im, LITELLM_LOST, n->mark, litellm_format(im, "%s", why),
+                     "%s is neither a model_name nor the id of a model in this file", config_quoted(name).text);
         return 0;
     }
     struct litellm_step *step = NULL;
@@ -219,7 +229,10 @@ static int special_add(struct litellm *im, struct litellm_group *g, const char *
     const struct config_node *list = list_for(im, key, g->name);
     const struct config_item only = {.value = list};
     int rc = 0;
-    for (const struct config_item *i = !list ? NULL : list->kind == NODE_LIST ? list->first : &only; i && rc == 0; i = i->next) {
+    for (const struct config_item *i = !list                     ? NULL
+                                       : list->kind == NODE_LIST ? list->first
+                                                                 : &only;
+         i && rc == 0; i = i->next) {
         struct litellm_group *found;
         rc = name_add(im, g, i->value, key, &found);
     }
@@ -248,7 +261,8 @@ static void limit_contexts(struct litellm *im, struct litellm_group *g, int gene
         g->step[s].max_context = context;
     litellm_note(im, LITELLM_DIFFERENT, list->mark, litellm_format(im, "context_window_fallbacks"), "%s",
                  context ? "calls that are too long go there at once; it is also the last resort for other failures"
-                         : "the context of the group's models is unknown: taken when a model says the call is too long, and as the last resort "
+                         : "the context of the group's models is unknown: taken when a model says the call is too "
+                           "long, and as the last resort "
                            "(write `when: { max_context: N }` on the steps before it)");
 }
 
@@ -282,8 +296,10 @@ static int chain_build(struct litellm *im, struct litellm_group *g)
     if (rc == 0)
         rc = special_add(im, g, "content_policy_fallbacks");
     if (g->step_count > before)
-        litellm_note(im, LITELLM_DIFFERENT, list_for(im, "content_policy_fallbacks", g->name)->mark, litellm_format(im, "content_policy_fallbacks"),
-                     "a refused call goes on along the whole chain; this step is also the last resort for other failures");
+        litellm_note(
+            im, LITELLM_DIFFERENT, list_for(im, "content_policy_fallbacks", g->name)->mark,
+            litellm_format(im, "content_policy_fallbacks"),
+            "a refused call goes on along the whole chain; this step is also the last resort for other failures");
     return rc;
 }
 
@@ -312,17 +328,20 @@ static int strategy(struct litellm *im, const char **balance)
     if (!i || i->value->kind != NODE_SCALAR)
         return 0;
     if (str_find_char(i->value->text, '.') > 0)
-        return litellm_refuse(im, i->value->mark, "routing_strategy: Python code chooses the models, which cannot be carried");
+        return litellm_refuse(im, i->value->mark,
+                              "routing_strategy: Python code chooses the models, which cannot be carried");
     for (size_t k = 0; k < COUNT_OF(known); k++) {
         if (!str_eq(i->value->text, str_from(known[k].litellm)))
             continue;
         bool works = im->world->balances(known[k].hearth);
         *balance = works ? known[k].hearth : "least_busy";
         if (known[k].note || !works)
-            litellm_note(im, LITELLM_DIFFERENT, i->key->mark, i->key->text, "%s", known[k].note ? known[k].note : "by calls in flight for now");
+            litellm_note(im, LITELLM_DIFFERENT, i->key->mark, i->key->text, "%s",
+                         known[k].note ? known[k].note : "by calls in flight for now");
         return 0;
     }
-    litellm_note(im, LITELLM_LOST, i->key->mark, i->key->text, "there is no such strategy here: chosen at random by weight");
+    litellm_note(im, LITELLM_LOST, i->key->mark, i->key->text,
+                 "there is no such strategy here: chosen at random by weight");
     return 0;
 }
 
@@ -339,7 +358,8 @@ int litellm_chains_build(struct litellm *im)
             continue;
         g->job = litellm_free_name(im, g->name, job_taken);
         if (++im->job_count > CONFIG_JOBS_MAX)
-            return litellm_refuse(im, g->mark, "more than %d groups; a config has at most %d jobs", CONFIG_JOBS_MAX, CONFIG_JOBS_MAX);
+            return litellm_refuse(im, g->mark, "more than %d groups; a config has at most %d jobs", CONFIG_JOBS_MAX,
+                                  CONFIG_JOBS_MAX);
     }
     return rc;
 }

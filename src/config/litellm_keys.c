@@ -249,7 +249,10 @@ static const struct key_row *row_of(const struct key_row *rows, size_t count, st
 static void tell(struct litellm *im, const struct config_item *i, const char *section, const struct key_row *row)
 {
     static const enum litellm_kind kinds[] = {
-        [LOST] = LITELLM_LOST, [MOOT] = LITELLM_MOOT, [STRICTER] = LITELLM_STRICTER, [DIFFERENT] = LITELLM_DIFFERENT,
+        [LOST] = LITELLM_LOST,
+        [MOOT] = LITELLM_MOOT,
+        [STRICTER] = LITELLM_STRICTER,
+        [DIFFERENT] = LITELLM_DIFFERENT,
     };
     struct str key = litellm_format(im, "%s%.*s", section, STR_FMT(i->key->text));
     if (!row)
@@ -278,11 +281,15 @@ static int refuse_code(struct litellm *im, const struct config_item *i, const ch
             code = python_in(i->value);
     if (!code)
         return 0;
-    return litellm_refuse(im, code->mark, "%s%.*s: %s, which cannot be carried and must not be left out unseen; take it out of a copy of the file to "
-                          "import the rest", section, STR_FMT(i->key->text), row && row->verdict == CODE ? row->text : "this is Python code");
+    return litellm_refuse(
+        im, code->mark,
+        "%s%.*s: %s, which cannot be carried and must not be left out unseen; take it out of a copy of the file to "
+        "import the rest",
+        section, STR_FMT(i->key->text), row && row->verdict == CODE ? row->text : "this is Python code");
 }
 
-static int tell_section(struct litellm *im, const struct config_node *map, const char *section, const struct key_row *rows, size_t count)
+static int tell_section(struct litellm *im, const struct config_node *map, const char *section,
+                        const struct key_row *rows, size_t count)
 {
     int rc = 0;
     for (const struct config_item *i = map ? map->first : NULL; i && rc == 0; i = i->next) {
@@ -302,11 +309,14 @@ static void tell_master_key(struct litellm *im)
         return;
     struct str key = STR("general_settings.master_key");
     if (variable.len)
-        litellm_note(im, LITELLM_DIFFERENT, i->key->mark, key,
-                     "clients keep their key: `hearth keys add litellm --from env:%.*s`; it opens no administration here", STR_FMT(variable));
+        litellm_note(
+            im, LITELLM_DIFFERENT, i->key->mark, key,
+            "clients keep their key: `hearth keys add litellm --from env:%.*s`; it opens no administration here",
+            STR_FMT(variable));
     else
         litellm_note(im, LITELLM_SECRET, i->key->mark, key,
-                     "a key stands in the file: put it into LITELLM_MASTER_KEY, then `hearth keys add litellm --from env:LITELLM_MASTER_KEY` and clients "
+                     "a key stands in the file: put it into LITELLM_MASTER_KEY, then `hearth keys add litellm --from "
+                     "env:LITELLM_MASTER_KEY` and clients "
                      "keep it");
 }
 
@@ -328,7 +338,8 @@ int litellm_settings_tell(struct litellm *im)
 static bool looks_secret(struct str key)
 {
     static const char *const words[] = {"key", "secret", "password", "token", "credential"};
-    static const char *const counts[] = {"max_tokens", "max_completion_tokens", "max_output_tokens", "budget_tokens", "prompt_cache_key"};
+    static const char *const counts[] = {"max_tokens", "max_completion_tokens", "max_output_tokens", "budget_tokens",
+                                         "prompt_cache_key"};
     for (size_t i = 0; i < COUNT_OF(counts); i++)
         if (str_eq(key, str_from(counts[i])))
             return false;
@@ -340,7 +351,8 @@ static bool looks_secret(struct str key)
 
 bool litellm_is_default(struct str key)
 {
-    return !row_of(param_rows, COUNT_OF(param_rows), key) && !looks_secret(key) && !str_contains_fold(key, STR("_router_"));
+    return !row_of(param_rows, COUNT_OF(param_rows), key) && !looks_secret(key) &&
+           !str_contains_fold(key, STR("_router_"));
 }
 
 void litellm_entry_tell(struct litellm *im, const struct litellm_deployment *d)
@@ -354,7 +366,8 @@ void litellm_entry_tell(struct litellm *im, const struct litellm_deployment *d)
     }
     for (const struct config_item *i = d->info ? d->info->first : NULL; i; i = i->next) {
         bool ability = str_starts(i->key->text, STR("supports_")) || str_starts(i->key->text, STR("health_check_"));
-        static const struct key_row known = {"", MOOT, "abilities come from the table of models; unknown models are given the chance"};
+        static const struct key_row known = {
+            "", MOOT, "abilities come from the table of models; unknown models are given the chance"};
         tell(im, i, "model_info.", ability ? &known : row_of(info_rows, COUNT_OF(info_rows), i->key->text));
     }
 }

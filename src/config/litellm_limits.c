@@ -41,13 +41,15 @@ static bool to_period_us(struct str s, int64_t *out)
 
 /* Sets the window that holds at least as well: the next longer one with the same amount, or the month's share of one that
  * is longer than a month. */
-static void set_budget(struct litellm *im, struct config_mark at, const char *key, int64_t nusd, struct str period, int64_t budget[3])
+static void set_budget(struct litellm *im, struct config_mark at, const char *key, int64_t nusd, struct str period,
+                       int64_t budget[3])
 {
     static const char *const names[] = {"hour", "day", "month"};
     int64_t us = 0, length[] = {hour_us, day_us, 30 * day_us};
     int window = 0;
     if (!to_period_us(period, &us)) {
-        litellm_note(im, LITELLM_DIFFERENT, at, str_from(key), "a budget without a time that ends never opens again in LiteLLM; here it is the month's");
+        litellm_note(im, LITELLM_DIFFERENT, at, str_from(key),
+                     "a budget without a time that ends never opens again in LiteLLM; here it is the month's");
         us = 30 * day_us;
     }
     if (us > day_us && us / day_us <= 31 && us > 30 * day_us)
@@ -57,10 +59,12 @@ static void set_budget(struct litellm *im, struct config_mark at, const char *ke
     if (us > length[window])
         nusd = (int64_t)((__int128)nusd * length[window] / us);
     if (us != length[window])
-        litellm_note(im, LITELLM_STRICTER, at, str_from(key), "windows are an hour, a day or a month: this is a budget per %s now, at least as strict",
+        litellm_note(im, LITELLM_STRICTER, at, str_from(key),
+                     "windows are an hour, a day or a month: this is a budget per %s now, at least as strict",
                      names[window]);
     else
-        litellm_note(im, LITELLM_STRICTER, at, str_from(key), "a call whose worst case does not fit is not made; LiteLLM looked afterwards");
+        litellm_note(im, LITELLM_STRICTER, at, str_from(key),
+                     "a call whose worst case does not fit is not made; LiteLLM looked afterwards");
     budget[window] = budget[window] < 0 || nusd < budget[window] ? nusd : budget[window];
 }
 
@@ -98,11 +102,13 @@ void litellm_provider_budgets(struct litellm *im)
             period = litellm_text(i->value, "budget_duration");
         int n = upstreams_of(im, i->key->text);
         if (n == 0 || !str_to_scaled(amount, 9, &nusd)) {
-            litellm_note(im, LITELLM_LOST, i->key->mark, STR("provider_budget_config"), "no upstream of this provider, or no amount of dollars");
+            litellm_note(im, LITELLM_LOST, i->key->mark, STR("provider_budget_config"),
+                         "no upstream of this provider, or no amount of dollars");
             continue;
         }
         if (n > 1)
-            litellm_note(im, LITELLM_STRICTER, i->key->mark, STR("provider_budget_config"), "its %d upstreams share it in equal parts", n);
+            litellm_note(im, LITELLM_STRICTER, i->key->mark, STR("provider_budget_config"),
+                         "its %d upstreams share it in equal parts", n);
         int64_t budget[3] = {-1, -1, -1};
         set_budget(im, i->key->mark, "provider_budget_config", nusd / n, period, budget);
         for (struct litellm_upstream *u = im->upstream; u; u = u->next)
@@ -134,7 +140,8 @@ bool litellm_price(struct str text, int64_t *nusd_mtok)
             continue;
         }
         digits++;
-        if (__builtin_mul_overflow(value, 10, &value) || __builtin_add_overflow(value, text.ptr[i] - '0', &value) || digits > 40)
+        if (__builtin_mul_overflow(value, 10, &value) || __builtin_add_overflow(value, text.ptr[i] - '0', &value) ||
+            digits > 40)
             return false;
         decimals += point;
     }
@@ -161,8 +168,8 @@ bool litellm_price(struct str text, int64_t *nusd_mtok)
 
 void litellm_prices(struct litellm *im, struct litellm_deployment *d, bool keep)
 {
-    static const char *const keys[] = {"input_cost_per_token", "cache_read_input_token_cost", "cache_creation_input_token_cost",
-                                       "output_cost_per_token"};
+    static const char *const keys[] = {"input_cost_per_token", "cache_read_input_token_cost",
+                                       "cache_creation_input_token_cost", "output_cost_per_token"};
     for (size_t k = 0; k < COUNT_OF(keys); k++) {
         const struct config_item *i = litellm_item(d->params, keys[k]);
         if (!i)
@@ -170,7 +177,8 @@ void litellm_prices(struct litellm *im, struct litellm_deployment *d, bool keep)
         if (!i || i->value->kind != NODE_SCALAR)
             continue;
         if (!keep)
-            litellm_note(im, LITELLM_LOST, i->key->mark, i->key->text, "it was the price of the retired model; the successor has its own");
+            litellm_note(im, LITELLM_LOST, i->key->mark, i->key->text,
+                         "it was the price of the retired model; the successor has its own");
         else if (!litellm_price(i->value->text, &d->price[k]))
             litellm_note(im, LITELLM_LOST, i->key->mark, i->key->text, "is no price per token");
     }

@@ -116,7 +116,8 @@ static void look_at_facts(struct litellm *im, struct litellm_deployment *d)
         f = next;
         replaced = true;
     } else if (known && f.retired) {
-        litellm_note(im, LITELLM_DIFFERENT, d->mark, d->written, "its vendor has retired it, and no successor is known");
+        litellm_note(im, LITELLM_DIFFERENT, d->mark, d->written,
+                     "its vendor has retired it, and no successor is known");
     }
     litellm_prices(im, d, !replaced);
     if (known)
@@ -168,7 +169,8 @@ static void finish_entry(struct litellm *im, struct litellm_deployment *d)
     read_numbers(d);
     d->target = litellm_format(im, "%.*s/%.*s", STR_FMT(d->up->name), STR_FMT(d->model));
     if (!d->wildcard && config_check_target(d->target)) {
-        litellm_note(im, LITELLM_SKIPPED, d->mark, d->written, "a model's name may hold no blanks and at most %d bytes", CONFIG_TARGET_BYTES_MAX);
+        litellm_note(im, LITELLM_SKIPPED, d->mark, d->written, "a model's name may hold no blanks and at most %d bytes",
+                     CONFIG_TARGET_BYTES_MAX);
         d->up = NULL;
     }
 }
@@ -179,13 +181,16 @@ static int read_entry(struct litellm *im, const struct config_node *n, struct li
     const struct config_item *info = litellm_item(n, "model_info");
     const struct config_item *model = params ? litellm_item(params->value, "model") : NULL;
     if (!name || name->value->kind != NODE_SCALAR || !model || model->value->kind != NODE_SCALAR) {
-        litellm_note(im, LITELLM_SKIPPED, n->mark, STR("model_list[]"), "an entry needs `model_name` and `litellm_params: { model }`");
+        litellm_note(im, LITELLM_SKIPPED, n->mark, STR("model_list[]"),
+                     "an entry needs `model_name` and `litellm_params: { model }`");
         return 0;
     }
     struct litellm_deployment *d = litellm_alloc(im, sizeof *d);
     if (!d)
         return 0;
-    *d = (struct litellm_deployment){.params = params->value, .mark = model->value->mark, .written = model->value->text,
+    *d = (struct litellm_deployment){.params = params->value,
+                                     .mark = model->value->mark,
+                                     .written = model->value->text,
                                      .price = {INT64_MIN, INT64_MIN, INT64_MIN, INT64_MIN}};
     d->info = info && info->value->kind == NODE_MAP ? info->value : NULL;
     d->id = litellm_text(d->info, "id");
@@ -213,7 +218,8 @@ int litellm_models_read(struct litellm *im)
     for (const struct config_item *i = list->value->first; i && rc == 0 && !im->nomem; i = i->next)
         rc = read_entry(im, i->value, &tail);
     if (rc == 0 && im->upstream_count > CONFIG_UPSTREAMS_MAX)
-        return litellm_refuse(im, list->key->mark, "this makes %d upstreams; %d are the most", im->upstream_count, CONFIG_UPSTREAMS_MAX);
+        return litellm_refuse(im, list->key->mark, "this makes %d upstreams; %d are the most", im->upstream_count,
+                              CONFIG_UPSTREAMS_MAX);
     if (rc == 0 && !im->nomem)
         litellm_provider_budgets(im);
     return rc;

@@ -10,7 +10,8 @@ struct litellm_secret { /* a key that stood in the file; it goes nowhere but int
 
 /* --- names ----------------------------------------------------------------------------------------- */
 
-struct str litellm_free_name(struct litellm *im, struct str wish, bool (*taken)(const struct litellm *im, struct str name))
+struct str litellm_free_name(struct litellm *im, struct str wish,
+                             bool (*taken)(const struct litellm *im, struct str name))
 {
     enum { ROOM_FOR_NUMBER = 8 };
     char clean[CONFIG_NAME_BYTES_MAX];
@@ -108,13 +109,15 @@ static const struct config_node *credential_of(struct litellm *im, const struct 
 {
     struct str wanted = litellm_text(d->params, "litellm_credential_name");
     const struct config_item *list = litellm_item(im->root, "credential_list");
-    for (const struct config_item *i = wanted.len && list && list->value->kind == NODE_LIST ? list->value->first : NULL; i; i = i->next) {
+    for (const struct config_item *i = wanted.len && list && list->value->kind == NODE_LIST ? list->value->first : NULL;
+         i; i = i->next) {
         const struct config_item *values = litellm_item(i->value, "credential_values");
         if (str_eq(litellm_text(i->value, "credential_name"), wanted))
             return values ? values->value : NULL;
     }
     if (wanted.len)
-        litellm_note(im, LITELLM_LOST, d->mark, STR("litellm_credential_name"), "%s is not in credential_list", config_quoted(wanted).text);
+        litellm_note(im, LITELLM_LOST, d->mark, STR("litellm_credential_name"), "%s is not in credential_list",
+                     config_quoted(wanted).text);
     return NULL;
 }
 
@@ -124,8 +127,8 @@ static const struct config_item *param(struct litellm *im, const struct litellm_
     return i ? i : litellm_item(credential_of(im, d), key);
 }
 
-struct str litellm_key_reference(struct litellm *im, const struct litellm_provider *p, const struct litellm_deployment *d, bool home,
-                                 bool own_url)
+struct str litellm_key_reference(struct litellm *im, const struct litellm_provider *p,
+                                 const struct litellm_deployment *d, bool home, bool own_url)
 {
     const char *url = NULL, *usual = p->key_env;
     const struct config_item *i = param(im, d, "api_key");
@@ -143,10 +146,11 @@ struct str litellm_key_reference(struct litellm *im, const struct litellm_provid
         return home || own_url || !usual ? STR_NONE : litellm_format(im, "env:%s", usual);
     if (!text.len || litellm_key_is_placeholder(text))
         return STR_NONE;
-    struct str wish = usual && !own_url ? str_from(usual) : litellm_format(im, "%.*s_API_KEY", STR_FMT(upper(im, d->group->name)));
+    struct str wish =
+        usual && !own_url ? str_from(usual) : litellm_format(im, "%.*s_API_KEY", STR_FMT(upper(im, d->group->name)));
     struct str name = name_secret(im, text, wish);
-    litellm_note(im, LITELLM_SECRET, i->value->mark, STR("api_key"), "the key of %.*s stands in the file: set it as %.*s", STR_FMT(d->written),
-                 STR_FMT(name));
+    litellm_note(im, LITELLM_SECRET, i->value->mark, STR("api_key"),
+                 "the key of %.*s stands in the file: set it as %.*s", STR_FMT(d->written), STR_FMT(name));
     return litellm_format(im, "env:%.*s", STR_FMT(name));
 }
 
@@ -159,7 +163,8 @@ static struct str resolve(struct litellm *im, const struct config_item *i)
     if (!name.len)
         return i->value->text;
     AUTO_BUF struct buf text = BUF_INIT(CONFIG_VALUE_BYTES_MAX);
-    const char *key = buf_append(&text, name) == 0 ? buf_text(&text) : NULL, *set = key ? im->world->variable(key) : NULL;
+    const char *key = buf_append(&text, name) == 0 ? buf_text(&text) : NULL,
+               *set = key ? im->world->variable(key) : NULL;
     const struct config_item *own = litellm_item(im->root, "environment_variables");
     if (set)
         return litellm_format(im, "%s", set);
@@ -229,7 +234,8 @@ static struct litellm_upstream *upstream_add(struct litellm *im, const struct li
 static void read_limits(struct litellm *im, const struct litellm_deployment *d, struct litellm_upstream *u)
 {
     int64_t n;
-    const struct config_item *total = litellm_item(d->params, "timeout"), *first = litellm_item(d->params, "stream_timeout");
+    const struct config_item *total = litellm_item(d->params, "timeout"),
+                             *first = litellm_item(d->params, "stream_timeout");
     if (!total)
         total = litellm_item(d->params, "request_timeout");
     if (!total)
@@ -246,8 +252,8 @@ static bool is_vendors_own(const char *own, struct str base)
     return own && str_eq_fold(config_url_host(str_from(own)), config_url_host(base));
 }
 
-static void set_url(struct litellm *im, const struct litellm_deployment *d, const struct litellm_provider *p, struct str base,
-                    struct litellm_upstream *u)
+static void set_url(struct litellm *im, const struct litellm_deployment *d, const struct litellm_provider *p,
+                    struct str base, struct litellm_upstream *u)
 {
     const char *own = p->url, *key_env = NULL;
     if (p->vendor)
@@ -270,7 +276,8 @@ static void set_url(struct litellm *im, const struct litellm_deployment *d, cons
 void litellm_place(struct litellm *im, struct litellm_deployment *d)
 {
     bool wrong;
-    const struct litellm_provider *p = litellm_provider_of(d->written, litellm_text(d->params, "custom_llm_provider"), &d->model);
+    const struct litellm_provider *p =
+        litellm_provider_of(d->written, litellm_text(d->params, "custom_llm_provider"), &d->model);
     struct str base = base_of(im, d, &wrong);
     static const struct litellm_provider like = {"openai_like", REACH_URL, NULL, NULL, NULL};
     if (wrong)
@@ -280,12 +287,13 @@ void litellm_place(struct litellm *im, struct litellm_deployment *d)
     struct litellm_upstream u = {.budget_nusd = {-1, -1, -1}};
     if (p && p->reach != REACH_NOT)
         set_url(im, d, p, base, &u);
-    const char *why = !p                        ? "no provider that this importer knows"
-                      : p->reach == REACH_NOT   ? "Hearth does not speak to this provider"
-                      : !u.vendor.len && !u.url.len ? "it needs an `api_base`"
+    const char *why = !p                                      ? "no provider that this importer knows"
+                      : p->reach == REACH_NOT                 ? "Hearth does not speak to this provider"
+                      : !u.vendor.len && !u.url.len           ? "it needs an `api_base`"
                       : p->reach == REACH_LOCAL && !u.url.len ? "it needs an `api_base`"
-                      : u.url.len && str_eq(u.vendor, STR("anthropic")) ? "Anthropic's dialect at an address of your own is not spoken yet"
-                                                : NULL;
+                      : u.url.len && str_eq(u.vendor, STR("anthropic"))
+                          ? "Anthropic's dialect at an address of your own is not spoken yet"
+                          : NULL;
     if (why) {
         litellm_note(im, LITELLM_SKIPPED, d->mark, d->written, "%s", why);
         return;
@@ -293,7 +301,8 @@ void litellm_place(struct litellm *im, struct litellm_deployment *d)
     u.home = u.url.len && config_host_looks_home(config_url_host(u.url));
     if (p->reach == REACH_LOCAL && !u.home)
         litellm_note(im, LITELLM_DIFFERENT, d->mark, d->written,
-                     "stands outside by its address; if that network is yours: `home_networks: [...]`, and `place: home` on the upstream");
+                     "stands outside by its address; if that network is yours: `home_networks: [...]`, and `place: "
+                     "home` on the upstream");
     u.provider = str_from(p->name);
     u.key = litellm_key_reference(im, p, d, u.home, u.url.len > 0 && !p->key_env);
     read_limits(im, d, &u);

@@ -88,9 +88,10 @@ struct litellm {
 
 /* --- litellm.c --------------------------------------------------------------------------------------- */
 
-void litellm_note(struct litellm *im, enum litellm_kind kind, struct config_mark at, struct str key, const char *format, ...)
-    __attribute__((format(printf, 5, 6)));
-int litellm_refuse(struct litellm *im, struct config_mark at, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void litellm_note(struct litellm *im, enum litellm_kind kind, struct config_mark at, struct str key, const char *format,
+                  ...) __attribute__((format(printf, 5, 6)));
+int litellm_refuse(struct litellm *im, struct config_mark at, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 struct str litellm_format(struct litellm *im, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void *litellm_alloc(struct litellm *im, size_t bytes);
 /* The text of a scalar, `os.environ/X` left as it is; STR_NONE without one. */
@@ -98,7 +99,6 @@ struct str litellm_text(const struct config_node *map, const char *key);
 const struct config_item *litellm_item(const struct config_node *map, const char *key); /* NULL when it is empty, too */
 /* router_settings win over litellm_settings. */
 const struct config_item *litellm_setting(const struct litellm *im, const char *key);
-bool litellm_is_true(const struct config_node *map, const char *key);
 /* NAME of `os.environ/NAME`, or STR_NONE. */
 struct str litellm_variable(struct str text);
 
@@ -119,10 +119,11 @@ void litellm_prices(struct litellm *im, struct litellm_deployment *d, bool keep)
 
 int litellm_models_read(struct litellm *im);
 /* env:NAME of an upstream's key, empty when it needs none; a literal key gets a name and a note. */
-struct str litellm_key_reference(struct litellm *im, const struct litellm_provider *p, const struct litellm_deployment *d, bool home,
-                                 bool own_url);
+struct str litellm_key_reference(struct litellm *im, const struct litellm_provider *p,
+                                 const struct litellm_deployment *d, bool home, bool own_url);
 /* a-z 0-9 . _ - made of any text, and not taken yet by what `taken` knows. */
-struct str litellm_free_name(struct litellm *im, struct str wish, bool (*taken)(const struct litellm *im, struct str name));
+struct str litellm_free_name(struct litellm *im, struct str wish,
+                             bool (*taken)(const struct litellm *im, struct str name));
 /* Seconds, as LiteLLM writes time limits, in milliseconds within Hearth's range; 0 when there is none. */
 int64_t litellm_seconds(struct litellm *im, const struct config_item *item);
 void litellm_budget(struct litellm *im, const struct litellm_deployment *d, struct litellm_upstream *u);

@@ -72,9 +72,9 @@ static const struct litellm_provider *by_model(struct str model)
     static const struct {
         const char *prefix, *provider;
     } known[] = {
-        {"gpt-", "openai"},     {"chatgpt-", "openai"}, {"o1", "openai"},       {"o3", "openai"},
-        {"o4", "openai"},       {"text-embedding-", "openai"}, {"claude-", "anthropic"}, {"deepseek-", "deepseek"},
-        {"gemini-", "vertex_ai"},
+        {"gpt-", "openai"},       {"chatgpt-", "openai"},    {"o1", "openai"},
+        {"o3", "openai"},         {"o4", "openai"},          {"text-embedding-", "openai"},
+        {"claude-", "anthropic"}, {"deepseek-", "deepseek"}, {"gemini-", "vertex_ai"},
     };
     for (size_t i = 0; i < COUNT_OF(known); i++)
         if (str_starts(model, str_from(known[i].prefix)))
@@ -95,9 +95,10 @@ const struct litellm_provider *litellm_provider_of(struct str written, struct st
 
 bool litellm_key_is_placeholder(struct str key)
 {
-    static const char *const words[] = {"none",  "null",       "empty",      "ollama", "dummy",     "fake",    "fake-key",
-                                        "dummy-key", "not-needed", "not-used", "no-key", "nokey", "na", "n/a", "lm-studio",
-                                        "anything", "sk-no-key-required", "placeholder", "x", "xxx"};
+    static const char *const words[] = {
+        "none",     "null",   "empty", "ollama", "dummy", "fake",      "fake-key", "dummy-key",          "not-needed",
+        "not-used", "no-key", "nokey", "na",     "n/a",   "lm-studio", "anything", "sk-no-key-required", "placeholder",
+        "x",        "xxx"};
     for (size_t i = 0; i < COUNT_OF(words); i++)
         if (str_eq_fold(key, str_from(words[i])))
             return true;

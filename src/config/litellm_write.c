@@ -187,14 +187,16 @@ static void put_step(struct writer *w, struct litellm_step *s)
 /* --- defaults ------------------------------------------------------------------------------------------- */
 
 /* Calls fn with every parameter of d that goes into requests; extra_body is part of the body. */
-static void each_default(const struct litellm_deployment *d, void (*fn)(struct writer *w, const struct litellm_deployment *d, const struct config_item *i),
+static void each_default(const struct litellm_deployment *d,
+                         void (*fn)(struct writer *w, const struct litellm_deployment *d, const struct config_item *i),
                          struct writer *w)
 {
     const struct config_item *extra = litellm_item(d->params, "extra_body");
     for (const struct config_item *i = d->params->first; i; i = i->next)
         if (litellm_is_default(i->key->text))
             fn(w, d, i);
-    for (const struct config_item *i = extra && extra->value->kind == NODE_MAP ? extra->value->first : NULL; i; i = i->next)
+    for (const struct config_item *i = extra && extra->value->kind == NODE_MAP ? extra->value->first : NULL; i;
+         i = i->next)
         if (litellm_is_default(i->key->text))
             fn(w, d, i);
 }
@@ -205,7 +207,8 @@ static const struct config_item *default_of(const struct litellm_deployment *d, 
     for (const struct config_item *i = d->params->first; i; i = i->next)
         if (str_eq(i->key->text, key))
             return i;
-    for (const struct config_item *i = extra && extra->value->kind == NODE_MAP ? extra->value->first : NULL; i; i = i->next)
+    for (const struct config_item *i = extra && extra->value->kind == NODE_MAP ? extra->value->first : NULL; i;
+         i = i->next)
         if (str_eq(i->key->text, key))
             return i;
     return NULL;
@@ -226,7 +229,8 @@ static bool same_value(const struct config_node *a, const struct config_node *b)
 static bool is_shared(const struct writer *w, const struct litellm_deployment *d, const struct config_item *i)
 {
     for (const struct litellm_deployment *o = w->im->deployment; o; o = o->next) {
-        const struct config_item *other = o->group == d->group && o->up && !o->wildcard ? default_of(o, i->key->text) : i;
+        const struct config_item *other =
+            o->group == d->group && o->up && !o->wildcard ? default_of(o, i->key->text) : i;
         if (!other || !same_value(other->value, i->value))
             return false;
     }
@@ -258,11 +262,11 @@ static void put_default(struct writer *w, const struct litellm_deployment *d, co
     struct litellm *im = w->im;
     struct err why = {0};
     struct config_reader reader = {.c = &im->scratch, .e = &why};
-    const char *lost = !is_shared(w, d, i)                          ? "differs within the group; a job has one set of defaults"
-                       : holds_variable(i->value)                   ? "a default cannot come from the environment"
-                       : config_check_default_key(i->key->text)     ? "is no member of a request that can have a default"
+    const char *lost = !is_shared(w, d, i)        ? "differs within the group; a job has one set of defaults"
+                       : holds_variable(i->value) ? "a default cannot come from the environment"
+                       : config_check_default_key(i->key->text) ? "is no member of a request that can have a default"
                        : is_first(w, d) && w->default_count == CONFIG_DEFAULTS_MAX ? "a job has at most 12 defaults"
-                                                                    : NULL;
+                                                                                   : NULL;
     if (!lost && !is_first(w, d))
         return;
     int rc = lost ? 0 : config_to_json(&reader, i->value, &json);
@@ -305,8 +309,9 @@ static bool leads_out(const struct litellm_group *g)
 static void tell_way_out(struct writer *w, const struct litellm_group *g)
 {
     if (g->step[0].member[0].of->up->home && leads_out(g))
-        litellm_note(w->im, LITELLM_DIFFERENT, g->mark, g->name,
-                     "begins at home and leads out when home fails, as it did before; `boundary: home` on the job forbids it");
+        litellm_note(
+            w->im, LITELLM_DIFFERENT, g->mark, g->name,
+            "begins at home and leads out when home fails, as it did before; `boundary: home` on the job forbids it");
 }
 
 static void put_job(struct writer *w, struct litellm_group *g)
@@ -351,11 +356,13 @@ static struct str alias_pattern(struct litellm *im, struct str name)
     return kept >= 4 && kept * 2 >= name.len && !config_check_alias_name(pattern) ? pattern : STR_NONE;
 }
 
-static void put_alias(struct writer *w, struct str name, struct config_mark mark, const struct litellm_group *g, bool *begun)
+static void put_alias(struct writer *w, struct str name, struct config_mark mark, const struct litellm_group *g,
+                      bool *begun)
 {
     struct str alias = config_check_alias_name(name) ? alias_pattern(w->im, name) : name;
     if (!alias.len) {
-        litellm_note(w->im, LITELLM_LOST, mark, STR("model_name"), "%s can be no name here: clients ask for `%.*s` instead", config_quoted(name).text,
+        litellm_note(w->im, LITELLM_LOST, mark, STR("model_name"),
+                     "%s can be no name here: clients ask for `%.*s` instead", config_quoted(name).text,
                      STR_FMT(g->job));
         add_name(w, name, "renamed", g->job);
         return;
@@ -367,7 +374,8 @@ static void put_alias(struct writer *w, struct str name, struct config_mark mark
     put_text(w, g->job);
     put(w, "\n");
     if (!str_eq(alias, name))
-        litellm_note(w->im, LITELLM_DIFFERENT, mark, STR("model_name"), "%s is caught by the pattern `%.*s`", config_quoted(name).text, STR_FMT(alias));
+        litellm_note(w->im, LITELLM_DIFFERENT, mark, STR("model_name"), "%s is caught by the pattern `%.*s`",
+                     config_quoted(name).text, STR_FMT(alias));
     add_name(w, name, "alias", g->job);
 }
 
@@ -383,8 +391,11 @@ static void tell_wildcard(struct writer *w, const struct litellm_group *g)
     struct str all = litellm_format(w->im, "%.*s/*", STR_FMT(d->up->name));
     bool same = str_eq(all, g->name);
     add_name(w, g->name, same ? "target" : "model", all);
-    litellm_note(w->im, LITELLM_DIFFERENT, g->mark, g->name, same ? "any model of this upstream can be asked for as `%.*s`"
-                 : "models of this upstream are asked for as `%.*s`, or by their bare names where the table of models knows them", STR_FMT(all));
+    litellm_note(w->im, LITELLM_DIFFERENT, g->mark, g->name,
+                 same ? "any model of this upstream can be asked for as `%.*s`"
+                      : "models of this upstream are asked for as `%.*s`, or by their bare names where the table of "
+                        "models knows them",
+                 STR_FMT(all));
 }
 
 static const struct litellm_group *group_behind(const struct litellm *im, const struct config_node *n)
@@ -407,14 +418,16 @@ static void put_aliases(struct writer *w)
             put_alias(w, g->name, g->mark, g, &begun);
     }
     for (const struct config_item *i = map && map->value->kind == NODE_MAP ? map->value->first : NULL; i; i = i->next) {
-        const struct litellm_group *g = group_behind(w->im, i->value), *shadowed = litellm_group_named(w->im, i->key->text);
+        const struct litellm_group *g = group_behind(w->im, i->value),
+                                   *shadowed = litellm_group_named(w->im, i->key->text);
         bool job = false;
         for (const struct litellm_group *o = w->im->group; o; o = o->next)
             job = job || str_eq(o->job, i->key->text);
         if (g && !shadowed && !job)
             put_alias(w, i->key->text, i->key->mark, g, &begun);
         else
-            litellm_note(w->im, LITELLM_LOST, i->key->mark, STR("model_group_alias"), "%s", g ? "a group has this name already" : "it leads to no group");
+            litellm_note(w->im, LITELLM_LOST, i->key->mark, STR("model_group_alias"), "%s",
+                         g ? "a group has this name already" : "it leads to no group");
     }
 }
 
@@ -433,7 +446,8 @@ static bool is_priced_before(struct writer *w, const struct litellm_deployment *
         if (!is_priced(o) || !str_eq(o->target, d->target))
             continue;
         if (memcmp(o->price, d->price, sizeof d->price) != 0)
-            litellm_note(w->im, LITELLM_LOST, d->mark, d->written, "its price differs from that of line %d, which is used", o->mark.line);
+            litellm_note(w->im, LITELLM_LOST, d->mark, d->written,
+                         "its price differs from that of line %d, which is used", o->mark.line);
         return true;
     }
     return false;
@@ -475,7 +489,8 @@ static int refuse_nothing(struct litellm *im)
         n = n->next;
     if (!n)
         return litellm_refuse(im, at, "`model_list` is empty: there is nothing to import");
-    return litellm_refuse(im, at, "none of its models can be reached by Hearth; of the first, line %d: %.*s", n->mark.line, STR_FMT(n->text));
+    return litellm_refuse(im, at, "none of its models can be reached by Hearth; of the first, line %d: %.*s",
+                          n->mark.line, STR_FMT(n->text));
 }
 
 int litellm_write(struct litellm *im, struct litellm_import *out, struct str name)
@@ -489,7 +504,8 @@ int litellm_write(struct litellm *im, struct litellm_import *out, struct str nam
     out->name = w.name;
     put(&w, "# Made from ");
     put_comment_text(&w, name);
-    put(&w, " by `hearth config import litellm`.\ncompat: litellm    # answers carry x-litellm-* headers beside ours\nupstreams:\n");
+    put(&w, " by `hearth config import litellm`.\ncompat: litellm    # answers carry x-litellm-* headers beside "
+            "ours\nupstreams:\n");
     for (const struct litellm_upstream *u = im->upstream; u; u = u->next)
         put_upstream(&w, u);
     if (im->job_count)

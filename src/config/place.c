@@ -14,7 +14,8 @@ static bool is_private_v6(const uint8_t *a)
     static const uint8_t loopback[16] = {[15] = 1}, mapped[12] = {[10] = 0xff, [11] = 0xff};
     if (memcmp(a, mapped, sizeof mapped) == 0)
         return is_private_v4(a + sizeof mapped);
-    return memcmp(a, loopback, sizeof loopback) == 0 || (a[0] & 0xfe) == 0xfc || (a[0] == 0xfe && (a[1] & 0xc0) == 0x80);
+    return memcmp(a, loopback, sizeof loopback) == 0 || (a[0] & 0xfe) == 0xfc ||
+           (a[0] == 0xfe && (a[1] & 0xc0) == 0x80);
 }
 
 bool config_host_looks_home(struct str host)

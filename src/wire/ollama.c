@@ -58,7 +58,9 @@ int ollama_spill_percent(const struct ollama_loaded *m)
 static struct str without_latest(struct str s)
 {
     struct str latest = STR(":latest");
-    return s.len > latest.len && str_eq_fold(str_skip(s, s.len - latest.len), latest) ? str_slice(s, 0, s.len - latest.len) : s;
+    return s.len > latest.len && str_eq_fold(str_skip(s, s.len - latest.len), latest)
+               ? str_slice(s, 0, s.len - latest.len)
+               : s;
 }
 
 bool ollama_same_model(struct str a, struct str b)

@@ -27,8 +27,12 @@ static bool model(struct str vendor_name, struct str id, struct litellm_fact *ou
 {
     const struct model_row *r = model_find(vendor_name, id);
     if (r)
-        *out = (struct litellm_fact){.retired = r->retired, .embedding = r->embedding, .successor = r->successor, .input = r->input,
-                                     .output = r->output, .context_tokens = r->context_tokens};
+        *out = (struct litellm_fact){.retired = r->retired,
+                                     .embedding = r->embedding,
+                                     .successor = r->successor,
+                                     .input = r->input,
+                                     .output = r->output,
+                                     .context_tokens = r->context_tokens};
     return r;
 }
 

@@ -12,7 +12,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (int i = 0; i < count; i++) {
         int percent = ollama_spill_percent(&loaded[i]);
         assert(loaded[i].name[0] && memchr(loaded[i].name, '\0', sizeof loaded[i].name));
-        assert(loaded[i].bytes >= 0 && loaded[i].gpu_bytes >= 0 && loaded[i].gpu_bytes <= loaded[i].bytes && loaded[i].context >= 0);
+        assert(loaded[i].bytes >= 0 && loaded[i].gpu_bytes >= 0 && loaded[i].gpu_bytes <= loaded[i].bytes &&
+               loaded[i].context >= 0);
         assert(percent >= 0 && percent <= 100 && (percent > 0) == (loaded[i].gpu_bytes < loaded[i].bytes));
     }
     return 0;

@@ -75,7 +75,8 @@ static CLI_UNUSED void cli_world_close(struct cli_world *w)
 }
 
 /* argv ends with NULL and begins with the command; its output and errors come together. */
-static CLI_UNUSED bool cli_start(struct cli_run *r, const struct cli_world *w, bool terminal, const char *const *command)
+static CLI_UNUSED bool cli_start(struct cli_run *r, const struct cli_world *w, bool terminal,
+                                 const char *const *command)
 {
     const char *argv[24] = {cli_binary()};
     int pipes[2] = {-1, -1}, slave = -1;
@@ -88,7 +89,8 @@ static CLI_UNUSED bool cli_start(struct cli_run *r, const struct cli_world *w, b
     r->pid = fork();
     if (r->pid == 0) { /* what threads held is gone with them: nothing here but system calls */
         int nothing = open("/dev/null", O_RDWR), to = terminal ? slave : pipes[1];
-        if (setsid() < 0 || chdir(w->folder) || dup2(terminal ? slave : nothing, 0) < 0 || dup2(to, 1) < 0 || dup2(to, 2) < 0)
+        if (setsid() < 0 || chdir(w->folder) || dup2(terminal ? slave : nothing, 0) < 0 || dup2(to, 1) < 0 ||
+            dup2(to, 2) < 0)
             _exit(126);
         execve(argv[0], (char *const *)argv, w->env);
         _exit(127);
@@ -170,13 +172,13 @@ static CLI_UNUSED bool cli_write(const struct cli_world *w, const char *name, st
 }
 
 #define CLI(...) ((const char *const[]){__VA_ARGS__, NULL})
-#define EXPECT_SAYS(run, text)                                                                                                \
-    do {                                                                                                                      \
-        if (str_find(buf_str(&(run)->out), str_from(text)) < 0)                                                               \
-            test_fail(__FILE__, __LINE__, "does not say `%s`:\n%.*s", (text), STR_FMT(buf_str(&(run)->out)));                 \
+#define EXPECT_SAYS(run, text)                                                                                \
+    do {                                                                                                      \
+        if (str_find(buf_str(&(run)->out), str_from(text)) < 0)                                               \
+            test_fail(__FILE__, __LINE__, "does not say `%s`:\n%.*s", (text), STR_FMT(buf_str(&(run)->out))); \
     } while (0)
-#define EXPECT_HIDES(run, text)                                                                                               \
-    do {                                                                                                                      \
-        if (str_find(buf_str(&(run)->out), str_from(text)) >= 0)                                                              \
-            test_fail(__FILE__, __LINE__, "says `%s`:\n%.*s", (text), STR_FMT(buf_str(&(run)->out)));                         \
+#define EXPECT_HIDES(run, text)                                                                       \
+    do {                                                                                              \
+        if (str_find(buf_str(&(run)->out), str_from(text)) >= 0)                                      \
+            test_fail(__FILE__, __LINE__, "says `%s`:\n%.*s", (text), STR_FMT(buf_str(&(run)->out))); \
     } while (0)

@@ -23,11 +23,12 @@ static bool clinic_open(struct clinic *c, const char *more_jobs)
     c->deepseek = sim_add(c->sim, "d", "deepseek", 0, NULL);
     cli_env(&c->world, "DEEPSEEK_API_KEY", "sk-CANARY-key");
     return c->ollama >= 0 && c->deepseek >= 0 &&
-           buf_append_format(&c->yaml,
-                             "upstreams:\n"
-                             "  deepseek: { vendor: deepseek, url: \"http://127.0.0.1:%d\", key: \"env:DEEPSEEK_API_KEY\" }\n"
-                             "  ollama: { vendor: ollama, url: \"http://127.0.0.1:%d/v1\", place: home }\n%s%s",
-                             sim_port(c->sim, c->deepseek), sim_port(c->sim, c->ollama), jobs, more_jobs) == 0 &&
+           buf_append_format(
+               &c->yaml,
+               "upstreams:\n"
+               "  deepseek: { vendor: deepseek, url: \"http://127.0.0.1:%d\", key: \"env:DEEPSEEK_API_KEY\" }\n"
+               "  ollama: { vendor: ollama, url: \"http://127.0.0.1:%d/v1\", place: home }\n%s%s",
+               sim_port(c->sim, c->deepseek), sim_port(c->sim, c->ollama), jobs, more_jobs) == 0 &&
            cli_write(&c->world, "hearth.yaml", buf_str(&c->yaml));
 }
 
@@ -38,8 +39,9 @@ static void clinic_close(struct clinic *c)
     cli_world_close(&c->world);
 }
 
-static const char healthy_ps[] = "ps \"{\\\"models\\\":[{\\\"name\\\":\\\"llama3.1:8b\\\",\\\"size\\\":6000000000,\\\"size_vram\\\":6000000000,"
-                                 "\\\"context_length\\\":32768}]}\"";
+static const char healthy_ps[] =
+    "ps \"{\\\"models\\\":[{\\\"name\\\":\\\"llama3.1:8b\\\",\\\"size\\\":6000000000,\\\"size_vram\\\":6000000000,"
+    "\\\"context_length\\\":32768}]}\"";
 
 TEST(a_healthy_house_is_well)
 {
@@ -69,13 +71,18 @@ TEST(a_model_that_spilled_to_the_cpu_is_reported_with_its_share_and_a_way_out)
     struct clinic c;
     struct cli_run r;
     REQUIRE(clinic_open(&c, ""));
-    REQUIRE(sim_script(c.sim, c.ollama,
-                       "ps \"{\\\"models\\\":[{\\\"name\\\":\\\"llama3.1:8b\\\",\\\"size\\\":8589934592,\\\"size_vram\\\":6442450944,"
-                       "\\\"context_length\\\":4096},{\\\"name\\\":\\\"other:1b\\\",\\\"size\\\":1048576,\\\"context_length\\\":2048}]}\"",
-                       NULL) == 0);
+    REQUIRE(
+        sim_script(
+            c.sim, c.ollama,
+            "ps "
+            "\"{\\\"models\\\":[{\\\"name\\\":\\\"llama3.1:8b\\\",\\\"size\\\":8589934592,\\\"size_vram\\\":6442450944,"
+            "\\\"context_length\\\":4096},{\\\"name\\\":\\\"other:1b\\\",\\\"size\\\":1048576,\\\"context_length\\\":"
+            "2048}]}\"",
+            NULL) == 0);
     REQUIRE(cli_do(&r, &c.world, CLI("doctor")));
     EXPECT_I64(r.status, 1);
-    EXPECT_SAYS(&r, "warn spill: llama3.1:8b does not fit the GPU: 2048 of 8192 MiB, so 25 % of it is computed by the CPU");
+    EXPECT_SAYS(&r,
+                "warn spill: llama3.1:8b does not fit the GPU: 2048 of 8192 MiB, so 25 % of it is computed by the CPU");
     EXPECT_SAYS(&r, "OLLAMA_KV_CACHE_TYPE=q8_0");
     EXPECT_SAYS(&r, "warn spill: other:1b runs on the CPU alone");
     EXPECT_SAYS(&r, "warn context: llama3.1:8b is loaded for 4096 tokens");
@@ -93,10 +100,13 @@ TEST(the_context_that_a_chain_sends_is_what_a_model_must_be_loaded_for)
 {
     struct clinic c;
     struct cli_run r;
-    REQUIRE(clinic_open(&c, "  long: { chain: [{ try: ollama/LLAMA3.1:8B, when: { max_context: 100k } }, deepseek/deepseek-flash] }\n"));
+    REQUIRE(clinic_open(
+        &c,
+        "  long: { chain: [{ try: ollama/LLAMA3.1:8B, when: { max_context: 100k } }, deepseek/deepseek-flash] }\n"));
     REQUIRE(sim_script(c.sim, c.ollama, healthy_ps, NULL) == 0);
     REQUIRE(cli_do(&r, &c.world, CLI("doctor")));
-    EXPECT_SAYS(&r, "warn context: llama3.1:8b is loaded for 32768 tokens: Ollama cuts longer prompts without a word, and a chain sends longer ones");
+    EXPECT_SAYS(&r, "warn context: llama3.1:8b is loaded for 32768 tokens: Ollama cuts longer prompts without a word, "
+                    "and a chain sends longer ones");
     EXPECT_SAYS(&r, "OLLAMA_CONTEXT_LENGTH=100000");
     cli_run_fini(&r);
     clinic_close(&c);
@@ -108,8 +118,8 @@ TEST(a_refused_key_and_a_missing_one_are_told_without_the_key)
     struct cli_run r;
     REQUIRE(clinic_open(&c, ""));
     REQUIRE(sim_script(c.sim, c.ollama, healthy_ps, NULL) == 0);
-    REQUIRE(sim_script(c.sim, c.deepseek,
-                       "info \"HTTP/1.1 401 Unauthorized\\r\\ncontent-length: 2\\r\\n\\r\\n{}\"", NULL) == 0);
+    REQUIRE(sim_script(c.sim, c.deepseek, "info \"HTTP/1.1 401 Unauthorized\\r\\ncontent-length: 2\\r\\n\\r\\n{}\"",
+                       NULL) == 0);
     REQUIRE(cli_do(&r, &c.world, CLI("doctor")));
     EXPECT_I64(r.status, 1);
     EXPECT_SAYS(&r, "fail key: it refuses the key (401)");
@@ -128,11 +138,13 @@ TEST(missing_and_retired_models_are_told_with_their_lines_and_what_to_write)
 {
     struct clinic c;
     struct cli_run r;
-    REQUIRE(clinic_open(&c, "  old: { chain: [deepseek/deepseek-chat, ollama/mistral:7b, deepseek/nowhere] }\naliases: { x: ollama/phi4 }\n"));
+    REQUIRE(clinic_open(&c, "  old: { chain: [deepseek/deepseek-chat, ollama/mistral:7b, deepseek/nowhere] }\naliases: "
+                            "{ x: ollama/phi4 }\n"));
     REQUIRE(sim_script(c.sim, c.ollama, healthy_ps, NULL) == 0);
     REQUIRE(cli_do(&r, &c.world, CLI("doctor")));
     EXPECT_I64(r.status, 1);
-    EXPECT_SAYS(&r, "warn retired: deepseek-chat (line 7) is retired; its successor is deepseek-flash: 0.28 in, 0.42 out before, 0.15 in, 0.6 out now");
+    EXPECT_SAYS(&r, "warn retired: deepseek-chat (line 7) is retired; its successor is deepseek-flash: 0.28 in, 0.42 "
+                    "out before, 0.15 in, 0.6 out now");
     EXPECT_SAYS(&r, "fail model: mistral:7b (line 7) is not among its 3 models");
     EXPECT_SAYS(&r, "Run `ollama pull mistral:7b` there");
     EXPECT_SAYS(&r, "fail model: nowhere (line 7)");
@@ -147,10 +159,11 @@ TEST(a_clock_that_is_off_is_told)
     struct cli_run r;
     REQUIRE(clinic_open(&c, ""));
     REQUIRE(sim_script(c.sim, c.ollama, healthy_ps, NULL) == 0);
-    REQUIRE(sim_script(c.sim, c.deepseek,
-                       "info \"HTTP/1.1 200 OK\\r\\ndate: Sun, 06 Nov 1994 08:49:37 GMT\\r\\ncontent-length: 55\\r\\n\\r\\n"
-                       "{\\\"data\\\":[{\\\"id\\\":\\\"deepseek-flash\\\"},{\\\"id\\\":\\\"deepseek-v4\\\"}]}\"",
-                       NULL) == 0);
+    REQUIRE(
+        sim_script(c.sim, c.deepseek,
+                   "info \"HTTP/1.1 200 OK\\r\\ndate: Sun, 06 Nov 1994 08:49:37 GMT\\r\\ncontent-length: 55\\r\\n\\r\\n"
+                   "{\\\"data\\\":[{\\\"id\\\":\\\"deepseek-flash\\\"},{\\\"id\\\":\\\"deepseek-v4\\\"}]}\"",
+                   NULL) == 0);
     REQUIRE(cli_do(&r, &c.world, CLI("doctor")));
     EXPECT_I64(r.status, 1);
     EXPECT_SAYS(&r, "warn clock: its clock is ");

@@ -81,19 +81,24 @@ TEST(a_yes_on_the_terminal_writes_the_config_and_serves_from_it)
     EXPECT_SAYS(&r, "to chat: llama3.1:8b");
     EXPECT_SAYS(&r, "written to hearth.yaml");
     for (size_t i = 0; i < 7; i++) {
-        static const char *const jobs[] = {"job bulk (", "job reason (", "job long (", "job fast (", "job hard (", "job private (", "job embed ("};
+        static const char *const jobs[] = {"job bulk (", "job reason (",  "job long (", "job fast (",
+                                           "job hard (", "job private (", "job embed ("};
         EXPECT_SAYS(&r, jobs[i]);
     }
     EXPECT_HIDES(&r, "canary");
     EXPECT(cli_read(&h.world, "hearth.yaml", &file));
     EXPECT(str_find(buf_str(&file), STR("canary")) < 0);
     EXPECT(count_lines(buf_str(&file)) <= 40);
-    EXPECT(str_find(buf_str(&file), STR("deepseek: { vendor: deepseek, key: \"env:DEEPSEEK_API_KEY\", budget: { month: 10 USD } }")) > 0);
-    EXPECT(str_find(buf_str(&file), STR("anthropic: { vendor: anthropic, key: \"env:ANTHROPIC_API_KEY\", budget: { month: 10 USD } }")) > 0);
+    EXPECT(str_find(buf_str(&file),
+                    STR("deepseek: { vendor: deepseek, key: \"env:DEEPSEEK_API_KEY\", budget: { month: 10 USD } }")) >
+           0);
+    EXPECT(str_find(
+               buf_str(&file),
+               STR("anthropic: { vendor: anthropic, key: \"env:ANTHROPIC_API_KEY\", budget: { month: 10 USD } }")) > 0);
     EXPECT(str_find(buf_str(&file), STR("private: { chain: [\"ollama/llama3.1:8b\"], boundary: home }")) > 0);
     EXPECT(str_find(buf_str(&file), STR("embed: { chain: [\"ollama/nomic-embed-text:latest\"], boundary: home }")) > 0);
     EXPECT(str_find(buf_str(&file), STR("bulk: { chain: [\"ollama/llama3.1:8b\", ")) > 0); /* at home first */
-    EXPECT(jobs_of(&h.world, &after)); /* of the file */
+    EXPECT(jobs_of(&h.world, &after));                                                     /* of the file */
     EXPECT(before.len > 100 && str_eq(buf_str(&before), buf_str(&after)));
     cli_run_fini(&r);
     house_close(&h);
@@ -141,7 +146,8 @@ TEST(scripts_write_without_a_question_and_never_over_a_file)
     cli_end(&r, SIGTERM);
     EXPECT(cli_read(&h.world, "hearth.yaml", &file) && file.len > 0);
     cli_run_fini(&r);
-    EXPECT(cli_write(&h.world, "hearth.yaml", STR("upstreams: { a: { url: \"http://127.0.0.1:1/v1\" } }\njobs: { bulk: { chain: [a/m] } }\n")));
+    EXPECT(cli_write(&h.world, "hearth.yaml",
+                     STR("upstreams: { a: { url: \"http://127.0.0.1:1/v1\" } }\njobs: { bulk: { chain: [a/m] } }\n")));
     REQUIRE(cli_start(&r, &h.world, false, CLI("serve", "--write", "--listen", "127.0.0.1:0")));
     EXPECT(cli_until(&r, "listening on"));
     cli_end(&r, SIGTERM);
@@ -180,7 +186,8 @@ TEST(of_two_places_with_the_same_model_the_faster_is_asked_first)
     EXPECT_SAYS(&r, "asking each for eight tokens"); /* before it does */
     EXPECT_SAYS(&r, "llama-server is asked first");
     EXPECT(cli_read(&h.world, "hearth.yaml", &file));
-    EXPECT(str_find(buf_str(&file), STR("private: { chain: [\"llama-server/llama-3.1-8b-instruct\", \"ollama/llama3.1:8b\"]")) > 0);
+    EXPECT(str_find(buf_str(&file),
+                    STR("private: { chain: [\"llama-server/llama-3.1-8b-instruct\", \"ollama/llama3.1:8b\"]")) > 0);
     sim_seen(h.sim, h.ollama, &ollama);
     sim_seen(h.sim, h.llama, &llama);
     EXPECT(ollama.requests == 1 && llama.requests == 1);
@@ -220,8 +227,8 @@ TEST(asking_and_checking_never_measure)
 
 TEST(every_form_of_ollama_host_is_understood)
 {
-    static const char *const forms[] = {"127.0.0.1:%d", "http://127.0.0.1:%d", "http://127.0.0.1:%d/", "0.0.0.0:%d", ":%d", "localhost:%d", "\"127.0.0.1:%d\"",
-                                        "[::]:%d"};
+    static const char *const forms[] = {"127.0.0.1:%d", "http://127.0.0.1:%d", "http://127.0.0.1:%d/", "0.0.0.0:%d",
+                                        ":%d",          "localhost:%d",        "\"127.0.0.1:%d\"",     "[::]:%d"};
     struct house h;
     REQUIRE(house_open(&h, true, false));
     for (size_t i = 0; i < COUNT_OF(forms); i++) {
@@ -231,8 +238,8 @@ TEST(every_form_of_ollama_host_is_understood)
         struct str form = str_from(forms[i]);
         ptrdiff_t at = str_find(form, STR("%d"));
         REQUIRE(cli_world_open(&w));
-        REQUIRE(buf_append_format(&value, "%.*s%d%.*s", STR_FMT(str_slice(form, 0, (size_t)at)), sim_port(h.sim, h.ollama),
-                                  STR_FMT(str_skip(form, (size_t)at + 2))) == 0);
+        REQUIRE(buf_append_format(&value, "%.*s%d%.*s", STR_FMT(str_slice(form, 0, (size_t)at)),
+                                  sim_port(h.sim, h.ollama), STR_FMT(str_skip(form, (size_t)at + 2))) == 0);
         cli_env(&w, "OLLAMA_HOST", buf_text(&value));
         cli_env(&w, "LLAMA_ARG_PORT", "1");
         EXPECT(cli_do(&r, &w, CLI("config", "check")) && r.status == 0);
@@ -259,8 +266,8 @@ TEST(an_ollama_outside_the_house_is_passed_over_and_said)
 
 TEST(every_vendor_of_the_table_is_found_by_its_key_with_a_cap_and_the_file_stays_short)
 {
-    static const char *const keys[] = {"OPENAI_API_KEY",   "ANTHROPIC_API_KEY", "DEEPSEEK_API_KEY", "MOONSHOT_API_KEY", "GROQ_API_KEY",
-                                       "OPENROUTER_API_KEY", "GEMINI_API_KEY"};
+    static const char *const keys[] = {"OPENAI_API_KEY", "ANTHROPIC_API_KEY",  "DEEPSEEK_API_KEY", "MOONSHOT_API_KEY",
+                                       "GROQ_API_KEY",   "OPENROUTER_API_KEY", "GEMINI_API_KEY"};
     struct house h;
     struct cli_run r;
     AUTO_BUF struct buf file = BUF_INIT(64 * KiB);

@@ -32,8 +32,12 @@ static bool model(struct str vendor_name, struct str id, struct litellm_fact *ou
 {
     const struct model_row *r = model_find(vendor_name, id);
     if (r)
-        *out = (struct litellm_fact){.retired = r->retired, .embedding = r->embedding, .successor = r->successor, .input = r->input,
-                                     .output = r->output, .context_tokens = r->context_tokens};
+        *out = (struct litellm_fact){.retired = r->retired,
+                                     .embedding = r->embedding,
+                                     .successor = r->successor,
+                                     .input = r->input,
+                                     .output = r->output,
+                                     .context_tokens = r->context_tokens};
     return r;
 }
 
@@ -63,7 +67,8 @@ static const char *golden(struct buf *path, const char *name)
     static const char *const roots[] = {"", "../", "../../", "../../../"};
     for (size_t i = 0; i < COUNT_OF(roots); i++) {
         buf_clear(path);
-        const char *text = buf_append_format(path, "%stests/golden/litellm/%s", roots[i], name) == 0 ? buf_text(path) : NULL;
+        const char *text =
+            buf_append_format(path, "%stests/golden/litellm/%s", roots[i], name) == 0 ? buf_text(path) : NULL;
         if (text && access(text, R_OK) == 0)
             return text;
     }
@@ -90,10 +95,11 @@ static void expect_same(const char *name, struct str got)
 static void write_notes(const struct litellm_import *im, struct buf *out)
 {
     for (const struct litellm_note *n = im->note; n; n = n->next)
-        (void)buf_append_format(out, "%d:%d %s %.*s: %.*s\n", n->mark.line, n->mark.column, litellm_kind_word(n->kind), STR_FMT(n->key),
-                                STR_FMT(n->text));
+        (void)buf_append_format(out, "%d:%d %s %.*s: %.*s\n", n->mark.line, n->mark.column, litellm_kind_word(n->kind),
+                                STR_FMT(n->key), STR_FMT(n->text));
     for (int i = 0; i < im->name_count; i++)
-        (void)buf_append_format(out, "name %.*s: %.*s %.*s\n", STR_FMT(im->name[i].name), STR_FMT(im->name[i].as), STR_FMT(im->name[i].to));
+        (void)buf_append_format(out, "name %.*s: %.*s %.*s\n", STR_FMT(im->name[i].name), STR_FMT(im->name[i].as),
+                                STR_FMT(im->name[i].to));
 }
 
 static bool is_config(struct str yaml, struct err *e)
@@ -186,7 +192,8 @@ static struct litellm_import *import_text(const char *text, const struct litellm
     if (litellm_import(&im, str_from(text), STR("t.yaml"), w, &e) < 0)
         test_fail(__FILE__, __LINE__, "%d:%d: %s", e.line, e.column, e.text);
     else if (!is_config(buf_str(&im->yaml), &e) && w == &world)
-        test_fail(__FILE__, __LINE__, "the result is no config: %d:%d: %s\n%.*s", e.line, e.column, e.text, STR_FMT(buf_str(&im->yaml)));
+        test_fail(__FILE__, __LINE__, "the result is no config: %d:%d: %s\n%.*s", e.line, e.column, e.text,
+                  STR_FMT(buf_str(&im->yaml)));
     return im;
 }
 
@@ -204,10 +211,26 @@ TEST(prices_per_token_become_prices_per_million_exactly)
         const char *text;
         int64_t nusd; /* -1: refused */
     } rows[] = {
-        {"0.00000015", 150000000}, {"1.5e-07", 150000000}, {"1.5E-7", 150000000}, {"6e-7", 600000000},  {"0", 0},
-        {"0.0", 0},                {"0e99", -1},           {"1e-6", 1000000000},  {"0.1", INT64_C(100000000000000)}, {".0000003", 300000000},
-        {"0.2", -1},               {"1e3", -1},            {"", -1},              {"e-7", -1},          {"1e", -1},
-        {"1e-", -1},               {"-1e-7", -1},          {"1.2.3", -1},         {"1e-7x", -1},        {"1e-16", 0},
+        {"0.00000015", 150000000},
+        {"1.5e-07", 150000000},
+        {"1.5E-7", 150000000},
+        {"6e-7", 600000000},
+        {"0", 0},
+        {"0.0", 0},
+        {"0e99", -1},
+        {"1e-6", 1000000000},
+        {"0.1", INT64_C(100000000000000)},
+        {".0000003", 300000000},
+        {"0.2", -1},
+        {"1e3", -1},
+        {"", -1},
+        {"e-7", -1},
+        {"1e", -1},
+        {"1e-", -1},
+        {"-1e-7", -1},
+        {"1.2.3", -1},
+        {"1e-7x", -1},
+        {"1e-16", 0},
         {"2.7999999999999997e-07", 279999999},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
@@ -220,11 +243,11 @@ TEST(prices_per_token_become_prices_per_million_exactly)
 
 TEST(a_host_looks_like_home_by_its_address_or_by_an_ending_no_public_name_has)
 {
-    static const char *const home[] = {"127.0.0.1", "10.1.2.3",  "172.31.0.1", "192.168.1.1", "169.254.1.1",  "::1",         "fd00::1",
-                                       "fe80::1",   "::ffff:10.0.0.1", "localhost", "ollama",  "gpu.lan", "nas.local", "host.docker.internal",
-                                       "box.home.arpa"};
-    static const char *const cloud[] = {"8.8.8.8", "172.32.0.1", "100.64.0.1", "api.openai.com", "2001:db8::1", "", "local.example.com", ".lan",
-                                        "::ffff:8.8.8.8"};
+    static const char *const home[] = {"127.0.0.1", "10.1.2.3", "172.31.0.1", "192.168.1.1",          "169.254.1.1",
+                                       "::1",       "fd00::1",  "fe80::1",    "::ffff:10.0.0.1",      "localhost",
+                                       "ollama",    "gpu.lan",  "nas.local",  "host.docker.internal", "box.home.arpa"};
+    static const char *const cloud[] = {"8.8.8.8", "172.32.0.1",        "100.64.0.1", "api.openai.com", "2001:db8::1",
+                                        "",        "local.example.com", ".lan",       "::ffff:8.8.8.8"};
     for (size_t i = 0; i < COUNT_OF(home); i++)
         if (!config_host_looks_home(str_from(home[i])))
             test_fail(__FILE__, __LINE__, "%s is home", home[i]);
@@ -256,11 +279,12 @@ TEST(strategies_become_balances_where_this_build_has_them)
 
 TEST(order_levels_are_steps_one_after_the_other)
 {
-    expect_holds("model_list:\n"
-                 "  - { model_name: a, litellm_params: { model: openai/gpt-4o, order: 2 } }\n"
-                 "  - { model_name: a, litellm_params: { model: groq/openai/gpt-oss-20b, order: 1 } }\n"
-                 "  - { model_name: a, litellm_params: { model: groq/openai/gpt-oss-120b, order: 1, weight: 4 } }\n",
-                 "- [groq/openai/gpt-oss-20b, { target: groq/openai/gpt-oss-120b, weight: 4 }]\n      - openai/gpt-4o\n");
+    expect_holds(
+        "model_list:\n"
+        "  - { model_name: a, litellm_params: { model: openai/gpt-4o, order: 2 } }\n"
+        "  - { model_name: a, litellm_params: { model: groq/openai/gpt-oss-20b, order: 1 } }\n"
+        "  - { model_name: a, litellm_params: { model: groq/openai/gpt-oss-120b, order: 1, weight: 4 } }\n",
+        "- [groq/openai/gpt-oss-20b, { target: groq/openai/gpt-oss-120b, weight: 4 }]\n      - openai/gpt-4o\n");
 }
 
 TEST(fallbacks_that_go_round_end)
@@ -280,25 +304,28 @@ TEST(large_groups_and_long_chains_stay_within_their_bounds_and_say_so)
         (void)buf_append_format(&text, "  - { model_name: a, litellm_params: { model: ollama/m%d } }\n", i);
     struct litellm_import *im = import_text(buf_text(&text), &world);
     REQUIRE(im);
-    EXPECT(str_find(buf_str(&im->yaml), STR("ollama/m255")) > 0 && str_find(buf_str(&im->yaml), STR("ollama/m256")) < 0);
+    EXPECT(str_find(buf_str(&im->yaml), STR("ollama/m255")) > 0 &&
+           str_find(buf_str(&im->yaml), STR("ollama/m256")) < 0);
     EXPECT(im->note_count[LITELLM_LOST] == 300 - 256);
     litellm_import_free(im);
 }
 
 TEST(one_literal_key_gets_one_name_and_another_key_another)
 {
-    static const char text[] = "model_list:\n"
-                               "  - { model_name: a, litellm_params: { model: openai/gpt-4o, api_key: CANARY-1 } }\n"
-                               "  - { model_name: b, litellm_params: { model: openai/gpt-4.1, api_key: CANARY-1 } }\n"
-                               "  - { model_name: c, litellm_params: { model: openai/gpt-4.1, api_key: CANARY-2 } }\n"
-                               "  - { model_name: d, litellm_params: { model: groq/openai/gpt-oss-20b, api_key: CANARY-3 } }\n"
-                               "  - { model_name: e, litellm_params: { model: groq/x, api_key: os.environ/GROQ_API_KEY } }\n";
+    static const char text[] =
+        "model_list:\n"
+        "  - { model_name: a, litellm_params: { model: openai/gpt-4o, api_key: CANARY-1 } }\n"
+        "  - { model_name: b, litellm_params: { model: openai/gpt-4.1, api_key: CANARY-1 } }\n"
+        "  - { model_name: c, litellm_params: { model: openai/gpt-4.1, api_key: CANARY-2 } }\n"
+        "  - { model_name: d, litellm_params: { model: groq/openai/gpt-oss-20b, api_key: CANARY-3 } }\n"
+        "  - { model_name: e, litellm_params: { model: groq/x, api_key: os.environ/GROQ_API_KEY } }\n";
     struct litellm_import *im = import_text(text, &world);
     REQUIRE(im);
     struct str yaml = buf_str(&im->yaml);
     EXPECT(str_find(yaml, STR("openai: { vendor: openai, key: \"env:OPENAI_API_KEY\" }")) > 0);
     EXPECT(str_find(yaml, STR("openai-2: { vendor: openai, key: \"env:OPENAI_API_KEY_2\" }")) > 0);
-    EXPECT(str_find(yaml, STR("groq: { vendor: groq, key: \"env:GROQ_API_KEY_2\" }")) > 0); /* the plain one means another key */
+    EXPECT(str_find(yaml, STR("groq: { vendor: groq, key: \"env:GROQ_API_KEY_2\" }")) >
+           0); /* the plain one means another key */
     EXPECT(str_find(yaml, STR("CANARY")) < 0);
     EXPECT_I64(im->note_count[LITELLM_SECRET], 4);
     litellm_import_free(im);
@@ -306,10 +333,13 @@ TEST(one_literal_key_gets_one_name_and_another_key_another)
 
 TEST(every_model_name_stays_a_name_that_clients_can_ask_for)
 {
-    static const char *const names[] = {"gpt-4o", "GPT-4o", "openai/gpt-4o", "llama3.1:8b", "a b c d", "Qwen/Qwen3-32B", "x@y+z", "_odd"};
+    static const char *const names[] = {"gpt-4o",  "GPT-4o",         "openai/gpt-4o", "llama3.1:8b",
+                                        "a b c d", "Qwen/Qwen3-32B", "x@y+z",         "_odd"};
     for (size_t i = 0; i < COUNT_OF(names); i++) {
         AUTO_BUF struct buf text = BUF_INIT(4 * KiB);
-        REQUIRE(buf_append_format(&text, "model_list: [{ model_name: \"%s\", litellm_params: { model: openai/gpt-4o } }]\n", names[i]) == 0);
+        REQUIRE(buf_append_format(&text,
+                                  "model_list: [{ model_name: \"%s\", litellm_params: { model: openai/gpt-4o } }]\n",
+                                  names[i]) == 0);
         struct litellm_import *im = import_text(buf_text(&text), &world);
         REQUIRE(im);
         EXPECT_I64(im->name_count, 1);

@@ -28,8 +28,10 @@ TEST(a_model_spills_when_less_of_it_is_on_the_gpu_than_there_is)
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         struct ollama_loaded loaded[4];
         int count = ollama_loaded_read(str_from(rows[i].body), loaded, 4, NULL);
-        if ((count < 0 ? -1 : count) != rows[i].count || (count > 0 && ollama_spill_percent(&loaded[0]) != rows[i].percent))
-            test_fail(__FILE__, __LINE__, "%s: %d models, %d %%", rows[i].body, count, count > 0 ? ollama_spill_percent(&loaded[0]) : 0);
+        if ((count < 0 ? -1 : count) != rows[i].count ||
+            (count > 0 && ollama_spill_percent(&loaded[0]) != rows[i].percent))
+            test_fail(__FILE__, __LINE__, "%s: %d models, %d %%", rows[i].body, count,
+                      count > 0 ? ollama_spill_percent(&loaded[0]) : 0);
     }
 }
 
