@@ -7,6 +7,7 @@
  *   litellm_place.c      its upstream, its key
  *   litellm_limits.c     budgets, time limits, prices: numbers of one world in those of the other
  *   litellm_chain.c      groups and fallbacks become chains; the proof that private groups stay at home
+ *   litellm_defaults.c   parameters of the entries become defaults of the job
  *   litellm_write.c      the hearth.yaml
  *
  * Memory that is out is kept as a flag and told once, at the end of a stage. */
@@ -136,3 +137,17 @@ bool litellm_price(struct str text, int64_t *nusd_mtok);
 struct litellm_group *litellm_group_named(const struct litellm *im, struct str name);
 int litellm_chains_build(struct litellm *im);
 int litellm_write(struct litellm *im, struct litellm_import *out, struct str name);
+
+struct litellm_writer {
+    struct litellm *im;
+    struct litellm_import *out;
+    struct buf *b; /* borrowed */
+    struct litellm_name *name;
+    int default_count; /* of the job being written */
+    int rc;            /* first error of the buf */
+};
+void litellm_put(struct litellm_writer *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Plain where nobody could read it as anything else, else quoted as JSON, which is YAML. */
+void litellm_put_text(struct litellm_writer *w, struct str s);
+/* litellm_defaults.c: the line `defaults: { ... }` of a job, if it has any. */
+void litellm_put_defaults(struct litellm_writer *w, const struct litellm_group *g);

@@ -4,17 +4,7 @@
 #include "base/mem.h"
 #include "config/litellm_priv.h"
 
-struct writer {
-    struct litellm *im;
-    struct litellm_import *out;
-    struct buf *b;
-    struct litellm_name *name;
-    int default_count; /* of the job being written */
-    int rc;            /* first error of the buf */
-};
-
-static void put(struct writer *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void put(struct writer *w, const char *format, ...)
+void litellm_put(struct litellm_writer *w, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -23,8 +13,7 @@ static void put(struct writer *w, const char *format, ...)
     va_end(args);
 }
 
-/* Plain where nobody could read it as anything else, else quoted as JSON, which is YAML. */
-static void put_text(struct writer *w, struct str s)
+void litellm_put_text(struct litellm_writer *w, struct str s)
 {
     static const char *const words[] = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"};
     bool plain = s.len && ((s.ptr[0] >= 'a' && s.ptr[0] <= 'z') || (s.ptr[0] >= 'A' && s.ptr[0] <= 'Z'));
@@ -35,7 +24,7 @@ static void put_text(struct writer *w, struct str s)
     for (size_t i = 0; i < COUNT_OF(words) && plain; i++)
         plain = !str_eq_fold(s, str_from(words[i]));
     if (plain) {
-        put(w, "%.*s", STR_FMT(s));
+        litellm_put(w, "%.*s", STR_FMT(s));
         return;
     }
     struct json_writer json = JSON_WRITER(w->b);
@@ -44,21 +33,21 @@ static void put_text(struct writer *w, struct str s)
         w->rc = json_done(&json);
 }
 
-static void put_comment_text(struct writer *w, struct str s)
+static void put_comment_text(struct litellm_writer *w, struct str s)
 {
     for (size_t i = 0; i < s.len; i++) /* nothing of a name may end the comment */
-        put(w, "%c", (unsigned char)s.ptr[i] < ' ' || s.ptr[i] == 0x7f ? '?' : s.ptr[i]);
+        litellm_put(w, "%c", (unsigned char)s.ptr[i] < ' ' || s.ptr[i] == 0x7f ? '?' : s.ptr[i]);
 }
 
-static void put_duration(struct writer *w, int64_t ms)
+static void put_duration(struct litellm_writer *w, int64_t ms)
 {
     if (ms % 1000)
-        put(w, "%lldms", (long long)ms);
+        litellm_put(w, "%lldms", (long long)ms);
     else
-        put(w, "%llds", (long long)(ms / 1000));
+        litellm_put(w, "%llds", (long long)(ms / 1000));
 }
 
-static void put_amount(struct writer *w, int64_t nusd)
+static void put_amount(struct litellm_writer *w, int64_t nusd)
 {
     if (w->rc == 0)
         w->rc = buf_append_scaled(w->b, nusd, 9);
@@ -66,61 +55,61 @@ static void put_amount(struct writer *w, int64_t nusd)
 
 /* --- upstreams --------------------------------------------------------------------------------------- */
 
-static void put_timeout(struct writer *w, const struct litellm_upstream *u)
+static void put_timeout(struct litellm_writer *w, const struct litellm_upstream *u)
 {
     if (!u->total_ms && !u->first_byte_ms)
         return;
-    put(w, ", timeout: {");
+    litellm_put(w, ", timeout: {");
     if (u->first_byte_ms) {
-        put(w, " first_byte: ");
+        litellm_put(w, " first_byte: ");
         put_duration(w, u->first_byte_ms);
     }
     if (u->total_ms) {
-        put(w, "%s total: ", u->first_byte_ms ? "," : "");
+        litellm_put(w, "%s total: ", u->first_byte_ms ? "," : "");
         put_duration(w, u->total_ms);
     }
-    put(w, " }");
+    litellm_put(w, " }");
 }
 
-static void put_budget(struct writer *w, const struct litellm_upstream *u)
+static void put_budget(struct litellm_writer *w, const struct litellm_upstream *u)
 {
     static const char *const names[] = {"hour", "day", "month"};
     const char *separator = ", budget: {";
     for (int i = 0; i < 3; i++) {
         if (u->budget_nusd[i] < 0)
             continue;
-        put(w, "%s %s: ", separator, names[i]);
+        litellm_put(w, "%s %s: ", separator, names[i]);
         put_amount(w, u->budget_nusd[i]);
-        put(w, " USD");
+        litellm_put(w, " USD");
         separator = ",";
     }
     if (separator[1] == '\0')
-        put(w, " }");
+        litellm_put(w, " }");
 }
 
-static void put_upstream(struct writer *w, const struct litellm_upstream *u)
+static void put_upstream(struct litellm_writer *w, const struct litellm_upstream *u)
 {
     const char *separator = "";
-    put(w, "  ");
-    put_text(w, u->name);
-    put(w, ": { ");
+    litellm_put(w, "  ");
+    litellm_put_text(w, u->name);
+    litellm_put(w, ": { ");
     if (u->vendor.len) {
-        put(w, "vendor: %.*s", STR_FMT(u->vendor));
+        litellm_put(w, "vendor: %.*s", STR_FMT(u->vendor));
         separator = ", ";
     }
     if (u->url.len) {
-        put(w, "%surl: ", separator);
-        put_text(w, u->url);
+        litellm_put(w, "%surl: ", separator);
+        litellm_put_text(w, u->url);
     }
     if (u->home)
-        put(w, ", place: home");
+        litellm_put(w, ", place: home");
     if (u->key.len)
-        put(w, ", key: \"%.*s\"", STR_FMT(u->key));
+        litellm_put(w, ", key: \"%.*s\"", STR_FMT(u->key));
     if (u->concurrent)
-        put(w, ", concurrent: %lld", (long long)u->concurrent);
+        litellm_put(w, ", concurrent: %lld", (long long)u->concurrent);
     put_timeout(w, u);
     put_budget(w, u);
-    put(w, " }\n");
+    litellm_put(w, " }\n");
 }
 
 /* --- chains ------------------------------------------------------------------------------------------- */
@@ -151,147 +140,37 @@ static void reduce_weights(struct litellm_step *s)
     }
 }
 
-static void put_try(struct writer *w, struct litellm_step *s)
+static void put_try(struct litellm_writer *w, struct litellm_step *s)
 {
     if (s->count == 1) {
-        put_text(w, s->member[0].of->target);
+        litellm_put_text(w, s->member[0].of->target);
         return;
     }
     reduce_weights(s);
     for (int i = 0; i < s->count; i++) {
-        put(w, i ? ", " : "[");
+        litellm_put(w, i ? ", " : "[");
         if (s->member[i].weight != 1)
-            put(w, "{ target: ");
-        put_text(w, s->member[i].of->target);
+            litellm_put(w, "{ target: ");
+        litellm_put_text(w, s->member[i].of->target);
         if (s->member[i].weight != 1)
-            put(w, ", weight: %lld }", (long long)s->member[i].weight);
+            litellm_put(w, ", weight: %lld }", (long long)s->member[i].weight);
     }
-    put(w, "]");
+    litellm_put(w, "]");
 }
 
-static void put_step(struct writer *w, struct litellm_step *s)
+static void put_step(struct litellm_writer *w, struct litellm_step *s)
 {
-    put(w, "      - ");
+    litellm_put(w, "      - ");
     if (s->max_context) {
-        put(w, "{ try: ");
+        litellm_put(w, "{ try: ");
         put_try(w, s);
-        put(w, ", when: { max_context: %lld } }", (long long)s->max_context);
+        litellm_put(w, ", when: { max_context: %lld } }", (long long)s->max_context);
     } else {
         put_try(w, s);
     }
     if (s->why)
-        put(w, "    # %s, line %d", s->why, s->mark.line);
-    put(w, "\n");
-}
-
-/* --- defaults ------------------------------------------------------------------------------------------- */
-
-/* Calls fn with every parameter of d that goes into requests; extra_body is part of the body. */
-static void each_default(const struct litellm_deployment *d,
-                         void (*fn)(struct writer *w, const struct litellm_deployment *d, const struct config_item *i),
-                         struct writer *w)
-{
-    const struct config_item *extra = litellm_item(d->params, "extra_body");
-    for (const struct config_item *i = d->params->first; i; i = i->next)
-        if (litellm_is_default(i->key->text))
-            fn(w, d, i);
-    for (const struct config_item *i = extra && extra->value->kind == NODE_MAP ? extra->value->first : NULL; i;
-         i = i->next)
-        if (litellm_is_default(i->key->text))
-            fn(w, d, i);
-}
-
-static const struct config_item *default_of(const struct litellm_deployment *d, struct str key)
-{
-    const struct config_item *extra = litellm_item(d->params, "extra_body");
-    for (const struct config_item *i = d->params->first; i; i = i->next)
-        if (str_eq(i->key->text, key))
-            return i;
-    for (const struct config_item *i = extra && extra->value->kind == NODE_MAP ? extra->value->first : NULL; i;
-         i = i->next)
-        if (str_eq(i->key->text, key))
-            return i;
-    return NULL;
-}
-
-/* Recursion is bounded by CONFIG_DEPTH_MAX. */
-static bool same_value(const struct config_node *a, const struct config_node *b)
-{
-    const struct config_item *i = a->first, *k = b->first;
-    if (a->kind != b->kind || a->plain != b->plain || !str_eq(a->text, b->text) || a->count != b->count)
-        return false;
-    for (; i && k; i = i->next, k = k->next)
-        if ((i->key && !str_eq(i->key->text, k->key->text)) || !same_value(i->value, k->value))
-            return false;
-    return true;
-}
-
-static bool is_shared(const struct writer *w, const struct litellm_deployment *d, const struct config_item *i)
-{
-    for (const struct litellm_deployment *o = w->im->deployment; o; o = o->next) {
-        const struct config_item *other =
-            o->group == d->group && o->up && !o->wildcard ? default_of(o, i->key->text) : i;
-        if (!other || !same_value(other->value, i->value))
-            return false;
-    }
-    return true;
-}
-
-static bool is_first(const struct writer *w, const struct litellm_deployment *d)
-{
-    const struct litellm_deployment *o = w->im->deployment;
-    while (o->group != d->group || !o->up || o->wildcard)
-        o = o->next;
-    return o == d;
-}
-
-/* Recursion is bounded by CONFIG_DEPTH_MAX. */
-static bool holds_variable(const struct config_node *n)
-{
-    if (n->kind == NODE_SCALAR)
-        return litellm_variable(n->text).len > 0;
-    for (const struct config_item *i = n->first; i; i = i->next)
-        if (holds_variable(i->value))
-            return true;
-    return false;
-}
-
-static void put_default(struct writer *w, const struct litellm_deployment *d, const struct config_item *i)
-{
-    struct str json = STR_NONE;
-    struct litellm *im = w->im;
-    struct err why = {0};
-    struct config_reader reader = {.c = &im->scratch, .e = &why};
-    const char *lost = !is_shared(w, d, i)        ? "differs within the group; a job has one set of defaults"
-                       : holds_variable(i->value) ? "a default cannot come from the environment"
-                       : config_check_default_key(i->key->text) ? "is no member of a request that can have a default"
-                       : is_first(w, d) && w->default_count == CONFIG_DEFAULTS_MAX ? "a job has at most 12 defaults"
-                                                                                   : NULL;
-    if (!lost && !is_first(w, d))
-        return;
-    int rc = lost ? 0 : config_to_json(&reader, i->value, &json);
-    im->nomem = im->nomem || rc == ERR_NOMEM;
-    if (rc)
-        lost = "has no form in JSON";
-    if (lost) {
-        litellm_note(im, LITELLM_LOST, i->key->mark, i->key->text, "%s", lost);
-        return;
-    }
-    put(w, "%s", w->default_count++ ? ", " : "    defaults: { ");
-    put_text(w, i->key->text);
-    put(w, ": ");
-    if (w->rc == 0)
-        w->rc = buf_append(w->b, json);
-}
-
-static void put_defaults(struct writer *w, const struct litellm_group *g)
-{
-    w->default_count = 0;
-    for (const struct litellm_deployment *d = w->im->deployment; d; d = d->next)
-        if (d->group == g && d->up && !d->wildcard)
-            each_default(d, put_default, w);
-    if (w->default_count)
-        put(w, " }\n");
+        litellm_put(w, "    # %s, line %d", s->why, s->mark.line);
+    litellm_put(w, "\n");
 }
 
 /* --- jobs, aliases, prices ---------------------------------------------------------------------------------- */
@@ -306,7 +185,7 @@ static bool leads_out(const struct litellm_group *g)
 }
 
 /* As before, but nobody should find out by the bill. */
-static void tell_way_out(struct writer *w, const struct litellm_group *g)
+static void tell_way_out(struct litellm_writer *w, const struct litellm_group *g)
 {
     if (g->step[0].member[0].of->up->home && leads_out(g))
         litellm_note(
@@ -314,29 +193,29 @@ static void tell_way_out(struct writer *w, const struct litellm_group *g)
             "begins at home and leads out when home fails, as it did before; `boundary: home` on the job forbids it");
 }
 
-static void put_job(struct writer *w, struct litellm_group *g)
+static void put_job(struct litellm_writer *w, struct litellm_group *g)
 {
     bool balanced = false;
-    put(w, "  ");
-    put_text(w, g->job);
-    put(w, ":    # ");
+    litellm_put(w, "  ");
+    litellm_put_text(w, g->job);
+    litellm_put(w, ":    # ");
     put_comment_text(w, g->name);
-    put(w, ", line %d\n    chain:\n", g->mark.line);
+    litellm_put(w, ", line %d\n    chain:\n", g->mark.line);
     for (int s = 0; s < g->step_count; s++) {
         balanced = balanced || g->step[s].count > 1;
         put_step(w, &g->step[s]);
     }
     tell_way_out(w, g);
     if (balanced)
-        put(w, "    balance: %s\n", g->balance);
+        litellm_put(w, "    balance: %s\n", g->balance);
     if (g->is_private)
-        put(w, "    boundary: home\n");
+        litellm_put(w, "    boundary: home\n");
     else if (str_eq(g->job, STR("embed")))
-        put(w, "    boundary: %s\n", leads_out(g) ? "any" : "home");
-    put_defaults(w, g);
+        litellm_put(w, "    boundary: %s\n", leads_out(g) ? "any" : "home");
+    litellm_put_defaults(w, g);
 }
 
-static void add_name(struct writer *w, struct str name, const char *as, struct str to)
+static void add_name(struct litellm_writer *w, struct str name, const char *as, struct str to)
 {
     w->name[w->out->name_count++] = (struct litellm_name){name, str_from(as), to};
 }
@@ -356,7 +235,7 @@ static struct str alias_pattern(struct litellm *im, struct str name)
     return kept >= 4 && kept * 2 >= name.len && !config_check_alias_name(pattern) ? pattern : STR_NONE;
 }
 
-static void put_alias(struct writer *w, struct str name, struct config_mark mark, const struct litellm_group *g,
+static void put_alias(struct litellm_writer *w, struct str name, struct config_mark mark, const struct litellm_group *g,
                       bool *begun)
 {
     struct str alias = config_check_alias_name(name) ? alias_pattern(w->im, name) : name;
@@ -367,19 +246,19 @@ static void put_alias(struct writer *w, struct str name, struct config_mark mark
         add_name(w, name, "renamed", g->job);
         return;
     }
-    put(w, "%s  ", *begun ? "" : "aliases:    # names that clients use\n");
+    litellm_put(w, "%s  ", *begun ? "" : "aliases:    # names that clients use\n");
     *begun = true;
-    put_text(w, alias);
-    put(w, ": ");
-    put_text(w, g->job);
-    put(w, "\n");
+    litellm_put_text(w, alias);
+    litellm_put(w, ": ");
+    litellm_put_text(w, g->job);
+    litellm_put(w, "\n");
     if (!str_eq(alias, name))
         litellm_note(w->im, LITELLM_DIFFERENT, mark, STR("model_name"), "%s is caught by the pattern `%.*s`",
                      config_quoted(name).text, STR_FMT(alias));
     add_name(w, name, "alias", g->job);
 }
 
-static void tell_wildcard(struct writer *w, const struct litellm_group *g)
+static void tell_wildcard(struct litellm_writer *w, const struct litellm_group *g)
 {
     const struct litellm_deployment *d = w->im->deployment;
     while (d && (d->group != g || !d->up))
@@ -405,7 +284,7 @@ static const struct litellm_group *group_behind(const struct litellm *im, const 
     return g && g->step_count ? g : NULL;
 }
 
-static void put_aliases(struct writer *w)
+static void put_aliases(struct litellm_writer *w)
 {
     bool begun = false;
     const struct config_item *map = litellm_setting(w->im, "model_group_alias");
@@ -440,7 +319,7 @@ static bool is_priced(const struct litellm_deployment *d)
 }
 
 /* The first of a target's entries with a price; a later one that says otherwise is told. */
-static bool is_priced_before(struct writer *w, const struct litellm_deployment *d)
+static bool is_priced_before(struct litellm_writer *w, const struct litellm_deployment *d)
 {
     for (const struct litellm_deployment *o = w->im->deployment; o != d; o = o->next) {
         if (!is_priced(o) || !str_eq(o->target, d->target))
@@ -453,24 +332,24 @@ static bool is_priced_before(struct writer *w, const struct litellm_deployment *
     return false;
 }
 
-static void put_prices(struct writer *w)
+static void put_prices(struct litellm_writer *w)
 {
     static const char *const keys[] = {"input", "cached", "cache_write", "output"};
     bool begun = false;
     for (const struct litellm_deployment *d = w->im->deployment; d; d = d->next) {
         if (!is_priced(d) || is_priced_before(w, d))
             continue;
-        put(w, "%s  ", begun ? "" : "prices:    # USD per million tokens\n");
-        put_text(w, d->target);
+        litellm_put(w, "%s  ", begun ? "" : "prices:    # USD per million tokens\n");
+        litellm_put_text(w, d->target);
         const char *separator = ": { ";
         for (int k = 0; k < 4; k++) {
             if (d->price[k] == INT64_MIN)
                 continue;
-            put(w, "%s%s: ", separator, keys[k]);
+            litellm_put(w, "%s%s: ", separator, keys[k]);
             put_amount(w, d->price[k]);
             separator = ", ";
         }
-        put(w, " }\n");
+        litellm_put(w, " }\n");
         begun = true;
     }
 }
@@ -495,21 +374,22 @@ static int refuse_nothing(struct litellm *im)
 
 int litellm_write(struct litellm *im, struct litellm_import *out, struct str name)
 {
-    struct writer w = {.im = im, .out = out, .b = &out->yaml};
+    struct litellm_writer w = {.im = im, .out = out, .b = &out->yaml};
     if (im->upstream_count == 0)
         return refuse_nothing(im);
     w.name = litellm_alloc(im, (size_t)count_names(im) * sizeof *w.name);
     if (!w.name)
         return ERR_NOMEM;
     out->name = w.name;
-    put(&w, "# Made from ");
+    litellm_put(&w, "# Made from ");
     put_comment_text(&w, name);
-    put(&w, " by `hearth config import litellm`.\ncompat: litellm    # answers carry x-litellm-* headers beside "
-            "ours\nupstreams:\n");
+    litellm_put(&w,
+                " by `hearth config import litellm`.\ncompat: litellm    # answers carry x-litellm-* headers beside "
+                "ours\nupstreams:\n");
     for (const struct litellm_upstream *u = im->upstream; u; u = u->next)
         put_upstream(&w, u);
     if (im->job_count)
-        put(&w, "jobs:\n");
+        litellm_put(&w, "jobs:\n");
     for (struct litellm_group *g = im->group; g; g = g->next)
         if (g->step_count)
             put_job(&w, g);
