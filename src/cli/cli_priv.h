@@ -91,7 +91,8 @@ bool cli_ask_yes(const char *question);
 int cli_write_file(const char *path, struct str text, bool replace, struct err *e);
 
 struct import_options {
-    const char *out; /* NULL: standard output */
+    const char *out;           /* NULL: standard output */
+    const char *listen, *hosts; /* of the result; NULL: none */
     bool force, strict, json;
 };
 /* `config import litellm FILE`; the exit status. */

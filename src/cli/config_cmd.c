@@ -106,6 +106,8 @@ static int run(int argc, char **argv)
         {'c', "config", "FILE", "which file; it may also follow as a word", OPTION_TEXT, &config},
         {0, "json", NULL, "the jobs and their targets as JSON; of an import, its report (on standard error)", OPTION_FLAG, &json},
         {'o', "output", "FILE", "import: write the result there, not to standard output", OPTION_TEXT, &import.out},
+        {0, "listen", "ADDRESS", "import: where the result listens; LiteLLM's own is 0.0.0.0:4000", OPTION_TEXT, &import.listen},
+        {0, "hosts", "A,B", "import: names and addresses under which clients reach it", OPTION_TEXT, &import.hosts},
         {0, "force", NULL, "import: replace that file", OPTION_FLAG, &import.force},
         {0, "strict", NULL, "import: fail when a model has to be left out", OPTION_FLAG, &import.strict},
     };

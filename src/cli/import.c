@@ -60,13 +60,6 @@ static bool know_balance(const char *word)
     return works;
 }
 
-static const struct litellm_world world = {
-    .vendor = know_vendor,
-    .model = know_model,
-    .variable = know_variable,
-    .balances = know_balance,
-};
-
 /* --- the report ------------------------------------------------------------------------------------------ */
 
 static void tell_note(const char *path, const struct litellm_note *n)
@@ -228,6 +221,12 @@ int cli_import_litellm(const char *path, const struct import_options *opt)
     if (buf_read_file(&text, path, &e) < 0)
         return cli_fail_err(&e);
     const char *slash = strrchr(path, '/');
+    const struct litellm_world world = {.vendor = know_vendor,
+                                        .model = know_model,
+                                        .variable = know_variable,
+                                        .balances = know_balance,
+                                        .listen = str_from(opt->listen),
+                                        .hosts = str_from(opt->hosts)};
     int rc = litellm_import(&im, buf_str(&text), str_from(slash ? slash + 1 : path), &world, &e);
     if (rc == 0)
         rc = prove(im, &e);

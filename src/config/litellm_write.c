@@ -360,6 +360,28 @@ static int count_names(const struct litellm *im)
     return im->group_count + (map ? map->value->count : 0) + 1;
 }
 
+static void put_head(struct litellm_writer *w, struct str name)
+{
+    struct str rest = w->im->world->hosts, host, listen = w->im->world->listen;
+    const char *separator = "hosts: [";
+    litellm_put(w, "# Made from ");
+    put_comment_text(w, name);
+    litellm_put(
+        w, " by `hearth config import litellm`.\ncompat: litellm    # answers carry x-litellm-* headers beside ours\n");
+    if (listen.len) {
+        litellm_put(w, "listen: ");
+        litellm_put_text(w, listen);
+        litellm_put(w, "\n");
+    }
+    while (str_cut(&rest, ',', &host)) {
+        litellm_put(w, "%s", separator);
+        litellm_put_text(w, str_trim(host));
+        separator = ", ";
+    }
+    if (separator[0] == ',')
+        litellm_put(w, "]    # names under which clients reach it\n");
+}
+
 static int refuse_nothing(struct litellm *im)
 {
     const struct litellm_note *n = im->note;
@@ -381,11 +403,8 @@ int litellm_write(struct litellm *im, struct litellm_import *out, struct str nam
     if (!w.name)
         return ERR_NOMEM;
     out->name = w.name;
-    litellm_put(&w, "# Made from ");
-    put_comment_text(&w, name);
-    litellm_put(&w,
-                " by `hearth config import litellm`.\ncompat: litellm    # answers carry x-litellm-* headers beside "
-                "ours\nupstreams:\n");
+    put_head(&w, name);
+    litellm_put(&w, "upstreams:\n");
     for (const struct litellm_upstream *u = im->upstream; u; u = u->next)
         put_upstream(&w, u);
     if (im->job_count)

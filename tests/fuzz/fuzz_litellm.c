@@ -64,7 +64,7 @@ static void check_config(struct str yaml)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct litellm_world world = {vendor, model, variable, balances};
+    static const struct litellm_world world = {.vendor = vendor, .model = model, .variable = variable, .balances = balances};
     struct litellm_import *im = NULL, *again = NULL;
     struct err e = {0};
     struct str text = str_of(data, size);

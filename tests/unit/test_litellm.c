@@ -58,7 +58,7 @@ static bool old_balances(const char *word)
     return strcmp(word, "fastest") != 0 && strcmp(word, "cheapest") != 0;
 }
 
-static const struct litellm_world world = {vendor, model, no_variable, all_balances};
+static const struct litellm_world world = {.vendor = vendor, .model = model, .variable = no_variable, .balances = all_balances};
 
 /* --- files --------------------------------------------------------------------------------------------- */
 
@@ -265,7 +265,7 @@ TEST(strategies_become_balances_where_this_build_has_them)
                                "  - { model_name: a, litellm_params: { model: openai/gpt-4o } }\n"
                                "  - { model_name: a, litellm_params: { model: groq/openai/gpt-oss-20b } }\n"
                                "router_settings: { routing_strategy: latency-based-routing }\n";
-    static const struct litellm_world old = {vendor, model, no_variable, old_balances};
+    static const struct litellm_world old = {.vendor = vendor, .model = model, .variable = no_variable, .balances = old_balances};
     struct litellm_import *im = import_text(text, &old);
     REQUIRE(im);
     EXPECT(str_find(buf_str(&im->yaml), STR("balance: least_busy")) > 0 && im->note_count[LITELLM_DIFFERENT] == 1);
