@@ -43,6 +43,32 @@ static struct litellm_deployment *with_id(const struct litellm *im, struct str i
     return NULL;
 }
 
+/* `openai/gpt-4o-mini` where the list has openai and a star only: a model of that upstream, named by what the star stands for. */
+static struct litellm_deployment *by_wildcard(struct litellm *im, struct str name)
+{
+    for (const struct litellm_deployment *d = im->deployment; d; d = d->next) {
+        ptrdiff_t star = str_find_char(d->group->name, '*'), to = str_find_char(d->model, '*');
+        if (!d->up || !d->wildcard || star < 0 || to < 0 || !str_match_glob(d->group->name, name))
+            continue;
+        struct str after = str_skip(d->group->name, (size_t)star + 1);
+        if (str_find_char(after, '*') >= 0 || name.len <= (size_t)star + after.len)
+            continue;
+        struct litellm_deployment *one = litellm_alloc(im, sizeof *one);
+        if (!one)
+            return NULL;
+        *one = *d;
+        one->wildcard = false;
+        one->next = NULL;
+        one->written = name;
+        one->model = litellm_format(im, "%.*s%.*s%.*s", STR_FMT(str_slice(d->model, 0, (size_t)to)),
+                                    STR_FMT(str_slice(name, (size_t)star, name.len - after.len)),
+                                    STR_FMT(str_skip(d->model, (size_t)to + 1)));
+        one->target = litellm_format(im, "%.*s/%.*s", STR_FMT(d->up->name), STR_FMT(one->model));
+        return config_check_target(one->target) ? NULL : one;
+    }
+    return NULL;
+}
+
 static int64_t context_of(const struct litellm *im, const struct litellm_group *g)
 {
     int64_t most = 0;
@@ -183,6 +209,8 @@ static int name_add(struct litellm *im, struct litellm_group *g, const struct co
     struct str name = n->kind == NODE_SCALAR ? aliased(im, n->text) : litellm_text(n, "model");
     struct litellm_group *from = litellm_group_named(im, name);
     struct litellm_deployment *d = from ? NULL : with_id(im, name);
+    if (!from && !d)
+        d = by_wildcard(im, name);
     *found = from;
     if (from)
         return from == g || from->visited ? 0 : group_add(im, g, from, &o);

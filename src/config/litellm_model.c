@@ -124,6 +124,7 @@ static void look_at_facts(struct litellm *im, struct litellm_deployment *d)
         d->context = f.context_tokens;
     if (known)
         d->embedding = f.embedding;
+    d->priced = known && f.input != INT64_MIN && f.output != INT64_MIN;
 }
 
 static bool looks_embedding(struct str model)

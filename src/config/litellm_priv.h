@@ -46,7 +46,7 @@ struct litellm_deployment {
     struct str written, model, target, id;
     int64_t weight, order;
     int64_t context; /* tokens, 0 unknown */
-    bool embedding, wildcard;
+    bool embedding, wildcard, priced; /* priced: the table of models knows what it costs */
     int64_t price[4]; /* input, cached, cache_write, output: nano-dollars per million tokens, INT64_MIN not given */
     struct litellm_deployment *next;
 };

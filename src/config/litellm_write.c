@@ -354,6 +354,21 @@ static void put_prices(struct litellm_writer *w)
     }
 }
 
+/* A limit that cannot be checked is not kept: without a price every call there would be refused. */
+static void tell_unpriced(struct litellm *im)
+{
+    for (const struct litellm_deployment *d = im->deployment; d; d = d->next) {
+        bool own = d->price[0] != INT64_MIN && d->price[3] != INT64_MIN, budget = false;
+        for (int k = 0; d->up && k < 3; k++)
+            budget = budget || d->up->budget_nusd[k] >= 0;
+        if (budget && !own && !d->priced && !d->wildcard)
+            litellm_note(im, LITELLM_STRICTER, d->mark, d->written,
+                         "has a budget and no known price, so every call would be REFUSED: write its price under "
+                         "`prices:` (%.*s: { input, output })",
+                         STR_FMT(d->target));
+    }
+}
+
 static int count_names(const struct litellm *im)
 {
     const struct config_item *map = litellm_setting(im, "model_group_alias");
@@ -414,5 +429,6 @@ int litellm_write(struct litellm *im, struct litellm_import *out, struct str nam
             put_job(&w, g);
     put_aliases(&w);
     put_prices(&w);
+    tell_unpriced(im);
     return w.rc ? err_set(im->e, w.rc, "the result is too large") : 0;
 }

@@ -58,7 +58,8 @@ static bool old_balances(const char *word)
     return strcmp(word, "fastest") != 0 && strcmp(word, "cheapest") != 0;
 }
 
-static const struct litellm_world world = {.vendor = vendor, .model = model, .variable = no_variable, .balances = all_balances};
+static const struct litellm_world world = {
+    .vendor = vendor, .model = model, .variable = no_variable, .balances = all_balances};
 
 /* --- files --------------------------------------------------------------------------------------------- */
 
@@ -265,7 +266,8 @@ TEST(strategies_become_balances_where_this_build_has_them)
                                "  - { model_name: a, litellm_params: { model: openai/gpt-4o } }\n"
                                "  - { model_name: a, litellm_params: { model: groq/openai/gpt-oss-20b } }\n"
                                "router_settings: { routing_strategy: latency-based-routing }\n";
-    static const struct litellm_world old = {.vendor = vendor, .model = model, .variable = no_variable, .balances = old_balances};
+    static const struct litellm_world old = {
+        .vendor = vendor, .model = model, .variable = no_variable, .balances = old_balances};
     struct litellm_import *im = import_text(text, &old);
     REQUIRE(im);
     EXPECT(str_find(buf_str(&im->yaml), STR("balance: least_busy")) > 0 && im->note_count[LITELLM_DIFFERENT] == 1);
@@ -294,6 +296,30 @@ TEST(fallbacks_that_go_round_end)
                  "  - { model_name: b, litellm_params: { model: openai/gpt-4.1 } }\n"
                  "litellm_settings: { fallbacks: [{ a: [b] }, { b: [a] }] }\n",
                  "- openai/gpt-4o\n      - openai/gpt-4.1    # fallbacks, line 4\n  b:");
+}
+
+TEST(a_fallback_may_name_what_a_wildcard_stands_for)
+{
+    expect_holds("model_list:\n"
+                 "  - { model_name: a, litellm_params: { model: groq/openai/gpt-oss-20b } }\n"
+                 "  - { model_name: openai/*, litellm_params: { model: openai/* } }\n"
+                 "litellm_settings: { fallbacks: [{ a: [openai/gpt-5.4-mini] }] }\n",
+                 "- groq/openai/gpt-oss-20b\n      - openai/gpt-5.4-mini    # fallbacks, line 4\n");
+}
+
+TEST(a_budget_without_a_price_is_told_for_it_would_refuse_every_call)
+{
+    struct litellm_import *im = import_text(
+        "model_list:\n"
+        "  - { model_name: a, litellm_params: { model: mistral/x, max_budget: 1, budget_duration: 1d } }\n"
+        "  - { model_name: b, litellm_params: { model: openai/gpt-4o, max_budget: 1, budget_duration: 1d } }\n",
+        &world);
+    REQUIRE(im);
+    int told = 0;
+    for (const struct litellm_note *n = im->note; n; n = n->next)
+        told += str_find(n->text, STR("REFUSED")) > 0;
+    EXPECT_I64(told, 1);
+    litellm_import_free(im);
 }
 
 TEST(large_groups_and_long_chains_stay_within_their_bounds_and_say_so)
