@@ -9,11 +9,11 @@ static struct str text_or_dash(struct str s)
 }
 
 /* Our own part: from the complete request to this head, less the time spent waiting for upstreams. */
-static int64_t overhead_us(const struct mesh_call *c, bool pending)
+static int64_t overhead_us(const struct mesh_call *c)
 {
-    int64_t us = clock_mono_us(c->ml->mesh->clock) - c->begin_us - c->upstream_wait_us;
-    if (pending) /* this attempt is still being waited for */
-        us -= loop_now_us(c->ml->loop) - c->sent_us;
+    int64_t us = clock_mono_us(c->ml->mesh->clock) - c->begin_us - c->waited_us;
+    if (c->waiting_count) /* somebody is still being waited for */
+        us -= loop_now_us(c->ml->loop) - c->waiting_since_us;
     return us > 0 ? us : 0;
 }
 
@@ -31,7 +31,7 @@ static struct str dollars(struct mesh_call *c, int64_t nusd)
     return buf_append_scaled(&b, nusd, 9) == 0 ? text_or_dash(arena_dup(&c->arena, buf_str(&b))) : STR("-");
 }
 
-static size_t common_headers(struct mesh_call *c, struct http_header *h, struct str target, struct str regime, bool pending)
+static size_t common_headers(struct mesh_call *c, struct http_header *h, struct str target, struct str regime)
 {
     size_t n = 0;
     bool let_in = c->id_text[0] != '\0';
@@ -41,8 +41,8 @@ static size_t common_headers(struct mesh_call *c, struct http_header *h, struct 
     h[n++] = (struct http_header){STR("x-hearth-attempts"), number(c, c->attempts)};
     h[n++] = (struct http_header){STR("x-hearth-regime"), regime};
     h[n++] = (struct http_header){STR("x-hearth-boundary"), c->home ? STR("home") : STR("any")};
-    h[n++] = (struct http_header){STR("x-hearth-overhead-us"), number(c, overhead_us(c, pending))};
-    h[n++] = (struct http_header){STR("x-request-id"), c->request_id.len ? c->request_id : let_in ? str_from(c->id_text) : STR("-")};
+    h[n++] = (struct http_header){STR("x-hearth-overhead-us"), number(c, overhead_us(c))};
+    h[n++] = (struct http_header){STR("x-request-id"), c->at->request_id.len ? c->at->request_id : let_in ? str_from(c->id_text) : STR("-")};
     return n;
 }
 
@@ -72,12 +72,12 @@ static size_t litellm_headers(struct mesh_call *c, struct http_header *h, struct
 
 size_t answer_headers(struct mesh_call *c, struct http_header *h, bool pending, const int64_t *cost_nusd)
 {
-    struct str target = pending ? STR("pending") : c->target->name;
-    struct str regime = pending ? STR("-") : str_from(regime_name(c->target->up->regime));
-    size_t n = common_headers(c, h, target, regime, pending);
+    struct str target = pending ? STR("pending") : c->at->target->name;
+    struct str regime = pending ? STR("-") : str_from(regime_name(c->at->target->up->regime));
+    size_t n = common_headers(c, h, target, regime);
     struct str type = c->facts.stream ? STR("text/event-stream; charset=utf-8") : STR("application/json");
-    if (!pending && c->content_type.len)
-        type = c->content_type;
+    if (!pending && c->at->content_type.len)
+        type = c->at->content_type;
     h[n++] = (struct http_header){STR("content-type"), type};
     if (cost_nusd)
         h[n++] = (struct http_header){STR("x-hearth-cost-usd"), dollars(c, *cost_nusd)};
@@ -115,7 +115,7 @@ static void give_error(struct mesh_call *c, int status, struct str body, int64_t
         return;
     }
     struct http_header h[MESH_HEADERS_MAX];
-    size_t n = common_headers(c, h, STR("-"), STR("-"), false);
+    size_t n = common_headers(c, h, STR("-"), STR("-"));
     h[n++] = (struct http_header){STR("content-type"), STR("application/json")};
     h[n++] = (struct http_header){STR("x-hearth-cost-usd"), dollars(c, c->cost_nusd)};
     if (retry_after_ms >= 0)

@@ -1,6 +1,6 @@
-/* call.c: a call from its request to its ledger line. The stations are in enum call_state:
+/* call.c: a call from its request to its ledger line. Its attempts go through the stations of enum attempt_state:
  *
- *   ROUTING --> OPENING --> WAITING --> STREAMING --> (DRAINING) --> OVER
+ *   ASKING --> OPENING --> WAITING --> STREAMING --> (DRAINING)
  *      ^           |           |            |
  *      +-----------+-----------+            +--> cut: an error event, and the end
  *        a failed attempt: the next candidate
@@ -27,13 +27,13 @@ static void link_call(struct mesh_call *c)
 void call_free(struct mesh_call *c)
 {
     struct mesh_loop *ml = c->ml;
-    assert(!c->in_flight && !c->fetch);
+    assert(!c->at->in_flight && !c->at->fetch);
     if (c->over)
         *c->over = true;
     guard_leave(&c->waiter);
     loop_timer_cancel(ml->loop, &c->timer);
-    loop_defer_cancel(&c->send_task);
-    relay_reset(c);
+    loop_defer_cancel(&c->at->send_task);
+    relay_reset(c->at);
     if (c->prev)
         c->prev->next = c->next;
     else
@@ -51,6 +51,8 @@ static struct mesh_call *call_new(struct mesh_loop *ml, const struct mesh_ask *a
     if (!c)
         return NULL;
     c->ml = ml;
+    c->at = &c->first;
+    c->first.call = c;
     c->ask = *ask;
     c->arena = ARENA_INIT(CALL_ARENA_MAX);
     c->tried_tail = &c->tried;
@@ -205,9 +207,9 @@ static bool out_of_time(const struct mesh_call *c)
 void call_next(struct mesh_call *c)
 {
     int hops = c->ml->mesh->config->hops_max;
-    const struct target *t = c->attempts < hops && !out_of_time(c) ? pick_next(c) : NULL;
+    const struct target *t = c->attempts < hops && !out_of_time(c) ? pick_next(c->at) : NULL;
     if (t)
-        attempt_begin(c, t);
+        attempt_begin(c->at, t);
     else
         answer_exhausted(c);
 }
@@ -220,10 +222,9 @@ void call_finish(struct mesh_call *c, enum call_outcome outcome, int status)
     int64_t now = loop_now_us(c->ml->loop);
     struct ledger_call_close r = {
         .call = c->id, .outcome = outcome, .attempts = c->attempts, .http_status = status,
-        .target = outcome == CALL_DONE || outcome == CALL_CUT ? c->target->name : STR("-"),
+        .target = outcome == CALL_DONE || outcome == CALL_CUT ? c->at->target->name : STR("-"),
         .first_ms = c->first_us ? (c->first_us - c->begin_us) / 1000 : -1, .total_ms = (now - c->begin_us) / 1000,
     };
-    c->state = CALL_OVER;
     if (ledger_call_closed(c->ml->journal, &r) < 0)
         log_line(LOG_ERROR, "ledger", "call %s could not be closed in the journal; it will be booked as lost", c->id_text);
     mesh_loop_journal(c->ml);
@@ -232,19 +233,20 @@ void call_finish(struct mesh_call *c, enum call_outcome outcome, int status)
 void mesh_call_left(struct mesh_call *c)
 {
     c->ask.sink = NULL;
-    if (c->in_flight)
-        (void)attempt_close(c, REASON_LEFT);
+    if (c->at->in_flight)
+        (void)attempt_close(c->at, REASON_LEFT);
     call_finish(c, CALL_LEFT, 499);
     call_free(c);
 }
 
 void mesh_call_resume(struct mesh_call *c)
 {
+    struct attempt *a = c->at;
     c->client_full = false;
-    if (!c->paused || !c->fetch)
+    if (!a->paused || !a->fetch)
         return;
-    c->paused = false;
-    c->last_byte_us = loop_now_us(c->ml->loop); /* the silence was ours */
-    attempt_arm(c);
-    http_fetch_resume(c->fetch);
+    a->paused = false;
+    a->last_byte_us = loop_now_us(c->ml->loop); /* the silence was ours */
+    clock_arm(c);
+    http_fetch_resume(a->fetch);
 }

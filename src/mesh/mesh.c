@@ -118,13 +118,13 @@ int mesh_loop_open(struct mesh_loop **out, const struct mesh_loop_options *opt, 
 
 static void end_call(struct mesh_call *c)
 {
-    if (c->state == CALL_DRAINING) {
-        http_fetch_cancel(c->fetch);
-        c->fetch = NULL;
+    struct attempt *a = c->at;
+    if (a->state == ATTEMPT_DRAINING) {
+        http_fetch_cancel(a->fetch);
+        a->fetch = NULL;
         call_free(c);
-    } else if (c->in_flight) {
-        guard_leave(&c->waiter);
-        relay_stop(c, REASON_SHUTDOWN, STR_NONE);
+    } else if (a->in_flight) {
+        relay_stop(a, REASON_SHUTDOWN, STR_NONE);
     } else {
         answer_refuse(c, 503, "server_error", "shutting_down", STR("Hearth is shutting down"), 1000);
     }

@@ -321,13 +321,56 @@ struct tried {
     struct tried *next;
 };
 
-enum call_state {
-    CALL_ROUTING,   /* deciding, or waiting for a guard */
-    CALL_OPENING,   /* the attempt's open record waits for the journal */
-    CALL_WAITING,   /* sent; nothing committed */
-    CALL_STREAMING, /* committed; relaying */
-    CALL_DRAINING,  /* the client has its answer; the upstream's last bytes are awaited so that its connection can be kept */
-    CALL_OVER,
+struct mesh_call;
+
+enum attempt_state {
+    ATTEMPT_NONE,
+    ATTEMPT_ASKING,    /* waiting for a guard */
+    ATTEMPT_OPENING,   /* the open record waits for the journal */
+    ATTEMPT_WAITING,   /* sent; nothing committed */
+    ATTEMPT_STREAMING, /* committed; relaying */
+    ATTEMPT_DRAINING,  /* the client has its answer; the upstream's last bytes are awaited so that its connection can be kept */
+};
+
+/* One try at one target. A call has room for one; a second is there only while it is hedged. */
+struct attempt {
+    struct mesh_call *call;
+    int number;                       /* from 1, in the books and the id */
+    enum attempt_state state;
+    const struct target *target;
+    struct http_fetch *fetch;
+    struct guard_waiter waiter;
+    bool probe;                       /* it is the breaker's probe */
+    bool in_flight;                   /* it is under way: counts, holds and perhaps a probe are taken */
+    bool sent;                        /* the fetch was started */
+    bool open_booked;                 /* the journal has its open record, and no close */
+    bool waited_for;                  /* counted in mesh_call.waiting_count */
+    struct price price;
+    bool priced;
+    int64_t hold_nusd;                /* worst case, COST_UNKNOWN without a price */
+    struct hold hold[3];
+    struct str piece[2 * JSON_EDITS_MAX + 1];
+    int piece_count;
+    int status;
+    bool is_stream;                   /* the upstream answers in SSE */
+    bool passed_limit;                /* a whole answer above the holding limit: relayed as it comes */
+    bool paused;
+    int64_t retry_after_ms;
+    struct str content_type, request_id, failure_words; /* arena */
+    struct buf held;                  /* bytes not yet given to the client */
+    struct sse_reader sse;
+    bool sse_open;
+    struct usage usage;
+    bool has_usage, saw_done;
+    bool at_end;                      /* the stream is over: what comes now is an event without its blank line */
+    bool tail_open;                   /* the client has such an event: what we add must not run into it */
+    int64_t finished;                 /* choices that have told why they ended */
+    enum finish finish;
+    int64_t output_estimated;
+    enum reason stream_reason;        /* why the relay stopped; REASON_DONE while it has not */
+    int64_t begin_us, last_byte_us;   /* monotonic */
+    int64_t first_us;                 /* first content; 0 while there is none */
+    struct loop_task send_task;
 };
 
 struct mesh_call {
@@ -340,7 +383,6 @@ struct mesh_call {
     struct call facts;
     struct route route;
     bool home;
-    enum call_state state;
     bool *over;                       /* set when the call is freed; NULL when nobody asks */
 
     /* choosing */
@@ -356,77 +398,52 @@ struct mesh_call {
     struct tried *tried, **tried_tail;
     int tried_count;
     int attempts;
-    struct guard_waiter waiter;
+    struct guard_waiter waiter;       /* for the job's `requires` */
     int refusal_status;               /* the last answer that blamed the call itself (context, policy, bad request): */
     struct str refusal_body;          /* given to the client as it is when nobody else can do better; arena */
 
-    /* the attempt under way */
-    const struct target *target;
-    struct http_fetch *fetch;
-    bool probe;                       /* this attempt is the breaker's probe */
-    bool in_flight;                   /* an attempt is under way: counts, holds and perhaps a probe are taken */
-    bool sent;                        /* the fetch was started */
-    struct price price;
-    bool priced;
-    int64_t hold_nusd;                /* worst case of this attempt, COST_UNKNOWN without a price */
-    struct hold hold[3];
-    struct str piece[2 * JSON_EDITS_MAX + 1];
-    int piece_count;
-    int status;
-    bool is_stream;                   /* the upstream answers in SSE */
-    bool passed_limit;                /* a whole answer above the holding limit: relayed as it comes */
-    int64_t retry_after_ms;
-    struct str content_type, request_id, failure_words; /* arena */
-    struct buf held;                  /* bytes not yet given to the client */
-    struct sse_reader sse;
-    bool sse_open;
-    struct usage usage;
-    bool has_usage, saw_done;
-    bool at_end;                      /* the stream is over: what comes now is an event without its blank line */
-    bool tail_open;                   /* the client has such an event: what we add must not run into it */
-    int64_t finished;                 /* choices that have told why they ended */
-    enum finish finish;
-    int64_t output_estimated;
-    enum reason stream_reason;        /* why the relay stopped; REASON_DONE while it has not */
+    struct attempt *at;               /* the attempt under way, or the last one */
+    struct attempt first;
 
     /* times, monotonic µs */
-    int64_t begin_us, attempt_us, sent_us, last_byte_us, upstream_wait_us, next_comment_us;
-    int64_t first_us, first_of_attempt_us; /* first content; 0 while there is none */
+    int64_t begin_us, next_comment_us;
+    int64_t first_us;                 /* first content; 0 while there is none */
+    int64_t waited_us, waiting_since_us; /* for upstreams, before the first content; attempts side by side count once */
+    int waiting_count;
     int64_t cost_nusd;                /* of the attempts that are closed; COST_UNKNOWN when one is */
     struct loop_timer timer;
-    struct loop_task send_task;
-    bool client_begun, client_full, paused;
+    bool client_begun, client_full;
     bool in_books;                    /* the call has an open record, and no close */
-    bool open_booked;                 /* the journal has an open record of this attempt, and no close */
 };
 
 /* pick.c: the next candidate that may be tried; skips are written to the story. NULL when the chain is exhausted. Takes
  * the breaker's probe, the in-flight counts and the budget's hold. */
-const struct target *pick_next(struct mesh_call *c);
-void pick_release(struct mesh_call *c); /* in-flight counts */
+const struct target *pick_next(struct attempt *a);
+void pick_release(struct attempt *a); /* in-flight counts */
 void story_add(struct mesh_call *c, const struct target *t, enum reason r, bool attempted, int status, int64_t wait_ms,
                struct str words);
 
 /* attempt.c */
-void attempt_begin(struct mesh_call *c, const struct target *t);
-/* Sets the call's one timer to the clock that runs out first; to be called when a clock starts (bytes only push clocks
- * away, which costs nothing). */
-void attempt_arm(struct mesh_call *c);
-/* The client has its answer: the upstream's last bytes are read and dropped, for a moment. Then frees the call. */
-void attempt_drain(struct mesh_call *c);
+void attempt_begin(struct attempt *a, const struct target *t);
 /* Ends the attempt: books, breaker, counts; the fetch is cancelled if it is still there. Returns for how long the target
  * rests now, in ms (0: it does not). */
-int64_t attempt_close(struct mesh_call *c, enum reason r);
+int64_t attempt_close(struct attempt *a, enum reason r);
 /* A failure before the commit: closes the attempt, notes it in the story and goes on as the table says. */
-void attempt_failed(struct mesh_call *c, enum reason r, struct str words);
+void attempt_failed(struct attempt *a, enum reason r, struct str words);
+void attempt_wait_over(struct attempt *a); /* it was waited for, and its first content is there, or its end */
+
+/* clock.c: one timer per call, set to the clock that runs out first. */
+void clock_arm(struct mesh_call *c); /* to be called when a clock starts; bytes only push clocks away, which costs nothing */
+/* The client has its answer: the upstream's last bytes are read and dropped, for a moment. Then frees the call. */
+void clock_drain(struct mesh_call *c);
 
 /* relay.c */
 int relay_on_head(struct http_fetch *f, const struct http_fetch_head *h, void *ctx);
 int relay_on_body(struct http_fetch *f, struct str bytes, void *ctx);
 void relay_on_done(struct http_fetch *f, const struct http_fetch_result *r, void *ctx);
-void relay_reset(struct mesh_call *c);                                  /* forgets what an attempt left */
-void relay_stop(struct mesh_call *c, enum reason r, struct str words); /* a failure, before or after the commit */
-void relay_begin_pending(struct mesh_call *c);                         /* the head goes out before any content is there */
+void relay_reset(struct attempt *a);                                  /* forgets what the answer left */
+void relay_stop(struct attempt *a, enum reason r, struct str words); /* a failure, before or after the commit */
+void relay_begin_pending(struct mesh_call *c);                       /* the head goes out before any content is there */
 void relay_keep_alive(struct mesh_call *c);
 
 /* call.c */

@@ -143,12 +143,12 @@ static enum reason why_not(struct mesh_call *c, const struct step *s, const stru
 
 /* --- taking it: budget, breaker, counts; all or nothing ---------------------------------------------------------------- */
 
-static void release_holds(struct mesh_call *c)
+static void release_holds(struct attempt *a)
 {
-    for (size_t i = 0; i < COUNT_OF(c->hold); i++)
-        if (c->hold[i].budget)
-            budget_settle(&c->hold[i], 0);
-    memset(c->hold, 0, sizeof c->hold);
+    for (size_t i = 0; i < COUNT_OF(a->hold); i++)
+        if (a->hold[i].budget)
+            budget_settle(&a->hold[i], 0);
+    memset(a->hold, 0, sizeof a->hold);
 }
 
 /* A number the job's defaults give where the client gave none. */
@@ -198,25 +198,26 @@ static int64_t window_left_ms(enum budget_span span, int64_t wall_ms)
     return civil_to_ms(&end) - wall_ms;
 }
 
-static enum reason take(struct mesh_call *c, const struct target *t, int64_t *wait_ms)
+static enum reason take(struct attempt *a, const struct target *t, int64_t *wait_ms)
 {
+    struct mesh_call *c = a->call;
     struct upstream *u = t->up;
     int64_t wall_ms = loop_wall_ms(c->ml->loop), worst = COST_UNKNOWN;
-    c->priced = price_find(&c->price, t->price, t->price_count, u->vendor_name, t->model, wall_ms);
-    if (c->priced) /* a third on top of the estimate, so that being wrong by a quarter is still covered */
-        worst = price_worst(&c->price, c->facts.tokens_estimated * 4 / 3 + 16, output_at_most(c, t));
+    a->priced = price_find(&a->price, t->price, t->price_count, u->vendor_name, t->model, wall_ms);
+    if (a->priced) /* a third on top of the estimate, so that being wrong by a quarter is still covered */
+        worst = price_worst(&a->price, c->facts.tokens_estimated * 4 / 3 + 16, output_at_most(c, t));
     if (power_is_known(c->ml->mesh, t))
         worst = power_cost_of(c->ml->mesh, t, (int64_t)u->total_ms * 1000);
-    c->hold_nusd = worst;
-    for (size_t i = 0; i < COUNT_OF(c->hold); i++)
-        if (u->budget[i] && budget_take(u->budget[i], worst, wall_ms, &c->hold[i]) < 0) {
-            release_holds(c);
+    a->hold_nusd = worst;
+    for (size_t i = 0; i < COUNT_OF(a->hold); i++)
+        if (u->budget[i] && budget_take(u->budget[i], worst, wall_ms, &a->hold[i]) < 0) {
+            release_holds(a);
             *wait_ms = window_left_ms((enum budget_span)i, wall_ms);
             return REASON_BUDGET;
         }
     enum breaker_pass pass = breaker_enter(&t->state->breaker, loop_now_ms(c->ml->loop), wait_ms);
     if (pass == BREAKER_OPEN) {
-        release_holds(c);
+        release_holds(a);
         return REASON_COOLING;
     }
     /* Counted first and looked at then, so that racing loops cannot both take the last place. */
@@ -224,41 +225,42 @@ static enum reason take(struct mesh_call *c, const struct target *t, int64_t *wa
     if (u->concurrent && before >= u->concurrent) {
         atomic_fetch_sub_explicit(&u->state->in_flight, 1, memory_order_relaxed);
         breaker_release(&t->state->breaker, pass == BREAKER_PROBE);
-        release_holds(c);
+        release_holds(a);
         *wait_ms = 1000;
         return REASON_BUSY;
     }
-    c->probe = pass == BREAKER_PROBE;
+    a->probe = pass == BREAKER_PROBE;
     atomic_fetch_add_explicit(&t->state->in_flight, 1, memory_order_relaxed);
-    c->in_flight = true;
+    a->in_flight = true;
     return REASON_DONE;
 }
 
-void pick_release(struct mesh_call *c)
+void pick_release(struct attempt *a)
 {
-    if (!c->in_flight)
+    if (!a->in_flight)
         return;
-    atomic_fetch_sub_explicit(&c->target->state->in_flight, 1, memory_order_relaxed);
-    atomic_fetch_sub_explicit(&c->target->up->state->in_flight, 1, memory_order_relaxed);
-    c->in_flight = false;
+    atomic_fetch_sub_explicit(&a->target->state->in_flight, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&a->target->up->state->in_flight, 1, memory_order_relaxed);
+    a->in_flight = false;
 }
 
-static const struct target *candidate(struct mesh_call *c, const struct step *s, const struct target *t)
+static const struct target *candidate(struct attempt *a, const struct step *s, const struct target *t)
 {
     int64_t wait_ms;
-    enum reason r = why_not(c, s, t, &wait_ms);
+    enum reason r = why_not(a->call, s, t, &wait_ms);
     if (r == REASON_DONE)
-        r = take(c, t, &wait_ms);
+        r = take(a, t, &wait_ms);
     if (r == REASON_DONE)
         return t;
-    story_add(c, t, r, false, 0, wait_ms, r == REASON_NO_KEY ? t->up->key_problem : STR_NONE);
+    story_add(a->call, t, r, false, 0, wait_ms, r == REASON_NO_KEY ? t->up->key_problem : STR_NONE);
     return NULL;
 }
 
-const struct target *pick_next(struct mesh_call *c)
+const struct target *pick_next(struct attempt *a)
 {
+    struct mesh_call *c = a->call;
     if (c->same_again) {
-        const struct target *t = candidate(c, &c->chain[c->step < c->chain_count ? c->step : c->chain_count - 1], c->same_again);
+        const struct target *t = candidate(a, &c->chain[c->step < c->chain_count ? c->step : c->chain_count - 1], c->same_again);
         c->same_again = NULL;
         if (t)
             return t;
@@ -268,7 +270,7 @@ const struct target *pick_next(struct mesh_call *c)
         if (!c->ordered)
             order_step(c, s);
         while (c->position < s->count) {
-            const struct target *t = candidate(c, s, s->of[c->order[c->position++]].target);
+            const struct target *t = candidate(a, s, s->of[c->order[c->position++]].target);
             if (t)
                 return t;
         }

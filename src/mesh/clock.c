@@ -1,0 +1,100 @@
+/* clock.c: the time-outs of a call and its attempts, and what a waiting client is told. One timer per call, set to whatever
+ * comes first. */
+#include "base/log.h"
+#include "mesh/mesh_priv.h"
+#include "net/loop.h"
+
+enum { COMMENT_EVERY_MS = 15000 /* below every idle limit of known clients; wire-formats.md 1.2 */, DRAIN_MS = 1000 };
+
+struct clocks {
+    int64_t first_byte_us, idle_us, total_us, head_us, comment_us; /* INT64_MAX when it does not run */
+};
+
+static struct mesh_call *of_timer(struct loop_timer *t)
+{
+    return (struct mesh_call *)(void *)((char *)t - offsetof(struct mesh_call, timer));
+}
+
+static struct clocks clocks_of(const struct attempt *a)
+{
+    const struct mesh_call *c = a->call;
+    struct clocks k = {INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX};
+    if (a->state == ATTEMPT_WAITING || a->state == ATTEMPT_STREAMING) {
+        const struct upstream *u = a->target->up;
+        k.total_us = a->begin_us + u->total_ms * (int64_t)1000;
+        if (a->state == ATTEMPT_WAITING && !a->passed_limit)
+            k.first_byte_us = a->begin_us + u->first_byte_ms * (int64_t)1000;
+        bool answering = a->status != 0; /* before the head, first_byte is the clock that counts */
+        if (answering && !a->paused)
+            k.idle_us = a->last_byte_us + u->idle_ms * (int64_t)1000;
+        /* A whole answer is under way: its bytes are content, so only silence and the total count. */
+        if (answering && !c->facts.stream && a->held.len)
+            k.first_byte_us = INT64_MAX;
+    }
+    if (c->facts.stream && !c->client_begun)
+        k.head_us = c->begin_us + c->ml->mesh->config->head_after_ms * 1000;
+    if (c->client_begun && a->state != ATTEMPT_STREAMING)
+        k.comment_us = c->next_comment_us;
+    return k;
+}
+
+static int64_t min64(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static void on_timer(struct loop_timer *t);
+
+void clock_arm(struct mesh_call *c)
+{
+    struct clocks k = clocks_of(c->at);
+    int64_t next = min64(min64(k.first_byte_us, k.idle_us), min64(k.total_us, min64(k.head_us, k.comment_us)));
+    int64_t in_us = next - loop_now_us(c->ml->loop);
+    if (next != INT64_MAX && loop_timer_set(c->ml->loop, &c->timer, in_us > 0 ? in_us / 1000 + 1 : 1, on_timer) < 0)
+        log_line(LOG_WARN, "mesh", "memory is out: a call runs without its time limits");
+}
+
+static void end_drain(struct mesh_call *c)
+{
+    http_fetch_cancel(c->at->fetch);
+    c->at->fetch = NULL;
+    call_free(c);
+}
+
+static void tell_client(struct mesh_call *c, const struct clocks *k, int64_t now_us)
+{
+    if (now_us >= k->head_us)
+        relay_begin_pending(c);
+    if (c->client_begun && c->at->state != ATTEMPT_STREAMING && now_us >= c->next_comment_us) {
+        relay_keep_alive(c);
+        c->next_comment_us = now_us + COMMENT_EVERY_MS * (int64_t)1000;
+    }
+}
+
+static void on_timer(struct loop_timer *t)
+{
+    struct mesh_call *c = of_timer(t);
+    int64_t now_us = loop_now_us(c->ml->loop);
+    if (c->at->state == ATTEMPT_DRAINING) {
+        end_drain(c);
+        return;
+    }
+    struct clocks k = clocks_of(c->at);
+    if (now_us >= k.total_us) {
+        relay_stop(c->at, REASON_TOTAL_TIMEOUT, STR_NONE);
+    } else if (now_us >= k.first_byte_us) {
+        relay_stop(c->at, REASON_FIRST_BYTE_TIMEOUT, STR_NONE);
+    } else if (now_us >= k.idle_us) {
+        relay_stop(c->at, REASON_IDLE_TIMEOUT, STR_NONE);
+    } else {
+        tell_client(c, &k, now_us);
+        clock_arm(c);
+    }
+}
+
+void clock_drain(struct mesh_call *c)
+{
+    c->at->state = ATTEMPT_DRAINING;
+    if (loop_timer_set(c->ml->loop, &c->timer, DRAIN_MS, on_timer) < 0)
+        end_drain(c);
+}
