@@ -31,6 +31,7 @@ void call_free(struct mesh_call *c)
     if (c->over)
         *c->over = true;
     guard_leave(&c->waiter);
+    queue_leave(c);
     loop_timer_cancel(ml->loop, &c->timer);
     loop_defer_cancel(&c->at->send_task);
     relay_reset(c->at);
@@ -210,6 +211,8 @@ void call_next(struct mesh_call *c)
     const struct target *t = c->attempts < hops && !out_of_time(c) ? pick_next(c->at) : NULL;
     if (t)
         attempt_begin(c->at, t);
+    else if (c->ticket)
+        clock_arm(c);
     else
         answer_exhausted(c);
 }

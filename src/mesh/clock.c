@@ -7,7 +7,7 @@
 enum { COMMENT_EVERY_MS = 15000 /* below every idle limit of known clients; wire-formats.md 1.2 */, DRAIN_MS = 1000 };
 
 struct clocks {
-    int64_t first_byte_us, idle_us, total_us, head_us, comment_us; /* INT64_MAX when it does not run */
+    int64_t first_byte_us, idle_us, total_us, head_us, comment_us, line_us; /* INT64_MAX when it does not run */
 };
 
 static struct mesh_call *of_timer(struct loop_timer *t)
@@ -18,7 +18,7 @@ static struct mesh_call *of_timer(struct loop_timer *t)
 static struct clocks clocks_of(const struct attempt *a)
 {
     const struct mesh_call *c = a->call;
-    struct clocks k = {INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX};
+    struct clocks k = {INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX};
     if (a->state == ATTEMPT_WAITING || a->state == ATTEMPT_STREAMING) {
         const struct upstream *u = a->target->up;
         k.total_us = a->begin_us + u->total_ms * (int64_t)1000;
@@ -35,6 +35,8 @@ static struct clocks clocks_of(const struct attempt *a)
         k.head_us = c->begin_us + c->ml->mesh->config->head_after_ms * 1000;
     if (c->client_begun && a->state != ATTEMPT_STREAMING)
         k.comment_us = c->next_comment_us;
+    if (c->ticket)
+        k.line_us = c->wait_until_us;
     return k;
 }
 
@@ -48,7 +50,8 @@ static void on_timer(struct loop_timer *t);
 void clock_arm(struct mesh_call *c)
 {
     struct clocks k = clocks_of(c->at);
-    int64_t next = min64(min64(k.first_byte_us, k.idle_us), min64(k.total_us, min64(k.head_us, k.comment_us)));
+    int64_t attempt_us = min64(min64(k.first_byte_us, k.idle_us), k.total_us);
+    int64_t next = min64(min64(attempt_us, k.line_us), min64(k.head_us, k.comment_us));
     int64_t in_us = next - loop_now_us(c->ml->loop);
     if (next != INT64_MAX && loop_timer_set(c->ml->loop, &c->timer, in_us > 0 ? in_us / 1000 + 1 : 1, on_timer) < 0)
         log_line(LOG_WARN, "mesh", "memory is out: a call runs without its time limits");
@@ -86,6 +89,8 @@ static void on_timer(struct loop_timer *t)
         relay_stop(c->at, REASON_FIRST_BYTE_TIMEOUT, STR_NONE);
     } else if (now_us >= k.idle_us) {
         relay_stop(c->at, REASON_IDLE_TIMEOUT, STR_NONE);
+    } else if (now_us >= k.line_us) {
+        pick_waited_enough(c);
     } else {
         tell_client(c, &k, now_us);
         clock_arm(c);

@@ -70,6 +70,8 @@ enum reason_cool {
     /* why a candidate was not even tried */                                                                            \
     X(COOLING,            FAULT_TARGET, NEXT_STEP,   COOL_NONE,  503, "cooling after failures")                         \
     X(BUSY,               FAULT_TARGET, NEXT_STEP,   COOL_NONE,  429, "at its limit of concurrent calls")               \
+    X(QUEUE_FULL,         FAULT_TARGET, NEXT_STEP,   COOL_NONE,  429, "at its limit of concurrent calls, and its queue is full") \
+    X(QUEUE_WAIT,         FAULT_TARGET, NEXT_STEP,   COOL_NONE,  429, "no place became free while the call waited in its queue") \
     X(BUDGET,             FAULT_TARGET, NEXT_STEP,   COOL_NONE,  429, "budget spent")                                   \
     X(NO_KEY,             FAULT_TARGET, NEXT_STEP,   COOL_NONE,  503, "no key")                                         \
     X(NO_CREDENTIAL,      FAULT_TARGET, NEXT_STEP,   COOL_NONE,  401, "no credential")                                  \
@@ -143,7 +145,10 @@ struct target_state {
     atomic_int in_flight;
 };
 struct upstream_state {
-    _Alignas(64) atomic_int in_flight;
+    _Alignas(64) atomic_int in_flight; /* places taken */
+    atomic_int waiting;                /* length of the line; written under the lock */
+    atomic_flag lock;                  /* guards the line; held for a few instructions */
+    struct ticket *head, *tail;        /* of the line (queue.c) */
 };
 
 struct upstream {
@@ -160,7 +165,9 @@ struct upstream {
     struct str authorization;    /* "Bearer ..."; empty without a key */
     struct str key_problem;      /* why there is no key although one is configured; empty if all is well */
     enum regime regime;
-    int connect_ms, first_byte_ms, idle_ms, total_ms, concurrent;
+    int connect_ms, first_byte_ms, idle_ms, total_ms;
+    int concurrent;              /* places; 0 = no limit */
+    int queue_max, queue_wait_ms; /* of the line before them; max 0: there is none */
     struct budget *budget[3];    /* by enum budget_span; NULL = none */
     struct upstream_state *state;
     struct target_state *direct; /* shared by targets of this upstream that the config does not name */
@@ -391,6 +398,10 @@ struct mesh_call {
     int step, position;               /* where pick goes on */
     bool ordered;                     /* `order` is made for the current step */
     uint8_t order[16];                /* of the current step */
+    unsigned full;                    /* members of the current step that only lack a place: bits of step_target's index */
+    struct ticket *ticket;            /* the call waits in a line (queue.c); NULL otherwise */
+    const struct target *awaited;     /* for this target */
+    int64_t wait_until_us;
     int64_t larger_than;              /* context a candidate must exceed; 0 = no matter */
     struct str not_vendor;            /* vendor that refused the content */
     const struct target *same_again;  /* NEXT_SAME */
@@ -416,12 +427,21 @@ struct mesh_call {
     bool in_books;                    /* the call has an open record, and no close */
 };
 
-/* pick.c: the next candidate that may be tried; skips are written to the story. NULL when the chain is exhausted. Takes
- * the breaker's probe, the in-flight counts and the budget's hold. */
+/* pick.c: the next candidate that may be tried; skips are written to the story. NULL when the chain is exhausted, or when the
+ * call waits in a line now (ticket). Takes the breaker's probe, a place, the in-flight count and the budget's hold. */
 const struct target *pick_next(struct attempt *a);
-void pick_release(struct attempt *a); /* in-flight counts */
+void pick_release(struct attempt *a);       /* counts and place */
+void pick_granted(struct mesh_call *c);     /* the line has come to this call: it has a place at `awaited` */
+void pick_waited_enough(struct mesh_call *c); /* it has not, in the time that a call waits */
 void story_add(struct mesh_call *c, const struct target *t, enum reason r, bool attempted, int status, int64_t wait_ms,
                struct str words);
+
+/* queue.c: places at an upstream, and the line before them. */
+bool queue_place_take(const struct upstream *u); /* false: all are taken, or others wait for one */
+void queue_place_give(const struct upstream *u);
+/* Into the line: REASON_DONE, and pick_granted follows (never from inside) unless queue_leave comes before; or why not. */
+enum reason queue_join(struct mesh_call *c, const struct upstream *u);
+void queue_leave(struct mesh_call *c); /* fine when it does not wait */
 
 /* attempt.c */
 void attempt_begin(struct attempt *a, const struct target *t);

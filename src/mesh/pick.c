@@ -3,6 +3,7 @@
  * Steps come in order; inside a step the balance decides. A candidate that may not or cannot take this call is skipped,
  * and the reason is kept for the story that the client and `explain` read. */
 #include "mesh/mesh_priv.h"
+#include "net/loop.h"
 #include <assert.h>
 
 /* The estimate may be a quarter too high: a call is only kept away from a context that it surely exceeds. */
@@ -76,6 +77,7 @@ static void order_step(struct mesh_call *c, const struct step *s)
         order_least_busy(c, s);
     c->ordered = true;
     c->position = 0;
+    c->full = 0;
 }
 
 /* --- may this candidate take this call? ------------------------------------------------------------------------------- */
@@ -198,7 +200,8 @@ static int64_t window_left_ms(enum budget_span span, int64_t wall_ms)
     return civil_to_ms(&end) - wall_ms;
 }
 
-static enum reason take(struct attempt *a, const struct target *t, int64_t *wait_ms)
+/* `has_place`: the line has given it one; it is given on when something else is in the way. */
+static enum reason take(struct attempt *a, const struct target *t, bool has_place, int64_t *wait_ms)
 {
     struct mesh_call *c = a->call;
     struct upstream *u = t->up;
@@ -220,10 +223,7 @@ static enum reason take(struct attempt *a, const struct target *t, int64_t *wait
         release_holds(a);
         return REASON_COOLING;
     }
-    /* Counted first and looked at then, so that racing loops cannot both take the last place. */
-    int before = atomic_fetch_add_explicit(&u->state->in_flight, 1, memory_order_relaxed);
-    if (u->concurrent && before >= u->concurrent) {
-        atomic_fetch_sub_explicit(&u->state->in_flight, 1, memory_order_relaxed);
+    if (!has_place && !queue_place_take(u)) { /* last of all: a line is only for calls that lack nothing else */
         breaker_release(&t->state->breaker, pass == BREAKER_PROBE);
         release_holds(a);
         *wait_ms = 1000;
@@ -240,40 +240,116 @@ void pick_release(struct attempt *a)
     if (!a->in_flight)
         return;
     atomic_fetch_sub_explicit(&a->target->state->in_flight, 1, memory_order_relaxed);
-    atomic_fetch_sub_explicit(&a->target->up->state->in_flight, 1, memory_order_relaxed);
+    queue_place_give(a->target->up);
     a->in_flight = false;
 }
 
-static const struct target *candidate(struct attempt *a, const struct step *s, const struct target *t)
+/* --- one after the other ------------------------------------------------------------------------------------------------ */
+
+static void skip(struct mesh_call *c, const struct target *t, enum reason r, int64_t wait_ms)
 {
+    story_add(c, t, r, false, 0, wait_ms, r == REASON_NO_KEY ? t->up->key_problem : STR_NONE);
+}
+
+/* A member that only lacks a place is put aside (`full`) while others of its step may have one. */
+static const struct target *candidate(struct attempt *a, const struct step *s, int index)
+{
+    const struct target *t = s->of[index].target;
     int64_t wait_ms;
     enum reason r = why_not(a->call, s, t, &wait_ms);
     if (r == REASON_DONE)
-        r = take(a, t, &wait_ms);
+        r = take(a, t, false, &wait_ms);
     if (r == REASON_DONE)
         return t;
-    story_add(a->call, t, r, false, 0, wait_ms, r == REASON_NO_KEY ? t->up->key_problem : STR_NONE);
+    if (r == REASON_BUSY && t->up->queue_max > 0)
+        a->call->full |= 1u << index;
+    else
+        skip(a->call, t, r, wait_ms);
+    return NULL;
+}
+
+/* Nobody of the step could take the call at once: it waits for a place at the first that has room in its line. */
+static bool wait_in_line(struct mesh_call *c, const struct step *s)
+{
+    for (int i = 0; i < s->count; i++) {
+        int index = c->order[i];
+        const struct target *t = s->of[index].target;
+        if (!(c->full & 1u << index))
+            continue;
+        c->full &= ~(1u << index);
+        enum reason r = queue_join(c, t->up);
+        if (r == REASON_DONE) {
+            c->awaited = t;
+            c->wait_until_us = loop_now_us(c->ml->loop) + t->up->queue_wait_ms * (int64_t)1000;
+            return true;
+        }
+        skip(c, t, r, t->up->queue_wait_ms);
+    }
+    return false;
+}
+
+/* A kept connection had gone stale and nothing had reached the target: it is asked again, before the rest of its step. */
+static const struct target *once_more(struct attempt *a)
+{
+    struct mesh_call *c = a->call;
+    const struct step *s = &c->chain[c->step < c->chain_count ? c->step : c->chain_count - 1];
+    const struct target *again = c->same_again;
+    c->same_again = NULL;
+    for (int i = 0; again && i < s->count; i++)
+        if (s->of[i].target == again)
+            return candidate(a, s, i);
     return NULL;
 }
 
 const struct target *pick_next(struct attempt *a)
 {
     struct mesh_call *c = a->call;
-    if (c->same_again) {
-        const struct target *t = candidate(a, &c->chain[c->step < c->chain_count ? c->step : c->chain_count - 1], c->same_again);
-        c->same_again = NULL;
-        if (t)
-            return t;
-    }
-    for (; c->step < c->chain_count; c->step++, c->ordered = false) {
+    const struct target *t = once_more(a);
+    for (; !t && c->step < c->chain_count; c->step++, c->ordered = false) {
         const struct step *s = &c->chain[c->step];
         if (!c->ordered)
             order_step(c, s);
-        while (c->position < s->count) {
-            const struct target *t = candidate(a, s, s->of[c->order[c->position++]].target);
-            if (t)
-                return t;
-        }
+        while (!t && c->position < s->count)
+            t = candidate(a, s, c->order[c->position++]);
+        if (t || wait_in_line(c, s))
+            break;
     }
-    return NULL;
+    return t;
+}
+
+void pick_granted(struct mesh_call *c)
+{
+    const struct target *t = c->awaited;
+    int64_t wait_ms = -1;
+    enum reason r = take(c->at, t, true, &wait_ms);
+    if (r == REASON_DONE) {
+        attempt_begin(c->at, t);
+        return;
+    }
+    queue_place_give(t->up);
+    skip(c, t, r, wait_ms);
+    call_next(c);
+}
+
+/* The call has spent its patience for this step: what else was full there is looked at once more, and not waited for. */
+void pick_waited_enough(struct mesh_call *c)
+{
+    const struct step *s = &c->chain[c->step];
+    const struct target *t = NULL;
+    queue_leave(c);
+    skip(c, c->awaited, REASON_QUEUE_WAIT, 1000);
+    unsigned others = c->full;
+    c->full = 0;
+    for (int i = 0; i < s->count; i++) {
+        int index = c->order[i];
+        if (others & 1u << index && !t)
+            t = candidate(c->at, s, index);
+        if (others & 1u << index && (c->full & 1u << index || (t && t != s->of[index].target)))
+            skip(c, s->of[index].target, REASON_BUSY, 1000);
+    }
+    c->full = 0;
+    if (t)
+        attempt_begin(c->at, t);
+    else
+        call_next(c);
 }

@@ -39,16 +39,6 @@ static int check_dialect(const struct config_upstream *c, struct err *e)
                   STR_FMT(c->name.text));
 }
 
-/* The defaults of `queue` stand for a queue that is planned; none at all is what there is. Anything else is a wish. */
-static int check_queue(const struct config_upstream *c, struct err *e)
-{
-    enum { DEFAULT_MAX = 32, DEFAULT_WAIT_MS = 2000 };
-    if (c->queue_max == 0 || (c->queue_max == DEFAULT_MAX && c->queue_wait_ms == DEFAULT_WAIT_MS))
-        return 0;
-    return refuse(e, c->mark, "upstream %.*s: `queue` is planned; a full place is a reason to take the next step, leave it out",
-                  STR_FMT(c->name.text));
-}
-
 static int upstream_regime(struct upstream *u, const struct config_upstream *c, struct err *e)
 {
     struct str r = c->regime.text;
@@ -171,9 +161,9 @@ static int upstream_build(struct mesh *m, struct upstream *u, const struct confi
     u->idle_ms = c->idle_ms ? (int)c->idle_ms : IDLE_MS;
     u->total_ms = c->total_ms ? (int)c->total_ms : TOTAL_MS;
     u->concurrent = c->concurrent;
+    u->queue_max = c->queue_wait_ms > 0 ? c->queue_max : 0; /* no patience, no line */
+    u->queue_wait_ms = c->queue_wait_ms;
     int rc = check_dialect(c, e);
-    if (rc == 0)
-        rc = check_queue(c, e);
     if (rc == 0)
         rc = upstream_regime(u, c, e);
     if (rc == 0)
