@@ -153,7 +153,7 @@ void attempt_begin(struct attempt *a, const struct target *t)
     a->target = t;
     a->number = ++a->call->attempts;
     a->begin_us = loop_now_us(a->call->ml->loop);
-    a->sent = a->open_booked = false;
+    a->sent = a->open_booked = a->hedge_tried = false;
     relay_reset(a);
     if (!a->call->home || !t->up->probe_url.len) {
         open_and_send(a);
@@ -177,6 +177,7 @@ static bool worked_unpaid(const struct attempt *a, enum reason r)
     switch (r) {
     case REASON_DONE:
     case REASON_LEFT:
+    case REASON_HEDGED:
     case REASON_SHUTDOWN:
     case REASON_FIRST_BYTE_TIMEOUT:
     case REASON_IDLE_TIMEOUT:
@@ -295,33 +296,52 @@ static void keep_refusal(struct attempt *a)
     a->call->refusal_status = a->call->refusal_body.len ? a->status : 0;
 }
 
-void attempt_failed(struct attempt *a, enum reason r, struct str words)
+/* What the failure means for the choice of the next candidate. */
+static void heed(struct attempt *a, enum reason_next next)
 {
-    const struct reason_row *row = reason_row(r);
-    a->call->refusal_status = 0;
-    int64_t rest_ms = attempt_close(a, r);
-    story_add(a->call, a->target, r, true, a->status, rest_ms ? rest_ms : a->retry_after_ms, words);
-    if (row->fault == FAULT_CALL || row->fault == FAULT_CLIENT)
-        keep_refusal(a);
-    switch (row->next) {
+    struct mesh_call *c = a->call;
+    switch (next) {
     case NEXT_STOP:
-        answer_exhausted(a->call);
-        return;
+        c->stop = true;
+        break;
     case NEXT_SAME:
-        if (!a->call->stale_retried)
-            a->call->same_again = a->target;
-        a->call->stale_retried = true;
+        if (!c->stale_retried)
+            c->same_again = a->target;
+        c->stale_retried = true;
         break;
     case NEXT_LARGER:
-        if (context_of(a->target) > a->call->larger_than)
-            a->call->larger_than = context_of(a->target);
+        if (context_of(a->target) > c->larger_than)
+            c->larger_than = context_of(a->target);
         break;
     case NEXT_VENDOR:
-        a->call->not_vendor = a->target->up->vendor_name.len ? a->target->up->vendor_name : a->target->up->name;
+        c->not_vendor = a->target->up->vendor_name.len ? a->target->up->vendor_name : a->target->up->name;
         break;
     case NEXT_STEP:
         break;
     }
-    relay_reset(a);
-    call_next(a->call);
+}
+
+void attempt_failed(struct attempt *a, enum reason r, struct str words)
+{
+    const struct reason_row *row = reason_row(r);
+    struct mesh_call *c = a->call;
+    if (!c->stop)
+        c->refusal_status = 0;
+    int64_t rest_ms = attempt_close(a, r);
+    story_add(c, a->target, r, true, a->status, rest_ms ? rest_ms : a->retry_after_ms, words);
+    if (row->fault == FAULT_CALL || row->fault == FAULT_CLIENT)
+        keep_refusal(a);
+    struct attempt *beside = hedge_other(a);
+    if (!beside || row->fault != FAULT_US) /* want of memory for a hedge says nothing of the chain */
+        heed(a, row->next);
+    if (beside) { /* it goes on alone, and may still answer whatever this one said */
+        relay_reset(a);
+        c->at = beside;
+        clock_arm(c);
+    } else if (c->stop) {
+        answer_exhausted(c);
+    } else {
+        relay_reset(a);
+        call_next(c);
+    }
 }

@@ -27,14 +27,16 @@ static void link_call(struct mesh_call *c)
 void call_free(struct mesh_call *c)
 {
     struct mesh_loop *ml = c->ml;
-    assert(!c->at->in_flight && !c->at->fetch);
+    assert(!c->at->in_flight && !c->at->fetch && !hedge_other(c->at));
     if (c->over)
         *c->over = true;
     guard_leave(&c->waiter);
     queue_leave(c);
     loop_timer_cancel(ml->loop, &c->timer);
-    loop_defer_cancel(&c->at->send_task);
-    relay_reset(c->at);
+    relay_reset(&c->first);
+    if (c->second)
+        relay_reset(c->second);
+    mem_free(c->second);
     if (c->prev)
         c->prev->next = c->next;
     else
@@ -205,10 +207,14 @@ static bool out_of_time(const struct mesh_call *c)
     return loop_now_us(c->ml->loop) - c->begin_us > CALL_BUDGET_MS * (int64_t)1000;
 }
 
+bool call_may_try(const struct mesh_call *c)
+{
+    return c->attempts < c->ml->mesh->config->hops_max && !out_of_time(c);
+}
+
 void call_next(struct mesh_call *c)
 {
-    int hops = c->ml->mesh->config->hops_max;
-    const struct target *t = c->attempts < hops && !out_of_time(c) ? pick_next(c->at) : NULL;
+    const struct target *t = call_may_try(c) ? pick_next(c->at) : NULL;
     if (t)
         attempt_begin(c->at, t);
     else if (c->ticket)
@@ -236,6 +242,9 @@ void call_finish(struct mesh_call *c, enum call_outcome outcome, int status)
 void mesh_call_left(struct mesh_call *c)
 {
     c->ask.sink = NULL;
+    struct attempt *beside = hedge_other(c->at);
+    if (beside)
+        (void)attempt_close(beside, REASON_LEFT);
     if (c->at->in_flight)
         (void)attempt_close(c->at, REASON_LEFT);
     call_finish(c, CALL_LEFT, 499);

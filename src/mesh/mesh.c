@@ -124,6 +124,9 @@ static void end_call(struct mesh_call *c)
         a->fetch = NULL;
         call_free(c);
     } else if (a->in_flight) {
+        struct attempt *beside = hedge_other(a);
+        if (beside)
+            attempt_failed(beside, REASON_SHUTDOWN, STR_NONE);
         relay_stop(a, REASON_SHUTDOWN, STR_NONE);
     } else {
         answer_refuse(c, 503, "server_error", "shutting_down", STR("Hearth is shutting down"), 1000);

@@ -65,6 +65,7 @@ enum reason_cool {
     X(TOO_LARGE,          FAULT_TARGET, NEXT_STEP,   COOL_NONE,  502, "its answer passes our limits")                   \
     X(NO_MEMORY,          FAULT_US,     NEXT_STOP,   COOL_NONE,  503, "we are out of memory")                           \
     X(JOURNAL,            FAULT_US,     NEXT_STOP,   COOL_NONE,  503, "the journal cannot be written")                  \
+    X(HEDGED,             FAULT_US,     NEXT_STOP,   COOL_NONE,  503, "another place, asked beside it, answered first")    \
     X(LEFT,               FAULT_CLIENT, NEXT_STOP,   COOL_NONE,  499, "the client left")                                \
     X(SHUTDOWN,           FAULT_US,     NEXT_STOP,   COOL_NONE,  503, "Hearth is shutting down")                        \
     /* why a candidate was not even tried */                                                                            \
@@ -191,6 +192,7 @@ struct step {
     struct step_target *of;
     int count;
     enum config_balance balance;
+    int64_t hedge_after_ms; /* 0 = never */
     int64_t max_context;
     unsigned needs;
     const struct str *tags;
@@ -352,6 +354,8 @@ struct attempt {
     bool sent;                        /* the fetch was started */
     bool open_booked;                 /* the journal has its open record, and no close */
     bool waited_for;                  /* counted in mesh_call.waiting_count */
+    bool hedge_tried;
+    int64_t hedge_after_ms;           /* of its step; 0 = never */
     struct price price;
     bool priced;
     int64_t hold_nusd;                /* worst case, COST_UNKNOWN without a price */
@@ -380,6 +384,14 @@ struct attempt {
     struct loop_task send_task;
 };
 
+/* Where the choosing goes on. */
+struct cursor {
+    int step, position;
+    bool ordered;      /* `order` is made for this step */
+    uint8_t order[16]; /* of its members */
+    unsigned full;     /* members that only lack a place: bits of step_target's index */
+};
+
 struct mesh_call {
     struct mesh_call *prev, *next; /* of mesh_loop.calls */
     struct mesh_loop *ml;
@@ -395,10 +407,7 @@ struct mesh_call {
     /* choosing */
     const struct step *chain;         /* the job's, or a single step for a target */
     int chain_count;
-    int step, position;               /* where pick goes on */
-    bool ordered;                     /* `order` is made for the current step */
-    uint8_t order[16];                /* of the current step */
-    unsigned full;                    /* members of the current step that only lack a place: bits of step_target's index */
+    struct cursor cursor;
     struct ticket *ticket;            /* the call waits in a line (queue.c); NULL otherwise */
     const struct target *awaited;     /* for this target */
     int64_t wait_until_us;
@@ -409,12 +418,13 @@ struct mesh_call {
     struct tried *tried, **tried_tail;
     int tried_count;
     int attempts;
+    bool stop;                        /* nobody else is asked */
     struct guard_waiter waiter;       /* for the job's `requires` */
     int refusal_status;               /* the last answer that blamed the call itself (context, policy, bad request): */
     struct str refusal_body;          /* given to the client as it is when nobody else can do better; arena */
 
-    struct attempt *at;               /* the attempt under way, or the last one */
-    struct attempt first;
+    struct attempt *at;               /* the attempt under way (while hedged: the earlier one), or the last one */
+    struct attempt first, *second;    /* second: owned; NULL while never hedged */
 
     /* times, monotonic µs */
     int64_t begin_us, next_comment_us;
@@ -430,6 +440,8 @@ struct mesh_call {
 /* pick.c: the next candidate that may be tried; skips are written to the story. NULL when the chain is exhausted, or when the
  * call waits in a line now (ticket). Takes the breaker's probe, a place, the in-flight count and the budget's hold. */
 const struct target *pick_next(struct attempt *a);
+/* The same for a hedge beside an attempt at `beside`: nobody's line is joined, and when NULL comes nothing has changed. */
+const struct target *pick_beside(struct attempt *a, const struct target *beside);
 void pick_release(struct attempt *a);       /* counts and place */
 void pick_granted(struct mesh_call *c);     /* the line has come to this call: it has a place at `awaited` */
 void pick_waited_enough(struct mesh_call *c); /* it has not, in the time that a call waits */
@@ -452,6 +464,12 @@ int64_t attempt_close(struct attempt *a, enum reason r);
 void attempt_failed(struct attempt *a, enum reason r, struct str words);
 void attempt_wait_over(struct attempt *a); /* it was waited for, and its first content is there, or its end */
 
+/* hedge.c */
+struct attempt *hedge_other(const struct attempt *a); /* the one under way beside this; NULL if none is */
+int64_t hedge_due_us(const struct mesh_call *c);      /* INT64_MAX: never, as things stand */
+void hedge_start(struct mesh_call *c);
+void hedge_won(struct attempt *a);                    /* its first content is there */
+
 /* clock.c: one timer per call, set to the clock that runs out first. */
 void clock_arm(struct mesh_call *c); /* to be called when a clock starts; bytes only push clocks away, which costs nothing */
 /* The client has its answer: the upstream's last bytes are read and dropped, for a moment. Then frees the call. */
@@ -467,6 +485,7 @@ void relay_begin_pending(struct mesh_call *c);                       /* the head
 void relay_keep_alive(struct mesh_call *c);
 
 /* call.c */
+bool call_may_try(const struct mesh_call *c);                       /* hops and time are left */
 void call_next(struct mesh_call *c);                                /* the next attempt, or the end */
 void call_finish(struct mesh_call *c, enum call_outcome outcome, int status); /* closes the books */
 void call_free(struct mesh_call *c);

@@ -40,12 +40,12 @@ static void order_weighted(struct mesh_call *c, const struct step *s)
     for (int i = 0; i < s->count; i++) {
         int total = 0;
         for (int k = i; k < s->count; k++)
-            total += s->of[c->order[k]].weight;
+            total += s->of[c->cursor.order[k]].weight;
         int64_t at = (int64_t)rng_below(&c->ml->rng, (uint64_t)total);
         int k = i;
-        while ((at -= s->of[c->order[k]].weight) >= 0)
+        while ((at -= s->of[c->cursor.order[k]].weight) >= 0)
             k++;
-        swap(&c->order[i], &c->order[k]);
+        swap(&c->cursor.order[i], &c->cursor.order[k]);
     }
 }
 
@@ -59,25 +59,25 @@ static void order_least_busy(struct mesh_call *c, const struct step *s)
     order_weighted(c, s); /* equals in random order */
     for (int i = 1; i < s->count; i++)
         for (int k = i; k > 0; k--) {
-            const struct step_target *a = &s->of[c->order[k]], *b = &s->of[c->order[k - 1]];
+            const struct step_target *a = &s->of[c->cursor.order[k]], *b = &s->of[c->cursor.order[k - 1]];
             if ((int64_t)load_of(a) * b->weight >= (int64_t)load_of(b) * a->weight)
                 break;
-            swap(&c->order[k], &c->order[k - 1]);
+            swap(&c->cursor.order[k], &c->cursor.order[k - 1]);
         }
 }
 
 static void order_step(struct mesh_call *c, const struct step *s)
 {
-    assert(s->count <= (int)COUNT_OF(c->order));
+    assert(s->count <= (int)COUNT_OF(c->cursor.order));
     for (int i = 0; i < s->count; i++)
-        c->order[i] = (uint8_t)i;
+        c->cursor.order[i] = (uint8_t)i;
     if (s->balance == BALANCE_WEIGHTED)
         order_weighted(c, s);
     else if (s->balance == BALANCE_LEAST_BUSY)
         order_least_busy(c, s);
-    c->ordered = true;
-    c->position = 0;
-    c->full = 0;
+    c->cursor.ordered = true;
+    c->cursor.position = 0;
+    c->cursor.full = 0;
 }
 
 /* --- may this candidate take this call? ------------------------------------------------------------------------------- */
@@ -259,10 +259,12 @@ static const struct target *candidate(struct attempt *a, const struct step *s, i
     enum reason r = why_not(a->call, s, t, &wait_ms);
     if (r == REASON_DONE)
         r = take(a, t, false, &wait_ms);
-    if (r == REASON_DONE)
+    if (r == REASON_DONE) {
+        a->hedge_after_ms = s->hedge_after_ms;
         return t;
+    }
     if (r == REASON_BUSY && t->up->queue_max > 0)
-        a->call->full |= 1u << index;
+        a->call->cursor.full |= 1u << index;
     else
         skip(a->call, t, r, wait_ms);
     return NULL;
@@ -272,11 +274,11 @@ static const struct target *candidate(struct attempt *a, const struct step *s, i
 static bool wait_in_line(struct mesh_call *c, const struct step *s)
 {
     for (int i = 0; i < s->count; i++) {
-        int index = c->order[i];
+        int index = c->cursor.order[i];
         const struct target *t = s->of[index].target;
-        if (!(c->full & 1u << index))
+        if (!(c->cursor.full & 1u << index))
             continue;
-        c->full &= ~(1u << index);
+        c->cursor.full &= ~(1u << index);
         enum reason r = queue_join(c, t->up);
         if (r == REASON_DONE) {
             c->awaited = t;
@@ -292,7 +294,7 @@ static bool wait_in_line(struct mesh_call *c, const struct step *s)
 static const struct target *once_more(struct attempt *a)
 {
     struct mesh_call *c = a->call;
-    const struct step *s = &c->chain[c->step < c->chain_count ? c->step : c->chain_count - 1];
+    const struct step *s = &c->chain[c->cursor.step < c->chain_count ? c->cursor.step : c->chain_count - 1];
     const struct target *again = c->same_again;
     c->same_again = NULL;
     for (int i = 0; again && i < s->count; i++)
@@ -305,14 +307,58 @@ const struct target *pick_next(struct attempt *a)
 {
     struct mesh_call *c = a->call;
     const struct target *t = once_more(a);
-    for (; !t && c->step < c->chain_count; c->step++, c->ordered = false) {
-        const struct step *s = &c->chain[c->step];
-        if (!c->ordered)
+    for (; !t && c->cursor.step < c->chain_count; c->cursor.step++, c->cursor.ordered = false) {
+        const struct step *s = &c->chain[c->cursor.step];
+        if (!c->cursor.ordered)
             order_step(c, s);
-        while (!t && c->position < s->count)
-            t = candidate(a, s, c->order[c->position++]);
+        while (!t && c->cursor.position < s->count)
+            t = candidate(a, s, c->cursor.order[c->cursor.position++]);
         if (t || wait_in_line(c, s))
             break;
+    }
+    return t;
+}
+
+static void skip_full(struct mesh_call *c, const struct step *s)
+{
+    for (int i = 0; i < s->count; i++)
+        if (c->cursor.full & 1u << i)
+            skip(c, s->of[i].target, REASON_BUSY, 1000);
+    c->cursor.full = 0;
+}
+
+static const struct target *find_beside(struct attempt *a, const struct target *beside)
+{
+    struct mesh_call *c = a->call;
+    const struct target *t = NULL;
+    for (; c->cursor.step < c->chain_count; c->cursor.step++, c->cursor.ordered = false) {
+        const struct step *s = &c->chain[c->cursor.step];
+        if (!c->cursor.ordered)
+            order_step(c, s);
+        while (!t && c->cursor.position < s->count) {
+            int index = c->cursor.order[c->cursor.position++];
+            if (s->of[index].target != beside)
+                t = candidate(a, s, index);
+        }
+        if (t)
+            return t; /* who was only full in its step is waited for when both have failed */
+        skip_full(c, s);
+    }
+    return NULL;
+}
+
+const struct target *pick_beside(struct attempt *a, const struct target *beside)
+{
+    struct mesh_call *c = a->call;
+    struct cursor before = c->cursor;
+    struct tried **tail = c->tried_tail;
+    int count = c->tried_count;
+    const struct target *t = find_beside(a, beside);
+    if (!t) {
+        c->cursor = before;
+        c->tried_tail = tail;
+        *c->tried_tail = NULL;
+        c->tried_count = count;
     }
     return t;
 }
@@ -323,6 +369,7 @@ void pick_granted(struct mesh_call *c)
     int64_t wait_ms = -1;
     enum reason r = take(c->at, t, true, &wait_ms);
     if (r == REASON_DONE) {
+        c->at->hedge_after_ms = c->chain[c->cursor.step].hedge_after_ms;
         attempt_begin(c->at, t);
         return;
     }
@@ -334,20 +381,22 @@ void pick_granted(struct mesh_call *c)
 /* The call has spent its patience for this step: what else was full there is looked at once more, and not waited for. */
 void pick_waited_enough(struct mesh_call *c)
 {
-    const struct step *s = &c->chain[c->step];
+    const struct step *s = &c->chain[c->cursor.step];
     const struct target *t = NULL;
     queue_leave(c);
     skip(c, c->awaited, REASON_QUEUE_WAIT, 1000);
-    unsigned others = c->full;
-    c->full = 0;
+    unsigned others = c->cursor.full;
+    c->cursor.full = 0;
     for (int i = 0; i < s->count; i++) {
-        int index = c->order[i];
-        if (others & 1u << index && !t)
+        int index = c->cursor.order[i];
+        if (!(others & 1u << index))
+            continue;
+        if (t)
+            c->cursor.full |= 1u << index;
+        else
             t = candidate(c->at, s, index);
-        if (others & 1u << index && (c->full & 1u << index || (t && t != s->of[index].target)))
-            skip(c, s->of[index].target, REASON_BUSY, 1000);
     }
-    c->full = 0;
+    skip_full(c, s);
     if (t)
         attempt_begin(c->at, t);
     else

@@ -243,12 +243,8 @@ static int target_add(struct mesh *m, const struct config_text *name, struct tar
 static int step_build(struct mesh *m, struct step *s, const struct config_step *c, const struct config_job *job, struct err *e)
 {
     enum config_balance balance = c->balance ? c->balance : job->balance ? job->balance : BALANCE_ORDER;
-    if (balance == BALANCE_FASTEST || balance == BALANCE_CHEAPEST)
-        return refuse(e, c->mark, "job %.*s: `balance: %s` is planned; order, weighted and least_busy work", STR_FMT(job->name.text),
-                      balance == BALANCE_FASTEST ? "fastest" : "cheapest");
-    if (c->hedge_after_ms)
-        return refuse(e, c->mark, "job %.*s: `hedge_after` is planned; leave it out", STR_FMT(job->name.text));
-    *s = (struct step){.count = c->target_count, .balance = balance, .max_context = c->max_context, .needs = c->needs,
+    *s = (struct step){.count = c->target_count, .balance = balance, .hedge_after_ms = c->hedge_after_ms,
+                       .max_context = c->max_context, .needs = c->needs,
                        .tags = c->tags, .tag_count = c->tag_count};
     s->of = arena_new_array(&m->arena, struct step_target, (size_t)c->target_count);
     if (!s->of)
