@@ -264,6 +264,16 @@ static int64_t tell_breaker(struct attempt *a, enum reason r)
     return rest;
 }
 
+static void learn(const struct attempt *a, enum reason r)
+{
+    const struct reason_row *row = reason_row(r);
+    bool failed = row->fault == FAULT_TARGET && row->cool != COOL_NONE;
+    if (r == REASON_DONE)
+        balance_output(a->call->route.job, a->usage.output);
+    else if (a->sent && (failed || (r == REASON_HEDGED && !a->first_us)))
+        balance_no_content(a, loop_now_us(a->call->ml->loop) - a->begin_us, failed);
+}
+
 int64_t attempt_close(struct attempt *a, enum reason r)
 {
     guard_leave(&a->waiter);
@@ -277,6 +287,7 @@ int64_t attempt_close(struct attempt *a, enum reason r)
     attempt_wait_over(a);
     a->state = ATTEMPT_NONE;
     close_books(a, r);
+    learn(a, r);
     pick_release(a);
     return tell_breaker(a, r);
 }

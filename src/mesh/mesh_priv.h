@@ -141,9 +141,18 @@ void power_explain(struct buf *out, const struct mesh *m, const struct target *t
 
 /* --- routes (routes.c, lookup.c) ----------------------------------------------------------------------------------------- */
 
+/* Time to the first content, decayed; of calls that stream and of those that do not, for their times do not compare. */
+struct target_speed {
+    atomic_llong mean_us;
+    atomic_uint samples; /* 0: never seen; stops counting after a few */
+};
 struct target_state {
     _Alignas(64) struct breaker breaker;
     atomic_int in_flight;
+    struct target_speed speed[2]; /* by call.stream */
+};
+struct job_state {
+    _Alignas(64) atomic_llong output_mean; /* tokens of an answer, decayed; 0 = not known */
 };
 struct upstream_state {
     _Alignas(64) atomic_int in_flight; /* places taken */
@@ -204,6 +213,7 @@ struct job {
     struct step *step;
     int step_count;
     bool home;
+    struct job_state *state;
     struct str requires_url;
     struct json_member *defaults;
     size_t default_count;
@@ -237,7 +247,7 @@ struct mesh {
     struct network *network;
     int network_count;
     const char *ca_file;
-    void *states; /* owned; the cache lines of target_state and upstream_state */
+    void *states; /* owned; the cache lines of target_state, upstream_state and job_state */
 };
 
 int routes_build(struct mesh *m, struct err *e);
@@ -447,6 +457,12 @@ void pick_granted(struct mesh_call *c);     /* the line has come to this call: i
 void pick_waited_enough(struct mesh_call *c); /* it has not, in the time that a call waits */
 void story_add(struct mesh_call *c, const struct target *t, enum reason r, bool attempted, int status, int64_t wait_ms,
                struct str words);
+
+/* balance.c */
+void balance_order(struct mesh_call *c, const struct step *s); /* fills cursor.order */
+void balance_content(const struct attempt *a);                 /* its first content is there */
+void balance_no_content(const struct attempt *a, int64_t us, bool failed);
+void balance_output(const struct job *j, int64_t tokens); /* of an answer; j may be NULL */
 
 /* queue.c: places at an upstream, and the line before them. */
 bool queue_place_take(const struct upstream *u); /* false: all are taken, or others wait for one */

@@ -4,7 +4,6 @@
  * and the reason is kept for the story that the client and `explain` read. */
 #include "mesh/mesh_priv.h"
 #include "net/loop.h"
-#include <assert.h>
 
 /* The estimate may be a quarter too high: a call is only kept away from a context that it surely exceeds. */
 static bool surely_exceeds(int64_t tokens_estimated, int64_t context)
@@ -25,56 +24,9 @@ void story_add(struct mesh_call *c, const struct target *t, enum reason r, bool 
     c->tried_count++;
 }
 
-/* --- the order inside a step ---------------------------------------------------------------------------------------- */
-
-static void swap(uint8_t *a, uint8_t *b)
-{
-    uint8_t t = *a;
-    *a = *b;
-    *b = t;
-}
-
-/* Without replacement: the first place by weight among all, the second among the rest, and so on. */
-static void order_weighted(struct mesh_call *c, const struct step *s)
-{
-    for (int i = 0; i < s->count; i++) {
-        int total = 0;
-        for (int k = i; k < s->count; k++)
-            total += s->of[c->cursor.order[k]].weight;
-        int64_t at = (int64_t)rng_below(&c->ml->rng, (uint64_t)total);
-        int k = i;
-        while ((at -= s->of[c->cursor.order[k]].weight) >= 0)
-            k++;
-        swap(&c->cursor.order[i], &c->cursor.order[k]);
-    }
-}
-
-static int load_of(const struct step_target *of)
-{
-    return atomic_load_explicit(&of->target->state->in_flight, memory_order_relaxed);
-}
-
-static void order_least_busy(struct mesh_call *c, const struct step *s)
-{
-    order_weighted(c, s); /* equals in random order */
-    for (int i = 1; i < s->count; i++)
-        for (int k = i; k > 0; k--) {
-            const struct step_target *a = &s->of[c->cursor.order[k]], *b = &s->of[c->cursor.order[k - 1]];
-            if ((int64_t)load_of(a) * b->weight >= (int64_t)load_of(b) * a->weight)
-                break;
-            swap(&c->cursor.order[k], &c->cursor.order[k - 1]);
-        }
-}
-
 static void order_step(struct mesh_call *c, const struct step *s)
 {
-    assert(s->count <= (int)COUNT_OF(c->cursor.order));
-    for (int i = 0; i < s->count; i++)
-        c->cursor.order[i] = (uint8_t)i;
-    if (s->balance == BALANCE_WEIGHTED)
-        order_weighted(c, s);
-    else if (s->balance == BALANCE_LEAST_BUSY)
-        order_least_busy(c, s);
+    balance_order(c, s);
     c->cursor.ordered = true;
     c->cursor.position = 0;
     c->cursor.full = 0;
