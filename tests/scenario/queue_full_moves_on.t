@@ -2,6 +2,7 @@
 upstream a openai place: home, concurrent: 1, queue: { max: 1, wait: 700ms }
 upstream b openai
 config <<X
+loops: 1
 jobs:
   bulk: { chain: [a/m, b/m] }
 X

@@ -1,6 +1,7 @@
 # A client that leaves while its call waits frees its place in the line; the next one moves up.
 upstream a openai place: home, concurrent: 1, queue: { max: 1, wait: 10s }
 config <<X
+loops: 1
 jobs:
   private: { chain: [a/m] }
 X
