@@ -60,6 +60,13 @@ int service_address_count(const struct service *s);
 void service_stop(struct service *s, int grace_ms);
 void service_close(struct service *s);
 
+/* How much this process may take on at once, from the limit of open files, which is raised as far as it goes. */
+struct capacity {
+    int64_t calls;       /* limits.calls of the config, if it says so */
+    int64_t connections; /* of clients */
+};
+struct capacity capacity_find(const struct config *c);
+
 /* --- one request from the command line, blocking ---------------------------------------------------------------------------- */
 
 struct fetch_reply {

@@ -36,6 +36,7 @@ struct service {
     struct resolver *resolver;
     struct mesh *mesh;
     struct gateway *gateway;
+    struct gauge calls, held; /* of all loops together */
     struct worker worker[LOOPS_MAX];
     int loops;
     int listener[LISTENERS_MAX];
@@ -124,17 +125,22 @@ int service_open(struct service **out, const struct service_options *opt, struct
         return err_set(e, ERR_NOMEM, "service");
     s->config = opt->config;
     s->loops = loops_wanted(opt->config);
+    struct capacity capacity = capacity_find(opt->config);
+    s->calls.max = capacity.calls;
+    s->held.max = opt->config->buffered_bytes_max;
     struct ledger_options books = {.dir = opt->data_dir, .clock = clock_system(), .should_trim = should_trim,
                                    .keep_ms = opt->config->ledger_keep_ms};
     struct resolver_options names = {.server = opt->config->resolver.text, .clock = clock_system()};
     int rc = ledger_open(&s->ledger, &books, e);
     if (rc == 0)
         rc = resolver_open(&s->resolver, &names, e);
-    struct mesh_options mesh = {.config = opt->config, .ledger = s->ledger, .resolver = s->resolver, .clock = clock_system()};
+    struct mesh_options mesh = {.config = opt->config, .ledger = s->ledger, .resolver = s->resolver, .clock = clock_system(),
+                                .calls = &s->calls, .held = &s->held};
     if (rc == 0)
         rc = mesh_open(&s->mesh, &mesh, e);
     struct gateway_options gateway = {.config = opt->config, .mesh = s->mesh, .listen = opt->listen, .key = opt->key,
-                                      .data_dir = opt->data_dir};
+                                      .data_dir = opt->data_dir, .held = &s->held,
+                                      .connections_max = (size_t)(capacity.connections / s->loops)};
     if (rc == 0)
         rc = gateway_open(&s->gateway, &gateway, e);
     if (rc == 0)

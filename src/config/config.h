@@ -123,6 +123,8 @@ struct config {
     int64_t electricity_nusd_kwh; /* -1 = not given */
     int64_t ledger_keep_ms;       /* 0 = forever */
     int64_t body_bytes_max;       /* default 64 MiB */
+    int64_t buffered_bytes_max;   /* of all calls together; default 512 MiB */
+    int calls_max;                /* under way at once; 0 = what the limit of open files allows */
     int64_t head_after_ms;        /* promise 3; default 20 s */
     int hops_max;                 /* attempts one call may make; default 8 */
 };

@@ -14,6 +14,8 @@ enum { GATEWAY_LOOPS_MAX = 64 };
 struct gateway {
     const struct config *config;
     struct mesh *mesh;
+    struct gauge *held;
+    size_t connections_max;
     struct str listen;
     struct str data_dir;
     int64_t started_mono_us, started_wall_ms;
@@ -85,6 +87,7 @@ void page_readyz(struct gateway_loop *gl, struct http_exchange *x, int unused);
 /* reply.c: answers outside a call, with our headers and, if the origin may read them, the browser's. */
 void reply_error(struct gateway_loop *gl, struct http_exchange *x, int status, const char *code, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
+void reply_busy(struct gateway_loop *gl, struct http_exchange *x, const char *why); /* 503: come back in a second */
 void reply_with(struct gateway_loop *gl, struct http_exchange *x, int status, struct str type, struct str body);
 /* The same, with a retry-after. */
 void reply_error_later(struct gateway_loop *gl, struct http_exchange *x, int status, const char *code, int64_t retry_after_ms,

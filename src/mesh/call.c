@@ -37,6 +37,8 @@ void call_free(struct mesh_call *c)
     if (c->second)
         relay_reset(c->second);
     mem_free(c->second);
+    if (c->counted)
+        gauge_add(ml->mesh->calls, -1);
     if (c->prev)
         c->prev->next = c->next;
     else
@@ -167,6 +169,14 @@ static void let_in(struct mesh_call *c)
     check_requires(c);
 }
 
+static void refuse_overload(struct mesh_call *c)
+{
+    AUTO_BUF struct buf text = BUF_INIT(1 * KiB);
+    (void)buf_append_format(&text, "%lld calls are under way, and no more are let in; try again in a moment",
+                            (long long)c->ml->mesh->calls->max);
+    answer_refuse(c, 503, "server_error", "overloaded", buf_str(&text), 1000);
+}
+
 int mesh_call_start(struct mesh_call **out, struct mesh_loop *ml, const struct mesh_ask *ask)
 {
     *out = NULL;
@@ -176,6 +186,11 @@ int mesh_call_start(struct mesh_call **out, struct mesh_loop *ml, const struct m
     struct err e = {0};
     bool over = false; /* the call may be answered, and gone, before this frame ends */
     c->over = &over;
+    c->counted = gauge_take(ml->mesh->calls, 1);
+    if (!c->counted) {
+        refuse_overload(c);
+        return 0;
+    }
     if (call_read(&c->facts, ask->op, ask->body, &c->arena, &e) < 0) {
         answer_refuse(c, e.code == ERR_NOMEM ? 503 : 400, "invalid_request_error", NULL, str_from(e.text), -1);
         return 0;

@@ -18,6 +18,8 @@ int mesh_open(struct mesh **out, const struct mesh_options *opt, struct err *e)
     m->ledger = opt->ledger;
     m->resolver = opt->resolver;
     m->clock = opt->clock;
+    m->calls = opt->calls;
+    m->held = opt->held;
     int rc = fence_networks(m, e);
     if (rc == 0)
         rc = routes_build(m, e);

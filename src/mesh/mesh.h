@@ -10,6 +10,7 @@
 #pragma once
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/gauge.h"
 #include "base/id.h"
 #include "net/http_server.h" /* struct http_header */
 #include "wire/wire.h"
@@ -29,6 +30,8 @@ struct mesh_options {
     struct ledger *ledger;       /* NULL: routes only, for `config check` */
     struct resolver *resolver;
     const struct clock *clock;
+    struct gauge *calls; /* under way; one that does not fit is refused. NULL: no ceiling */
+    struct gauge *held;  /* bytes; answers that are held are counted here, never refused. NULL: not counted */
 };
 /* Refuses (with e->line and e->column) what could cross a boundary, names that do not exist, and what this version cannot
  * do. Missing secrets are no error: such an upstream is skipped as "no key". */

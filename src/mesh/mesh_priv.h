@@ -247,6 +247,7 @@ struct mesh {
     struct network *network;
     int network_count;
     const char *ca_file;
+    struct gauge *calls, *held; /* the caller's; may be NULL */
     void *states; /* owned; the cache lines of target_state, upstream_state and job_state */
 };
 
@@ -379,6 +380,7 @@ struct attempt {
     int64_t retry_after_ms;
     struct str content_type, request_id, failure_words; /* arena */
     struct buf held;                  /* bytes not yet given to the client */
+    size_t held_counted;              /* of them and the reader's, in mesh.held */
     struct sse_reader sse;
     bool sse_open;
     struct usage usage;
@@ -444,6 +446,7 @@ struct mesh_call {
     int64_t cost_nusd;                /* of the attempts that are closed; COST_UNKNOWN when one is */
     struct loop_timer timer;
     bool client_begun, client_full;
+    bool counted;                     /* in mesh.calls */
     bool in_books;                    /* the call has an open record, and no close */
 };
 

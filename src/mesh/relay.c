@@ -16,12 +16,23 @@ enum {
     TAIL_BYTES = 4096,                /* of a large whole answer: `usage` stands at its end */
 };
 
+/* What is held for the client counts, so that no more bodies are taken in than there is room for; an answer that is there
+ * has been paid for and is never refused for it. */
+static void count_held(struct attempt *a)
+{
+    size_t now = a->held.cap + (a->sse_open ? a->sse.pending.cap + a->sse.joined.cap : 0);
+    if (now != a->held_counted)
+        gauge_add(a->call->ml->mesh->held, (int64_t)now - (int64_t)a->held_counted);
+    a->held_counted = now;
+}
+
 void relay_reset(struct attempt *a)
 {
     if (a->sse_open)
         sse_reader_fini(&a->sse);
     a->sse_open = false;
     buf_fini(&a->held);
+    count_held(a);
     a->status = 0;
     a->is_stream = a->passed_limit = false;
     a->retry_after_ms = -1;
@@ -88,6 +99,7 @@ static void commit(struct attempt *a)
         c->ask.body_free(c->ask.ctx);
     write_out(a, buf_str(&a->held));
     buf_fini(&a->held);
+    count_held(a);
 }
 
 /* --- the head --------------------------------------------------------------------------------------------------------------- */
@@ -268,6 +280,7 @@ static void finish_stream(struct attempt *a)
 static int stream_bytes(struct attempt *a, struct str bytes)
 {
     int rc = sse_feed(&a->sse, bytes, on_event, a);
+    count_held(a);
     if (a->saw_done && a->stream_reason == REASON_DONE) {
         finish_stream(a);
         return 0;
@@ -341,6 +354,7 @@ static int whole_bytes(struct attempt *a, struct str bytes)
     if (a->passed_limit)
         return whole_overflow(a, bytes);
     int rc = buf_append(&a->held, bytes);
+    count_held(a);
     if (rc == 0)
         return 0;
     bool good = a->status >= 200 && a->status < 300;

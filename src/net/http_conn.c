@@ -75,6 +75,14 @@ static void on_reap(struct loop_task *t)
     http_conn_reap((struct http_server *)((char *)t - offsetof(struct http_server, reap)));
 }
 
+/* Output that waits for its client is held like a body; what leaves within its turn is not worth counting. */
+static void hold_output(struct http_conn *c, size_t bytes)
+{
+    if (bytes != c->out_held)
+        gauge_add(c->server->opt.held, (int64_t)bytes - (int64_t)c->out_held);
+    c->out_held = bytes;
+}
+
 void http_conn_close(struct http_conn *c)
 {
     struct http_server *s = c->server;
@@ -89,6 +97,7 @@ void http_conn_close(struct http_conn *c)
     if (c->x)
         http_exchange_free(c->x);
     http_out_fini(&c->out, &s->pool);
+    hold_output(c, 0);
     buf_fini(&c->in);
     list_remove(c);
     c->state = HTTP_DEAD;
@@ -252,6 +261,7 @@ static bool send_queued(struct http_conn *c)
     }
     bool was_blocked = c->blocked;
     c->blocked = rc == 1;
+    hold_output(c, c->blocked ? c->out.bytes : 0);
     if (c->blocked && (sent > 0 || !was_blocked))
         http_conn_arm(c, s->opt.write_timeout_ms);
     else if (was_blocked && !c->blocked)

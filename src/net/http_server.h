@@ -16,6 +16,7 @@
 #pragma once
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/gauge.h"
 #include "net/loop.h"
 #include <sys/socket.h>
 
@@ -71,6 +72,8 @@ struct http_server_options {
     int body_rate_min;       /* bytes per second a body must average after its first 30 s; default 500 */
     int idle_timeout_ms;     /* keep-alive without a request; default 120 s */
     int write_timeout_ms;    /* queued output and not one byte taken; default 60 s */
+    struct gauge *held;      /* bytes of bodies, and of output that is not taken; a body that does not fit is refused
+                                with 503, before it is read if its length is announced. NULL: no ceiling */
 };
 
 void http_server_defaults(struct http_server_options *opt); /* fills what is 0 */
