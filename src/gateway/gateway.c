@@ -189,7 +189,7 @@ int gateway_loop_open(struct gateway_loop **out, struct gateway *g, struct loop 
     struct http_server_options opt = {
         .handler = {.on_head = on_head, .on_request = on_request, .on_gone = on_gone, .on_drain = on_drain, .on_refuse = on_refuse},
         .ctx = gl,
-        .body_bytes_max = (size_t)g->config->body_bytes_max, .connections_max = g->connections_max, .held = g->held,
+        .body_bytes_max = (size_t)g->config->body_bytes_max, .connections_max = g->connections_max, .held = g->held, .share = &g->share,
     };
     http_server_defaults(&opt);
     int rc = http_server_open(&gl->server, l, &opt, e);

@@ -15,6 +15,7 @@ struct gateway {
     const struct config *config;
     struct mesh *mesh;
     struct gauge *held;
+    struct http_share share; /* of its loops' servers */
     size_t connections_max;
     struct str listen;
     struct str data_dir;

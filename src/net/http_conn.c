@@ -60,6 +60,8 @@ void http_conn_open(struct http_server *s, int fd, bool tcp, bool local)
     c->in = BUF_INIT(s->opt.head_bytes_max + HTTP_SCRATCH_BYTES);
     list_add(&s->conn, c);
     s->conn_count++;
+    if (s->opt.share)
+        atomic_fetch_add_explicit(&s->opt.share->connections, 1, memory_order_relaxed);
     if (loop_timer_set(s->loop, &c->timer, s->opt.idle_timeout_ms, on_timer) < 0 ||
         loop_io_add(s->loop, &c->io, fd, EPOLLIN | EPOLLRDHUP, on_event) < 0) {
         close(fd);
@@ -104,6 +106,8 @@ void http_conn_close(struct http_conn *c)
     list_add(&s->dead, c);
     loop_defer(s->loop, LOOP_FLUSH, &s->reap, on_reap);
     s->conn_count--;
+    if (s->opt.share)
+        atomic_fetch_sub_explicit(&s->opt.share->connections, 1, memory_order_relaxed);
     if (!s->listening && !loop_timer_pending(&s->accept_timer))
         http_accept_resume(s);
 }
