@@ -96,13 +96,18 @@ static int64_t slowness(const struct mesh_call *c, const struct target *t)
 
 /* --- cheapest --------------------------------------------------------------------------------------------------------- */
 
-void balance_output(const struct job *j, int64_t tokens)
+static void note_output(const struct job *j, int64_t tokens)
 {
-    if (!j)
-        return;
     int64_t mean = atomic_load_explicit(&j->state->output_mean, memory_order_relaxed);
     int64_t moved = mean ? mean + (tokens - mean) / FORGET_ONE_IN : tokens;
     atomic_store_explicit(&j->state->output_mean, moved > 0 ? moved : 1, memory_order_relaxed);
+}
+
+void balance_done(const struct attempt *a, int64_t us)
+{
+    note(&a->target->state->busy, us);
+    if (a->call->route.job)
+        note_output(a->call->route.job, a->usage.output);
 }
 
 static int64_t output_expected(const struct mesh_call *c)
@@ -116,12 +121,16 @@ static int64_t output_expected(const struct mesh_call *c)
     return most >= 0 && most < mean ? most : mean;
 }
 
-/* What this call would cost there now, in nano-dollars. Your own hardware and a plan are paid for already, so they cost
- * nothing more unless the config gives them a price. What has no known price comes last. */
+/* What this call would cost there now, in nano-dollars. Your own hardware costs its electricity for as long as its answers
+ * take, where watts and price are known; without them, and under a plan, it is paid for already and costs nothing more. A
+ * price in the config wins over both. What is paid per token and has no known price comes last. */
 static int64_t cost_now(const struct mesh_call *c, const struct target *t)
 {
+    const struct mesh *m = c->ml->mesh;
     struct price p;
-    if (!price_find(&p, t->price, t->price_count, t->up->vendor_name, t->model, clock_wall_ms(c->ml->mesh->clock)))
+    if (power_is_known(m, t))
+        return power_cost_of(m, t, atomic_load_explicit(&t->state->busy.mean_us, memory_order_relaxed));
+    if (!price_find(&p, t->price, t->price_count, t->up->vendor_name, t->model, clock_wall_ms(m->clock)))
         return t->up->regime == REGIME_CREDIT ? INT64_MAX : 0;
     struct usage u = {.input = c->facts.tokens_estimated, .output = output_expected(c), .cost_nusd = -1};
     int64_t cost = price_cost(&p, &u);

@@ -73,7 +73,7 @@ static void explain_step_text(struct buf *out, const struct step *s)
         [BALANCE_WEIGHTED] = "by chance, in proportion to their weights",
         [BALANCE_LEAST_BUSY] = "the least busy first",
         [BALANCE_FASTEST] = "the fastest of late first; one call in 16 tries another",
-        [BALANCE_CHEAPEST] = "the cheapest for each call first; your own hardware counts as paid",
+        [BALANCE_CHEAPEST] = "the cheapest for each call first",
     };
     if (s->count > 1 && s->balance != BALANCE_ORDER)
         (void)buf_append_format(out, "    one of %d, %s:\n", s->count, how[s->balance]);

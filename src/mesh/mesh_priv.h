@@ -141,7 +141,8 @@ void power_explain(struct buf *out, const struct mesh *m, const struct target *t
 
 /* --- routes (routes.c, lookup.c) ----------------------------------------------------------------------------------------- */
 
-/* Time to the first content, decayed; of calls that stream and of those that do not, for their times do not compare. */
+/* A decayed mean. The time to the first content is kept apart for calls that stream and those that do not, for they do not
+ * compare. */
 struct target_speed {
     atomic_llong mean_us;
     atomic_uint samples; /* 0: never seen; stops counting after a few */
@@ -150,6 +151,7 @@ struct target_state {
     _Alignas(64) struct breaker breaker;
     atomic_int in_flight;
     struct target_speed speed[2]; /* by call.stream */
+    struct target_speed busy;     /* how long an answer takes as a whole */
 };
 struct job_state {
     _Alignas(64) atomic_llong output_mean; /* tokens of an answer, decayed; 0 = not known */
@@ -465,7 +467,7 @@ void story_add(struct mesh_call *c, const struct target *t, enum reason r, bool 
 void balance_order(struct mesh_call *c, const struct step *s); /* fills cursor.order */
 void balance_content(const struct attempt *a);                 /* its first content is there */
 void balance_no_content(const struct attempt *a, int64_t us, bool failed);
-void balance_output(const struct job *j, int64_t tokens); /* of an answer; j may be NULL */
+void balance_done(const struct attempt *a, int64_t us); /* it was answered in full, so long after it began */
 
 /* queue.c: places at an upstream, and the line before them. */
 bool queue_place_take(const struct upstream *u); /* false: all are taken, or others wait for one */

@@ -184,7 +184,7 @@ TEST(cheapest_goes_by_the_price_of_the_hour_and_the_size_of_the_call)
     b.call.facts.max_tokens = -1; /* 500 expected while nothing is known */
     EXPECT_I64(first(&b), 2);
     for (int i = 0; i < 3; i++)
-        balance_output(b.call.route.job, 20);
+        balance_done(&(struct attempt){.call = &b.call, .target = target_at(&b, 0), .usage.output = 20}, 1000);
     EXPECT_I64(first(&b), 1);
     bench_close(&b);
 }
@@ -197,6 +197,21 @@ TEST(cheapest_takes_your_own_hardware_as_paid_unless_it_has_a_price)
     bench_close(&b);
     REQUIRE(bench_open(&b, "jobs:\n  bulk: { chain: [[h/m, a/m]], balance: cheapest }\nprices: { a/m: { input: 1, output: 1 }, h/m: { input: 2, output: 2 } }\n", 1700000000000));
     EXPECT_I64(first(&b), 1);
+    bench_close(&b);
+}
+
+/* 100 W at 0.36 USD/kWh are 10,000 nano-dollars a second. */
+TEST(cheapest_counts_electricity_for_as_long_as_answers_take)
+{
+    struct bench b;
+    REQUIRE(bench_open(&b, "  w: { url: \"http://10.0.0.8/v1\", place: home, watts: 100 }\nelectricity: { price: 0.36 USD/kWh }\n"
+                           "jobs:\n  bulk: { chain: [[a/m, w/m]], balance: cheapest }\nprices: { a/m: { input: 0.1, output: 0.1 } }\n", 1700000000000));
+    EXPECT_I64(first(&b), 1); /* never used: nothing known against it */
+    balance_done(&(struct attempt){.call = &b.call, .target = target_at(&b, 1), .usage.output = 500}, 5000000);
+    EXPECT_I64(first(&b), 1); /* 50,000 against 150,000 */
+    for (int i = 0; i < 40; i++)
+        balance_done(&(struct attempt){.call = &b.call, .target = target_at(&b, 1), .usage.output = 500}, 60000000);
+    EXPECT_I64(first(&b), 0);
     bench_close(&b);
 }
 
