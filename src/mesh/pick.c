@@ -242,6 +242,14 @@ static bool wait_in_line(struct mesh_call *c, const struct step *s)
     return false;
 }
 
+static void skip_full(struct mesh_call *c, const struct step *s)
+{
+    for (int i = 0; i < s->count; i++)
+        if (c->cursor.full & 1u << i)
+            skip(c, s->of[i].target, REASON_BUSY, 1000);
+    c->cursor.full = 0;
+}
+
 /* A kept connection had gone stale and nothing had reached the target: it is asked again, before the rest of its step. */
 static const struct target *once_more(struct attempt *a)
 {
@@ -249,10 +257,13 @@ static const struct target *once_more(struct attempt *a)
     const struct step *s = &c->chain[c->cursor.step < c->chain_count ? c->cursor.step : c->chain_count - 1];
     const struct target *again = c->same_again;
     c->same_again = NULL;
-    for (int i = 0; again && i < s->count; i++)
+    const struct target *found = NULL;
+    for (int i = 0; again && !found && i < s->count; i++)
         if (s->of[i].target == again)
-            return candidate(a, s, i);
-    return NULL;
+            found = candidate(a, s, i);
+    if (c->cursor.step == c->chain_count) /* a hedge has been to the end of the chain: nobody's line is joined any more */
+        skip_full(c, s);
+    return found;
 }
 
 const struct target *pick_next(struct attempt *a)
@@ -269,14 +280,6 @@ const struct target *pick_next(struct attempt *a)
             break;
     }
     return t;
-}
-
-static void skip_full(struct mesh_call *c, const struct step *s)
-{
-    for (int i = 0; i < s->count; i++)
-        if (c->cursor.full & 1u << i)
-            skip(c, s->of[i].target, REASON_BUSY, 1000);
-    c->cursor.full = 0;
 }
 
 static const struct target *find_beside(struct attempt *a, const struct target *beside)
