@@ -119,11 +119,10 @@ static void on_head(struct http_exchange *x, void *ctx)
 
 static void on_refuse(struct http_exchange *x, int status, const char *why, void *ctx)
 {
-    if (status == 503) {
-        reply_busy(ctx, x, why);
-        return;
-    }
-    reply_error(ctx, x, status, "bad_request", "%s", why);
+    if (status == 503)
+        reply_error_later(ctx, x, status, "overloaded", 1000, "%s", why);
+    else
+        reply_error(ctx, x, status, "bad_request", "%s", why);
 }
 
 static void on_gone(struct http_exchange *x, void *ctx)

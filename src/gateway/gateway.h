@@ -17,7 +17,7 @@ struct gateway_options {
     struct str listen; /* the address served in place of the config's; empty: the config's */
     struct str key;      /* the key `default`; empty: there is none */
     struct str data_dir; /* has the other keys and the admin API's token; the caller keeps the text */
-    struct gauge *held;     /* as in http_server.h; may be NULL */
+    struct gauge *held;  /* as in http_server.h; may be NULL */
     size_t connections_max; /* per loop; 0: the server's default */
 };
 int gateway_open(struct gateway **out, const struct gateway_options *opt, struct err *e);

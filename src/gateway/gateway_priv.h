@@ -88,7 +88,6 @@ void page_readyz(struct gateway_loop *gl, struct http_exchange *x, int unused);
 /* reply.c: answers outside a call, with our headers and, if the origin may read them, the browser's. */
 void reply_error(struct gateway_loop *gl, struct http_exchange *x, int status, const char *code, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
-void reply_busy(struct gateway_loop *gl, struct http_exchange *x, const char *why); /* 503: come back in a second */
 void reply_with(struct gateway_loop *gl, struct http_exchange *x, int status, struct str type, struct str body);
 /* The same, with a retry-after. */
 void reply_error_later(struct gateway_loop *gl, struct http_exchange *x, int status, const char *code, int64_t retry_after_ms,

@@ -55,15 +55,3 @@ void reply_error_later(struct gateway_loop *gl, struct http_exchange *x, int sta
     reply_error_v(gl, x, status, code, retry_after_ms, format, args);
     va_end(args);
 }
-
-void reply_busy(struct gateway_loop *gl, struct http_exchange *x, const char *why)
-{
-    AUTO_BUF struct buf body = BUF_INIT(64 * KiB);
-    if (error_write(&body, 503, str_from(why), type_of(503), NULL, "overloaded") < 0)
-        buf_clear(&body);
-    struct http_header h[REPLY_HEADERS_MAX];
-    size_t n = mesh_headers_none(h, "-");
-    h[n++] = (struct http_header){STR("content-type"), STR("application/json")};
-    h[n++] = (struct http_header){STR("retry-after"), STR("1")};
-    reply_headers(gl, x, 503, h, n, buf_str(&body));
-}
