@@ -54,7 +54,7 @@ static struct str milliseconds(struct mesh_call *c, int64_t us)
 
 /* `compat: litellm`: what clients and dashboards of LiteLLM read. A cost that is not known (yet) is left out, for LiteLLM
  * has no word for it; so is the key's spend, which is the ledger's business. */
-static size_t litellm_headers(struct mesh_call *c, struct http_header *h, struct str target, bool pending, const int64_t *cost_nusd)
+static size_t litellm_headers(struct mesh_call *c, struct http_header *h, struct str target, const int64_t *cost_nusd)
 {
     if (!c->ml->mesh->config->compat_litellm)
         return 0;
@@ -64,7 +64,7 @@ static size_t litellm_headers(struct mesh_call *c, struct http_header *h, struct
     h[n++] = (struct http_header){STR("x-litellm-model-group"), c->route.job ? c->route.job->name : target};
     h[n++] = (struct http_header){STR("x-litellm-attempted-retries"), STR("0")};
     h[n++] = (struct http_header){STR("x-litellm-attempted-fallbacks"), number(c, c->attempts > 1 ? c->attempts - 1 : 0)};
-    h[n++] = (struct http_header){STR("x-litellm-overhead-duration-ms"), milliseconds(c, overhead_us(c, pending))};
+    h[n++] = (struct http_header){STR("x-litellm-overhead-duration-ms"), milliseconds(c, overhead_us(c))};
     if (cost_nusd && *cost_nusd != COST_UNKNOWN)
         h[n++] = (struct http_header){STR("x-litellm-response-cost"), dollars(c, *cost_nusd)};
     return n;
@@ -85,7 +85,7 @@ size_t answer_headers(struct mesh_call *c, struct http_header *h, bool pending, 
         h[n++] = (struct http_header){STR("cache-control"), STR("no-cache")};
         h[n++] = (struct http_header){STR("x-accel-buffering"), STR("no")};
     }
-    return n + litellm_headers(c, h + n, target, pending, cost_nusd);
+    return n + litellm_headers(c, h + n, target, cost_nusd);
 }
 
 size_t mesh_headers_none(struct http_header *h, const char *boundary)
@@ -122,7 +122,7 @@ static void give_error(struct mesh_call *c, int status, struct str body, int64_t
         h[n++] = (struct http_header){STR("retry-after"), number(c, (retry_after_ms + 999) / 1000)};
     if (final)
         h[n++] = (struct http_header){STR("x-should-retry"), STR("false")};
-    n += litellm_headers(c, h + n, STR("-"), false, &c->cost_nusd);
+    n += litellm_headers(c, h + n, STR("-"), &c->cost_nusd);
     struct mesh_head head = {.status = status, .header = h, .header_count = n};
     sink->whole(c->ask.ctx, &head, body);
     call_free(c);
