@@ -52,9 +52,18 @@ int service_start(struct service *s, struct err *e);
 /* "127.0.0.1:4242", as it is really bound. */
 int service_address(const struct service *s, int i, struct buf *out);
 int service_address_count(const struct service *s);
-/* Lets calls end for at most grace_ms, then ends them. */
-void service_stop(struct service *s, int grace_ms);
+/* Takes no new connections and says so; calls go on. The descriptor becomes readable when the last one has ended. */
+void service_drain(struct service *s);
+int service_drained_fd(const struct service *s);
+/* Ends the threads at once. service_close then ends the calls that are left, and tells their clients. */
+void service_halt(struct service *s);
+void service_stop(struct service *s, int grace_ms); /* drain, wait at most so long, halt */
 void service_close(struct service *s);
+const struct config *service_config(const struct service *s); /* the one that is in force; the daemon's thread only */
+
+/* The rest of the process's life, from daemon_block_signals (before any thread starts) to its exit status. */
+void daemon_block_signals(void);
+int daemon_run(struct service *s);
 
 /* --- one request from the command line, blocking ---------------------------------------------------------------------------- */
 

@@ -3,12 +3,8 @@
 #include "cli/cli_priv.h"
 #include "config/config.h"
 #include "mesh/mesh.h"
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-enum { DRAIN_MS = 10000 }; /* an answer usually ends within this; a second signal ends it at once */
 
 static void say_addresses(const struct service *s)
 {
@@ -40,17 +36,6 @@ static void say_warnings(const struct config *c)
     mesh_close(m);
 }
 
-static int wait_and_stop(struct service *s, const sigset_t *signals)
-{
-    int got;
-    if (sigwait(signals, &got) != 0)
-        return EXIT_FAILED;
-    log_line(LOG_INFO, "serve", "stopping: answers under way get %d s; once more to stop now", DRAIN_MS / 1000);
-    (void)pthread_sigmask(SIG_UNBLOCK, signals, NULL); /* a second signal ends the process by default */
-    service_stop(s, DRAIN_MS);
-    return EXIT_OK;
-}
-
 static int fail_at(const struct config *c, const struct err *e)
 {
     AUTO_BUF struct buf text = BUF_INIT(8 * KiB);
@@ -59,7 +44,7 @@ static int fail_at(const struct config *c, const struct err *e)
     return EXIT_FAILED;
 }
 
-static int run_service(const struct config *c, struct str data, const char *listen, const sigset_t *signals)
+static int run_service(const struct config *c, struct str data, const char *listen)
 {
     struct service *s;
     struct err e = {0};
@@ -73,13 +58,13 @@ static int run_service(const struct config *c, struct str data, const char *list
         service_stop(s, 0);
     } else {
         say_addresses(s);
-        status = wait_and_stop(s, signals);
+        status = daemon_run(s);
     }
     service_close(s);
     return status;
 }
 
-static int serve_rehearsal(const char *config, const char *listen, const sigset_t *signals)
+static int serve_rehearsal(const char *config, const char *listen)
 {
     struct stage *stage;
     struct err e = {0};
@@ -93,7 +78,7 @@ static int serve_rehearsal(const char *config, const char *listen, const sigset_
     if (stage_open(&stage, &e) < 0)
         return cli_fail_err(&e);
     log_line(LOG_WARN, "serve", "a rehearsal: every vendor behind this server is SIMULATED, and nothing is booked in your ledger");
-    int status = run_service(stage_config(stage), stage_data_dir(stage), listen, signals);
+    int status = run_service(stage_config(stage), stage_data_dir(stage), listen);
     stage_close(stage);
     return status;
 }
@@ -105,16 +90,16 @@ static bool answers_yes(void)
     return fgets(line, sizeof line, stdin) && (line[0] == 'y' || line[0] == 'Y');
 }
 
-static int serve_nothing_found(const struct err *e, const char *listen, const sigset_t *signals)
+static int serve_nothing_found(const struct err *e, const char *listen)
 {
     cli_fail_err(e);
     bool person = isatty(STDIN_FILENO) && isatty(STDERR_FILENO);
     if (person && !in_container() && answers_yes())
-        return serve_rehearsal(NULL, listen, signals);
+        return serve_rehearsal(NULL, listen);
     return EXIT_FAILED;
 }
 
-static int serve_config(const char *path, const char *data_given, const char *listen, const sigset_t *signals)
+static int serve_config(const char *path, const char *data_given, const char *listen)
 {
     struct config *c = NULL;
     struct err e = {0};
@@ -122,7 +107,7 @@ static int serve_config(const char *path, const char *data_given, const char *li
     AUTO_BUF struct buf said = BUF_INIT(64 * KiB), data = BUF_INIT(8 * KiB);
     int rc = cli_config(&c, path, &made, &said, &e);
     if (rc == ERR_NOT_FOUND && !path)
-        return serve_nothing_found(&e, listen, signals);
+        return serve_nothing_found(&e, listen);
     if (rc)
         return cli_fail_err(&e);
     say_lines(LOG_INFO, buf_str(&said));
@@ -131,7 +116,7 @@ static int serve_config(const char *path, const char *data_given, const char *li
     if (config_data_dir(&data, data_given, c, &e) < 0)
         cli_fail_err(&e);
     else
-        status = run_service(c, buf_str(&data), listen, signals);
+        status = run_service(c, buf_str(&data), listen);
     config_free(c);
     return status;
 }
@@ -148,18 +133,14 @@ static int run(int argc, char **argv)
     };
     int words;
     int end = cli_parse(&command_serve, options, COUNT_OF(options),
-                        "Stops on SIGTERM or SIGINT; answers under way may end. Callers from other machines need the key in $HEARTH_KEY.",
+                        "Stops on SIGTERM or SIGINT; calls under way get `drain:` of the config to end, a second signal ends them now. Callers from other machines need the key in $HEARTH_KEY.",
                         argc, argv, &words);
     if (end)
         return end - 1;
     if (words)
         return cli_usage_error(&command_serve, "unexpected `%s`", argv[0]);
-    sigset_t signals; /* blocked before any thread starts, so that only sigwait sees them */
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    (void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
-    return rehearse ? serve_rehearsal(config, listen, &signals) : serve_config(config, data, listen, &signals);
+    daemon_block_signals(); /* before any thread starts, so that only the daemon's descriptor sees them */
+    return rehearse ? serve_rehearsal(config, listen) : serve_config(config, data, listen);
 }
 
 const struct cli_command command_serve = {

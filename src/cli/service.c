@@ -1,59 +1,32 @@
 /* service.c: a running Hearth in this process: the books, the mesh, and N loop threads that share the listeners. Used by
- * `serve`, and by `ask` and `rehearse` when they need one of their own. */
+ * `serve`, and by `ask` and `rehearse` when they need one of their own. How it stops: service_drain.c. */
+#include "cli/service_priv.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "cli/cli_priv.h"
 #include "config/config.h"
 #include "gateway/gateway.h"
 #include "ledger/ledger.h"
 #include "mesh/mesh.h"
 #include "net/http_server.h"
-#include "net/loop.h"
 #include "net/resolve.h"
 #include <assert.h>
+#include <errno.h>
 #include <malloc.h>
-#include <pthread.h>
-#include <stdatomic.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { LOOPS_MAX = 64, LOOPS_DEFAULT_MAX = 4, LISTENERS_MAX = 8, IDLE_CHECK_MS = 1000 };
-
-struct worker {
-    struct service *service;
-    struct loop *loop;
-    struct mesh_loop *mesh;
-    struct gateway_loop *gateway;
-    pthread_t thread;
-    bool running;
-    struct loop_timer timer;  /* idle check; while draining: the end of the grace */
-    struct loop_timer drained;
-    bool was_busy;
-};
-
-struct service {
-    const struct config *config;
-    struct ledger *ledger;
-    struct resolver *resolver;
-    struct mesh *mesh;
-    struct gateway *gateway;
-    struct worker worker[LOOPS_MAX];
-    int loops;
-    int listener[LISTENERS_MAX];
-    int listener_count;
-    struct str unix_path[LISTENERS_MAX]; /* to be unlinked; borrowed from the config */
-    int grace_ms;
-};
+enum { LOOPS_DEFAULT_MAX = 4, IDLE_CHECK_MS = 1000 };
 
 static int loops_wanted(const struct config *c)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     int n = c->loops ? c->loops : cores > LOOPS_DEFAULT_MAX ? LOOPS_DEFAULT_MAX : (int)cores;
-    return n < 1 ? 1 : n > LOOPS_MAX ? LOOPS_MAX : n;
+    return n < 1 ? 1 : n > SERVICE_LOOPS_MAX ? SERVICE_LOOPS_MAX : n;
 }
 
 static int open_listener(struct service *s, struct str address, struct err *e)
 {
-    assert(s->listener_count < LISTENERS_MAX);
+    assert(s->listener_count < SERVICE_LISTENERS_MAX);
     int rc = http_listener_open(&s->listener[s->listener_count], address, e);
     if (rc)
         return rc;
@@ -88,7 +61,7 @@ static bool should_trim(void)
 /* After a busy time memory goes back to the system: a closet of containers shares it. */
 static void on_idle_check(struct loop_timer *t)
 {
-    struct worker *w = (struct worker *)(void *)((char *)t - offsetof(struct worker, timer));
+    struct worker *w = (struct worker *)(void *)((char *)t - offsetof(struct worker, idle_check));
     bool busy = mesh_loop_calls(w->mesh) > 0;
     if (w->was_busy && !busy) {
         mesh_loop_trim(w->mesh);
@@ -113,7 +86,7 @@ static int open_worker(struct service *s, int index, struct err *e)
     for (int i = 0; rc == 0 && i < s->listener_count; i++)
         rc = gateway_loop_listen(w->gateway, s->listener[i]);
     if (rc == 0)
-        rc = loop_timer_set(w->loop, &w->timer, IDLE_CHECK_MS, on_idle_check);
+        rc = loop_timer_set(w->loop, &w->idle_check, IDLE_CHECK_MS, on_idle_check);
     return rc;
 }
 
@@ -124,9 +97,12 @@ int service_open(struct service **out, const struct service_options *opt, struct
         return err_set(e, ERR_NOMEM, "service");
     s->config = opt->config;
     s->loops = loops_wanted(opt->config);
+    s->drained_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    int rc = s->drained_fd < 0 ? err_set_errno(e, ERR_IO, errno, "eventfd") : 0;
     struct ledger_options books = {.dir = opt->data_dir, .clock = clock_system(), .should_trim = should_trim};
     struct resolver_options names = {.server = opt->config->resolver.text, .clock = clock_system()};
-    int rc = ledger_open(&s->ledger, &books, e);
+    if (rc == 0)
+        rc = ledger_open(&s->ledger, &books, e);
     if (rc == 0)
         rc = resolver_open(&s->resolver, &names, e);
     struct mesh_options mesh = {.config = opt->config, .ledger = s->ledger, .resolver = s->resolver, .clock = clock_system()};
@@ -164,6 +140,11 @@ int service_start(struct service *s, struct err *e)
     return 0;
 }
 
+const struct config *service_config(const struct service *s)
+{
+    return s->config;
+}
+
 int service_address_count(const struct service *s)
 {
     return s->listener_count;
@@ -175,50 +156,23 @@ int service_address(const struct service *s, int i, struct buf *out)
     return http_listener_address(s->listener[i], out);
 }
 
-/* --- stopping: no new requests; the loop ends when its calls have, or when the grace is over ----------------------------------- */
-
-static void on_drain_check(struct loop_timer *t)
+void service_listeners_close(struct service *s)
 {
-    enum { CHECK_MS = 20 };
-    struct worker *w = (struct worker *)(void *)((char *)t - offsetof(struct worker, drained));
-    bool done = mesh_loop_calls(w->mesh) == 0 && gateway_loop_connections(w->gateway) == 0;
-    if (done || loop_timer_set(w->loop, t, CHECK_MS, on_drain_check) < 0)
-        loop_stop(w->loop);
-}
-
-static void on_grace_over(struct loop_timer *t)
-{
-    loop_stop(((struct worker *)(void *)((char *)t - offsetof(struct worker, timer)))->loop);
-}
-
-static void start_drain(void *arg)
-{
-    struct worker *w = arg;
-    gateway_loop_drain(w->gateway);
-    if (loop_timer_set(w->loop, &w->timer, w->service->grace_ms, on_grace_over) < 0)
-        loop_stop(w->loop);
-    on_drain_check(&w->drained);
-}
-
-void service_stop(struct service *s, int grace_ms)
-{
-    s->grace_ms = grace_ms;
-    for (int i = 0; i < s->loops; i++)
-        if (s->worker[i].running && loop_post(s->worker[i].loop, start_drain, &s->worker[i]) < 0)
-            loop_stop(s->worker[i].loop);
-    for (int i = 0; i < s->loops; i++) {
-        if (s->worker[i].running)
-            (void)pthread_join(s->worker[i].thread, NULL);
-        s->worker[i].running = false;
+    for (int i = 0; i < s->listener_count; i++) {
+        close(s->listener[i]);
+        AUTO_BUF struct buf path = BUF_INIT(4 * KiB);
+        if (s->unix_path[i].len && buf_append(&path, s->unix_path[i]) == 0 && buf_text(&path))
+            (void)unlink(path.ptr); /* a stale one is replaced at the next start anyway */
     }
+    s->listener_count = 0;
 }
 
 static void close_worker(struct worker *w)
 {
     assert(!w->running);
     if (w->loop) {
-        loop_timer_cancel(w->loop, &w->timer);
-        loop_timer_cancel(w->loop, &w->drained);
+        loop_timer_cancel(w->loop, &w->idle_check);
+        loop_timer_cancel(w->loop, &w->drain_check);
     }
     if (w->mesh && mesh_loop_calls(w->mesh)) { /* the grace is over: those still waiting are told so */
         mesh_loop_end_calls(w->mesh);
@@ -235,12 +189,9 @@ void service_close(struct service *s)
         return;
     for (int i = 0; i < s->loops; i++)
         close_worker(&s->worker[i]);
-    for (int i = 0; i < s->listener_count; i++) {
-        close(s->listener[i]);
-        AUTO_BUF struct buf path = BUF_INIT(4 * KiB);
-        if (s->unix_path[i].len && buf_append(&path, s->unix_path[i]) == 0 && buf_text(&path))
-            (void)unlink(path.ptr); /* a stale one is replaced at the next start anyway */
-    }
+    service_listeners_close(s);
+    if (s->drained_fd >= 0)
+        close(s->drained_fd);
     gateway_close(s->gateway);
     mesh_close(s->mesh);
     resolver_close(s->resolver);

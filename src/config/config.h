@@ -122,6 +122,7 @@ struct config {
     int64_t ledger_keep_ms;       /* 0 = forever */
     int64_t body_bytes_max;       /* default 64 MiB */
     int64_t head_after_ms;        /* promise 3; default 20 s */
+    int64_t drain_ms;             /* what calls get to end when the process stops; default 30 s */
     int hops_max;                 /* attempts one call may make; default 8 */
 };
 

@@ -239,6 +239,8 @@ static const struct config_option top_rows[] = {
     {.key = "head_after", .kind = OPTION_DURATION, FIELD(config, head_after_ms), .min = 1, .max = HOUR_MS,
      .standard = "20s", .text = "A stream without content for so long gets its head and keep-alive comments; failover "
                                 "goes on."},
+    {.key = "drain", .kind = OPTION_DURATION, FIELD(config, drain_ms), .min = 0, .max = HOUR_MS, .standard = "30s",
+     .text = "What calls under way get to end when Hearth stops; then they are ended with an error."},
 };
 const struct option_table config_options = OPTION_TABLE(top_rows);
 /* clang-format on */

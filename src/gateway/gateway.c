@@ -155,9 +155,14 @@ void gateway_loop_drain(struct gateway_loop *gl)
     http_server_drain(gl->server);
 }
 
-size_t gateway_loop_connections(const struct gateway_loop *gl)
+size_t gateway_loop_busy(const struct gateway_loop *gl)
 {
-    return http_server_connections(gl->server);
+    return http_server_busy(gl->server);
+}
+
+void gateway_drain(struct gateway *g)
+{
+    atomic_store(&g->draining, true);
 }
 
 void gateway_loop_close(struct gateway_loop *gl)

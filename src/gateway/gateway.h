@@ -22,7 +22,8 @@ void gateway_close(struct gateway *g);
 /* The server of one loop; listeners are shared by all loops and stay the caller's. */
 int gateway_loop_open(struct gateway_loop **out, struct gateway *g, struct loop *l, struct mesh_loop *ml, struct err *e);
 int gateway_loop_listen(struct gateway_loop *gl, int fd);
+void gateway_drain(struct gateway *g); /* /readyz says 503 from now on; any thread */
 void gateway_loop_drain(struct gateway_loop *gl);
-size_t gateway_loop_connections(const struct gateway_loop *gl); /* while draining: those that still get their answers */
+size_t gateway_loop_busy(const struct gateway_loop *gl); /* connections with a request or a reply under way */
 /* Connections close; their calls are left. To be called before mesh_loop_close. */
 void gateway_loop_close(struct gateway_loop *gl);

@@ -4,6 +4,7 @@
 #include "gateway/gateway.h"
 #include "mesh/mesh.h"
 #include "net/http_server.h"
+#include <stdatomic.h>
 
 enum { KEY_DIGEST_BYTES = 32 };
 
@@ -11,6 +12,7 @@ struct gateway {
     const struct config *config;
     struct mesh *mesh;
     struct str listen;
+    atomic_bool draining; /* the process stops: nobody should send it more */
     bool has_key;
     uint8_t key_digest[KEY_DIGEST_BYTES]; /* SHA-256; the key itself is not kept */
 };

@@ -204,6 +204,25 @@ static bool stop_verb(struct scenario *s, struct words *w)
     return process_end(s, SIGTERM);
 }
 
+static bool signal_verb(struct scenario *s, struct words *w)
+{
+    return process_signal(s, words_next(w));
+}
+
+static bool ended_verb(struct scenario *s, struct words *w)
+{
+    int64_t ms = SCENARIO_LIMIT_MS;
+    if (words_take(w, "within") && !words_number(w, &ms))
+        return scenario_fail(s, "ended [within MS]");
+    return process_ended(s, (int)ms);
+}
+
+static bool reload_verb(struct scenario *s, struct words *w)
+{
+    (void)w;
+    return process_reload(s);
+}
+
 static bool kill_verb(struct scenario *s, struct words *w)
 {
     (void)w;
@@ -238,6 +257,8 @@ static const struct {
     {"config", config_verb},     {"env", env_verb},
     {"start", start_verb},       {"refused", refused_verb},
     {"stop", stop_verb},         {"kill", kill_verb},
+    {"signal", signal_verb},     {"ended", ended_verb},
+    {"reload", reload_verb},     {"crowd", crowd_verb},
     {"cli", cli_verb},           {"client", one_client_verb},
     {"repeat", repeat_verb},     {"client-until", client_until_verb},
     {"burst", burst_verb},       {"probe", probe_verb},
@@ -280,6 +301,7 @@ bool scenario_run(struct scenario *s)
     s->line = line;
     for (int i = 0; i < s->client_count; i++)
         client_close(&s->client[i]);
+    crowd_close(s);
     process_fini(s);
     dns_close(s->dns);
     timed_close(s->timed);

@@ -7,10 +7,10 @@
  *   scenario_process.c  the binary: start, stop, kill, its commands; its output and files
  *   scenario_client.c   connections to it;  scenario_reply.c  what came back, taken apart
  *   scenario_expect.c   expectations of replies;  scenario_world.c  of upstreams, ledger, logs and files
- *   scenario_storm.c    kill -9 under load;  scenario_dns.c  a name server of ours
+ *   scenario_storm.c    kill -9 under load;  scenario_crowd.c  very many streams at once
  *   scenario_timed.c    a client and an upstream that time what happens between them;
  *   scenario_tls.c      TLS in front of one;  scenario_clock.c  the wall clock
- *   scenario_limits.c   a disk that fills up, and memory
+ *   scenario_limits.c   a disk that fills up, and memory;  scenario_dns.c  a name server of ours
  *
  * Functions return false after writing the story with scenario_fail. All waits are bounded and end with the event. */
 #pragma once
@@ -54,6 +54,7 @@ struct client {
     int reply_count;
 };
 
+struct crowd;
 struct dns;
 struct timed;
 struct authority;
@@ -86,6 +87,7 @@ struct scenario {
     int64_t memory_kib;
     struct buf storm_ids; /* of the calls that the last storm saw answered, one a line */
     int storm_clients;
+    struct crowd *crowd; /* owned; the last one */
 };
 
 bool scenario_run(struct scenario *s);
@@ -118,6 +120,9 @@ char *text_c(struct scenario *s, struct str text);
 bool process_start(struct scenario *s);
 bool process_start_refused(struct scenario *s, struct str why);
 bool process_end(struct scenario *s, int signal);
+bool process_signal(struct scenario *s, struct str name);
+bool process_ended(struct scenario *s, int limit_ms); /* by itself, with status 0 */
+bool process_reload(struct scenario *s);              /* writes the config as it is told now, and sends SIGHUP */
 bool process_cli(struct scenario *s, struct words *w, struct buf *out, int *status);
 void process_fini(struct scenario *s);
 bool disk_verb(struct scenario *s, struct words *w);
@@ -138,6 +143,9 @@ bool burst_verb(struct scenario *s, struct words *w);
 bool raw_verb(struct scenario *s, struct words *w);
 bool storm_verb(struct scenario *s, struct words *w);
 bool expect_storm_books(struct scenario *s, struct str lines);
+bool crowd_verb(struct scenario *s, struct words *w);
+bool expect_crowd(struct scenario *s, struct words *w);
+void crowd_close(struct scenario *s);
 bool wait_verb(struct scenario *s, struct words *w);
 bool abort_verb(struct scenario *s, struct words *w);
 bool read_verb(struct scenario *s, struct words *w);

@@ -247,6 +247,38 @@ bool process_end(struct scenario *s, int signal)
     return true;
 }
 
+bool process_signal(struct scenario *s, struct str name)
+{
+    static const struct {
+        const char *name;
+        int number;
+    } known[] = {{"TERM", SIGTERM}, {"INT", SIGINT}, {"HUP", SIGHUP}};
+    if (!s->pid)
+        return scenario_fail(s, "the binary does not run");
+    for (size_t i = 0; i < COUNT_OF(known); i++)
+        if (str_eq(name, str_from(known[i].name)))
+            return kill(s->pid, known[i].number) == 0 || scenario_fail(s, "the signal could not be sent");
+    return scenario_fail(s, "signal TERM | INT | HUP");
+}
+
+bool process_ended(struct scenario *s, int limit_ms)
+{
+    int status = 0;
+    if (!s->pid)
+        return scenario_fail(s, "the binary does not run");
+    if (!wait_end(s, s->pid, limit_ms, &status))
+        return fail_with_output(s, "the binary has not ended");
+    s->pid = 0;
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+        return fail_with_output(s, "the binary did not end with status 0");
+    return true;
+}
+
+bool process_reload(struct scenario *s)
+{
+    return write_config(s) && process_signal(s, STR("HUP"));
+}
+
 /* `refused "why"`: the binary must not take this config. */
 bool process_start_refused(struct scenario *s, struct str why)
 {
