@@ -52,6 +52,13 @@ int service_start(struct service *s, struct err *e);
 /* "127.0.0.1:4242", as it is really bound. */
 int service_address(const struct service *s, int i, struct buf *out);
 int service_address_count(const struct service *s);
+/* New calls follow this config from the return on; those under way keep theirs. It is taken when 0 is returned; otherwise
+ * nothing has changed. `said`: lines about what takes effect only with a restart. */
+int service_reload(struct service *s, struct config *c, struct buf *said, struct err *e);
+/* The admin API asks for it: the descriptor is readable, and service_asked answers all who asked with what `reload` returns
+ * and writes. */
+int service_asked_fd(const struct service *s);
+void service_asked(struct service *s, int (*reload)(struct buf *text, void *ctx), void *ctx);
 /* Takes no new connections and says so; calls go on. The descriptor becomes readable when the last one has ended. */
 void service_drain(struct service *s);
 int service_drained_fd(const struct service *s);
@@ -63,7 +70,14 @@ const struct config *service_config(const struct service *s); /* the one that is
 
 /* The rest of the process's life, from daemon_block_signals (before any thread starts) to its exit status. */
 void daemon_block_signals(void);
-int daemon_run(struct service *s);
+struct daemon_options {
+    /* Reads the config again; NULL: there is none to read. */
+    int (*read_config)(struct config **out, struct err *e, void *ctx);
+    void *ctx;
+};
+int daemon_run(struct service *s, const struct daemon_options *opt);
+/* Says in the log what `hearth config check` would warn of. */
+void daemon_say_warnings(const struct config *c);
 
 /* --- one request from the command line, blocking ---------------------------------------------------------------------------- */
 

@@ -2,7 +2,6 @@
 #include "base/log.h"
 #include "cli/cli_priv.h"
 #include "config/config.h"
-#include "mesh/mesh.h"
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -23,19 +22,6 @@ static void say_lines(enum log_level level, struct str text)
             log_line(level, "config", "%.*s", STR_FMT(line));
 }
 
-/* Warnings need the routes; the service makes its own, so this is a look beside it. */
-static void say_warnings(const struct config *c)
-{
-    struct mesh *m;
-    struct err e;
-    if (mesh_open(&m, &(struct mesh_options){.config = c, .clock = clock_system()}, &e) < 0)
-        return; /* service_open tells the error */
-    AUTO_BUF struct buf text = BUF_INIT(64 * KiB);
-    (void)mesh_warnings(m, &text);
-    say_lines(LOG_WARN, buf_str(&text));
-    mesh_close(m);
-}
-
 static int fail_at(const struct config *c, const struct err *e)
 {
     AUTO_BUF struct buf text = BUF_INIT(8 * KiB);
@@ -44,7 +30,7 @@ static int fail_at(const struct config *c, const struct err *e)
     return EXIT_FAILED;
 }
 
-static int run_service(const struct config *c, struct str data, const char *listen)
+static int run_service(const struct config *c, struct str data, const char *listen, const struct daemon_options *daemon)
 {
     struct service *s;
     struct err e = {0};
@@ -58,7 +44,7 @@ static int run_service(const struct config *c, struct str data, const char *list
         service_stop(s, 0);
     } else {
         say_addresses(s);
-        status = daemon_run(s);
+        status = daemon_run(s, daemon);
     }
     service_close(s);
     return status;
@@ -78,7 +64,7 @@ static int serve_rehearsal(const char *config, const char *listen)
     if (stage_open(&stage, &e) < 0)
         return cli_fail_err(&e);
     log_line(LOG_WARN, "serve", "a rehearsal: every vendor behind this server is SIMULATED, and nothing is booked in your ledger");
-    int status = run_service(stage_config(stage), stage_data_dir(stage), listen);
+    int status = run_service(stage_config(stage), stage_data_dir(stage), listen, &(struct daemon_options){0});
     stage_close(stage);
     return status;
 }
@@ -99,6 +85,16 @@ static int serve_nothing_found(const struct err *e, const char *listen)
     return EXIT_FAILED;
 }
 
+static int read_again(struct config **out, struct err *e, void *path)
+{
+    bool made;
+    AUTO_BUF struct buf said = BUF_INIT(64 * KiB);
+    int rc = cli_config(out, path, &made, &said, e);
+    if (rc == 0)
+        say_lines(LOG_INFO, buf_str(&said));
+    return rc;
+}
+
 static int serve_config(const char *path, const char *data_given, const char *listen)
 {
     struct config *c = NULL;
@@ -111,12 +107,12 @@ static int serve_config(const char *path, const char *data_given, const char *li
     if (rc)
         return cli_fail_err(&e);
     say_lines(LOG_INFO, buf_str(&said));
-    say_warnings(c);
+    daemon_say_warnings(c);
     int status = EXIT_FAILED;
     if (config_data_dir(&data, data_given, c, &e) < 0)
         cli_fail_err(&e);
     else
-        status = run_service(c, buf_str(&data), listen);
+        status = run_service(c, buf_str(&data), listen, &(struct daemon_options){.read_config = read_again, .ctx = (void *)(uintptr_t)path});
     config_free(c);
     return status;
 }

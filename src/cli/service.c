@@ -1,5 +1,5 @@
 /* service.c: a running Hearth in this process: the books, the mesh, and N loop threads that share the listeners. Used by
- * `serve`, and by `ask` and `rehearse` when they need one of their own. How it stops: service_drain.c. */
+ * `serve`, and by `ask` and `rehearse` when they need one of their own. How it stops: service_drain.c; how it gets another config: service_reload.c. */
 #include "cli/service_priv.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -40,10 +40,11 @@ static int open_listeners(struct service *s, const struct service_options *opt, 
 {
     if (opt->listen.len)
         return open_listener(s, opt->listen, e);
-    if (s->config->listen_count == 0)
+    const struct config *c = s->started_with;
+    if (c->listen_count == 0)
         return open_listener(s, STR("127.0.0.1:4242"), e);
-    for (int i = 0; i < s->config->listen_count; i++) {
-        int rc = open_listener(s, s->config->listen[i].text, e);
+    for (int i = 0; i < c->listen_count; i++) {
+        int rc = open_listener(s, c->listen[i].text, e);
         if (rc)
             return rc;
     }
@@ -62,7 +63,8 @@ static bool should_trim(void)
 static void on_idle_check(struct loop_timer *t)
 {
     struct worker *w = (struct worker *)(void *)((char *)t - offsetof(struct worker, idle_check));
-    bool busy = mesh_loop_calls(w->mesh) > 0;
+    worker_retired_close(w, false);
+    bool busy = worker_calls(w) > 0;
     if (w->was_busy && !busy) {
         mesh_loop_trim(w->mesh);
         (void)malloc_trim(0); /* tells only whether anything was there to give */
@@ -78,9 +80,11 @@ static int open_worker(struct service *s, int index, struct err *e)
     struct worker *w = &s->worker[index];
     struct loop_options loop = {.clock = clock_system()};
     w->service = s;
+    w->generation = s->generation;
     int rc = loop_open(&w->loop, &loop, e);
     if (rc == 0)
-        rc = mesh_loop_open(&w->mesh, &(struct mesh_loop_options){.mesh = s->mesh, .loop = w->loop, .index = index}, e);
+        rc = mesh_loop_open(&w->mesh, &(struct mesh_loop_options){.mesh = s->generation->mesh, .loop = w->loop,
+                                                                     .index = generation_journal(s, s->generation, index)}, e);
     if (rc == 0)
         rc = gateway_loop_open(&w->gateway, s->gateway, w->loop, w->mesh, e);
     for (int i = 0; rc == 0 && i < s->listener_count; i++)
@@ -90,15 +94,31 @@ static int open_worker(struct service *s, int index, struct err *e)
     return rc;
 }
 
+static struct generation *generation_first(struct service *s)
+{
+    struct generation *g = new0(struct generation);
+    if (!g)
+        return NULL;
+    g->config = s->started_with;
+    atomic_init(&g->parts, s->loops);
+    atomic_init(&s->place_taken[0], true);
+    return g;
+}
+
 int service_open(struct service **out, const struct service_options *opt, struct err *e)
 {
     struct service *s = new0(struct service);
     if (!s)
         return err_set(e, ERR_NOMEM, "service");
-    s->config = opt->config;
+    s->started_with = opt->config;
     s->loops = loops_wanted(opt->config);
     s->drained_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     int rc = s->drained_fd < 0 ? err_set_errno(e, ERR_IO, errno, "eventfd") : 0;
+    s->listen_given = opt->listen.len > 0;
+    int asks = service_asks_open(&s->asks, e);
+    rc = rc ? rc : asks;
+    if (rc == 0 && !(s->generation = generation_first(s)))
+        rc = err_set(e, ERR_NOMEM, "service");
     struct ledger_options books = {.dir = opt->data_dir, .clock = clock_system(), .should_trim = should_trim};
     struct resolver_options names = {.server = opt->config->resolver.text, .clock = clock_system()};
     if (rc == 0)
@@ -107,10 +127,13 @@ int service_open(struct service **out, const struct service_options *opt, struct
         rc = resolver_open(&s->resolver, &names, e);
     struct mesh_options mesh = {.config = opt->config, .ledger = s->ledger, .resolver = s->resolver, .clock = clock_system()};
     if (rc == 0)
-        rc = mesh_open(&s->mesh, &mesh, e);
-    struct gateway_options gateway = {.config = opt->config, .mesh = s->mesh, .listen = opt->listen, .key = opt->key};
-    if (rc == 0)
+        rc = mesh_open(&s->generation->mesh, &mesh, e);
+    struct gateway_options gateway = {.config = opt->config, .listen = opt->listen, .key = opt->key,
+                                      .control = {.ctx = s, .reload = service_ask_reload}};
+    if (rc == 0) {
+        gateway.mesh = s->generation->mesh;
         rc = gateway_open(&s->gateway, &gateway, e);
+    }
     if (rc == 0)
         rc = open_listeners(s, opt, e);
     for (int i = 0; rc == 0 && i < s->loops; i++)
@@ -142,7 +165,7 @@ int service_start(struct service *s, struct err *e)
 
 const struct config *service_config(const struct service *s)
 {
-    return s->config;
+    return s->generation->config;
 }
 
 int service_address_count(const struct service *s)
@@ -174,11 +197,14 @@ static void close_worker(struct worker *w)
         loop_timer_cancel(w->loop, &w->idle_check);
         loop_timer_cancel(w->loop, &w->drain_check);
     }
-    if (w->mesh && mesh_loop_calls(w->mesh)) { /* the grace is over: those still waiting are told so */
+    if (w->mesh && worker_calls(w)) { /* the grace is over: those still waiting are told so */
         mesh_loop_end_calls(w->mesh);
+        for (int i = 0; i < w->retired_count; i++)
+            mesh_loop_end_calls(w->retired[i].mesh);
         loop_turn(w->loop, 0);
     }
     gateway_loop_close(w->gateway);
+    worker_retired_close(w, true);
     mesh_loop_close(w->mesh);
     loop_close(w->loop);
 }
@@ -187,13 +213,14 @@ void service_close(struct service *s)
 {
     if (!s)
         return;
+    service_asks_close(&s->asks);
     for (int i = 0; i < s->loops; i++)
         close_worker(&s->worker[i]);
     service_listeners_close(s);
     if (s->drained_fd >= 0)
         close(s->drained_fd);
     gateway_close(s->gateway);
-    mesh_close(s->mesh);
+    generation_free(s->generation);
     resolver_close(s->resolver);
     ledger_close(s->ledger);
     mem_free(s);

@@ -7,7 +7,6 @@
  *   service_halt    the threads end; service_close then ends what is left, and tells its clients */
 #include "cli/service_priv.h"
 #include "gateway/gateway.h"
-#include "mesh/mesh.h"
 #include <errno.h>
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -25,7 +24,7 @@ static bool all_drained(const struct service *s)
 static void on_drain_check(struct loop_timer *t)
 {
     struct worker *w = (struct worker *)(void *)((char *)t - offsetof(struct worker, drain_check));
-    bool idle = mesh_loop_calls(w->mesh) == 0 && gateway_loop_busy(w->gateway) == 0;
+    bool idle = worker_calls(w) == 0 && gateway_loop_busy(w->gateway) == 0;
     atomic_store(&w->drained, idle);
     if (idle && all_drained(w->service))
         (void)eventfd_write(w->service->drained_fd, 1); /* fails only when it is readable already */
@@ -45,6 +44,7 @@ static void start_drain(void *arg)
 
 void service_drain(struct service *s)
 {
+    s->draining = true;
     gateway_drain(s->gateway);
     for (int i = 0; i < s->loops; i++)
         if (!s->worker[i].running || loop_post(s->worker[i].loop, start_drain, &s->worker[i]) < 0)

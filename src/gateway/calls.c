@@ -5,6 +5,7 @@
 
 /* What ties an exchange to its call; lives until the reply has ended or the peer is gone. */
 struct pending {
+    struct awaited awaited; /* first */
     struct http_exchange *x;
     struct gateway_loop *gl;
     struct mesh_call *call; /* NULL before it started and after it is over */
@@ -137,6 +138,18 @@ static bool fill_ask(struct pending *p, struct mesh_ask *ask)
     return true;
 }
 
+static void on_gone(struct awaited *a)
+{
+    struct pending *p = (struct pending *)a;
+    mesh_call_left(p->call);
+    pending_free(p);
+}
+
+static void on_drain(struct awaited *a)
+{
+    mesh_call_resume(((struct pending *)a)->call);
+}
+
 void calls_start(struct gateway_loop *gl, struct http_exchange *x, int op)
 {
     enum { CREDENTIAL_BYTES_MAX = 64 * 1024 }; /* as much as a request's head may hold */
@@ -145,7 +158,7 @@ void calls_start(struct gateway_loop *gl, struct http_exchange *x, int op)
         reply_error(gl, x, 503, "overloaded", "out of memory; try again");
         return;
     }
-    *p = (struct pending){.x = x, .gl = gl, .arena = ARENA_INIT(CREDENTIAL_BYTES_MAX)};
+    *p = (struct pending){.awaited = {on_gone, on_drain}, .x = x, .gl = gl, .arena = ARENA_INIT(CREDENTIAL_BYTES_MAX)};
     struct mesh_ask ask = {.op = (enum wire_op)op, .body = http_exchange_request(x)->body, .sink = &sink, .ctx = p,
                            .body_free = on_body_free, .received_us = loop_now_us(gl->loop)};
     if (!fill_ask(p, &ask)) {
@@ -161,22 +174,4 @@ void calls_start(struct gateway_loop *gl, struct http_exchange *x, int op)
         p->call = call;
         http_exchange_set(x, p);
     }
-}
-
-void calls_on_gone(struct http_exchange *x, void *ctx)
-{
-    (void)ctx;
-    struct pending *p = http_exchange_get(x);
-    if (!p)
-        return;
-    mesh_call_left(p->call);
-    pending_free(p);
-}
-
-void calls_on_drain(struct http_exchange *x, void *ctx)
-{
-    (void)ctx;
-    struct pending *p = http_exchange_get(x);
-    if (p)
-        mesh_call_resume(p->call);
 }

@@ -102,6 +102,22 @@ static void on_refuse(struct http_exchange *x, int status, const char *why, void
     reply_error(ctx, x, status, "bad_request", "%s", why);
 }
 
+static void on_gone(struct http_exchange *x, void *ctx)
+{
+    (void)ctx;
+    struct awaited *a = http_exchange_get(x);
+    if (a)
+        a->gone(a);
+}
+
+static void on_drain(struct http_exchange *x, void *ctx)
+{
+    (void)ctx;
+    struct awaited *a = http_exchange_get(x);
+    if (a && a->drain)
+        a->drain(a);
+}
+
 int gateway_open(struct gateway **out, const struct gateway_options *opt, struct err *e)
 {
     struct gateway *g = new0(struct gateway);
@@ -110,6 +126,7 @@ int gateway_open(struct gateway **out, const struct gateway_options *opt, struct
     g->config = opt->config;
     g->mesh = opt->mesh;
     g->listen = opt->listen;
+    g->control = opt->control;
     g->has_key = opt->key.len > 0;
     if (g->has_key && keys_digest(opt->key, g->key_digest) < 0) {
         mem_free(g);
@@ -131,9 +148,9 @@ int gateway_loop_open(struct gateway_loop **out, struct gateway *g, struct loop 
         return err_set(e, ERR_NOMEM, "gateway");
     *gl = (struct gateway_loop){.gateway = g, .loop = l, .mesh = ml};
     struct http_server_options opt = {
-        .handler = {.on_head = on_head, .on_request = on_request, .on_gone = calls_on_gone, .on_drain = calls_on_drain, .on_refuse = on_refuse},
+        .handler = {.on_head = on_head, .on_request = on_request, .on_gone = on_gone, .on_drain = on_drain, .on_refuse = on_refuse},
         .ctx = gl,
-        .body_bytes_max = (size_t)g->config->body_bytes_max,
+        .body_bytes_max = (size_t)atomic_load(&g->config)->body_bytes_max,
     };
     http_server_defaults(&opt);
     int rc = http_server_open(&gl->server, l, &opt, e);
@@ -143,6 +160,18 @@ int gateway_loop_open(struct gateway_loop **out, struct gateway *g, struct loop 
     }
     *out = gl;
     return 0;
+}
+
+void gateway_adopt(struct gateway *g, const struct config *config, struct mesh *m)
+{
+    atomic_store(&g->config, config);
+    atomic_store(&g->mesh, m);
+}
+
+void gateway_loop_adopt(struct gateway_loop *gl, struct mesh_loop *ml)
+{
+    gl->mesh = ml;
+    http_server_set_body_max(gl->server, (size_t)atomic_load(&gl->gateway->config)->body_bytes_max);
 }
 
 int gateway_loop_listen(struct gateway_loop *gl, int fd)

@@ -10,17 +10,32 @@ struct loop;
 struct mesh;
 struct mesh_loop;
 
+/* What came of it: 0 or a negative code, and lines for people. On the loop that asked. */
+typedef void gateway_told_fn(void *arg, int rc, struct str text);
+
+/* What only the process as a whole can do, for the admin API; filled in by the layer above. */
+struct gateway_control {
+    void *ctx;
+    /* Has the config read again; from any loop. `told` is called once, later, unless this fails: ERR_NOMEM, ERR_BUSY. */
+    int (*reload)(void *ctx, struct loop *l, gateway_told_fn *told, void *arg);
+};
+
 struct gateway_options {
     const struct config *config;
     struct mesh *mesh;
     struct str listen; /* the address served in place of the config's; empty: the config's */
     struct str key; /* the one key that callers from other machines must show; empty: they are refused */
+    struct gateway_control control; /* may be empty */
 };
 int gateway_open(struct gateway **out, const struct gateway_options *opt, struct err *e);
 void gateway_close(struct gateway *g);
 
 /* The server of one loop; listeners are shared by all loops and stay the caller's. */
 int gateway_loop_open(struct gateway_loop **out, struct gateway *g, struct loop *l, struct mesh_loop *ml, struct err *e);
+/* Another config is in force: first this, from any thread, then each loop is told on its own thread. Only then nobody
+ * reads the old config and mesh any more, except the calls that began under them. */
+void gateway_adopt(struct gateway *g, const struct config *config, struct mesh *m);
+void gateway_loop_adopt(struct gateway_loop *gl, struct mesh_loop *ml);
 int gateway_loop_listen(struct gateway_loop *gl, int fd);
 void gateway_drain(struct gateway *g); /* /readyz says 503 from now on; any thread */
 void gateway_loop_drain(struct gateway_loop *gl);

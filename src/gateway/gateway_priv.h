@@ -9,9 +9,12 @@
 enum { KEY_DIGEST_BYTES = 32 };
 
 struct gateway {
-    const struct config *config;
-    struct mesh *mesh;
+    /* In force now. Whoever replaces them keeps the old ones until every loop has been told (gateway_loop_adopt), so what
+     * is read here is good until the end of the turn. */
+    _Atomic(const struct config *) config;
+    _Atomic(struct mesh *) mesh;
     struct str listen;
+    struct gateway_control control;
     atomic_bool draining; /* the process stops: nobody should send it more */
     bool has_key;
     uint8_t key_digest[KEY_DIGEST_BYTES]; /* SHA-256; the key itself is not kept */
@@ -21,6 +24,13 @@ struct gateway_loop {
     struct loop *loop;
     struct mesh_loop *mesh;
     struct http_server *server;
+};
+
+/* First member of whatever hangs on an exchange that is not answered yet: what to do when its client leaves, and when
+ * it takes bytes again. */
+struct awaited {
+    void (*gone)(struct awaited *a);
+    void (*drain)(struct awaited *a); /* NULL: nothing is streamed */
 };
 
 enum { REPLY_HEADERS_MAX = MESH_HEADERS_MAX + 8 };
@@ -42,14 +52,15 @@ int keys_digest(struct str key, uint8_t out[KEY_DIGEST_BYTES]);
 
 /* calls.c */
 void calls_start(struct gateway_loop *gl, struct http_exchange *x, int op);
-void calls_on_gone(struct http_exchange *x, void *ctx);
-void calls_on_drain(struct http_exchange *x, void *ctx);
 
 /* pages.c */
 void page_models(struct gateway_loop *gl, struct http_exchange *x, int unused);
 void page_root(struct gateway_loop *gl, struct http_exchange *x, int unused);
 void page_healthz(struct gateway_loop *gl, struct http_exchange *x, int unused);
 void page_readyz(struct gateway_loop *gl, struct http_exchange *x, int unused);
+
+/* reload.c: for the admin API, which has admitted the caller. */
+void page_reload(struct gateway_loop *gl, struct http_exchange *x, int unused);
 
 /* reply.c: answers outside a call, with our headers and, if the origin may read them, the browser's. */
 void reply_error(struct gateway_loop *gl, struct http_exchange *x, int status, const char *code, const char *format, ...)

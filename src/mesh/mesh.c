@@ -23,6 +23,8 @@ int mesh_open(struct mesh **out, const struct mesh_options *opt, struct err *e)
         rc = routes_build(m, e);
     if (rc == 0)
         rc = routes_prove_fence(m, e);
+    if (rc == 0)
+        rc = states_take(m, opt->before, e);
     if (rc == 0 && opt->config->ca_file.text.len && !(m->ca_file = arena_text(&m->arena, opt->config->ca_file.text)))
         rc = err_set(e, ERR_NOMEM, "mesh");
     if (rc) {
@@ -42,7 +44,7 @@ void mesh_close(struct mesh *m)
         if (key.len)
             explicit_bzero((char *)(uintptr_t)key.ptr, key.len);
     }
-    mem_free(m->states);
+    states_leave(m);
     arena_fini(&m->arena);
     mem_free(m);
 }

@@ -218,13 +218,16 @@ struct mesh {
     struct network *network;
     int network_count;
     const char *ca_file;
-    void *states; /* owned; the cache lines of target_state and upstream_state */
 };
 
 int routes_build(struct mesh *m, struct err *e);
 int routes_prove_fence(const struct mesh *m, struct err *e);
 bool model_is_embedding(const struct target *t);
 bool model_forwards(struct str model); /* an Ollama name that its cloud answers: `:cloud`, `-cloud` */
+
+/* states.c: the states of all upstreams and targets, shared with `before` (may be NULL) where they are the same place. */
+int states_take(struct mesh *m, const struct mesh *before, struct err *e);
+void states_leave(struct mesh *m); /* fine when taken in part */
 
 /* What a model name of a request means. */
 struct route {

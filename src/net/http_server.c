@@ -97,6 +97,11 @@ size_t http_server_busy(const struct http_server *s)
     return n;
 }
 
+void http_server_set_body_max(struct http_server *s, size_t bytes)
+{
+    s->opt.body_bytes_max = bytes;
+}
+
 size_t http_server_connections(const struct http_server *s)
 {
     return s->conn_count;

@@ -177,6 +177,7 @@ static bool forget_verb(struct scenario *s, struct words *w)
 static bool config_verb(struct scenario *s, struct words *w)
 {
     buf_clear(&s->config);
+    s->config_alone = words_take(w, "alone");
     return buf_append(&s->config, w->here) == 0 || scenario_fail(s, "out of memory");
 }
 

@@ -67,6 +67,7 @@ struct scenario {
     struct str rest; /* of the file */
     int line;
     struct buf problem, config, upstreams, env;
+    bool config_alone; /* it names its upstreams itself */
     int64_t deadline_ms;
     struct sim *sim;
     struct upstream upstream[UPSTREAMS_MAX];

@@ -28,7 +28,7 @@ static bool write_config(struct scenario *s)
     AUTO_BUF struct buf text = BUF_INIT(16 * MiB);
     bool ok = text_expand(s, buf_str(&s->config), &text);
     (void)fprintf(f, "%.*s\nlisten: 127.0.0.1:%d\n", STR_FMT(buf_str(&text)), s->port);
-    if (s->upstreams.len)
+    if (s->upstreams.len && !s->config_alone)
         (void)fprintf(f, "upstreams:\n%.*s", STR_FMT(buf_str(&s->upstreams)));
     return fclose(f) == 0 ? ok : scenario_fail(s, "cannot write the config");
 }
