@@ -6,7 +6,7 @@ upstreams: { a: { url: "http://127.0.0.1:$a/v1" } }
 jobs:
   bulk: { chain: [a/m] }
 X
-script a tokens 30 every 30
+script a tokens 40 every 60
 script b reply "from b"
 start
 client c1 POST /v1/chat/completions <<X &
