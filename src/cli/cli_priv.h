@@ -2,6 +2,7 @@
 #pragma once
 #include "base/buf.h"
 #include "base/err.h"
+#include <stdio.h>
 
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_TYPED_WRONG = 2 };
 
@@ -22,7 +23,9 @@ struct cli_command {
     const char *summary;  /* one line */
     int (*run)(int argc, char **argv);
 };
-extern const struct cli_command command_serve, command_ask, command_usage, command_config, command_rehearse;
+extern const struct cli_command command_serve, command_ask, command_usage, command_config, command_rehearse, command_help;
+extern const struct cli_command *const cli_commands[]; /* all of them; ends with NULL */
+void cli_help(FILE *to);
 
 /* Sorts options from words; argv keeps the words in front, *words says how many. Returns 0, or the exit status plus one when
  * the program is to end now (--help, or a mistake that has been told). */

@@ -6,6 +6,7 @@
 #include "config/config.h"
 #include "gateway/gateway.h"
 #include "ledger/ledger.h"
+#include "mesh/counts.h"
 #include "mesh/mesh.h"
 #include "net/http_server.h"
 #include "net/resolve.h"
@@ -83,10 +84,13 @@ static int open_worker(struct service *s, int index, struct err *e)
     w->generation = s->generation;
     int rc = loop_open(&w->loop, &loop, e);
     if (rc == 0)
-        rc = mesh_loop_open(&w->mesh, &(struct mesh_loop_options){.mesh = s->generation->mesh, .loop = w->loop,
-                                                                     .index = generation_journal(s, s->generation, index)}, e);
+        rc = mesh_counts_open(&w->counts, e);
+    struct mesh_loop_options mesh = {.mesh = s->generation->mesh, .loop = w->loop, .counts = w->counts,
+                                     .index = generation_journal(s, s->generation, index)};
     if (rc == 0)
-        rc = gateway_loop_open(&w->gateway, s->gateway, w->loop, w->mesh, e);
+        rc = mesh_loop_open(&w->mesh, &mesh, e);
+    if (rc == 0)
+        rc = gateway_loop_open(&w->gateway, s->gateway, w->loop, w->mesh, w->counts, e);
     for (int i = 0; rc == 0 && i < s->listener_count; i++)
         rc = gateway_loop_listen(w->gateway, s->listener[i]);
     if (rc == 0)
@@ -206,6 +210,7 @@ static void close_worker(struct worker *w)
     gateway_loop_close(w->gateway);
     worker_retired_close(w, true);
     mesh_loop_close(w->mesh);
+    mesh_counts_close(w->counts);
     loop_close(w->loop);
 }
 

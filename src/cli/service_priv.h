@@ -12,6 +12,7 @@ enum {
     GENERATIONS_MAX = 8, /* configs with calls under way at once: whoever reloads faster than calls end has to wait */
 };
 
+struct mesh_counts;
 struct mesh_loop;
 struct round;
 
@@ -35,6 +36,7 @@ struct worker {
     struct generation *generation; /* its thread only */
     struct retired retired[GENERATIONS_MAX]; /* with calls that began under an earlier config */
     int retired_count;
+    struct mesh_counts *counts; /* owned; of this loop, whatever the config */
     struct mesh_loop *next_mesh; /* between the rounds of a reload */
     struct round *round;
     struct gateway_loop *gateway;

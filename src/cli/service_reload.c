@@ -99,7 +99,7 @@ static void open_part(void *arg)
 {
     struct worker *w = arg;
     struct round *r = w->round;
-    struct mesh_loop_options opt = {.mesh = r->next->mesh, .loop = w->loop,
+    struct mesh_loop_options opt = {.mesh = r->next->mesh, .loop = w->loop, .counts = w->counts,
                                     .index = generation_journal(w->service, r->next, (int)(w - w->service->worker))};
     answer(r, mesh_loop_open(&w->next_mesh, &opt, NULL));
 }

@@ -21,6 +21,7 @@ static const struct page pages[] = {
     {"/embeddings", false, POST_BIT, calls_start, WIRE_EMBEDDINGS},
     {"/models", false, GET_BITS, page_models, 0},
     {"/models/", true, GET_BITS, page_models, 0},
+    {"/metrics", false, GET_BITS, page_metrics, 0},
     {"/healthz", false, GET_BITS, page_healthz, 0},
     {"/readyz", false, GET_BITS, page_readyz, 0},
     {"", false, GET_BITS, page_root, 0},
@@ -49,7 +50,7 @@ static const struct page *page_find(struct str path)
 static void not_found(struct gateway_loop *gl, struct http_exchange *x)
 {
     struct str path = http_exchange_request(x)->path;
-    static const char *const planned[] = {"/v1/responses", "/v1/messages", "/api/", "/v1/audio/", "/v1/files", "/v1/batches", "/metrics", "/hearth/"};
+    static const char *const planned[] = {"/v1/responses", "/v1/messages", "/api/", "/v1/audio/", "/v1/files", "/v1/batches", "/hearth/"};
     for (size_t i = 0; i < COUNT_OF(planned); i++)
         if (str_starts(path, str_from(planned[i]))) {
             reply_error(gl, x, 404, "not_found", "%s is planned and not there yet; chat/completions, completions, embeddings and models are",
@@ -127,6 +128,7 @@ int gateway_open(struct gateway **out, const struct gateway_options *opt, struct
     g->mesh = opt->mesh;
     g->listen = opt->listen;
     g->control = opt->control;
+    g->started_wall_ms = clock_wall_ms(clock_system());
     g->has_key = opt->key.len > 0;
     if (g->has_key && keys_digest(opt->key, g->key_digest) < 0) {
         mem_free(g);
@@ -141,12 +143,15 @@ void gateway_close(struct gateway *g)
     mem_free(g);
 }
 
-int gateway_loop_open(struct gateway_loop **out, struct gateway *g, struct loop *l, struct mesh_loop *ml, struct err *e)
+int gateway_loop_open(struct gateway_loop **out, struct gateway *g, struct loop *l, struct mesh_loop *ml,
+                      const struct mesh_counts *counts, struct err *e)
 {
+    if (g->loops == GATEWAY_LOOPS_MAX)
+        return err_set(e, ERR_LIMIT, "a gateway serves at most %d loops", GATEWAY_LOOPS_MAX);
     struct gateway_loop *gl = new0(struct gateway_loop);
     if (!gl)
         return err_set(e, ERR_NOMEM, "gateway");
-    *gl = (struct gateway_loop){.gateway = g, .loop = l, .mesh = ml};
+    *gl = (struct gateway_loop){.gateway = g, .loop = l, .mesh = ml, .counts = counts};
     struct http_server_options opt = {
         .handler = {.on_head = on_head, .on_request = on_request, .on_gone = on_gone, .on_drain = on_drain, .on_refuse = on_refuse},
         .ctx = gl,
@@ -158,6 +163,7 @@ int gateway_loop_open(struct gateway_loop **out, struct gateway *g, struct loop 
         mem_free(gl);
         return rc;
     }
+    g->loop[g->loops++] = gl;
     *out = gl;
     return 0;
 }
@@ -198,6 +204,9 @@ void gateway_loop_close(struct gateway_loop *gl)
 {
     if (!gl)
         return;
+    for (int i = 0; i < gl->gateway->loops; i++)
+        if (gl->gateway->loop[i] == gl)
+            gl->gateway->loop[i] = NULL;
     http_server_close(gl->server);
     mem_free(gl);
 }

@@ -8,6 +8,7 @@ struct gateway;
 struct gateway_loop;
 struct loop;
 struct mesh;
+struct mesh_counts;
 struct mesh_loop;
 
 /* What came of it: 0 or a negative code, and lines for people. On the loop that asked. */
@@ -31,7 +32,9 @@ int gateway_open(struct gateway **out, const struct gateway_options *opt, struct
 void gateway_close(struct gateway *g);
 
 /* The server of one loop; listeners are shared by all loops and stay the caller's. */
-int gateway_loop_open(struct gateway_loop **out, struct gateway *g, struct loop *l, struct mesh_loop *ml, struct err *e);
+/* `counts` (may be NULL) are the loop's, for /metrics. All loops are opened before the first one runs. */
+int gateway_loop_open(struct gateway_loop **out, struct gateway *g, struct loop *l, struct mesh_loop *ml,
+                      const struct mesh_counts *counts, struct err *e);
 /* Another config is in force: first this, from any thread, then each loop is told on its own thread. Only then nobody
  * reads the old config and mesh any more, except the calls that began under them. */
 void gateway_adopt(struct gateway *g, const struct config *config, struct mesh *m);
@@ -42,3 +45,6 @@ void gateway_loop_drain(struct gateway_loop *gl);
 size_t gateway_loop_busy(const struct gateway_loop *gl); /* connections with a request or a reply under way */
 /* Connections close; their calls are left. To be called before mesh_loop_close. */
 void gateway_loop_close(struct gateway_loop *gl);
+
+struct buf;
+int metrics_reference(struct buf *out); /* docs/reference/metrics.md */

@@ -8,6 +8,8 @@
 
 enum { KEY_DIGEST_BYTES = 32 };
 
+enum { GATEWAY_LOOPS_MAX = 64 };
+
 struct gateway {
     /* In force now. Whoever replaces them keeps the old ones until every loop has been told (gateway_loop_adopt), so what
      * is read here is good until the end of the turn. */
@@ -15,6 +17,9 @@ struct gateway {
     _Atomic(struct mesh *) mesh;
     struct str listen;
     struct gateway_control control;
+    struct gateway_loop *loop[GATEWAY_LOOPS_MAX]; /* fixed while loops run; NULL: closed, when none does any more */
+    int loops;
+    int64_t started_wall_ms;
     atomic_bool draining; /* the process stops: nobody should send it more */
     bool has_key;
     uint8_t key_digest[KEY_DIGEST_BYTES]; /* SHA-256; the key itself is not kept */
@@ -23,6 +28,7 @@ struct gateway_loop {
     struct gateway *gateway;
     struct loop *loop;
     struct mesh_loop *mesh;
+    const struct mesh_counts *counts; /* may be NULL */
     struct http_server *server;
 };
 
@@ -58,6 +64,10 @@ void page_models(struct gateway_loop *gl, struct http_exchange *x, int unused);
 void page_root(struct gateway_loop *gl, struct http_exchange *x, int unused);
 void page_healthz(struct gateway_loop *gl, struct http_exchange *x, int unused);
 void page_readyz(struct gateway_loop *gl, struct http_exchange *x, int unused);
+const char *page_why_unready(const struct gateway_loop *gl); /* NULL when ready; static text */
+
+/* metrics.c */
+void page_metrics(struct gateway_loop *gl, struct http_exchange *x, int unused);
 
 /* reload.c: for the admin API, which has admitted the caller. */
 void page_reload(struct gateway_loop *gl, struct http_exchange *x, int unused);

@@ -106,6 +106,7 @@ bool ledger_dirty(const struct ledger_writer *w);
  * until a later flush succeeds. */
 int ledger_flush(struct ledger_writer *w, struct err *e);
 bool ledger_writable(const struct ledger_writer *w);
+uint64_t ledger_journal_bytes(const struct ledger *l); /* in the segments being written; any thread */
 /* Drops what the last, failed flush left for one call (its open records never became durable, it is being refused). */
 void ledger_forget(struct ledger_writer *w, const struct id *call);
 

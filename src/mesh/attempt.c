@@ -296,6 +296,7 @@ static void close_books(struct mesh_call *c, enum reason r)
         .total_ms = (now - c->attempt_us) / 1000,
     };
     c->open_booked = false;
+    count_attempt(c->ml, c->target, r, &rec);
     if (ledger_attempt_closed(c->ml->journal, &rec) < 0)
         log_line(LOG_ERROR, "ledger", "attempt %s.%d could not be closed in the journal", c->id_text, c->attempts);
     mesh_loop_journal(c->ml);

@@ -196,6 +196,7 @@ void call_finish(struct mesh_call *c, enum call_outcome outcome, int status)
         .first_ms = c->first_us ? (c->first_us - c->begin_us) / 1000 : -1, .total_ms = (now - c->begin_us) / 1000,
     };
     c->state = CALL_OVER;
+    count_call(c->ml, c->route.job, &r);
     if (ledger_call_closed(c->ml->journal, &r) < 0)
         log_line(LOG_ERROR, "ledger", "call %s could not be closed in the journal; it will be booked as lost", c->id_text);
     mesh_loop_journal(c->ml);

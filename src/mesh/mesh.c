@@ -100,12 +100,15 @@ int mesh_loop_open(struct mesh_loop **out, const struct mesh_loop_options *opt, 
     ml->mesh = opt->mesh;
     ml->loop = opt->loop;
     ml->index = opt->index;
+    ml->counts = opt->counts;
     rng_seed_system(&ml->rng);
     struct rng seed;
     rng_seed_system(&seed);
     id_source_init(&ml->ids, seed);
     struct http_client_options client = {.loop = opt->loop, .resolver = opt->mesh->resolver, .ca_file = opt->mesh->ca_file};
     int rc = open_guards(ml, e);
+    if (rc == 0)
+        rc = counts_bind(ml, e);
     if (rc == 0)
         rc = http_client_open(&ml->client, &client, e);
     if (rc == 0)
@@ -156,6 +159,7 @@ void mesh_loop_close(struct mesh_loop *ml)
     loop_defer_cancel(&ml->commit_task);
     http_client_close(ml->client);
     ledger_writer_close(ml->journal);
+    mem_free(ml->count_row);
     mem_free(ml->requires_guard);
     mem_free(ml->home_guard);
     mem_free(ml);

@@ -20,6 +20,7 @@ struct ledger;
 struct loop;
 struct mesh;
 struct mesh_call;
+struct mesh_counts;
 struct mesh_loop;
 struct resolver;
 
@@ -43,6 +44,7 @@ struct mesh_loop_options {
     struct mesh *mesh;
     struct loop *loop;
     int index; /* of its journal: one that no other open mesh_loop has */
+    struct mesh_counts *counts; /* of this loop (counts.h); NULL: nothing is counted */
 };
 int mesh_loop_open(struct mesh_loop **out, const struct mesh_loop_options *opt, struct err *e);
 /* No call may have a client any more (mesh_loop_end_calls). Flushes the journal. */

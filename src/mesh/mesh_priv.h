@@ -295,7 +295,13 @@ struct mesh_loop {
     struct guard *home_guard;     /* by upstream index */
     struct loop_timer journal_timer; /* tries again after a failed flush */
     bool journal_failed;          /* said so already */
+    struct mesh_counts *counts;   /* NULL: nothing is counted */
+    int *count_row;               /* owned; see counts_bind */
 };
+/* counts.c: the rows of a mesh_loop's names; what its books say is counted from the very records. */
+int counts_bind(struct mesh_loop *ml, struct err *e);
+void count_call(const struct mesh_loop *ml, const struct job *j, const struct ledger_call_close *r);
+void count_attempt(const struct mesh_loop *ml, const struct target *t, enum reason reason, const struct ledger_attempt_close *r);
 void mesh_loop_journal(struct mesh_loop *ml); /* something was appended: flush in this turn's COMMIT phase */
 
 /* --- calls (call.c, attempt.c, relay.c, pick.c, answer.c) ------------------------------------------------------------------------ */

@@ -82,7 +82,7 @@ void http_server_close(struct http_server *s);
 void http_server_drain(struct http_server *s);
 size_t http_server_busy(const struct http_server *s); /* connections with a request or a reply under way */
 void http_server_set_body_max(struct http_server *s, size_t bytes); /* for requests whose head is not read yet */
-size_t http_server_connections(const struct http_server *s);
+size_t http_server_connections(const struct http_server *s); /* any thread */
 
 /* "127.0.0.1:4242", "[::1]:4242", "localhost:4242", ":4242" (all addresses) or "unix:/path" (mode 0600; a stale socket
  * file nobody listens on is replaced). Non-blocking, CLOEXEC. Port 0 picks a free one; ask http_listener_address. */

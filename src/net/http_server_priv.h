@@ -112,7 +112,7 @@ struct http_server {
     struct http_server_options opt;
     struct http_listener *listener; /* owned */
     struct http_conn *conn;         /* open ones, newest first; owned */
-    size_t conn_count;
+    _Atomic size_t conn_count; /* any thread may read it */
     struct http_conn *dead; /* closed in this turn; freed by `reap` */
     struct loop_task reap;
     struct loop_timer accept_timer; /* pending while out of descriptors */

@@ -30,5 +30,5 @@ config alone <<X
 upstreams: { a: { nonsense: 1 } }
 X
 reload
-expect log contains "hearth.yaml:1:19:" 
+expect log contains "hearth.yaml:1:19:"
 expect running

@@ -8,6 +8,7 @@
  *   scenario_client.c   connections to it;  scenario_reply.c  what came back, taken apart
  *   scenario_expect.c   expectations of replies;  scenario_world.c  of upstreams, ledger, logs and files
  *   scenario_storm.c    kill -9 under load;  scenario_crowd.c  very many streams at once
+ *   scenario_metrics.c  a page of metrics
  *   scenario_timed.c    a client and an upstream that time what happens between them;
  *   scenario_tls.c      TLS in front of one;  scenario_clock.c  the wall clock
  *   scenario_limits.c   a disk that fills up, and memory;  scenario_dns.c  a name server of ours
@@ -166,6 +167,7 @@ struct str reply_last_event(const struct reply *r, bool *done);
 /* --- expectations ------------------------------------------------------------------------------------------------- */
 
 bool expect_verb(struct scenario *s, struct words *w);
+bool expect_metrics(struct scenario *s, struct words *w);
 bool expect_world(struct scenario *s, struct str what, struct words *w, bool *known);
 /* The value at a path such as .error.code or .choices[0].text, unquoted; false when it is not there. */
 bool json_path(struct scenario *s, struct str json, struct str path, struct buf *out);
