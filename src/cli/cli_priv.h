@@ -38,6 +38,12 @@ int cli_fail_err(const struct err *e);
 /* All of it to standard output; EXIT_OK or EXIT_FAILED. */
 int cli_print(struct str text);
 
+/* --- the service manager ------------------------------------------------------------------------------------------------- */
+
+void notify_open(void); /* before any thread starts */
+void notify_send(const char *format, ...) __attribute__((format(printf, 1, 2))); /* any thread; never waits */
+int64_t notify_watchdog_ms(void); /* how often it must hear of us; 0: it need not */
+
 /* --- a running Hearth --------------------------------------------------------------------------------------------------- */
 
 struct config;
@@ -48,6 +54,8 @@ struct service_options {
     struct str data_dir;
     struct str listen; /* one address in place of the config's; empty: the config's */
     struct str key;
+    int64_t pulse_ms; /* `pulse` is called about so often, as long as all loops turn; 0: never */
+    void (*pulse)(void *ctx);
 };
 /* Everything is open and the addresses are bound; nothing runs yet. */
 int service_open(struct service **out, const struct service_options *opt, struct err *e);
@@ -79,6 +87,8 @@ struct daemon_options {
     void *ctx;
 };
 int daemon_run(struct service *s, const struct daemon_options *opt);
+void daemon_log(const struct config *c); /* the log as this config wants it */
+void daemon_pulse(void *unused);         /* all loops turn */
 /* Says in the log what `hearth config check` would warn of. */
 void daemon_say_warnings(const struct config *c);
 

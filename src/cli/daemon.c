@@ -14,6 +14,8 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+enum { STOP_MS = 10000 }; /* beyond the grace: folding the journal, closing */
+
 struct daemon {
     struct service *service;
     const struct daemon_options *opt;
@@ -85,6 +87,12 @@ void daemon_say_warnings(const struct config *c)
     mesh_close(m);
 }
 
+void daemon_log(const struct config *c)
+{
+    bool json = c->log_format == CONFIG_LOG_JSON || (c->log_format == CONFIG_LOG_AUTO && !isatty(STDERR_FILENO));
+    log_init((enum log_level)c->log_level, json);
+}
+
 static int try_reload(struct daemon *d, struct buf *said, struct err *e)
 {
     struct config *c = NULL;
@@ -107,13 +115,16 @@ static int reload(struct buf *text, void *ctx)
 {
     struct daemon *d = ctx;
     struct err e = {0};
+    notify_send("RELOADING=1\nMONOTONIC_USEC=%lld", (long long)clock_mono_us(clock_system()));
     int rc = try_reload(d, text, &e);
+    notify_send("READY=1");
     if (rc < 0) {
         log_line(LOG_ERROR, "config", "%s; the config in force stays", e.text);
         buf_clear(text);
         (void)buf_append_text(text, e.text); /* its ceiling is above any error's length */
         return rc;
     }
+    daemon_log(service_config(d->service));
     log_line(LOG_INFO, "config", "read again (%d): in force for new calls; those under way keep theirs", ++d->reloads);
     say_lines(LOG_WARN, buf_str(text));
     daemon_say_warnings(service_config(d->service));
@@ -127,6 +138,7 @@ static void drain(struct daemon *d)
     int64_t grace_ms = service_config(d->service)->drain_ms;
     log_line(LOG_INFO, "serve", "stopping: calls under way get %lld s; once more to end them now", (long long)(grace_ms / 1000));
     int64_t until_ms = now_ms() + grace_ms;
+    notify_send("STOPPING=1\nSTATUS=Letting calls end\nEXTEND_TIMEOUT_USEC=%lld", (long long)(grace_ms + STOP_MS) * 1000);
     service_drain(d->service);
     const char *how = "the time is over: what is left is ended";
     while (wait_for(service_drained_fd(d->service), d->signals, until_ms)) {
@@ -141,6 +153,12 @@ static void drain(struct daemon *d)
     service_halt(d->service);
 }
 
+void daemon_pulse(void *unused)
+{
+    (void)unused;
+    notify_send("WATCHDOG=1");
+}
+
 int daemon_run(struct service *s, const struct daemon_options *opt)
 {
     struct daemon d = {.service = s, .opt = opt, .signals = open_signals()};
@@ -148,6 +166,7 @@ int daemon_run(struct service *s, const struct daemon_options *opt)
         service_stop(s, 0);
         return cli_fail("signals cannot be waited for: %m");
     }
+    notify_send("READY=1\nSTATUS=Serving");
     for (;;) {
         (void)wait_for(d.signals, service_asked_fd(s), -1);
         service_asked(s, reload, &d);

@@ -35,7 +35,10 @@ static int run_service(const struct config *c, struct str data, const char *list
     struct service *s;
     struct err e = {0};
     const char *key = getenv("HEARTH_KEY");
-    struct service_options opt = {.config = c, .data_dir = data, .listen = str_from(listen), .key = str_from(key)};
+    notify_open();
+    /* Four times as often as it must be, so that one late turn is no death sentence. */
+    int64_t pulse_ms = notify_watchdog_ms() / 4;
+    struct service_options opt = {.pulse_ms = pulse_ms, .pulse = daemon_pulse, .config = c, .data_dir = data, .listen = str_from(listen), .key = str_from(key)};
     if (service_open(&s, &opt, &e) < 0)
         return e.line ? fail_at(c, &e) : cli_fail_err(&e);
     int status = EXIT_FAILED;
@@ -107,6 +110,7 @@ static int serve_config(const char *path, const char *data_given, const char *li
     if (rc)
         return cli_fail_err(&e);
     say_lines(LOG_INFO, buf_str(&said));
+    daemon_log(c);
     daemon_say_warnings(c);
     int status = EXIT_FAILED;
     if (config_data_dir(&data, data_given, c, &e) < 0)

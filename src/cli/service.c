@@ -9,6 +9,7 @@
 #include "mesh/counts.h"
 #include "mesh/mesh.h"
 #include "net/http_server.h"
+#include "net/pulse.h"
 #include "net/resolve.h"
 #include <assert.h>
 #include <errno.h>
@@ -95,6 +96,8 @@ static int open_worker(struct service *s, int index, struct err *e)
         rc = gateway_loop_listen(w->gateway, s->listener[i]);
     if (rc == 0)
         rc = loop_timer_set(w->loop, &w->idle_check, IDLE_CHECK_MS, on_idle_check);
+    if (rc == 0 && s->pulse)
+        rc = pulse_join(s->pulse, index, w->loop);
     return rc;
 }
 
@@ -140,6 +143,8 @@ int service_open(struct service **out, const struct service_options *opt, struct
     }
     if (rc == 0)
         rc = open_listeners(s, opt, e);
+    if (rc == 0 && opt->pulse_ms > 0)
+        rc = pulse_open(&s->pulse, s->loops, opt->pulse_ms, opt->pulse, NULL, e);
     for (int i = 0; rc == 0 && i < s->loops; i++)
         rc = open_worker(s, i, e);
     if (rc) {
@@ -200,6 +205,8 @@ static void close_worker(struct worker *w)
     if (w->loop) {
         loop_timer_cancel(w->loop, &w->idle_check);
         loop_timer_cancel(w->loop, &w->drain_check);
+        if (w->service->pulse)
+            pulse_leave(w->service->pulse, (int)(w - w->service->worker));
     }
     if (w->mesh && worker_calls(w)) { /* the grace is over: those still waiting are told so */
         mesh_loop_end_calls(w->mesh);
@@ -221,6 +228,7 @@ void service_close(struct service *s)
     service_asks_close(&s->asks);
     for (int i = 0; i < s->loops; i++)
         close_worker(&s->worker[i]);
+    pulse_close(s->pulse);
     service_listeners_close(s);
     if (s->drained_fd >= 0)
         close(s->drained_fd);

@@ -56,6 +56,7 @@ struct service_asks {
 
 struct service {
     const struct config *started_with;
+    struct pulse *pulse; /* NULL: nobody wants to know whether the loops turn */
     bool listen_given; /* in place of the config's */
     struct service_asks asks;
     struct ledger *ledger;

@@ -1,4 +1,4 @@
-# Three other configs and a stop under a thousand open streams cut none of them.
+# Three other configs and a stop under a thousand open streams cut none of them, and the watchdog is fed all the while.
 # slow
 upstream a openai
 config <<X
@@ -6,6 +6,7 @@ jobs:
   bulk: { chain: [a/m] }
 X
 script a tokens 60 every 100
+notify abstract watchdog 800
 start
 crowd 1000 POST /v1/chat/completions <<X
 {"model":"bulk","messages":[{"role":"user","content":"hello"}],"stream":true}
@@ -32,6 +33,7 @@ client POST /v1/chat/completions <<X
 {"model":"three","messages":[{"role":"user","content":"hello"}]}
 X
 expect status 200
+expect notified again contains "[WATCHDOG=1]"
 signal TERM
 expect crowd 1000 whole
 ended within 5000

@@ -260,6 +260,7 @@ static const struct {
     {"stop", stop_verb},         {"kill", kill_verb},
     {"signal", signal_verb},     {"ended", ended_verb},
     {"reload", reload_verb},     {"crowd", crowd_verb},
+    {"notify", notify_verb},
     {"cli", cli_verb},           {"client", one_client_verb},
     {"repeat", repeat_verb},     {"client-until", client_until_verb},
     {"burst", burst_verb},       {"probe", probe_verb},
@@ -303,6 +304,7 @@ bool scenario_run(struct scenario *s)
     for (int i = 0; i < s->client_count; i++)
         client_close(&s->client[i]);
     crowd_close(s);
+    notify_close(s);
     process_fini(s);
     dns_close(s->dns);
     timed_close(s->timed);

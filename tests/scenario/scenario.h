@@ -8,7 +8,7 @@
  *   scenario_client.c   connections to it;  scenario_reply.c  what came back, taken apart
  *   scenario_expect.c   expectations of replies;  scenario_world.c  of upstreams, ledger, logs and files
  *   scenario_storm.c    kill -9 under load;  scenario_crowd.c  very many streams at once
- *   scenario_metrics.c  a page of metrics
+ *   scenario_metrics.c  a page of metrics;  scenario_notify.c  the service manager
  *   scenario_timed.c    a client and an upstream that time what happens between them;
  *   scenario_tls.c      TLS in front of one;  scenario_clock.c  the wall clock
  *   scenario_limits.c   a disk that fills up, and memory;  scenario_dns.c  a name server of ours
@@ -90,6 +90,8 @@ struct scenario {
     struct buf storm_ids; /* of the calls that the last storm saw answered, one a line */
     int storm_clients;
     struct crowd *crowd; /* owned; the last one */
+    int notify_fd;       /* of the service manager we play; 0: none */
+    struct buf notified;
 };
 
 bool scenario_run(struct scenario *s);
@@ -145,6 +147,9 @@ bool burst_verb(struct scenario *s, struct words *w);
 bool raw_verb(struct scenario *s, struct words *w);
 bool storm_verb(struct scenario *s, struct words *w);
 bool expect_storm_books(struct scenario *s, struct str lines);
+bool notify_verb(struct scenario *s, struct words *w);
+bool expect_notified(struct scenario *s, struct words *w);
+void notify_close(struct scenario *s);
 bool crowd_verb(struct scenario *s, struct words *w);
 bool expect_crowd(struct scenario *s, struct words *w);
 void crowd_close(struct scenario *s);

@@ -286,6 +286,8 @@ bool expect_verb(struct scenario *s, struct words *w)
             return of_connection[i].fn(s, w);
     if (str_eq(what, STR("crowd")))
         return expect_crowd(s, w);
+    if (str_eq(what, STR("notified")))
+        return expect_notified(s, w);
     if (str_eq(what, STR("metrics")))
         return expect_metrics(s, w);
     bool ok = expect_world(s, what, w, &known);
