@@ -23,7 +23,8 @@ struct cli_command {
     const char *summary;  /* one line */
     int (*run)(int argc, char **argv);
 };
-extern const struct cli_command command_serve, command_ask, command_usage, command_config, command_rehearse, command_help;
+extern const struct cli_command command_serve, command_ask, command_usage, command_config, command_rehearse, command_healthcheck,
+    command_help;
 extern const struct cli_command *const cli_commands[]; /* all of them; ends with NULL */
 void cli_help(FILE *to);
 
@@ -105,6 +106,8 @@ struct fetch_reply {
 int cli_fetch(struct fetch_reply *out, struct str url, struct str unix_path, struct str body, const char *extra_name,
               const char *extra_value, int timeout_ms, void (*on_event)(struct str data, void *ctx), void *ctx);
 void fetch_reply_fini(struct fetch_reply *r);
+/* How this machine reaches what listens there; unix_path is empty for TCP. */
+int cli_base_url(struct buf *url, struct buf *unix_path, struct str address);
 
 /* --- finding and making configs ------------------------------------------------------------------------------------------------ */
 

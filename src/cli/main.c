@@ -9,7 +9,8 @@
 #include <unistd.h>
 
 const struct cli_command *const cli_commands[] = {
-    &command_serve, &command_ask, &command_usage, &command_config, &command_rehearse, &command_help, NULL,
+    &command_serve, &command_ask, &command_usage, &command_config, &command_rehearse, &command_healthcheck,
+    &command_help, NULL,
 };
 
 /* Names that scripts and docs may know already; what is there is found before. */

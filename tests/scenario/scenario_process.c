@@ -324,7 +324,7 @@ bool process_cli(struct scenario *s, struct words *w, struct buf *out, int *stat
         argv[n++] = text_c(s, word);
     argv[n++] = (char *)(uintptr_t) "--config";
     argv[n++] = arena_format(&s->arena, "%s/hearth.yaml", s->folder);
-    if (strcmp(argv[1], "rehearse") != 0 && strcmp(argv[1], "config") != 0) { /* these have none */
+    if (strcmp(argv[1], "rehearse") != 0 && strcmp(argv[1], "config") != 0 && strcmp(argv[1], "healthcheck") != 0) { /* these have none */
         argv[n++] = (char *)(uintptr_t) "--data";
         argv[n] = arena_format(&s->arena, "%s/data", s->folder);
     }
