@@ -116,6 +116,10 @@ int cli_base_url(struct buf *url, struct buf *unix_path, struct str address);
 int cli_config(struct config **out, const char *given, bool *made, struct buf *said, struct err *e);
 int discover_config(struct buf *yaml, struct buf *said, struct err *e);
 bool in_container(void);
+#define CONTAINER_LISTEN "0.0.0.0:4242" /* where a server without a config is reached in a container */
+/* $HEARTH_KEY, or the one kept in the data folder; made there, and told in the log, when there is none. */
+int container_key(struct buf *key, struct str data, struct err *e);
+void container_hosts(struct config *c); /* the names by which other containers know this one, for a config that was made */
 
 /* --- simulated vendors ------------------------------------------------------------------------------------------------------------ */
 

@@ -34,11 +34,14 @@ static int run_service(const struct config *c, struct str data, const char *list
 {
     struct service *s;
     struct err e = {0};
-    const char *key = getenv("HEARTH_KEY");
+    AUTO_BUF struct buf key = BUF_INIT(8 * KiB);
+    const char *given = getenv("HEARTH_KEY");
+    if (in_container() ? container_key(&key, data, &e) < 0 : given && buf_append_text(&key, given) < 0)
+        return cli_fail_err(&e);
     notify_open();
     /* Four times as often as it must be, so that one late turn is no death sentence. */
     int64_t pulse_ms = notify_watchdog_ms() / 4;
-    struct service_options opt = {.pulse_ms = pulse_ms, .pulse = daemon_pulse, .config = c, .data_dir = data, .listen = str_from(listen), .key = str_from(key)};
+    struct service_options opt = {.pulse_ms = pulse_ms, .pulse = daemon_pulse, .config = c, .data_dir = data, .listen = str_from(listen), .key = str_trim(buf_str(&key))};
     if (service_open(&s, &opt, &e) < 0)
         return e.line ? fail_at(c, &e) : cli_fail_err(&e);
     int status = EXIT_FAILED;
@@ -93,9 +96,12 @@ static int read_again(struct config **out, struct err *e, void *path)
     bool made;
     AUTO_BUF struct buf said = BUF_INIT(64 * KiB);
     int rc = cli_config(out, path, &made, &said, e);
-    if (rc == 0)
-        say_lines(LOG_INFO, buf_str(&said));
-    return rc;
+    if (rc)
+        return rc;
+    say_lines(LOG_INFO, buf_str(&said));
+    if (made && in_container())
+        container_hosts(*out);
+    return 0;
 }
 
 static int serve_config(const char *path, const char *data_given, const char *listen)
@@ -111,6 +117,10 @@ static int serve_config(const char *path, const char *data_given, const char *li
         return cli_fail_err(&e);
     say_lines(LOG_INFO, buf_str(&said));
     daemon_log(c);
+    if (made && in_container()) {
+        listen = listen ? listen : CONTAINER_LISTEN;
+        container_hosts(c);
+    }
     daemon_say_warnings(c);
     int status = EXIT_FAILED;
     if (config_data_dir(&data, data_given, c, &e) < 0)
