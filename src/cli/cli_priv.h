@@ -32,6 +32,11 @@ void cli_help(FILE *to);
  * the program is to end now (--help, or a mistake that has been told). */
 int cli_parse(const struct cli_command *cmd, const struct cli_option *options, size_t count, const char *details, int argc,
               char **argv, int *words);
+/* When set, --help hands its rows here instead of printing them. */
+typedef void cli_help_fn(const struct cli_command *cmd, const struct cli_option *options, size_t count, const char *details);
+extern cli_help_fn *cli_help_as;
+cli_help_fn man_command;
+int man_page(void); /* of all commands, to standard output */
 int cli_usage_error(const struct cli_command *cmd, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* "hearth: text" on standard error; returns EXIT_FAILED. */
 int cli_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));

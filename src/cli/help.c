@@ -14,9 +14,10 @@ void cli_help(FILE *to)
 
 static int run(int argc, char **argv)
 {
-    bool metrics = false;
+    bool metrics = false, man = false;
     const struct cli_option options[] = {
         {0, "metrics", NULL, "the reference of /metrics", OPTION_FLAG, &metrics},
+        {0, "man", NULL, "the man page", OPTION_FLAG, &man},
     };
     int words;
     int end = cli_parse(&command_help, options, COUNT_OF(options), NULL, argc, argv, &words);
@@ -25,6 +26,8 @@ static int run(int argc, char **argv)
     AUTO_BUF struct buf text = BUF_INIT(1 * MiB);
     if (metrics)
         return metrics_reference(&text) < 0 ? cli_fail("out of memory") : cli_print(buf_str(&text));
+    if (man)
+        return man_page();
     cli_help(stdout);
     return EXIT_OK;
 }

@@ -143,7 +143,8 @@ static int run(int argc, char **argv)
     };
     int words;
     int end = cli_parse(&command_serve, options, COUNT_OF(options),
-                        "Stops on SIGTERM or SIGINT; calls under way get `drain:` of the config to end, a second signal ends them now. Callers from other machines need the key in $HEARTH_KEY.",
+                        "Stops on SIGTERM or SIGINT: calls under way get `drain:` of the config to end, a second signal ends them now.\n"
+                        "SIGHUP reads the config again. Callers from other machines need the key in $HEARTH_KEY.",
                         argc, argv, &words);
     if (end)
         return end - 1;
