@@ -1,6 +1,11 @@
-/* crc32c.c: eight bytes a step from eight tables ("slicing by 8"), about 2 GB/s on any processor; see crc32c.h. */
+/* crc32c.c: the processor's own instruction where it has one (x86-64 since 2008), else eight bytes a step from eight tables
+ * ("slicing by 8"), about 2 GB/s on any processor; see crc32c.h. */
 #include "base/crc32c.h"
+#include <stdbool.h>
 #include <string.h>
+#if defined(__x86_64__)
+#include <nmmintrin.h>
+#endif
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "crc32c.c reads words as little-endian"
@@ -25,7 +30,30 @@ __attribute__((constructor)) static void fill_tables(void)
             table[slice][byte] = table[slice - 1][byte] >> 8 ^ table[0][table[slice - 1][byte] & 0xff];
 }
 
-uint32_t crc32c(uint32_t crc, const void *bytes, size_t len)
+#if defined(__x86_64__)
+static bool has_instruction;
+
+__attribute__((constructor)) static void ask_processor(void)
+{
+    __builtin_cpu_init();
+    has_instruction = __builtin_cpu_supports("sse4.2");
+}
+
+__attribute__((target("sse4.2"))) static uint32_t by_instruction(uint32_t crc, const uint8_t *p, size_t len)
+{
+    uint64_t wide = crc, word;
+    for (; len >= sizeof word; p += sizeof word, len -= sizeof word) {
+        memcpy(&word, p, sizeof word);
+        wide = _mm_crc32_u64(wide, word);
+    }
+    crc = (uint32_t)wide;
+    for (; len; p++, len--)
+        crc = _mm_crc32_u8(crc, *p);
+    return crc;
+}
+#endif
+
+uint32_t crc32c_by_table(uint32_t crc, const void *bytes, size_t len)
 {
     const uint8_t *p = bytes;
     crc = ~crc;
@@ -40,4 +68,13 @@ uint32_t crc32c(uint32_t crc, const void *bytes, size_t len)
     for (; len; p++, len--)
         crc = crc >> 8 ^ table[0][(crc ^ *p) & 0xff];
     return ~crc;
+}
+
+uint32_t crc32c(uint32_t crc, const void *bytes, size_t len)
+{
+#if defined(__x86_64__)
+    if (has_instruction)
+        return ~by_instruction(~crc, bytes, len);
+#endif
+    return crc32c_by_table(crc, bytes, len);
 }

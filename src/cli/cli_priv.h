@@ -23,8 +23,8 @@ struct cli_command {
     const char *summary;  /* one line */
     int (*run)(int argc, char **argv);
 };
-extern const struct cli_command command_serve, command_ask, command_usage, command_config, command_rehearse, command_healthcheck,
-    command_help;
+extern const struct cli_command command_serve, command_ask, command_usage, command_backup, command_keys, command_config, command_rehearse,
+    command_healthcheck, command_help;
 extern const struct cli_command *const cli_commands[]; /* all of them; ends with NULL */
 void cli_help(FILE *to);
 
@@ -43,6 +43,11 @@ int cli_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int cli_fail_err(const struct err *e);
 /* All of it to standard output; EXIT_OK or EXIT_FAILED. */
 int cli_print(struct str text);
+/* Numbers for people: "1,234"; "$ 0.001234" or "unknown". A buffer that is full stays as it is. */
+void cli_count(struct buf *out, int64_t n);
+void cli_money(struct buf *out, int64_t nusd);
+/* The data folder: --data, else the config's, else the default. */
+int cli_data_dir(struct buf *out, const char *data, const char *config_path, struct err *e);
 
 /* --- the service manager ------------------------------------------------------------------------------------------------- */
 
@@ -119,6 +124,8 @@ int cli_base_url(struct buf *url, struct buf *unix_path, struct str address);
 /* The config named or found; *made is set when there was none and one was made from what this machine has (keys in the
  * environment, Ollama or llama-server on loopback); ERR_NOT_FOUND when there is nothing at all. `said` tells what was found. */
 int cli_config(struct config **out, const char *given, bool *made, struct buf *said, struct err *e);
+/* The data folder a command means that reads it without a daemon: --data, else as the config says. */
+int cli_data_dir(struct buf *out, const char *data, const char *config_path, struct err *e);
 int discover_config(struct buf *yaml, struct buf *said, struct err *e);
 bool in_container(void);
 #define CONTAINER_LISTEN "0.0.0.0:4242" /* where a server without a config is reached in a container */

@@ -33,6 +33,15 @@ static bool is_embedding_name(struct str name)
     return str_contains_fold(name, STR("embed")) || str_contains_fold(name, STR("minilm")) || str_starts_fold(name, STR("bge-"));
 }
 
+/* llama-server's ids are paths of files: one with a blank cannot be a target, and one with a quote would break the config. */
+static bool is_usable_name(struct str name)
+{
+    for (size_t i = 0; i < name.len; i++)
+        if ((unsigned char)name.ptr[i] <= ' ' || name.ptr[i] == 0x7f || name.ptr[i] == '"' || name.ptr[i] == '\\')
+            return false;
+    return name.len > 0 && name.len + 32 <= NAME_BYTES_MAX;
+}
+
 /* The first chat model and the first embedding model of a list; a model that forwards to a cloud is not local. */
 static void read_models(const struct json_node *list, const char *name_key, const char *upstream, char *chat, char *embed)
 {
@@ -40,7 +49,7 @@ static void read_models(const struct json_node *list, const char *name_key, cons
         struct str name = json_get_text(m, name_key);
         bool forwards = json_get_text(m, "remote_host").len || str_ends(name, STR("-cloud")) || str_ends(name, STR(":cloud"));
         char *slot = is_embedding_name(name) ? embed : chat;
-        if (name.len == 0 || name.len + 32 > NAME_BYTES_MAX || forwards || slot[0])
+        if (!is_usable_name(name) || forwards || slot[0])
             continue;
         text_format(slot, NAME_BYTES_MAX, "%s/%.*s", upstream, STR_FMT(name));
     }

@@ -126,7 +126,8 @@ int service_open(struct service **out, const struct service_options *opt, struct
     rc = rc ? rc : asks;
     if (rc == 0 && !(s->generation = generation_first(s)))
         rc = err_set(e, ERR_NOMEM, "service");
-    struct ledger_options books = {.dir = opt->data_dir, .clock = clock_system(), .should_trim = should_trim};
+    struct ledger_options books = {.dir = opt->data_dir, .clock = clock_system(), .should_trim = should_trim,
+                                   .keep_ms = opt->config->ledger_keep_ms};
     struct resolver_options names = {.server = opt->config->resolver.text, .clock = clock_system()};
     if (rc == 0)
         rc = ledger_open(&s->ledger, &books, e);
@@ -135,7 +136,7 @@ int service_open(struct service **out, const struct service_options *opt, struct
     struct mesh_options mesh = {.config = opt->config, .ledger = s->ledger, .resolver = s->resolver, .clock = clock_system()};
     if (rc == 0)
         rc = mesh_open(&s->generation->mesh, &mesh, e);
-    struct gateway_options gateway = {.config = opt->config, .listen = opt->listen, .key = opt->key,
+    struct gateway_options gateway = {.config = opt->config, .listen = opt->listen, .key = opt->key, .data_dir = opt->data_dir,
                                       .control = {.ctx = s, .reload = service_ask_reload}};
     if (rc == 0) {
         gateway.mesh = s->generation->mesh;

@@ -1,7 +1,6 @@
 /* usage.c: `hearth usage`: what was asked, where it went, and what it cost. Reads the books beside a running daemon. */
 #include "base/json.h"
 #include "cli/cli_priv.h"
-#include "config/config.h"
 #include "ledger/ledger.h"
 
 enum format { FORMAT_TABLE, FORMAT_LINES_JSON, FORMAT_LINES_CSV };
@@ -24,69 +23,10 @@ static void flush(struct report *r)
 
 /* --- calls -------------------------------------------------------------------------------------------------------------------- */
 
-static void write_tags(struct json_writer *w, struct str tags)
-{
-    struct str tag;
-    json_array_begin(w);
-    while (str_cut(&tags, ',', &tag))
-        json_str(w, str_trim(tag));
-    json_array_end(w);
-}
-
-static void member_i64(struct json_writer *w, const char *key, int64_t n)
-{
-    json_key(w, key);
-    json_i64(w, n);
-}
-
-static void member_str(struct json_writer *w, const char *key, struct str s)
-{
-    json_key(w, key);
-    json_str(w, s);
-}
-
-static void member_cost(struct json_writer *w, int64_t nusd)
-{
-    json_key(w, "cost_nusd");
-    if (nusd == COST_UNKNOWN)
-        json_null(w);
-    else
-        json_i64(w, nusd);
-}
-
-static void write_usage(struct json_writer *w, const struct usage *u)
-{
-    member_i64(w, "input", u->input);
-    member_i64(w, "cached", u->cached);
-    member_i64(w, "cache_write", u->cache_write);
-    member_i64(w, "output", u->output);
-    member_i64(w, "reasoning", u->reasoning);
-}
-
 static void call_json(struct report *r, const struct usage_call *c)
 {
-    char iso[CIVIL_ISO_BYTES];
-    civil_iso(c->wall_ms, iso);
     struct json_writer w = JSON_WRITER(&r->out);
-    json_object_begin(&w);
-    member_str(&w, "call", str_from(c->call));
-    member_str(&w, "time", str_from(iso));
-    member_str(&w, "job", c->job);
-    member_str(&w, "target", c->target);
-    member_str(&w, "regime", str_from(c->attempts ? regime_name(c->regime) : "-"));
-    member_str(&w, "outcome", str_from(call_outcome_name(c->outcome)));
-    member_i64(&w, "attempts", c->attempts);
-    write_usage(&w, &c->usage);
-    json_key(&w, "estimated");
-    json_bool(&w, c->estimated);
-    json_key(&w, "tags");
-    write_tags(&w, c->tags);
-    member_str(&w, "task", c->task);
-    member_str(&w, "key", c->key);
-    member_cost(&w, c->cost_nusd);
-    member_i64(&w, "first_ms", c->first_ms);
-    member_i64(&w, "total_ms", c->total_ms);
-    json_object_end(&w);
+    usage_call_show(&w, c);
     (void)buf_append_char(&r->out, '\n');
 }
 
@@ -168,21 +108,6 @@ static int on_call(const struct usage_call *c, void *ctx)
 
 /* --- groups ------------------------------------------------------------------------------------------------------------------- */
 
-static void group_json(struct report *r, const struct usage_group *g)
-{
-    struct json_writer *w = &r->w;
-    json_object_begin(w);
-    member_str(w, "name", g->name);
-    member_i64(w, "calls", g->calls);
-    member_i64(w, "failed", g->failed);
-    member_i64(w, "attempts", g->attempts);
-    write_usage(w, &g->usage);
-    member_i64(w, "cost_nusd", g->cost_nusd);
-    member_i64(w, "cost_unknown", g->cost_unknown);
-    member_i64(w, "estimated", g->estimated);
-    json_object_end(w);
-}
-
 static void group_csv(struct report *r, const struct usage_group *g)
 {
     csv_text(&r->out, g->name);
@@ -209,7 +134,7 @@ static int on_group(const struct usage_group *g, void *ctx)
     struct report *r = ctx;
     r->rows++;
     if (r->format == FORMAT_LINES_JSON)
-        group_json(r, g);
+        usage_group_show(&r->w, g);
     else if (r->format == FORMAT_LINES_CSV)
         group_csv(r, g);
     else
@@ -218,31 +143,6 @@ static int on_group(const struct usage_group *g, void *ctx)
 }
 
 /* --- the command --------------------------------------------------------------------------------------------------------------- */
-
-static bool parse_by(const char *text, enum usage_by *out)
-{
-    static const char *const names[] = {"job", "target", "regime", "day", "key", "tag"};
-    for (size_t i = 0; i < COUNT_OF(names); i++)
-        if (strcmp(text, names[i]) == 0) {
-            *out = (enum usage_by)i;
-            return true;
-        }
-    return false;
-}
-
-/* 2026-11-21, UTC */
-static bool parse_day(const char *text, int64_t *out)
-{
-    struct str rest = str_from(text), part[3];
-    uint64_t n[3];
-    for (int i = 0; i < 3; i++)
-        if (!str_cut(&rest, '-', &part[i]) || !str_to_u64(part[i], &n[i]))
-            return false;
-    if (rest.len || n[0] < 1970 || n[0] > 9999 || n[1] < 1 || n[1] > 12 || n[2] < 1 || n[2] > 31)
-        return false;
-    *out = civil_to_ms(&(struct civil){.year = (int)n[0], .month = (int)n[1], .day = (int)n[2]});
-    return true;
-}
 
 static const char *no_calls(const struct usage_filter *f)
 {
@@ -288,25 +188,6 @@ static int report_groups(struct ledger_reader *books, const struct usage_filter 
     return status;
 }
 
-static int find_data_dir(struct buf *out, const char *data, const char *config_path, struct err *e)
-{
-    struct config *c = NULL;
-    AUTO_BUF struct buf path = BUF_INIT(8 * KiB), text = BUF_INIT(8 * KiB);
-    if (data && !config_path) /* the folder is named: whatever config lies around has no say */
-        return config_data_dir(out, data, NULL, e);
-    int rc = config_find(&path, config_path, e);
-    if (rc == 0)
-        rc = buf_text(&path) ? config_load(&c, path.ptr, e) : ERR_NOMEM;
-    if (rc && e->line && config_error(&text, buf_str(&path), e) == 0)
-        return err_set(e, ERR_INVALID, "%.*s", STR_FMT(buf_str(&text)));
-    if (rc == ERR_NOT_FOUND && !config_path)
-        rc = 0; /* without a config the default folder is meant */
-    if (rc == 0)
-        rc = config_data_dir(out, data, c, e);
-    config_free(c);
-    return rc;
-}
-
 static const char details[] =
     "--json fields of a call (one object a line with --calls): call, time, job, target, regime (credit, plan, power), outcome\n"
     "(done, failed, left: the client went away, cut: it broke off after content, lost: the server died), attempts, input,\n"
@@ -342,16 +223,16 @@ static int run(int argc, char **argv)
     struct usage_filter f = {.job = str_from(job), .target = str_from(target), .key = str_from(key), .tag = str_from(tag), .task = str_from(task)};
     if (words)
         return cli_usage_error(&command_usage, "unexpected `%s`", argv[0]);
-    if (!parse_by(by_text, &by))
+    if (!usage_by_read(str_from(by_text), &by))
         return cli_usage_error(&command_usage, "--by is job, target, regime, day, key or tag, not `%s`", by_text);
-    if ((from && !parse_day(from, &f.from_ms)) || (to && !parse_day(to, &f.to_ms)))
+    if ((from && !usage_day_read(str_from(from), &f.from_ms)) || (to && !usage_day_read(str_from(to), &f.to_ms)))
         return cli_usage_error(&command_usage, "a day looks like 2026-11-21");
     if (json && csv)
         return cli_usage_error(&command_usage, "--json or --csv, not both");
     AUTO_BUF struct buf dir = BUF_INIT(8 * KiB);
     struct err e = {0};
     struct ledger_reader *books;
-    if (find_data_dir(&dir, data, config, &e) < 0 || ledger_reader_open(&books, buf_str(&dir), &e) < 0)
+    if (cli_data_dir(&dir, data, config, &e) < 0 || ledger_reader_open(&books, buf_str(&dir), &e) < 0)
         return cli_fail_err(&e);
     enum format format = json ? FORMAT_LINES_JSON : csv ? FORMAT_LINES_CSV : FORMAT_TABLE;
     int status = calls ? report_calls(books, &f, format) : report_groups(books, &f, by, format);

@@ -227,6 +227,9 @@ const char *config_check_http_url(struct str s)
     bool good = scheme && is_visible(s) && is_host_port(host, false, 1) && str_find_char(s, '#') < 0;
     for (size_t i = 0; i < s.len; i++)
         good = good && (unsigned char)s.ptr[i] < 0x80;
+    ptrdiff_t port = str_find_char(host, ':');
+    if (good && host.ptr[0] != '[' && str_ends(port < 0 ? host : str_slice(host, 0, (size_t)port), STR(".")))
+        return "must name its host without a dot at the end";
     return good ? NULL : "must be a URL such as https://api.example.org/v1";
 }
 

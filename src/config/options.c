@@ -32,7 +32,7 @@ static const struct config_option timeout_rows[] = {
     {.key = "connect", .kind = OPTION_DURATION, FIELD(config_upstream, connect_ms), .min = 1, .max = 10 * MINUTE_MS,
      .standard = "5s", .text = "Name, connection and TLS handshake together."},
     {.key = "first_byte", .kind = OPTION_DURATION, FIELD(config_upstream, first_byte_ms), .min = 1, .max = DAY_MS,
-     .standard = "120s", .text = "From the request to the first byte of the answer."},
+     .standard = "120s", .text = "From the request to the first content of the answer; comments and roles are none."},
     {.key = "idle", .kind = OPTION_DURATION, FIELD(config_upstream, idle_ms), .min = 1, .max = DAY_MS,
      .standard = "120s", .text = "Without a byte in the middle of an answer."},
     {.key = "total", .kind = OPTION_DURATION, FIELD(config_upstream, total_ms), .min = 1, .max = 7 * DAY_MS,
@@ -87,6 +87,9 @@ static const struct config_option upstream_rows[] = {
     {.key = "timeout", .kind = OPTION_SECTION, .table = &timeout_options, .text = "How long to wait for it."},
     {.key = "concurrent", .kind = OPTION_COUNT, FIELD(config_upstream, concurrent), .min = 1, .max = 65535,
      .absent = "no limit", .text = "Calls in flight at once."},
+    {.key = "watts", .kind = OPTION_COUNT, FIELD(config_upstream, watts), .min = 1, .max = 100000, .absent = "unknown",
+     .text = "What the machine draws while it works on a call, above what it draws anyway. With `electricity.price`, calls "
+             "under regime `power` cost this for as long as they take; two at once each cost all of it."},
     {.key = "queue", .kind = OPTION_SECTION, .table = &queue_options, .text = "The line before `concurrent`."},
     {.key = "budget", .kind = OPTION_SECTION, .table = &budget_options, MARK(config_upstream, budget_mark),
      .text = "What it may cost; a call whose worst case does not fit is refused or takes the next step."},
@@ -183,13 +186,13 @@ const struct option_table config_price_options = OPTION_TABLE(price_rows);
 
 static const struct config_option electricity_rows[] = {
     {.key = "price", .kind = OPTION_ENERGY, FIELD(config, electricity_nusd_kwh), .min = 0, .max = 1000 * USD_NUSD,
-     .missing = -1, .absent = "unknown", .text = "What a kilowatt-hour costs you; the price of regime `power`."},
+     .missing = -1, .absent = "unknown", .text = "What a kilowatt-hour costs you; with an upstream's `watts`, the price of regime `power`."},
 };
 static const struct option_table electricity_options = OPTION_TABLE(electricity_rows);
 
 static const struct config_option ledger_rows[] = {
     {.key = "keep", .kind = OPTION_DURATION, FIELD(config, ledger_keep_ms), .min = DAY_MS, .max = 36500 * DAY_MS,
-     .zero = "forever", .standard = "forever", .text = "How long calls stay in the ledger."},
+     .zero = "forever", .standard = "forever", .text = "How long calls stay in the ledger; of older ones the sums by day, job, target, regime and key stay."},
 };
 static const struct option_table ledger_options = OPTION_TABLE(ledger_rows);
 

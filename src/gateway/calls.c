@@ -5,7 +5,7 @@
 
 /* What ties an exchange to its call; lives until the reply has ended or the peer is gone. */
 struct pending {
-    struct awaited awaited; /* first */
+    struct reply_owner owner;
     struct http_exchange *x;
     struct gateway_loop *gl;
     struct mesh_call *call; /* NULL before it started and after it is over */
@@ -128,26 +128,66 @@ static bool read_wishes(struct gateway_loop *gl, struct http_exchange *x, struct
     return false;
 }
 
+static bool has_tag(struct str tags, struct str tag)
+{
+    struct str one;
+    while (str_cut(&tags, ',', &one))
+        if (str_eq(str_trim(one), str_trim(tag)))
+            return true;
+    return false;
+}
+
+/* The key's tags, and those of the call that are not among them. */
+static struct str join_tags(struct arena *a, struct str of_key, struct str of_call)
+{
+    AUTO_BUF struct buf all = BUF_INIT(8 * KiB); /* 24 tags of 64 bytes, and blanks */
+    struct str one;
+    if (!of_key.len || !of_call.len)
+        return arena_dup(a, of_key.len ? of_key : of_call);
+    int rc = buf_append(&all, of_key);
+    while (rc == 0 && str_cut(&of_call, ',', &one))
+        if (!has_tag(of_key, one))
+            rc = buf_append_char(&all, ',') ? ERR_NOMEM : buf_append(&all, str_trim(one));
+    return rc == 0 ? arena_dup(a, buf_str(&all)) : STR_NONE;
+}
+
+/* What the key says of all its calls. A header adds tags; it narrows the boundary and never widens it. */
+static bool apply_key(struct pending *p, const struct key *k, struct mesh_ask *ask)
+{
+    ask->key = k ? arena_dup(&p->arena, k->name) : STR("-");
+    if (!k)
+        return true;
+    ask->home |= k->home;
+    ask->jobs = k->job; /* read before this turn ends */
+    ask->job_count = k->job_count;
+    if (k->tags.len && !(ask->tags = join_tags(&p->arena, k->tags, ask->tags)).ptr)
+        ask->key = STR_NONE;
+    if (!ask->key.ptr)
+        reply_error(p->gl, p->x, 503, "overloaded", "out of memory; try again");
+    return ask->key.ptr != NULL;
+}
+
 static bool fill_ask(struct pending *p, struct mesh_ask *ask)
 {
     struct caller who;
     if (!keys_admit(p->gl, p->x, &who, &p->arena) || !read_wishes(p->gl, p->x, ask))
         return false;
-    ask->key = who.key;
+    if ((who.key && !keys_count(p->gl, p->x, who.key)) || !apply_key(p, who.key, ask))
+        return false;
     ask->credential = who.credential;
     return true;
 }
 
-static void on_gone(struct awaited *a)
+static void on_gone(struct reply_owner *o)
 {
-    struct pending *p = (struct pending *)a;
+    struct pending *p = (struct pending *)o;
     mesh_call_left(p->call);
     pending_free(p);
 }
 
-static void on_drain(struct awaited *a)
+static void on_drain(struct reply_owner *o)
 {
-    mesh_call_resume(((struct pending *)a)->call);
+    mesh_call_resume(((struct pending *)o)->call);
 }
 
 void calls_start(struct gateway_loop *gl, struct http_exchange *x, int op)
@@ -158,7 +198,7 @@ void calls_start(struct gateway_loop *gl, struct http_exchange *x, int op)
         reply_error(gl, x, 503, "overloaded", "out of memory; try again");
         return;
     }
-    *p = (struct pending){.awaited = {on_gone, on_drain}, .x = x, .gl = gl, .arena = ARENA_INIT(CREDENTIAL_BYTES_MAX)};
+    *p = (struct pending){.owner = {on_gone, on_drain}, .x = x, .gl = gl, .arena = ARENA_INIT(CREDENTIAL_BYTES_MAX)};
     struct mesh_ask ask = {.op = (enum wire_op)op, .body = http_exchange_request(x)->body, .sink = &sink, .ctx = p,
                            .body_free = on_body_free, .received_us = loop_now_us(gl->loop)};
     if (!fill_ask(p, &ask)) {

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "gateway/gateway_priv.h"
 #include "net/loop.h"
+#include <assert.h>
 
 struct page {
     const char *path;
@@ -13,6 +14,7 @@ struct page {
 };
 #define GET_BITS (1u << HTTP_GET | 1u << HTTP_HEAD)
 #define POST_BIT (1u << HTTP_POST)
+#define ANY_BITS UINT32_MAX
 
 /* Paths without their /v1; see normal_path. */
 static const struct page pages[] = {
@@ -24,6 +26,7 @@ static const struct page pages[] = {
     {"/metrics", false, GET_BITS, page_metrics, 0},
     {"/healthz", false, GET_BITS, page_healthz, 0},
     {"/readyz", false, GET_BITS, page_readyz, 0},
+    {"/hearth/v1/", true, ANY_BITS, admin_request, 0},
     {"", false, GET_BITS, page_root, 0},
 };
 
@@ -50,7 +53,7 @@ static const struct page *page_find(struct str path)
 static void not_found(struct gateway_loop *gl, struct http_exchange *x)
 {
     struct str path = http_exchange_request(x)->path;
-    static const char *const planned[] = {"/v1/responses", "/v1/messages", "/api/", "/v1/audio/", "/v1/files", "/v1/batches", "/hearth/"};
+    static const char *const planned[] = {"/v1/responses", "/v1/messages", "/api/", "/v1/audio/", "/v1/files", "/v1/batches"};
     for (size_t i = 0; i < COUNT_OF(planned); i++)
         if (str_starts(path, str_from(planned[i]))) {
             reply_error(gl, x, 404, "not_found", "%s is planned and not there yet; chat/completions, completions, embeddings and models are",
@@ -106,17 +109,17 @@ static void on_refuse(struct http_exchange *x, int status, const char *why, void
 static void on_gone(struct http_exchange *x, void *ctx)
 {
     (void)ctx;
-    struct awaited *a = http_exchange_get(x);
-    if (a)
-        a->gone(a);
+    struct reply_owner *o = http_exchange_get(x);
+    if (o)
+        o->on_gone(o);
 }
 
 static void on_drain(struct http_exchange *x, void *ctx)
 {
     (void)ctx;
-    struct awaited *a = http_exchange_get(x);
-    if (a && a->drain)
-        a->drain(a);
+    struct reply_owner *o = http_exchange_get(x);
+    if (o && o->on_drain)
+        o->on_drain(o);
 }
 
 int gateway_open(struct gateway **out, const struct gateway_options *opt, struct err *e)
@@ -128,11 +131,18 @@ int gateway_open(struct gateway **out, const struct gateway_options *opt, struct
     g->mesh = opt->mesh;
     g->listen = opt->listen;
     g->control = opt->control;
+    g->data_dir = opt->data_dir;
+    g->started_mono_us = clock_mono_us(clock_system());
     g->started_wall_ms = clock_wall_ms(clock_system());
-    g->has_key = opt->key.len > 0;
-    if (g->has_key && keys_digest(opt->key, g->key_digest) < 0) {
-        mem_free(g);
-        return err_set(e, ERR_NOMEM, "gateway");
+    atomic_store(&g->loaded_wall_ms, g->started_wall_ms);
+    (void)pthread_mutex_init(&g->load_lock, NULL); /* with glibc these cannot fail */
+    (void)pthread_mutex_init(&g->ring_lock, NULL);
+    int rc = keys_open(g, opt->key, e);
+    if (rc == 0)
+        rc = clerk_open(&g->clerk, &(struct clerk_options){0}, e);
+    if (rc < 0) {
+        gateway_close(g);
+        return rc;
     }
     *out = g;
     return 0;
@@ -140,14 +150,19 @@ int gateway_open(struct gateway **out, const struct gateway_options *opt, struct
 
 void gateway_close(struct gateway *g)
 {
+    if (!g)
+        return;
+    assert(g->loop_count == 0);
+    clerk_close(g->clerk);
+    keys_close(g);
+    (void)pthread_mutex_destroy(&g->ring_lock);
+    (void)pthread_mutex_destroy(&g->load_lock);
     mem_free(g);
 }
 
 int gateway_loop_open(struct gateway_loop **out, struct gateway *g, struct loop *l, struct mesh_loop *ml,
                       const struct mesh_counts *counts, struct err *e)
 {
-    if (g->loops == GATEWAY_LOOPS_MAX)
-        return err_set(e, ERR_LIMIT, "a gateway serves at most %d loops", GATEWAY_LOOPS_MAX);
     struct gateway_loop *gl = new0(struct gateway_loop);
     if (!gl)
         return err_set(e, ERR_NOMEM, "gateway");
@@ -163,7 +178,8 @@ int gateway_loop_open(struct gateway_loop **out, struct gateway *g, struct loop 
         mem_free(gl);
         return rc;
     }
-    g->loop[g->loops++] = gl;
+    assert(g->loop_count < GATEWAY_LOOPS_MAX);
+    g->loop[g->loop_count++] = gl;
     *out = gl;
     return 0;
 }
@@ -172,6 +188,7 @@ void gateway_adopt(struct gateway *g, const struct config *config, struct mesh *
 {
     atomic_store(&g->config, config);
     atomic_store(&g->mesh, m);
+    atomic_store(&g->loaded_wall_ms, clock_wall_ms(clock_system()));
 }
 
 void gateway_loop_adopt(struct gateway_loop *gl, struct mesh_loop *ml)
@@ -204,9 +221,12 @@ void gateway_loop_close(struct gateway_loop *gl)
 {
     if (!gl)
         return;
-    for (int i = 0; i < gl->gateway->loops; i++)
-        if (gl->gateway->loop[i] == gl)
-            gl->gateway->loop[i] = NULL;
+    struct gateway *g = gl->gateway;
+    clerk_stop(g->clerk); /* it hands back to loops, which close soon after this */
     http_server_close(gl->server);
+    for (int i = 0; i < g->loop_count; i++)
+        if (g->loop[i] == gl)
+            g->loop[i] = g->loop[--g->loop_count];
+    keyring_unref(gl->ring);
     mem_free(gl);
 }

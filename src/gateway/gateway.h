@@ -25,8 +25,9 @@ struct gateway_options {
     const struct config *config;
     struct mesh *mesh;
     struct str listen; /* the address served in place of the config's; empty: the config's */
-    struct str key; /* the one key that callers from other machines must show; empty: they are refused */
+    struct str key;      /* the key `default`; empty: there is none */
     struct gateway_control control; /* may be empty */
+    struct str data_dir; /* has the other keys and the admin API's token; the caller keeps the text */
 };
 int gateway_open(struct gateway **out, const struct gateway_options *opt, struct err *e);
 void gateway_close(struct gateway *g);

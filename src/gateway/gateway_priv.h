@@ -1,12 +1,13 @@
 /* gateway_priv.h: what the files of the gateway share. */
 #pragma once
 #include "config/config.h"
+#include "gateway/clerk.h"
 #include "gateway/gateway.h"
+#include "gateway/keyring.h"
 #include "mesh/mesh.h"
 #include "net/http_server.h"
+#include <pthread.h>
 #include <stdatomic.h>
-
-enum { KEY_DIGEST_BYTES = 32 };
 
 enum { GATEWAY_LOOPS_MAX = 64 };
 
@@ -17,12 +18,22 @@ struct gateway {
     _Atomic(struct mesh *) mesh;
     struct str listen;
     struct gateway_control control;
-    struct gateway_loop *loop[GATEWAY_LOOPS_MAX]; /* fixed while loops run; NULL: closed, when none does any more */
-    int loops;
-    int64_t started_wall_ms;
     atomic_bool draining; /* the process stops: nobody should send it more */
-    bool has_key;
-    uint8_t key_digest[KEY_DIGEST_BYTES]; /* SHA-256; the key itself is not kept */
+    struct str data_dir;
+    int64_t started_mono_us, started_wall_ms;
+    _Atomic int64_t loaded_wall_ms;       /* of the config in force */
+    bool has_default;
+    struct key default_key;               /* $HEARTH_KEY; only its SHA-256 is kept */
+    uint8_t admin_digest[KEY_DIGEST_BYTES];
+    struct gateway_loop *loop[GATEWAY_LOOPS_MAX]; /* added and removed while no loop runs */
+    int loop_count;
+    struct clerk *clerk;                  /* edits of keys, reports */
+    struct clerk *watcher;                /* notices a new keys.json */
+    pthread_mutex_t load_lock;            /* one reload at a time; guards `stamp`. Taken before ring_lock */
+    struct keyring_stamp stamp;           /* of the file that `ring` was read from, or that was refused */
+    pthread_mutex_t ring_lock;            /* guards `ring`; held to take a reference */
+    struct keyring *ring;
+    atomic_uint ring_version;             /* rises with each new ring; read by loops, pairs with the store in keys_reload */
 };
 struct gateway_loop {
     struct gateway *gateway;
@@ -30,13 +41,14 @@ struct gateway_loop {
     struct mesh_loop *mesh;
     const struct mesh_counts *counts; /* may be NULL */
     struct http_server *server;
+    struct keyring *ring; /* as this loop saw it last */
+    unsigned ring_version;
 };
 
-/* First member of whatever hangs on an exchange that is not answered yet: what to do when its client leaves, and when
- * it takes bytes again. */
-struct awaited {
-    void (*gone)(struct awaited *a);
-    void (*drain)(struct awaited *a); /* NULL: nothing is streamed */
+/* First member of whatever waits for an exchange's reply (http_exchange_set). */
+struct reply_owner {
+    void (*on_gone)(struct reply_owner *o);
+    void (*on_drain)(struct reply_owner *o); /* may be NULL */
 };
 
 enum { REPLY_HEADERS_MAX = MESH_HEADERS_MAX + 8 };
@@ -50,14 +62,24 @@ void browser_preflight(struct gateway_loop *gl, struct http_exchange *x);
 
 /* keys.c: who calls. True when admitted; else it is answered. */
 struct caller {
-    struct str key;        /* name in the ledger */
-    struct str credential; /* the client's own vendor credential, as an authorization value; in scratch or the request */
+    const struct key *key; /* NULL: nobody in particular. Until this turn ends */
+    struct str credential; /* the client's own vendor credential, as an authorization value; in the arena */
 };
 bool keys_admit(struct gateway_loop *gl, struct http_exchange *x, struct caller *out, struct arena *a);
-int keys_digest(struct str key, uint8_t out[KEY_DIGEST_BYTES]);
+/* Counts a call against the key's rpm. False when it is answered, with 429. */
+bool keys_count(struct gateway_loop *gl, struct http_exchange *x, const struct key *k);
+bool key_may_ask(const struct key *k, struct str job); /* job empty: a target, say */
+struct str usual_bearer(const struct http_request *r); /* of `authorization: Bearer` */
+int keys_open(struct gateway *g, struct str default_key, struct err *e);
+void keys_close(struct gateway *g);
+/* Takes up what keys.json says now, if it was replaced. Blocks on the disk. */
+int keys_reload(struct gateway *g, struct err *e);
 
 /* calls.c */
 void calls_start(struct gateway_loop *gl, struct http_exchange *x, int op);
+
+/* admin.c: the admin API: its table of endpoints is there. */
+void admin_request(struct gateway_loop *gl, struct http_exchange *x, int unused);
 
 /* pages.c */
 void page_models(struct gateway_loop *gl, struct http_exchange *x, int unused);
@@ -69,12 +91,12 @@ const char *page_why_unready(const struct gateway_loop *gl); /* NULL when ready;
 /* metrics.c */
 void page_metrics(struct gateway_loop *gl, struct http_exchange *x, int unused);
 
-/* reload.c: for the admin API, which has admitted the caller. */
-void page_reload(struct gateway_loop *gl, struct http_exchange *x, int unused);
-
 /* reply.c: answers outside a call, with our headers and, if the origin may read them, the browser's. */
 void reply_error(struct gateway_loop *gl, struct http_exchange *x, int status, const char *code, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
 void reply_with(struct gateway_loop *gl, struct http_exchange *x, int status, struct str type, struct str body);
+/* The same, with a retry-after. */
+void reply_error_later(struct gateway_loop *gl, struct http_exchange *x, int status, const char *code, int64_t retry_after_ms,
+                       const char *format, ...) __attribute__((format(printf, 6, 7)));
 /* `h` has room for REPLY_HEADERS_MAX. */
 void reply_headers(struct gateway_loop *gl, struct http_exchange *x, int status, struct http_header *h, size_t count, struct str body);

@@ -206,8 +206,8 @@ static void put_standing(struct page *p, const struct gateway_loop *gl)
 {
     struct gateway *g = gl->gateway;
     int64_t connections = 0;
-    for (int i = 0; i < g->loops; i++)
-        connections += !g->loop[i] ? 0 : (int64_t)http_server_connections(g->loop[i]->server);
+    for (int i = 0; i < g->loop_count; i++)
+        connections += (int64_t)http_server_connections(g->loop[i]->server);
     put_head(p, METRIC_BREAKER);
     (void)mesh_gauges(g->mesh, put_breaker, p); /* the page keeps its own first problem */
     put_head(p, METRIC_IN_FLIGHT);
@@ -230,8 +230,8 @@ static int write_page(struct buf *out, const struct gateway_loop *gl)
     struct mesh_counts *sum = NULL;
     const struct label build[] = {{"version", STR(HEARTH_VERSION)}, {"build", STR(HEARTH_BUILD_ID)}};
     int rc = mesh_counts_open(&sum, NULL);
-    for (int i = 0; rc == 0 && i < gl->gateway->loops; i++)
-        if (gl->gateway->loop[i] && gl->gateway->loop[i]->counts)
+    for (int i = 0; rc == 0 && i < gl->gateway->loop_count; i++)
+        if (gl->gateway->loop[i]->counts)
             rc = mesh_counts_add(sum, gl->gateway->loop[i]->counts);
     if (rc == 0) {
         put_head(&p, METRIC_BUILD);

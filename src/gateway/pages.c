@@ -72,6 +72,7 @@ static void write_model(struct json_writer *w, const struct mesh_name *n)
 struct listing {
     struct json_writer w;
     struct str wanted; /* one id only; empty: all */
+    const struct key *key; /* lists what it may ask for; NULL: everything */
     struct str first, last;
     bool found;
 };
@@ -79,7 +80,7 @@ struct listing {
 static int list_one(const struct mesh_name *n, void *ctx)
 {
     struct listing *l = ctx;
-    if (l->wanted.len && !str_eq(l->wanted, n->name))
+    if ((l->wanted.len && !str_eq(l->wanted, n->name)) || (l->key && !key_may_ask(l->key, n->job)))
         return 0;
     l->found = true;
     if (!l->first.ptr)
@@ -142,7 +143,7 @@ void page_models(struct gateway_loop *gl, struct http_exchange *x, int unused)
         reply_error(gl, x, 503, "overloaded", "out of memory; try again");
         return;
     }
-    struct listing l = {.w = JSON_WRITER(&body), .wanted = buf_str(&wanted)};
+    struct listing l = {.w = JSON_WRITER(&body), .wanted = buf_str(&wanted), .key = who.key};
     if (l.wanted.len)
         (void)mesh_names(gl->gateway->mesh, list_one, &l);
     else

@@ -21,14 +21,37 @@ static const char *type_of(int status)
     return status == 429 ? "rate_limit_error" : status >= 500 ? "server_error" : "invalid_request_error";
 }
 
-void reply_error(struct gateway_loop *gl, struct http_exchange *x, int status, const char *code, const char *format, ...)
+/* retry_after_ms < 0: nothing is said about it. */
+static void reply_error_v(struct gateway_loop *gl, struct http_exchange *x, int status, const char *code, int64_t retry_after_ms,
+                          const char *format, va_list args)
 {
     AUTO_BUF struct buf text = BUF_INIT(8 * KiB), body = BUF_INIT(64 * KiB);
-    va_list args;
-    va_start(args, format);
+    struct http_header h[REPLY_HEADERS_MAX];
+    char seconds[24];
+    size_t n = mesh_headers_none(h, "-");
     (void)buf_append_format_v(&text, format, args);
-    va_end(args);
     if (error_write(&body, status, buf_str(&text), type_of(status), NULL, code) < 0)
         buf_clear(&body);
-    reply_with(gl, x, status, STR("application/json"), buf_str(&body));
+    h[n++] = (struct http_header){STR("content-type"), STR("application/json")};
+    if (retry_after_ms >= 0)
+        h[n++] = (struct http_header){STR("retry-after"),
+                                      str_of(seconds, text_format(seconds, sizeof seconds, "%lld", (long long)(retry_after_ms + 999) / 1000))};
+    reply_headers(gl, x, status, h, n, buf_str(&body));
+}
+
+void reply_error(struct gateway_loop *gl, struct http_exchange *x, int status, const char *code, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    reply_error_v(gl, x, status, code, -1, format, args);
+    va_end(args);
+}
+
+void reply_error_later(struct gateway_loop *gl, struct http_exchange *x, int status, const char *code, int64_t retry_after_ms,
+                       const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    reply_error_v(gl, x, status, code, retry_after_ms, format, args);
+    va_end(args);
 }

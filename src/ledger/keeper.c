@@ -1,5 +1,6 @@
 /* keeper.c: the ledger's own thread. It makes flushed records durable within a second (fdatasync), folds them into the
- * store every few, and removes segments that are folded to the end. It sleeps while nothing is written.
+ * store, removes segments that are folded to the end, and prunes what is older than is kept. It sleeps while nothing is
+ * written, but for a look an hour at what has become old.
  *
  * Nobody waits for it and it has nobody to return an error to, so it logs: once when something begins to fail, once when
  * it works again. Its times are the kernel's, because it sleeps in the kernel. */
@@ -10,15 +11,20 @@
 #include <limits.h>
 #include <malloc.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 enum {
     SYNC_DELAY_MS = 500,            /* promise: within a second; the other half is for the disk */
+    FOLD_AS_SYNC_BYTES = 1 << 20,   /* so much is folded and committed well within that half, even on a shared core */
     NICE = 10,                      /* a tenth of a core that a loop keeps busy: enough for the syncs between chunks */
     TRIM_EVERY_MS = 1000,           /* how often should_trim is asked */
     ROTATE_FOLDED_BYTES = 1 << 20,  /* a segment this far folded is closed, so that it can go */
+    PRUNE_FIRST_FOLDS = 20,         /* after the start, when it is in nobody's way any more */
+    PRUNE_STEP_MS = 100,            /* between steps while there is something to prune: a thousand calls a second */
+    PRUNE_EVERY_MS = 3600000,
     STACK_BYTES = 512 << 10,        /* SQLite needs some 100 KiB */
 };
 
@@ -91,14 +97,19 @@ static int sync_writer(struct ledger *l, int writer, uint64_t target, bool *new_
     return 0;
 }
 
+static bool is_at(uint64_t flushed, uint32_t seq, uint64_t offset)
+{
+    return seq_of(flushed) == seq && offset_of(flushed) == offset;
+}
+
 static int sync_all(struct ledger *l, struct err *e)
 {
     bool new_files = !l->keeper.folder_synced;
     for (int i = 0; i < LEDGER_WRITERS_MAX; i++) {
         const struct keeper_place *p = &l->keeper.place[i];
         uint64_t target = flushed_of(l, i);
-        if (seq_of(target) == p->synced_seq && offset_of(target) == p->synced)
-            continue;
+        if (is_at(target, p->synced_seq, p->synced) || is_at(target, p->folded_seq, p->folded))
+            continue; /* a committed fold is durable */
         int rc = sync_writer(l, i, target, &new_files, e);
         if (rc < 0)
             return rc;
@@ -127,8 +138,7 @@ static void keeper_sync(struct ledger *l)
 static bool has_news(const struct ledger *l, int writer)
 {
     const struct keeper_place *p = &l->keeper.place[writer];
-    uint64_t target = flushed_of(l, writer);
-    return seq_of(target) != p->folded_seq || offset_of(target) != p->folded;
+    return !is_at(flushed_of(l, writer), p->folded_seq, p->folded);
 }
 
 static bool has_any_news(const struct ledger *l)
@@ -137,6 +147,18 @@ static bool has_any_news(const struct ledger *l)
         if (has_news(l, i))
             return true;
     return false;
+}
+
+/* Bytes of the journal that are not folded, of segments that are still written. */
+static uint64_t news_bytes(const struct ledger *l)
+{
+    uint64_t sum = 0;
+    for (int i = 0; i < LEDGER_WRITERS_MAX; i++) {
+        const struct keeper_place *p = &l->keeper.place[i];
+        uint64_t target = flushed_of(l, i);
+        sum += offset_of(target) - (seq_of(target) == p->folded_seq ? p->folded : 0);
+    }
+    return sum;
 }
 
 static int fold_writer(struct fold *f, int writer, const struct keeper_place *from, uint64_t target, struct err *e)
@@ -160,7 +182,8 @@ static void drop_folded(struct ledger *l, int writer, uint64_t target)
     for (uint32_t seq = p->folded_seq ? p->folded_seq : 1; seq < seq_of(target); seq++) {
         char file[SEGMENT_NAME_BYTES];
         segment_name_write((struct segment_name){(uint32_t)writer, seq}, file);
-        (void)unlinkat(l->journal_fd, file, 0); /* left lying, it is folded once more at the next start: harmless */
+        if (unlinkat(l->journal_fd, file, 0) != 0 && errno != ENOENT)
+            l->keeper.segment_left = true; /* it is folded once more at the next start: harmless while its calls are there */
     }
     p->folded_seq = seq_of(target);
     p->folded = offset_of(target);
@@ -173,9 +196,11 @@ struct sync_pause {
     int64_t next_ms;
 };
 
-static void sync_between(void *ctx)
+/* On a core that a loop shares, the loop must not wait for a fold, only for the few calls until its next pause. */
+static void pause_fold(void *ctx)
 {
     struct sync_pause *p = ctx;
+    (void)sched_yield();
     if (now_ms() < p->next_ms)
         return;
     keeper_sync(p->ledger);
@@ -187,7 +212,7 @@ static int fold_all(struct ledger *l, uint64_t *target, struct err *e)
     struct sync_pause pause = {.ledger = l, .next_ms = now_ms() + SYNC_DELAY_MS};
     struct fold f;
     int rc = fold_begin(&f, l->keeper.db, l->journal_fd, e);
-    f.pause = sync_between;
+    f.pause = pause_fold;
     f.pause_ctx = &pause;
     for (int i = 0; rc == 0 && i < LEDGER_WRITERS_MAX; i++) {
         target[i] = flushed_of(l, i);
@@ -219,7 +244,7 @@ int keeper_fold(struct ledger *l, struct err *e)
 /* --- the thread ------------------------------------------------------------------------------------------------- */
 
 struct schedule {
-    int64_t sync_at, fold_at, trim_at; /* INT64_MAX: not due */
+    int64_t sync_at, fold_at, trim_at, prune_at; /* INT64_MAX: not due */
     bool folded; /* since the last trim */
 };
 
@@ -228,6 +253,8 @@ static void wait_for_work(struct ledger *l, const struct schedule *s)
     int64_t at = s->sync_at < s->fold_at ? s->sync_at : s->fold_at;
     if (s->trim_at < at)
         at = s->trim_at;
+    if (s->prune_at < at)
+        at = s->prune_at;
     int64_t ms = at - now_ms();
     int timeout_ms = at == INT64_MAX ? -1 : ms < 0 ? 0 : ms > INT_MAX ? INT_MAX : (int)ms;
     struct pollfd p = {.fd = l->keeper.event_fd, .events = POLLIN};
@@ -239,6 +266,57 @@ static void wait_for_work(struct ledger *l, const struct schedule *s)
     }
 }
 
+static void fold_now(struct ledger *l, struct schedule *s)
+{
+    struct err e = {0};
+    tell_state(&l->keeper.fold_failing, keeper_fold(l, &e), "folding the journal into the ledger", &e);
+    s->fold_at = l->keeper.fold_failing ? now_ms() + l->fold_every_ms : INT64_MAX;
+    s->folded = true;
+}
+
+/* A committed fold is as durable as a sync, and one wait for the disk instead of two. What is too much to fold in time is
+ * synced first. */
+static bool fold_is_sync(const struct ledger *l)
+{
+    return l->fold_every_ms <= SYNC_DELAY_MS && !l->keeper.fold_failing && l->keeper.folder_synced &&
+           news_bytes(l) <= FOLD_AS_SYNC_BYTES;
+}
+
+static void sync_now(struct ledger *l, struct schedule *s, int64_t now)
+{
+    if (fold_is_sync(l)) {
+        (void)atomic_exchange(&l->keeper.work, false); /* as in keeper_sync */
+        fold_now(l, s);
+        if (!l->keeper.fold_failing) {
+            s->sync_at = INT64_MAX;
+            return;
+        }
+    }
+    keeper_sync(l);
+    s->sync_at = l->keeper.sync_failing ? now + SYNC_DELAY_MS : INT64_MAX;
+}
+
+static void prune_now(struct ledger *l, struct schedule *s)
+{
+    struct sync_pause pause = {.ledger = l, .next_ms = now_ms() + SYNC_DELAY_MS};
+    struct err e = {0};
+    bool more = false;
+    tell_state(&l->keeper.prune_failing, ledger_prune(l, pause_fold, &pause, &more, &e), "pruning the ledger", &e);
+    s->prune_at = now_ms() + (more ? PRUNE_STEP_MS : PRUNE_EVERY_MS);
+}
+
+static void trim_now(struct ledger *l, struct schedule *s, int64_t now)
+{
+    s->trim_at = now + TRIM_EVERY_MS;
+    bool calm = s->folded && !has_any_news(l); /* what the last fold took may be the last that was needed */
+    if (!l->should_trim() && !calm)
+        return;
+    s->folded = false;
+    if (l->keeper.db)
+        store_trim(l->keeper.db);
+    (void)malloc_trim(0);
+}
+
 static void keeper_turn(struct ledger *l, struct schedule *s)
 {
     int64_t now = now_ms();
@@ -246,36 +324,28 @@ static void keeper_turn(struct ledger *l, struct schedule *s)
     if (atomic_load(&l->keeper.work) && s->sync_at == INT64_MAX)
         s->sync_at = now + sync_delay;
     if (now >= s->sync_at) {
-        keeper_sync(l);
-        s->sync_at = l->keeper.sync_failing ? now + SYNC_DELAY_MS : INT64_MAX;
+        sync_now(l, s, now);
         if (s->fold_at == INT64_MAX && has_any_news(l))
             s->fold_at = now + l->fold_every_ms - sync_delay;
     }
-    if (now >= s->fold_at) {
-        struct err e = {0};
-        tell_state(&l->keeper.fold_failing, keeper_fold(l, &e), "folding the journal into the ledger", &e);
-        s->fold_at = l->keeper.fold_failing ? now + l->fold_every_ms : INT64_MAX;
-        s->folded = true;
-    }
-    if (now >= s->trim_at) {
-        s->trim_at = now + TRIM_EVERY_MS;
-        bool calm = s->folded && !has_any_news(l); /* what the last fold took may be the last that was needed */
-        if (l->should_trim() || calm) {
-            s->folded = false;
-            if (l->keeper.db)
-                store_trim(l->keeper.db);
-            (void)malloc_trim(0);
-        }
-    }
+    if (now >= s->fold_at)
+        fold_now(l, s);
+    if (now >= s->prune_at)
+        prune_now(l, s);
+    if (now >= s->trim_at)
+        trim_now(l, s, now);
 }
 
 static void *keeper_main(void *arg)
 {
     struct ledger *l = arg;
-    struct schedule s = {.sync_at = INT64_MAX, .fold_at = INT64_MAX, .trim_at = l->should_trim ? now_ms() : INT64_MAX};
+    struct schedule s = {.sync_at = INT64_MAX, .fold_at = INT64_MAX, .trim_at = l->should_trim ? now_ms() : INT64_MAX,
+                         .prune_at = l->keep_ms ? now_ms() + PRUNE_FIRST_FOLDS * l->fold_every_ms : INT64_MAX};
     (void)pthread_setname_np(pthread_self(), "ledger");
-    /* Folding is never urgent: on a shared core the loops go first. A kernel that refuses leaves us where we are. */
+    /* Nothing here is urgent within milliseconds: on a shared core the loops go first, and waking up takes the core from
+     * nobody (that is what a batch thread is). A kernel that refuses leaves us where we are. */
     (void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
+    (void)sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){.sched_priority = 0});
     while (!atomic_load(&l->keeper.stop)) {
         wait_for_work(l, &s);
         keeper_turn(l, &s);

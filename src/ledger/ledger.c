@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FOLD_EVERY_MS = 2000, SEGMENT_BYTES = 8 << 20, SEGMENT_BYTES_MAX = 1 << 30, FOLDER_TEXT_MAX = 4096 };
+enum { FOLD_EVERY_MS = 500, SEGMENT_BYTES = 8 << 20, SEGMENT_BYTES_MAX = 1 << 30, FOLDER_TEXT_MAX = 4096 };
 static_assert((uint64_t)SEGMENT_BYTES_MAX + JOURNAL_PENDING_MAX <= UINT32_MAX, "offsets are 32 bits in journal_slot");
 
 const char *call_outcome_name(enum call_outcome o)
@@ -52,6 +52,9 @@ static int open_folder(struct ledger *l, struct err *e)
     l->dir_fd = open(l->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (l->dir_fd < 0)
         return err_set_errno(e, ERR_IO, errno, "opening the data folder %s", l->dir);
+    rc = disk_check(l->dir_fd, l->dir, e);
+    if (rc < 0)
+        return rc;
     if (mkdirat(l->dir_fd, LEDGER_JOURNAL_DIR, 0700) != 0 && errno != EEXIST)
         return err_set_errno(e, ERR_IO, errno, "making the journal's folder in %s", l->dir);
     l->journal_fd = openat(l->dir_fd, LEDGER_JOURNAL_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -149,6 +152,7 @@ static struct ledger *make(const struct ledger_options *opt)
     if (l->segment_bytes > SEGMENT_BYTES_MAX)
         l->segment_bytes = SEGMENT_BYTES_MAX;
     l->should_trim = opt->should_trim;
+    l->keep_ms = opt->keep_ms;
     (void)pthread_mutex_init(&l->budgets_lock, NULL); /* never fails with default attributes */
     l->dir = text_of(opt->dir, "");
     l->db_path = text_of(opt->dir, "/" LEDGER_STORE_FILE);
@@ -188,8 +192,11 @@ int ledger_open(struct ledger **out, const struct ledger_options *opt, struct er
     bool had_lock_file = rc == 0 && faccessat(l->dir_fd, LEDGER_LOCK_FILE, F_OK, 0) == 0;
     if (rc == 0)
         rc = take_lock(l, e);
+    bool upgrade = rc == 0 && store_is_old(l->db_path);
     if (rc == 0)
         rc = recover(l, had_lock_file, e);
+    if (rc == 0 && upgrade && !l->keeper.db) /* now: readers of this version refuse the earlier one */
+        rc = store_open(&l->keeper.db, l->db_path, false, e);
     if (rc == 0)
         rc = keeper_start(l, e);
     if (rc < 0) {

@@ -11,6 +11,7 @@
 #include "wire/models.h"
 #include "wire/wire.h"
 
+struct json_writer;
 struct ledger;
 struct ledger_writer; /* one per loop; its thread only */
 
@@ -32,6 +33,8 @@ bool price_find(struct price *out, const struct price *override, size_t override
 int64_t price_cost(const struct price *p, const struct usage *u);
 /* The most a call can cost: all input at the dearest class, all output up to `output_max`. */
 int64_t price_worst(const struct price *p, int64_t input_tokens, int64_t output_max);
+/* What watts for that long cost, rounded once, half up; COST_UNKNOWN beyond what anything costs. */
+int64_t power_cost(int64_t watts, int64_t busy_us, int64_t nusd_kwh);
 
 /* --- the records ---------------------------------------------------------------------------------------------------- */
 
@@ -81,8 +84,9 @@ struct ledger_call_close {
 struct ledger_options {
     struct str dir;       /* the data folder; made (0700) when missing */
     const struct clock *clock;
-    int64_t fold_every_ms;   /* default 2000 */
+    int64_t fold_every_ms;   /* default 500 */
     size_t segment_bytes;    /* a journal segment is closed beyond this; default 8 MiB */
+    int64_t keep_ms;         /* calls older than that become sums of their days, in the background; 0: never */
     bool (*should_trim)(void); /* may be NULL */
 };
 
@@ -169,6 +173,29 @@ void ledger_reader_close(struct ledger_reader *r);
 /* fn returns 0 to go on. Calls come in the order of their ids. */
 int ledger_calls(struct ledger_reader *r, const struct usage_filter *f, int (*fn)(const struct usage_call *c, void *ctx),
                  void *ctx, struct err *e);
-/* Days are UTC. A call with several tags counts under each. */
+/* Days are UTC. A call with several tags counts under each. Days that were pruned are told from their sums, if the filter
+ * takes the first moment of the day; nothing is known of their tags and tasks: a filter on these leaves them out, and by tag
+ * they are one group, USAGE_TAGS_GONE. */
+#define USAGE_TAGS_GONE "(tags gone)"
 int ledger_groups(struct ledger_reader *r, enum usage_by by, const struct usage_filter *f,
                   int (*fn)(const struct usage_group *g, void *ctx), void *ctx, struct err *e);
+/* One object with the fields that `hearth usage --json` documents, for the command line and the admin API alike. */
+void usage_call_show(struct json_writer *w, const struct usage_call *c);
+void usage_group_show(struct json_writer *w, const struct usage_group *g);
+bool usage_by_read(struct str word, enum usage_by *out); /* job, target, regime, day, key, tag */
+bool usage_day_read(struct str day, int64_t *out);       /* 2026-11-21, UTC */
+/* What is left of pruned calls as sums that the filter would take: how many, and until when (UTC, 0 when there are none). */
+int ledger_pruned(struct ledger_reader *r, const struct usage_filter *f, int64_t *calls, int64_t *until_ms, struct err *e);
+
+/* --- backup --------------------------------------------------------------------------------------------------------- */
+
+struct ledger_backup {
+    int64_t calls, in_flight, pruned; /* pruned: of which only sums are kept */
+    int64_t first_ms, last_ms;        /* of the calls; 0 when there are none */
+    int64_t cost_nusd, cost_unknown;  /* where it is known; of how many it is not */
+};
+/* All that the books of the folder tell now, in one file, whole or not at all; no lock and no daemon needed. ERR_BUSY when
+ * the file exists and is not to be replaced. To restore: it is the LEDGER_STORE_FILE of an otherwise empty folder. */
+int ledger_backup(struct str dir, const char *path, bool replace, struct ledger_backup *out, struct err *e);
+/* Opens such a file and reads all of it: ERR_IO when it is damaged, ERR_INVALID when it is none. */
+int ledger_backup_check(const char *path, struct ledger_backup *out, struct err *e);

@@ -35,14 +35,16 @@ struct keeper {
     _Atomic bool stop;
     struct store *db;    /* opened by the first fold; used by the opening thread, then by the keeper, then by the closing one */
     struct keeper_place place[LEDGER_WRITERS_MAX];
-    bool folder_synced, fold_failing, sync_failing; /* failures are logged when they begin and when they end */
+    bool folder_synced;
+    bool segment_left;   /* a folded segment could not be removed */
+    bool fold_failing, sync_failing, prune_failing; /* failures are logged when they begin and when they end */
 };
 
 struct ledger {
     const struct clock *clock;
     char *dir, *db_path; /* owned */
     int dir_fd, lock_fd, journal_fd;
-    int64_t fold_every_ms;
+    int64_t fold_every_ms, keep_ms;
     size_t segment_bytes;
     bool (*should_trim)(void);
     pthread_mutex_t budgets_lock; /* guards the list below; a leaf, nothing is locked under it */
@@ -50,6 +52,13 @@ struct ledger {
     struct keeper keeper;
     struct journal_slot slot[LEDGER_WRITERS_MAX];
 };
+
+/* --- disk.c: local disks only ----------------------------------------------------------------------------------- */
+
+/* ERR_UNSUPPORTED, with the way out, when that folder is on a network file system. */
+int disk_check(int dir_fd, const char *dir, struct err *e);
+const char *disk_is_network(unsigned long type, struct str mount_type); /* its name, NULL when it is not */
+struct str disk_mount_type(struct str mounts, unsigned major, unsigned minor); /* in mountinfo; empty when not there */
 
 /* --- keeper.c: durable within a second, folded every few -------------------------------------------------------- */
 
@@ -68,7 +77,7 @@ struct fold {
     struct buf chunk;
     size_t uncommitted; /* journal bytes since the last commit */
     int64_t calls;
-    void (*pause)(void *ctx); /* called between chunks, may be NULL: a long fold must not delay a sync */
+    void (*pause)(void *ctx); /* called every 50 us or so, may be NULL: a fold must delay neither a loop nor a sync */
     void *pause_ctx;
 };
 int fold_begin(struct fold *f, struct store *db, int journal_fd, struct err *e);
@@ -82,6 +91,17 @@ void fold_fini(struct fold *f); /* rolls back what is not committed */
 
 /* Folds every segment there is, closes what is open as lost, and empties the journal. */
 int ledger_settle_all(struct ledger *l, int64_t *lost, struct err *e);
+
+/* --- prune.c: calls older than keep_ms become sums of their days --------------------------------------------------- */
+
+/* One step, of some milliseconds; `pause` as of a fold. *more: there is as much again. As keeper_fold, on the keeper's
+ * thread, or when that is not running. */
+int ledger_prune(struct ledger *l, void (*pause)(void *ctx), void *pause_ctx, bool *more, struct err *e);
+
+/* --- query.c: a call as a report tells it ----------------------------------------------------------------------------- */
+
+struct usage_call usage_call_of(const struct store_call *c);   /* borrows its strings */
+struct usage_group usage_group_of(const struct usage_call *u); /* of this call alone; without a name */
 
 /* --- reader.c: the books as they stood at one moment ------------------------------------------------------------ */
 

@@ -165,3 +165,18 @@ int64_t price_worst(const struct price *p, int64_t input_tokens, int64_t output_
     sum_add(&s, output_max, r.output);
     return sum_done(&s);
 }
+
+/* --- electricity ------------------------------------------------------------------------------------------------ */
+
+int64_t power_cost(int64_t watts, int64_t busy_us, int64_t nusd_kwh)
+{
+    static const __int128 WATT_US_PER_KWH = (__int128)3600000000000; /* 1,000 W for 3,600,000,000 us */
+    assert(watts >= 0 && watts <= INT32_MAX && nusd_kwh >= 0);
+    if (busy_us <= 0)
+        return 0;
+    __int128 energy = (__int128)watts * busy_us; /* W us */
+    if (energy > (__int128)INT64_MAX)
+        return COST_UNKNOWN; /* megawatt-years: a clock that jumped */
+    __int128 nusd = (energy * nusd_kwh + WATT_US_PER_KWH / 2) / WATT_US_PER_KWH;
+    return nusd > COST_MAX_NUSD ? COST_UNKNOWN : (int64_t)nusd;
+}

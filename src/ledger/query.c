@@ -80,7 +80,7 @@ static void add_cost(int64_t *sum, const struct charge *one)
         add(sum, one->cost_nusd);
 }
 
-static struct usage_call tell_call(const struct store_call *c)
+struct usage_call usage_call_of(const struct store_call *c)
 {
     struct usage_call u = {
         .wall_ms = c->wall_ms,
@@ -153,7 +153,7 @@ static int tell(struct walk *w, const struct store_call *c)
 {
     if (!c->closed && w->reader->live)
         return 0; /* in flight: its story is not over */
-    struct usage_call u = tell_call(c);
+    struct usage_call u = usage_call_of(c);
     return passes(w->filter, &u) ? w->fn(&u, w->ctx) : 0;
 }
 
@@ -224,7 +224,22 @@ static int groups_grow(struct groups *g)
     return 0;
 }
 
-static int group_add(struct groups *g, struct str name, const struct usage_call *u)
+struct usage_group usage_group_of(const struct usage_call *u)
+{
+    bool known = u->cost_nusd != COST_UNKNOWN;
+    return (struct usage_group){
+        .calls = 1,
+        /* What went wrong on our side or the vendor's; a client that leaves or is served has not failed. */
+        .failed = u->outcome == CALL_FAILED || u->outcome == CALL_CUT || u->outcome == CALL_LOST,
+        .attempts = u->attempts,
+        .usage = u->usage,
+        .cost_nusd = known ? u->cost_nusd : 0,
+        .cost_unknown = !known,
+        .estimated = u->estimated,
+    };
+}
+
+static int group_add(struct groups *g, struct str name, const struct usage_group *more)
 {
     int rc = groups_grow(g);
     if (rc < 0)
@@ -241,20 +256,17 @@ static int group_add(struct groups *g, struct str name, const struct usage_call 
         g->count++;
     }
     struct usage_group *group = *slot;
-    group->calls++;
-    /* What went wrong on our side or the vendor's; a client that leaves or is served has not failed. */
-    group->failed += u->outcome == CALL_FAILED || u->outcome == CALL_CUT || u->outcome == CALL_LOST;
-    group->attempts += u->attempts;
-    group->estimated += u->estimated;
-    add_usage(&group->usage, &u->usage);
-    if (u->cost_nusd == COST_UNKNOWN)
-        group->cost_unknown++;
-    else
-        add(&group->cost_nusd, u->cost_nusd);
+    add(&group->calls, more->calls);
+    add(&group->failed, more->failed);
+    add(&group->attempts, more->attempts);
+    add(&group->estimated, more->estimated);
+    add(&group->cost_unknown, more->cost_unknown);
+    add(&group->cost_nusd, more->cost_nusd);
+    add_usage(&group->usage, &more->usage);
     return 0;
 }
 
-static int add_by_tag(struct groups *g, const struct usage_call *u)
+static int add_by_tag(struct groups *g, const struct usage_call *u, const struct usage_group *one)
 {
     struct str rest = u->tags, part;
     int told = 0;
@@ -263,37 +275,111 @@ static int add_by_tag(struct groups *g, const struct usage_call *u)
         struct str before = str_of(u->tags.ptr, (size_t)(part.ptr - u->tags.ptr));
         if (tag.len == 0 || has_tag(before, tag))
             continue; /* a tag given twice is one tag */
-        int rc = group_add(g, tag, u);
+        int rc = group_add(g, tag, one);
         if (rc < 0)
             return rc;
         told++;
     }
-    return told ? 0 : group_add(g, STR("-"), u);
+    return told ? 0 : group_add(g, STR("-"), one);
+}
+
+static int add_by_day(struct groups *g, int64_t wall_ms, const struct usage_group *more)
+{
+    char day[64]; /* room for any year an int can hold */
+    struct civil date = civil_from_ms(wall_ms);
+    text_format(day, sizeof day, "%04d-%02d-%02d", date.year, date.month, date.day);
+    return group_add(g, str_from(day), more);
 }
 
 static int add_to_group(const struct usage_call *u, void *ctx)
 {
     struct groups *g = ctx;
-    char day[64]; /* room for any year an int can hold */
-    struct civil date;
+    struct usage_group one = usage_group_of(u);
     switch (g->by) {
     case USAGE_BY_JOB:
-        return group_add(g, u->job, u);
+        return group_add(g, u->job, &one);
     case USAGE_BY_TARGET:
-        return group_add(g, u->target, u);
+        return group_add(g, u->target, &one);
     case USAGE_BY_REGIME: /* a call that was refused before any attempt has none */
-        return group_add(g, u->attempts ? str_from(regime_name(u->regime)) : STR("-"), u);
+        return group_add(g, u->attempts ? str_from(regime_name(u->regime)) : STR("-"), &one);
     case USAGE_BY_DAY:
-        date = civil_from_ms(u->wall_ms);
-        text_format(day, sizeof day, "%04d-%02d-%02d", date.year, date.month, date.day);
-        return group_add(g, str_from(day), u);
+        return add_by_day(g, u->wall_ms, &one);
     case USAGE_BY_KEY:
-        return group_add(g, u->key, u);
+        return group_add(g, u->key, &one);
     case USAGE_BY_TAG:
-        return add_by_tag(g, u);
+        return add_by_tag(g, u, &one);
     }
     assert(!"a way to group that does not exist");
     return ERR_INVALID;
+}
+
+/* --- days of which only sums are left --------------------------------------------------------------------------- */
+
+enum { DAY_MS = 86400000 };
+
+struct day_walk {
+    const struct usage_filter *filter;
+    struct groups *groups; /* NULL: only counted */
+    int64_t calls, until_ms;
+};
+
+static bool passes_day(const struct usage_filter *f, const struct store_day *d)
+{
+    return is_asked(f->job, d->job) && is_asked(f->target, d->target) && is_asked(f->key, d->key);
+}
+
+static int add_day_to_group(struct groups *g, const struct store_day *d)
+{
+    struct usage_group sums = {
+        .calls = d->calls, .failed = d->failed, .attempts = d->attempts, .cost_nusd = d->cost_nusd,
+        .cost_unknown = d->cost_unknown, .estimated = d->estimated,
+        .usage = {.input = d->input, .cached = d->cached, .cache_write = d->cache_write, .output = d->output,
+                  .reasoning = d->reasoning, .cost_nusd = -1}};
+    switch (g->by) {
+    case USAGE_BY_JOB:
+        return group_add(g, d->job, &sums);
+    case USAGE_BY_TARGET:
+        return group_add(g, d->target, &sums);
+    case USAGE_BY_REGIME:
+        return group_add(g, d->regime < 0 ? STR("-") : str_from(regime_name((enum regime)d->regime)), &sums);
+    case USAGE_BY_DAY:
+        return add_by_day(g, d->day * DAY_MS, &sums);
+    case USAGE_BY_KEY:
+        return group_add(g, d->key, &sums);
+    case USAGE_BY_TAG:
+        return group_add(g, STR(USAGE_TAGS_GONE), &sums);
+    }
+    assert(!"a way to group that does not exist");
+    return ERR_INVALID;
+}
+
+static int on_day(const struct store_day *d, void *ctx)
+{
+    struct day_walk *w = ctx;
+    if (!passes_day(w->filter, d))
+        return 0;
+    add(&w->calls, d->calls);
+    w->until_ms = (d->day + 1) * DAY_MS;
+    return w->groups ? add_day_to_group(w->groups, d) : 0;
+}
+
+/* Days whose first moment the filter takes. */
+static int walk_days(struct ledger_reader *r, struct day_walk *w, struct err *e)
+{
+    int64_t from_day = (w->filter->from_ms + DAY_MS - 1) / DAY_MS;
+    int64_t to_day = w->filter->to_ms ? (w->filter->to_ms + DAY_MS - 1) / DAY_MS : INT64_MAX;
+    return r->db ? store_days(r->db, from_day, to_day, on_day, w, e) : 0;
+}
+
+int ledger_pruned(struct ledger_reader *r, const struct usage_filter *f, int64_t *calls, int64_t *until_ms, struct err *e)
+{
+    struct day_walk w = {.filter = f};
+    int rc = walk_days(r, &w, e);
+    if (rc == 0) {
+        *calls = w.calls;
+        *until_ms = w.until_ms;
+    }
+    return rc;
 }
 
 static int compare_groups(const void *a, const void *b)
@@ -321,6 +407,8 @@ int ledger_groups(struct ledger_reader *r, enum usage_by by, const struct usage_
 {
     struct groups g = {.by = by, .arena = ARENA_INIT((size_t)1 << 30)};
     int rc = ledger_calls(r, f, add_to_group, &g, e);
+    if (rc == 0 && f->tag.len == 0 && f->task.len == 0)
+        rc = walk_days(r, &(struct day_walk){.filter = f, .groups = &g}, e);
     if (rc == ERR_NOMEM || rc == ERR_LIMIT)
         (void)err_set(e, rc, rc == ERR_NOMEM ? "summing the ledger" : "more than %d groups", GROUPS_MAX);
     if (rc == 0)

@@ -134,7 +134,8 @@ static int64_t back_ms(const struct tried *t)
     enum { AT_ONCE_MS = 1000 };
     if (t->wait_ms >= 0)
         return t->wait_ms > AT_ONCE_MS ? t->wait_ms : AT_ONCE_MS;
-    return t->attempted && reason_row(t->reason)->fault == FAULT_TARGET ? AT_ONCE_MS : -1;
+    enum reason_fault fault = reason_row(t->reason)->fault;
+    return t->attempted && (fault == FAULT_TARGET || fault == FAULT_US) ? AT_ONCE_MS : -1;
 }
 
 static int64_t soonest_ms(const struct mesh_call *c)
@@ -190,6 +191,15 @@ static const char *exhausted_code(const struct mesh_call *c, int status)
     return c->home ? "nobody_home" : "chain_exhausted";
 }
 
+/* Then the chain is not exhausted, and a client that tries again soon does well. */
+static bool we_failed(const struct mesh_call *c)
+{
+    bool we = false;
+    for (const struct tried *t = c->tried; t; t = t->next)
+        we = we || reason_row(t->reason)->fault == FAULT_US;
+    return we;
+}
+
 void answer_exhausted(struct mesh_call *c)
 {
     if (c->refusal_status && !c->client_begun) { /* the call's own fault, in the vendor's own words */
@@ -202,5 +212,5 @@ void answer_exhausted(struct mesh_call *c)
     const char *type = status == 400 ? "invalid_request_error" : status == 429 ? "rate_limit_error" : "server_error";
     if (error_write(&body, status, buf_str(&story), type, NULL, exhausted_code(c, status)) < 0)
         buf_clear(&body);
-    give_error(c, status, buf_str(&body), soonest_ms(c), true);
+    give_error(c, status, buf_str(&body), soonest_ms(c), !we_failed(c));
 }

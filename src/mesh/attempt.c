@@ -212,12 +212,10 @@ static void forwards_known(struct guard_waiter *w, bool ok, const char *why)
     struct mesh_call *c = (struct mesh_call *)(void *)((char *)w - offsetof(struct mesh_call, waiter));
     const struct guard *g = &c->ml->home_guard[c->target->up->index];
     if (ok && guard_model_forwards(g, c->target->model)) {
-        (void)open_books(c);
         attempt_failed(c, REASON_FORWARDS, STR_NONE);
     } else if (ok) {
         open_and_send(c);
     } else { /* it could not be asked, so it could not have been called either */
-        (void)open_books(c);
         enum reason heard = g->end == FETCH_OK ? REASON_MALFORMED : reason_from_fetch(g->end);
         attempt_failed(c, g->late ? REASON_FIRST_BYTE_TIMEOUT : heard, str_from(why));
     }
@@ -266,13 +264,15 @@ static bool worked_unpaid(const struct mesh_call *c, enum reason r)
     }
 }
 
-static int64_t attempt_cost(const struct mesh_call *c)
+static int64_t attempt_cost(const struct mesh_call *c, int64_t now_us)
 {
     bool none = c->usage.input == 0 && c->usage.output == 0;
     if (none)
         return 0;
     if (c->usage.cost_nusd >= 0 && c->usage.reported)
         return c->usage.cost_nusd; /* the vendor says what it charged */
+    if (power_is_known(c->ml->mesh, c->target))
+        return power_cost_of(c->ml->mesh, c->target, now_us - c->attempt_us);
     return c->priced ? price_cost(&c->price, &c->usage) : COST_UNKNOWN;
 }
 
@@ -282,7 +282,7 @@ static void close_books(struct mesh_call *c, enum reason r)
         c->usage = (struct usage){.input = c->facts.tokens_estimated, .output = c->output_estimated, .cost_nusd = -1};
     else if (!c->has_usage)
         c->usage = (struct usage){.cost_nusd = -1, .reported = true}; /* nothing was used, and that is no estimate */
-    int64_t now = loop_now_us(c->ml->loop), cost = attempt_cost(c);
+    int64_t now = loop_now_us(c->ml->loop), cost = attempt_cost(c, now);
     for (size_t i = 0; i < COUNT_OF(c->hold); i++)
         if (c->hold[i].budget)
             budget_settle(&c->hold[i], cost == COST_UNKNOWN ? c->hold[i].nusd : cost);
@@ -345,6 +345,8 @@ int64_t attempt_close(struct mesh_call *c, enum reason r)
         http_fetch_cancel(c->fetch);
         c->fetch = NULL;
     }
+    if (!c->sent && !c->open_booked && c->in_books) /* it ended while it waited to know more: it is an attempt all the same */
+        (void)open_books(c);
     if (c->sent && c->first_of_attempt_us == 0)
         c->upstream_wait_us += loop_now_us(c->ml->loop) - c->sent_us;
     close_books(c, r);

@@ -22,6 +22,7 @@ static void link_call(struct mesh_call *c)
         ml->calls->prev = c;
     ml->calls = c;
     ml->call_count++;
+    count_open_call(ml, 1);
 }
 
 void call_free(struct mesh_call *c)
@@ -41,6 +42,7 @@ void call_free(struct mesh_call *c)
     if (c->next)
         c->next->prev = c->prev;
     ml->call_count--;
+    count_open_call(ml, -1);
     arena_fini(&c->arena);
     mem_free(c);
 }
@@ -67,6 +69,8 @@ static int set_chain(struct mesh_call *c)
         c->chain = c->route.job->step;
         c->chain_count = c->route.job->step_count;
         c->home = c->home || c->route.job->home;
+        for (size_t i = 0; i < c->route.job->default_count; i++)
+            call_heed_default(&c->facts, c->route.job->defaults[i].key, c->route.job->defaults[i].value);
         return 0;
     }
     struct step *s = arena_new(&c->arena, struct step);
@@ -129,6 +133,26 @@ static void check_requires(struct mesh_call *c)
         requires_known(&c->waiter, ok, why);
 }
 
+static bool may_ask(const struct mesh_ask *ask, const struct route *r)
+{
+    for (int i = 0; r->job && i < ask->job_count; i++)
+        if (str_eq(ask->jobs[i], r->job->name))
+            return true;
+    return ask->job_count == 0;
+}
+
+/* Whether the name exists does not show: a key learns nothing of what is not its own. */
+static void refuse_model(struct mesh_call *c)
+{
+    AUTO_BUF struct buf text = BUF_INIT(64 * KiB);
+    (void)buf_append_format(&text, "key %.*s may not ask for `%.*s`; it may ask for ", STR_FMT(c->ask.key),
+                            STR_FMT(str_slice(c->facts.model, 0, 128)));
+    for (int i = 0; i < c->ask.job_count; i++)
+        (void)buf_append_format(&text, "%s%.*s", i ? ", " : "", STR_FMT(c->ask.jobs[i]));
+    c->route = (struct route){0};
+    answer_refuse(c, 403, "invalid_request_error", "model_not_allowed", buf_str(&text), -1);
+}
+
 static void let_in(struct mesh_call *c)
 {
     c->id = id_next(&c->ml->ids, loop_wall_ms(c->ml->loop));
@@ -154,6 +178,10 @@ int mesh_call_start(struct mesh_call **out, struct mesh_loop *ml, const struct m
         return 0;
     }
     int rc = route_find(&c->route, ml->mesh, c->facts.model, &c->arena, &e);
+    if (rc != ERR_NOMEM && ask->job_count && (rc < 0 || !may_ask(ask, &c->route))) {
+        refuse_model(c);
+        return 0;
+    }
     if (rc < 0) {
         bool unknown = rc == ERR_NOT_FOUND;
         answer_refuse(c, rc == ERR_NOMEM ? 503 : unknown ? 404 : 400, "invalid_request_error",

@@ -15,6 +15,7 @@ const int64_t count_first_ms[COUNT_BUCKETS] = {50, 100, 250, 500, 1000, 2500, 50
 const int64_t count_total_ms[COUNT_BUCKETS] = {100, 250, 500, 1000, 2500, 5000, 10000, 30000, 60000, 120000, 300000, 900000};
 
 struct mesh_counts {
+    _Atomic int64_t open_calls;
     atomic_int job_rows, target_rows; /* stored with release when a row is whole, loaded with acquire by readers */
     _Atomic(struct count_calls *) job[JOB_ROWS_MAX];          /* owned, with their names behind them */
     _Atomic(struct count_attempts *) target[TARGET_ROWS_MAX]; /* likewise */
@@ -100,6 +101,17 @@ void mesh_counts_close(struct mesh_counts *k)
     for (int i = 0; k && i < mesh_counts_targets(k); i++)
         mem_free(atomic_load(&k->target[i]));
     mem_free(k);
+}
+
+int64_t mesh_counts_open_calls(const struct mesh_counts *k)
+{
+    return k ? atomic_load_explicit(&k->open_calls, memory_order_relaxed) : 0;
+}
+
+void count_open_call(const struct mesh_loop *ml, int by)
+{
+    if (ml->counts)
+        atomic_store_explicit(&ml->counts->open_calls, mesh_counts_open_calls(ml->counts) + by, memory_order_relaxed);
 }
 
 int mesh_counts_jobs(const struct mesh_counts *k)

@@ -38,6 +38,7 @@ struct count_attempts {
 int mesh_counts_open(struct mesh_counts **out, struct err *e);
 void mesh_counts_close(struct mesh_counts *k); /* after the mesh_loops that count with it */
 
+int64_t mesh_counts_open_calls(const struct mesh_counts *k); /* under way now; 0 for NULL */
 int mesh_counts_jobs(const struct mesh_counts *k);
 const struct count_calls *mesh_counts_job(const struct mesh_counts *k, int i);
 int mesh_counts_targets(const struct mesh_counts *k);

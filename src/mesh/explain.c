@@ -49,8 +49,10 @@ static void explain_target_text(struct buf *out, const struct mesh *m, const str
         (void)buf_append_text(out, " in, ");
         money(out, p.output);
         (void)buf_append_text(out, " out per million tokens");
+    } else if (t->up->regime == REGIME_POWER) {
+        power_explain(out, m, t);
     } else {
-        (void)buf_append_text(out, t->up->regime == REGIME_POWER ? "your electricity (not metered)" : "price unknown");
+        (void)buf_append_text(out, "price unknown");
     }
     (void)buf_append_format(out, "  %s%s\n", answers ? "answers now" : why ? "not now: " : "if those before fail", why ? why : "");
 }
@@ -155,10 +157,7 @@ static void warn_order(const struct mesh *m, const struct job *j, struct buf *ou
 
 int mesh_warnings(const struct mesh *m, struct buf *out)
 {
-    if (m->config->ledger_keep_ms)
-        (void)buf_append_text(out, "ledger.keep is planned: nothing is removed from the ledger yet\n");
-    if (m->config->electricity_nusd_kwh >= 0)
-        (void)buf_append_text(out, "electricity is planned: calls on your own hardware have no cost until it is measured\n");
+    power_warnings(m, out);
     for (int i = 0; i < m->upstream_count; i++) {
         const struct upstream *u = &m->upstream[i];
         if (u->key_problem.len)

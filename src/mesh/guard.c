@@ -13,6 +13,12 @@ enum {
 
 static int start(struct guard *g);
 
+static void heard(struct guard *g, enum fetch_end end, bool late)
+{
+    g->end = end;
+    g->late = late;
+}
+
 /* Those who came while the question was out need one that is asked after they came: what it hears may be older. */
 static void ask_again(struct guard *g)
 {
@@ -24,7 +30,7 @@ static void ask_again(struct guard *g)
         if (g->fetch)
             http_fetch_cancel(g->fetch);
         g->fetch = NULL;
-        g->end = FETCH_NOMEM;
+        heard(g, FETCH_NOMEM, false);
         g->ok = false;
         text_format(g->why, sizeof g->why, "out of memory");
     }
@@ -32,11 +38,13 @@ static void ask_again(struct guard *g)
 
 static void answer_waiters(struct guard *g)
 {
+    g->telling = true;
     for (struct guard_waiter *w; (w = g->waiting);) { /* one may leave while another is told */
         g->waiting = w->next;
         w->guard = NULL;
         w->fn(w, g->ok, g->why);
     }
+    g->telling = false;
     ask_again(g);
     if (g->waiting && !g->fetch)
         answer_waiters(g); /* it could not be asked: at most once, for nobody is added to `waiting` */
@@ -98,6 +106,7 @@ static int on_body(struct http_fetch *f, struct str bytes, void *ctx)
     if (!g->lists_models || buf_append(&g->body, bytes) == 0)
         return 0;
     http_fetch_cancel(f);
+    heard(g, FETCH_OK, false);
     settle(g, false, "its list of models could not be read");
     return 0;
 }
@@ -106,7 +115,7 @@ static void on_done(struct http_fetch *f, const struct http_fetch_result *r, voi
 {
     (void)f;
     struct guard *g = ctx;
-    g->end = r->end;
+    heard(g, r->end, false);
     if (r->end != FETCH_OK)
         settle(g, false, "%s", r->end == FETCH_FENCED ? "its address is outside the home networks" : fetch_end_text(r->end));
     else if (!g->lists_models)
@@ -123,7 +132,7 @@ static void on_timeout(struct loop_timer *t)
 {
     struct guard *g = (struct guard *)(void *)((char *)t - offsetof(struct guard, timer));
     http_fetch_cancel(g->fetch);
-    g->late = true;
+    heard(g, FETCH_OK, true);
     settle(g, false, "no answer within %d s", GUARD_TIMEOUT_MS / 1000);
 }
 
@@ -144,8 +153,6 @@ static int start(struct guard *g)
     g->body = BUF_INIT(LIST_BYTES_MAX);
     g->forwards.max = LIST_BYTES_MAX;
     g->status = 0;
-    g->end = FETCH_OK;
-    g->late = false;
     int rc = http_fetch_start(&g->fetch, g->ml->client, &opt, NULL);
     return rc ? rc : loop_timer_set(g->ml->loop, &g->timer, GUARD_TIMEOUT_MS, on_timeout);
 }
@@ -153,8 +160,9 @@ static int start(struct guard *g)
 bool guard_ask(struct guard *g, struct guard_waiter *w, bool *ok, const char **why)
 {
     bool fresh = !g->lists_models && g->checked_ms && loop_now_ms(g->ml->loop) - g->checked_ms < REQUIRES_TTL_MS;
-    if (!g->fetch && g->ok && fresh) {
-        *ok = true;
+    /* Who goes on to the next model of a server while being told of this one: the answer is as young as it can be. */
+    if (g->telling || (!g->fetch && g->ok && fresh)) {
+        *ok = g->ok;
         *why = g->why;
         return true;
     }
@@ -163,7 +171,7 @@ bool guard_ask(struct guard *g, struct guard_waiter *w, bool *ok, const char **w
         if (g->fetch)
             http_fetch_cancel(g->fetch);
         g->fetch = NULL;
-        g->end = FETCH_NOMEM;
+        heard(g, FETCH_NOMEM, false);
         *ok = false;
         *why = "out of memory";
         return true;

@@ -184,11 +184,12 @@ int mesh_names(const struct mesh *m, int (*fn)(const struct mesh_name *n, void *
 {
     int rc = 0;
     for (int i = 0; rc == 0 && i < m->job_count; i++)
-        rc = fn(&(struct mesh_name){.name = m->job[i].name, .kind = "job", .owner = STR("hearth"), .home = m->job[i].home,
+        rc = fn(&(struct mesh_name){.name = m->job[i].name, .kind = "job", .owner = STR("hearth"), .job = m->job[i].name, .home = m->job[i].home,
                                     .embeds = model_is_embedding(m->job[i].step[0].of[0].target)}, ctx);
     for (int i = 0; rc == 0 && i < m->alias_count; i++)
         if (!m->alias[i].pattern)
-            rc = fn(&(struct mesh_name){.name = m->alias[i].name, .kind = "alias", .owner = STR("hearth")}, ctx);
+            rc = fn(&(struct mesh_name){.name = m->alias[i].name, .kind = "alias", .owner = STR("hearth"),
+                                        .job = m->alias[i].job ? m->alias[i].job->name : STR_NONE}, ctx);
     for (int i = 0; rc == 0 && i < m->target_count; i++) {
         const struct target *t = &m->target[i];
         rc = fn(&(struct mesh_name){.name = t->name, .kind = "target", .owner = t->up->name,

@@ -51,7 +51,7 @@ int mesh_loop_open(struct mesh_loop **out, const struct mesh_loop_options *opt, 
 void mesh_loop_close(struct mesh_loop *ml);
 /* Ends every call now, and tells its client: an error event in a stream, a 503 otherwise. */
 void mesh_loop_end_calls(struct mesh_loop *ml);
-size_t mesh_loop_calls(const struct mesh_loop *ml);
+size_t mesh_loop_calls(const struct mesh_loop *ml); /* any thread */
 void mesh_loop_trim(struct mesh_loop *ml); /* after a busy time: gives back what was kept for it */
 bool mesh_loop_ready(const struct mesh_loop *ml); /* new calls are let in: the journal can be written */
 
@@ -81,6 +81,8 @@ struct mesh_ask {
     struct str body;        /* borrowed until body_free is called or the call is over */
     bool home;              /* the client narrowed the boundary */
     struct str key;         /* name of the client's key, "-" for none */
+    const struct str *jobs; /* all that this key may ask for, by whatever name; read by mesh_call_start only */
+    int job_count;          /* 0: everything */
     struct str tags, task;  /* as the client sent them, checked by the caller */
     struct str credential;  /* the client's own vendor credential ("Bearer ..."), for passthrough upstreams; may be empty */
     int64_t received_us;    /* when the request was complete */
@@ -105,10 +107,24 @@ struct mesh_name {
     struct str name;
     const char *kind; /* "job", "alias", "target" */
     struct str owner; /* upstream of a target, else "hearth" */
+    struct str job;   /* what it leads to; empty for a target */
     int64_t context_tokens; /* 0 = unknown */
     bool home, embeds;      /* of a job: stays at home; is asked at /v1/embeddings */
 };
 int mesh_names(const struct mesh *m, int (*fn)(const struct mesh_name *n, void *ctx), void *ctx);
+
+/* Every target the config names, as it is at this moment. Any thread; texts live as long as the mesh. */
+struct mesh_target {
+    struct str name, upstream;
+    bool home;
+    enum regime regime;
+    const char *breaker;     /* "closed", "open", "half-open" */
+    int64_t breaker_wait_ms; /* while it is open: until the next try */
+    int64_t in_flight, upstream_in_flight;
+    int concurrent;          /* limit of the upstream; 0 = none */
+    struct str why_not;      /* why no call would be sent there now; empty: one would */
+};
+int mesh_targets(const struct mesh *m, int (*fn)(const struct mesh_target *t, void *ctx), void *ctx);
 
 /* What each job would do now, as text for a terminal or JSON: target by target with its price, and why not. `probe` (may be
  * NULL) tells why a base URL does not answer, as static text, or NULL when it does; it is asked once per home upstream. */

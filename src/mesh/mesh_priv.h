@@ -126,6 +126,16 @@ int64_t breaker_failure(struct breaker *b, enum reason_cool cool, bool probe, in
                         struct rng *rng);
 void breaker_release(struct breaker *b, bool probe); /* the call ended for reasons that say nothing of the target */
 
+/* --- electricity (power.c) ---------------------------------------------------------------------------------------------- */
+
+struct target;
+/* Whether calls of that target cost electricity, and how much is known: regime power, no price of its own, the upstream's
+ * watts and the price of a kilowatt-hour. */
+bool power_is_known(const struct mesh *m, const struct target *t);
+int64_t power_cost_of(const struct mesh *m, const struct target *t, int64_t busy_us); /* only then */
+void power_warnings(const struct mesh *m, struct buf *out);
+void power_explain(struct buf *out, const struct mesh *m, const struct target *t);
+
 /* --- routes (routes.c, lookup.c) ----------------------------------------------------------------------------------------- */
 
 struct target_state {
@@ -267,6 +277,7 @@ struct guard {
     int status;
     enum fetch_end end;   /* of the last fetch */
     bool late;            /* it was given up */
+    bool telling;         /* the waiters are being told */
     struct http_fetch *fetch;
     struct loop_timer timer;
     struct guard_waiter *waiting, *waiting_next; /* for the fetch under way; for the one after it */
@@ -290,7 +301,7 @@ struct mesh_loop {
     struct rng rng;
     struct loop_task commit_task;
     struct mesh_call *calls; /* all that are open; owned */
-    size_t call_count;
+    atomic_size_t call_count;     /* written by this loop's thread only */
     struct guard *requires_guard; /* by 2 * job index, + 1 for calls that must stay at home */
     struct guard *home_guard;     /* by upstream index */
     struct loop_timer journal_timer; /* tries again after a failed flush */
@@ -300,6 +311,7 @@ struct mesh_loop {
 };
 /* counts.c: the rows of a mesh_loop's names; what its books say is counted from the very records. */
 int counts_bind(struct mesh_loop *ml, struct err *e);
+void count_open_call(const struct mesh_loop *ml, int by);
 void count_call(const struct mesh_loop *ml, const struct job *j, const struct ledger_call_close *r);
 void count_attempt(const struct mesh_loop *ml, const struct target *t, enum reason reason, const struct ledger_attempt_close *r);
 void mesh_loop_journal(struct mesh_loop *ml); /* something was appended: flush in this turn's COMMIT phase */

@@ -205,6 +205,8 @@ static enum reason take(struct mesh_call *c, const struct target *t, int64_t *wa
     c->priced = price_find(&c->price, t->price, t->price_count, u->vendor_name, t->model, wall_ms);
     if (c->priced) /* a third on top of the estimate, so that being wrong by a quarter is still covered */
         worst = price_worst(&c->price, c->facts.tokens_estimated * 4 / 3 + 16, output_at_most(c, t));
+    if (power_is_known(c->ml->mesh, t))
+        worst = power_cost_of(c->ml->mesh, t, (int64_t)u->total_ms * 1000);
     c->hold_nusd = worst;
     for (size_t i = 0; i < COUNT_OF(c->hold); i++)
         if (u->budget[i] && budget_take(u->budget[i], worst, wall_ms, &c->hold[i]) < 0) {

@@ -83,24 +83,24 @@ static int trailer_char(struct http_chunked *d, char c)
     }
 }
 
-static int size_done(struct http_chunked *d, char c, const struct buf *out)
+static int size_done(struct http_chunked *d, char c, size_t room)
 {
     if (c != '\n')
         return ERR_SYNTAX;
-    if (d->left > out->max - out->len)
+    if (d->left > room)
         return ERR_LIMIT;
     d->state = d->left ? AT_DATA : AT_TRAILER;
     d->digits = 0;
     return 0;
 }
 
-/* One byte that is not data. 1 when it is the last of the body. */
-static int frame_char(struct http_chunked *d, char c, const struct buf *out)
+/* One byte that is not data. 1 when it is the last of the body. `room` is the largest chunk that may follow. */
+static int frame_char(struct http_chunked *d, char c, size_t room)
 {
     int rc = 0;
     switch (d->state) {
     case AT_SIZE: return size_char(d, c);
-    case AT_SIZE_LF: return size_done(d, c, out);
+    case AT_SIZE_LF: return size_done(d, c, room);
     case AT_EXTENSION:
         if (c == '\r')
             d->state = AT_SIZE_LF;
@@ -129,7 +129,7 @@ int http_chunked_feed(struct http_chunked *d, struct str in, struct buf *out, si
                 d->state = AT_DATA_CR;
             continue;
         }
-        int rc = frame_char(d, in.ptr[at++], out);
+        int rc = frame_char(d, in.ptr[at++], out->max - out->len);
         if (rc < 0)
             return rc;
         if (rc == 1) {
@@ -139,4 +139,33 @@ int http_chunked_feed(struct http_chunked *d, struct str in, struct buf *out, si
     }
     *used = at;
     return 0;
+}
+
+/* Data of the first chunk stays where it is, that of the next ones moves up to it. One chunk at a time is what comes of a
+ * stream, so mostly nothing moves. */
+int http_chunked_strip(struct http_chunked *d, char *bytes, size_t n, struct str *data, size_t *used)
+{
+    char *begin = bytes, *end = bytes;
+    size_t at = 0;
+    int rc = 0;
+    while (at < n && rc == 0) {
+        if (d->state == AT_DATA) {
+            size_t part = n - at < d->left ? n - at : (size_t)d->left;
+            if (begin == end)
+                begin = end = bytes + at;
+            else
+                memmove(end, bytes + at, part);
+            end += part;
+            at += part;
+            d->left -= part;
+            if (d->left == 0)
+                d->state = AT_DATA_CR;
+            d->overhead = 0; /* it stands for no memory, so a bound per chunk will do for a stream without end */
+        } else {
+            rc = frame_char(d, bytes[at++], SIZE_MAX);
+        }
+    }
+    *data = str_of(begin, (size_t)(end - begin));
+    *used = at;
+    return rc == ERR_LIMIT ? ERR_SYNTAX : rc;
 }

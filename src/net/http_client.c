@@ -3,21 +3,23 @@
  *   http_fetch_start ─→ QUEUED ─(SEND phase)─→ name known? ─→ RUNNING ─→ ENDING: on_done, recycled
  *                                    └─ no ─→ RESOLVING ─────↗
  *
- * http_fetch_cancel leads from any of them straight to the recycler. Inside libcurl (client->depth > 0) a transfer cannot
- * be removed: it is put on the list `doomed`, its callbacks go silent, and it is removed when libcurl has returned. */
+ * http_fetch_cancel leads from any of them straight to the recycler. RUNNING is the transport's: our own for http:// and
+ * unix sockets, libcurl for https://. What is the same for both happens here. */
 #include "net/http_client_priv.h"
 #include "base/mem.h"
 #include <assert.h>
-#include <pthread.h>
 
 enum {
-    SPARE_MAX = 64, /* recycled fetches, 7 KiB each with their easy handle */
+    SPARE_MAX = 64, /* recycled fetches of each transport; with libcurl's handle 7 KiB each */
     CONNECTIONS_DEFAULT = 1024,
     HEAD_BYTES_DEFAULT = 64 * 1024,
     METHOD_BYTES_MAX = 16,
     UNIX_PATH_BYTES_MAX = 107, /* of sockaddr_un */
-    PEER_TEXT_BYTES = sizeof((struct http_fetch_result *)0)->peer,
+    SWEEP_MS = 30 * 1000,      /* how often connections that were idle for long are looked for */
+    US_PER_MS = 1000,
 };
+
+static const struct transport *const transports[TRANSPORTS] = {&transport_plain, &transport_curl};
 
 static void on_send(struct loop_task *t);
 
@@ -41,7 +43,7 @@ struct str http_fetch_header(const struct http_fetch_head *h, const char *name)
 
 /* --- lists and recycling ------------------------------------------------------------------------------------------- */
 
-static void fetch_link(struct http_fetch *f, struct http_fetch **list)
+void fetch_link(struct http_fetch *f, struct http_fetch **list)
 {
     f->next = *list;
     f->link = list;
@@ -50,64 +52,53 @@ static void fetch_link(struct http_fetch *f, struct http_fetch **list)
     *list = f;
 }
 
-static void fetch_unlink(struct http_fetch *f)
+void fetch_unlink(struct http_fetch *f)
 {
     *f->link = f->next;
     if (f->next)
         f->next->link = f->link;
 }
 
-static void fetch_free(struct http_fetch *f)
+static int index_of(const struct transport *t)
 {
-    curl_easy_cleanup(f->easy);
-    mem_free(f);
+    return t == &transport_curl;
 }
 
-/* Releases what belongs to the request; what is left is the handle with its resting options. */
-static void fetch_recycle(struct http_fetch *f)
+/* Releases what belongs to the request; what is left is what the next one can use. */
+void fetch_recycle(struct http_fetch *f)
 {
     struct http_client *c = f->client;
-    mem_free(f->text);
-    mem_free(f->headers);
-    mem_free(f->body_copy);
+    const struct transport *t = f->transport;
+    int i = index_of(t);
+    t->reset(f);
     http_head_fini(&f->head);
-    *f = (struct http_fetch){
-        .client = c,
-        .easy = f->easy,
-        .large_upload = f->large_upload,
-        .unix_set = f->unix_set,
-        .custom_set = f->custom_set,
-        .reuse_forbidden = f->reuse_forbidden,
-    };
-    if (c->spare_count == SPARE_MAX) {
-        fetch_free(f);
+    if (c->spare_count[i] == SPARE_MAX) {
+        t->drop(f);
         return;
     }
-    f->next = c->spare;
-    c->spare = f;
-    c->spare_count++;
+    *f = (struct http_fetch){.client = c, .transport = t};
+    fetch_link(f, &c->spare[i]);
+    c->spare_count[i]++;
 }
 
-static struct http_fetch *fetch_take(struct http_client *c)
+static struct http_fetch *fetch_take(struct http_client *c, const struct transport *t)
 {
-    struct http_fetch *f = c->spare;
+    int i = index_of(t);
+    struct http_fetch *f = c->spare[i];
     if (f) {
-        c->spare = f->next;
-        c->spare_count--;
+        fetch_unlink(f);
+        c->spare_count[i]--;
         return f;
     }
-    f = new0(struct http_fetch);
+    f = t->make(c);
     if (!f)
         return NULL;
     f->client = c;
-    if (fetch_easy_open(f) == 0)
-        return f;
-    mem_free(f);
-    return NULL;
+    f->transport = t;
+    return f;
 }
 
-/* Takes it out of everything it hangs on; no callback comes after this. */
-static void fetch_detach(struct http_fetch *f)
+void fetch_detach(struct http_fetch *f)
 {
     struct loop *l = f->client->loop;
     loop_timer_cancel(l, &f->connect_timer);
@@ -115,30 +106,28 @@ static void fetch_detach(struct http_fetch *f)
     if (f->query)
         resolve_cancel(f->query);
     f->query = NULL;
-    if (f->lane)
-        lane_remove(f);
-    if (f->site)
-        f->site->users--;
-    f->site = NULL;
+    f->transport->leave(f);
+    f->site->users--;
     fetch_unlink(f);
 }
 
 /* --- the end ------------------------------------------------------------------------------------------------------- */
 
-static void result_fill(struct http_fetch_result *r, struct http_fetch *f, enum fetch_end end, const char *detail)
+static void result_fill(struct http_fetch_result *r, const struct http_fetch *f, enum fetch_end end, const char *detail)
 {
-    *r = (struct http_fetch_result){.end = end, .status = f->head_done ? f->head.status : 0};
-    r->sent = fetch_sent_any(f);
+    r->end = end;
+    r->status = f->head_done ? f->head.status : 0;
+    r->sent = f->transport->sent_any(f);
     r->reused = f->begun && !f->opened;
     r->connect_us = f->connect_us;
-    const char *peer = NULL;
-    if (f->lane && curl_easy_getinfo(f->easy, CURLINFO_PRIMARY_IP, &peer) == CURLE_OK && peer && !f->opt.unix_path.len)
-        (void)text_format(r->peer, sizeof r->peer, "%.*s", PEER_TEXT_BYTES - 1, peer);
-    if (end == FETCH_OK)
-        return;
-    if (f->refused)
-        detail = f->refused_why;
-    (void)text_format(r->detail, sizeof r->detail, "%.*s", (int)sizeof r->detail - 1, detail ? detail : "");
+    struct str peer = f->transport->peer(f);
+    size_t n = peer.len < sizeof r->peer - 1 ? peer.len : sizeof r->peer - 1;
+    if (n)
+        memcpy(r->peer, peer.ptr, n);
+    r->peer[n] = '\0';
+    r->detail[0] = '\0';
+    if (end != FETCH_OK && detail)
+        (void)text_format(r->detail, sizeof r->detail, "%.*s", (int)sizeof r->detail - 1, detail);
 }
 
 void fetch_finish(struct http_fetch *f, enum fetch_end end, const char *detail)
@@ -152,26 +141,7 @@ void fetch_finish(struct http_fetch *f, enum fetch_end end, const char *detail)
     fetch_recycle(f);
 }
 
-void fetch_doom(struct http_fetch *f)
-{
-    fetch_unlink(f);
-    fetch_link(f, &f->client->doomed);
-}
-
-void fetch_doomed_reap(struct http_client *c)
-{
-    while (c->depth == 0 && c->doomed) {
-        struct http_fetch *f = c->doomed;
-        if (!f->cancelled) {
-            fetch_finish(f, f->refused, NULL);
-            continue;
-        }
-        fetch_detach(f);
-        fetch_recycle(f);
-    }
-}
-
-void fetch_timed_out(struct loop_timer *t)
+static void timed_out(struct loop_timer *t)
 {
     struct http_fetch *f = (struct http_fetch *)((char *)t - offsetof(struct http_fetch, connect_timer));
     char why[128];
@@ -185,72 +155,72 @@ void http_fetch_cancel(struct http_fetch *f)
     if (f->stage == FETCH_ENDING || f->cancelled)
         return;
     f->cancelled = true;
-    if (f->lane && f->client->depth > 0) {
-        fetch_doom(f);
+    if (!f->transport->may_leave(f))
         return;
-    }
     fetch_detach(f);
-    fetch_recycle(f);
+    if (!f->inside)
+        fetch_recycle(f);
 }
 
 /* --- on its way ---------------------------------------------------------------------------------------------------- */
 
-/* Drops addresses the fence refuses. False when none is left. */
-static bool fence(struct http_fetch *f, struct resolve_answer *a)
+bool fetch_allows(struct http_fetch *f, const struct sockaddr *address)
 {
-    int kept = 0;
-    for (int i = 0; i < a->count; i++)
-        if (!f->opt.allow || f->opt.allow((struct sockaddr *)&a->address[i], f->opt.ctx))
-            a->address[kept++] = a->address[i];
-    a->count = kept;
-    return kept > 0;
+    bool allowed = !f->opt.allow || f->opt.allow(address, f->opt.ctx);
+    f->fenced |= !allowed;
+    return allowed;
 }
 
-static void launch(struct http_fetch *f, struct lane *l, struct site *s)
+static bool any_allowed(struct http_fetch *f)
 {
-    f->site = s;
-    if (s) {
-        s->users++;
-        f->site_version = s->version;
-    }
+    const struct site *s = f->site;
+    bool any = s->port == 0; /* a unix socket has no fence */
+    for (int i = 0; !any && i < s->address_count; i++)
+        any = fetch_allows(f, (const struct sockaddr *)&s->address[i]);
+    f->fenced = false; /* what counts is what the socket is told */
+    return any;
+}
+
+static void launch(struct http_fetch *f)
+{
     f->stage = FETCH_RUNNING;
-    if (fetch_easy_set(f) < 0 || !lane_add(l, f))
-        fetch_finish(f, FETCH_NOMEM, NULL);
+    if (any_allowed(f))
+        f->transport->launch(f);
+    else
+        fetch_finish(f, FETCH_FENCED,
+                     f->site->literal ? "the URL's address is not allowed" : "none of the name's addresses is allowed");
 }
 
 static void on_resolved(const struct resolve_answer *answer, void *ctx)
 {
     struct http_fetch *f = ctx;
     f->query = NULL;
-    if (answer->count == 0) {
+    if (answer->count == 0)
         fetch_finish(f, FETCH_RESOLVE, answer->problem);
-        return;
-    }
-    struct resolve_answer a = *answer;
-    if (!fence(f, &a)) {
-        fetch_finish(f, FETCH_FENCED, "none of the name's addresses is allowed");
-        return;
-    }
-    struct lane *l = lane_get(f->client, f->opt.pool);
-    struct site *s = l ? site_get(l, f->url.host, f->url.port) : NULL;
-    int rc = s ? site_set(s, &a, loop_now_us(f->client->loop)) : ERR_NOMEM;
-    if (rc == 0)
-        launch(f, l, s);
-    else if (rc == ERR_NOMEM)
+    else if (site_set(f->client, f->site, answer) < 0)
         fetch_finish(f, FETCH_NOMEM, NULL);
     else
-        fetch_finish(f, FETCH_RESOLVE, "the name has only link-local addresses, which need a zone");
+        launch(f);
 }
 
-static void resolve(struct http_fetch *f)
+int fetch_connect_timer(struct http_fetch *f)
 {
-    struct http_client *c = f->client;
-    f->stage = FETCH_RESOLVING;
-    fetch_connect_timer(f);
-    if (!f->refused)
-        f->query = resolve_start(c->resolver, c->loop, f->url.host, f->url.port, on_resolved, f);
-    if (!f->query)
-        fetch_finish(f, FETCH_NOMEM, NULL);
+    struct loop *l = f->client->loop;
+    if (f->started_us == 0)
+        f->started_us = clock_mono_us(loop_clock(l));
+    if (f->opt.connect_timeout_ms <= 0 || loop_timer_pending(&f->connect_timer))
+        return 0;
+    loop_time_update(l); /* the turn may have been long */
+    int64_t left_ms = f->opt.connect_timeout_ms - (loop_now_us(l) - f->started_us) / US_PER_MS;
+    return loop_timer_set(l, &f->connect_timer, left_ms > 0 ? left_ms : 0, timed_out);
+}
+
+void fetch_begin(struct http_fetch *f)
+{
+    f->begun = true;
+    if (f->opened)
+        f->connect_us = clock_mono_us(loop_clock(f->client->loop)) - f->started_us;
+    loop_timer_cancel(f->client->loop, &f->connect_timer);
 }
 
 /* The SEND phase: leaves at once if it is known where to. */
@@ -258,45 +228,52 @@ static void on_send(struct loop_task *t)
 {
     struct http_fetch *f = (struct http_fetch *)((char *)t - offsetof(struct http_fetch, task));
     struct http_client *c = f->client;
-    struct err e = {0};
-    if (f->url.https && trust_load(&c->trust, loop_now_us(c->loop), &e) < 0) {
-        fetch_finish(f, FETCH_TLS, e.text);
+    if (loop_now_us(c->loop) < f->site->fresh_until_us) {
+        launch(f);
         return;
     }
-    struct lane *l = lane_get(c, f->opt.pool);
-    if (!l) {
+    f->stage = FETCH_RESOLVING;
+    if (fetch_connect_timer(f) == 0)
+        f->query = resolve_start(c->resolver, c->loop, f->site->host, f->site->port, on_resolved, f);
+    if (!f->query)
         fetch_finish(f, FETCH_NOMEM, NULL);
-        return;
-    }
-    if (f->opt.unix_path.len) {
-        launch(f, l, NULL);
-        return;
-    }
-    if (f->url.literal) {
-        struct resolve_answer a;
-        (void)resolve_literal(f->url.host, f->url.port, &a);
-        if (fence(f, &a))
-            launch(f, l, NULL);
-        else
-            fetch_finish(f, FETCH_FENCED, "the URL's address is not allowed");
-        return;
-    }
-    struct site *s = site_get(l, f->url.host, f->url.port);
-    if (s && loop_now_us(c->loop) < s->fresh_until_us)
-        launch(f, l, s);
-    else
-        resolve(f);
+}
+
+/* --- callbacks ----------------------------------------------------------------------------------------------------- */
+
+bool fetch_tell_head(struct http_fetch *f)
+{
+    struct http_fetch_head head = {
+        .status = f->head.status,
+        .header = f->head.header,
+        .header_count = f->head.count,
+        .reused = !f->opened,
+    };
+    f->head_done = true;
+    f->inside = true;
+    if (f->opt.on_head && f->opt.on_head(f, &head, f->opt.ctx))
+        f->paused = true;
+    f->inside = false;
+    http_head_fini(&f->head);
+    return !f->cancelled;
+}
+
+bool fetch_tell_body(struct http_fetch *f, struct str bytes)
+{
+    f->inside = true;
+    if (f->opt.on_body && f->opt.on_body(f, bytes, f->opt.ctx))
+        f->paused = true;
+    f->inside = false;
+    return !f->cancelled;
 }
 
 static void on_resume(struct loop_task *t)
 {
     struct http_fetch *f = (struct http_fetch *)((char *)t - offsetof(struct http_fetch, task));
-    struct http_client *c = f->client;
     if (f->paused || !f->held)
         return;
     f->held = false;
-    lane_resume(f);
-    fetch_doomed_reap(c);
+    f->transport->resume(f);
 }
 
 void http_fetch_resume(struct http_fetch *f)
@@ -309,8 +286,12 @@ void http_fetch_resume(struct http_fetch *f)
 void http_fetch_body_free(struct http_fetch *f)
 {
     f->body_gone = true;
-    mem_free(f->body_copy); /* libcurl copied it with the head */
-    f->body_copy = NULL;
+    f->transport->body_free(f);
+}
+
+bool http_fetch_sent_all(const struct http_fetch *f)
+{
+    return f->transport->sent_all(f);
 }
 
 /* --- start --------------------------------------------------------------------------------------------------------- */
@@ -326,35 +307,8 @@ static int options_check(const struct http_fetch_options *opt, struct http_url *
     if (opt->unix_path.len > UNIX_PATH_BYTES_MAX ||
         (opt->unix_path.len && memchr(opt->unix_path.ptr, '\0', opt->unix_path.len)))
         return err_set(e, ERR_INVALID, "not a socket's path: \"%.*s\"", STR_FMT(opt->unix_path));
-    return http_url_parse(opt->url, url, e);
-}
-
-static struct str text_add(char **at, struct str s)
-{
-    struct str copy = {*at, s.len};
-    if (s.len)
-        memcpy(*at, s.ptr, s.len);
-    (*at)[s.len] = '\0';
-    *at += s.len + 1;
-    return copy;
-}
-
-/* Copies the texts of the options; what stays borrowed is the body. */
-static int options_keep(struct http_fetch *f, const struct http_fetch_options *opt, const struct http_url *url,
-                        struct err *e)
-{
-    f->opt = *opt;
-    f->text = mem_alloc(opt->url.len + opt->method.len + opt->unix_path.len + 3);
-    if (!f->text)
-        return err_set(e, ERR_NOMEM, "out of memory for a request");
-    char *at = f->text;
-    f->opt.url = text_add(&at, opt->url);
-    f->opt.method = text_add(&at, opt->method);
-    f->opt.unix_path = text_add(&at, opt->unix_path);
-    f->opt.header = NULL;
-    f->url = *url;
-    f->url.host.ptr = f->text + (url->host.ptr - opt->url.ptr);
-    return http_request_headers(&f->headers, opt, e);
+    int rc = http_url_parse(opt->url, url, e);
+    return rc ? rc : http_headers_check(opt, e);
 }
 
 int http_fetch_start(struct http_fetch **out, struct http_client *c, const struct http_fetch_options *opt,
@@ -364,16 +318,24 @@ int http_fetch_start(struct http_fetch **out, struct http_client *c, const struc
     int rc = options_check(opt, &url, e);
     if (rc < 0)
         return rc;
-    struct http_fetch *f = fetch_take(c);
+    bool local = opt->unix_path.len > 0;
+    struct site *s = site_get(c, opt->pool, local ? opt->unix_path : url.host, local ? 0 : url.port);
+    struct http_fetch *f = s ? fetch_take(c, url.https ? &transport_curl : &transport_plain) : NULL;
     if (!f)
         return err_set(e, ERR_NOMEM, "out of memory for a request");
-    rc = options_keep(f, opt, &url, e);
+    f->opt = *opt;
+    f->opt.url = f->opt.method = f->opt.unix_path = STR_NONE; /* borrowed for this call only */
+    f->opt.header = NULL;
+    for (size_t i = 0; i < opt->body_count; i++)
+        f->body_bytes += opt->body[i].len;
+    rc = f->transport->prepare(f, opt, &url, e);
     if (rc < 0) {
         fetch_recycle(f);
         return rc;
     }
+    f->site = s;
+    s->users++;
     http_head_init(&f->head, c->head_bytes_max);
-    f->started_us = clock_mono_us(loop_clock(c->loop));
     f->stage = FETCH_QUEUED;
     fetch_link(f, &c->live);
     loop_defer(c->loop, LOOP_SEND, &f->task, on_send);
@@ -383,15 +345,8 @@ int http_fetch_start(struct http_fetch **out, struct http_client *c, const struc
 
 /* --- the client ---------------------------------------------------------------------------------------------------- */
 
-static void curl_start(void)
-{
-    (void)curl_global_init(CURL_GLOBAL_DEFAULT); /* a failure shows at the first handle */
-}
-
 int http_client_open(struct http_client **out, const struct http_client_options *opt, struct err *e)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    (void)pthread_once(&once, curl_start);
     struct http_client *c = new0(struct http_client);
     if (!c)
         return err_set(e, ERR_NOMEM, "out of memory for the HTTP client");
@@ -399,31 +354,47 @@ int http_client_open(struct http_client **out, const struct http_client_options 
     c->resolver = opt->resolver;
     c->connections_max = opt->connections_max ? opt->connections_max : CONNECTIONS_DEFAULT;
     c->head_bytes_max = opt->head_bytes_max ? opt->head_bytes_max : HEAD_BYTES_DEFAULT;
-    c->trust.ca_file = opt->ca_file ? mem_dup_text(opt->ca_file) : NULL;
-    c->share = curl_share_init();
-    if ((opt->ca_file && !c->trust.ca_file) || !c->share ||
-        curl_share_setopt(c->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION) != CURLSHE_OK) {
-        http_client_close(c);
-        return err_set(e, ERR_NOMEM, "out of memory for the HTTP client");
+    for (int i = 0; i < TRANSPORTS; i++) {
+        int rc = transports[i]->open(c, opt, e);
+        if (rc < 0) {
+            http_client_close(c);
+            return rc;
+        }
     }
     *out = c;
     return 0;
 }
 
+static void on_sweep(struct loop_timer *t)
+{
+    struct http_client *c = (struct http_client *)((char *)t - offsetof(struct http_client, sweep));
+    bool more = false;
+    for (int i = 0; i < TRANSPORTS; i++)
+        more |= transports[i]->sweep(c);
+    if (more)
+        (void)client_sweep_later(c); /* it was in the heap, so there is room */
+}
+
+int client_sweep_later(struct http_client *c)
+{
+    return loop_timer_pending(&c->sweep) ? 0 : loop_timer_set(c->loop, &c->sweep, SWEEP_MS, on_sweep);
+}
+
 static void spare_free(struct http_client *c, int keep)
 {
-    while (c->spare_count > keep) {
-        struct http_fetch *f = c->spare;
-        c->spare = f->next;
-        c->spare_count--;
-        fetch_free(f);
-    }
+    for (int i = 0; i < TRANSPORTS; i++)
+        for (; c->spare_count[i] > keep; c->spare_count[i]--) {
+            struct http_fetch *f = c->spare[i];
+            fetch_unlink(f);
+            f->transport->drop(f);
+        }
 }
 
 void http_client_trim(struct http_client *c)
 {
     enum { SPARE_KEPT = 8 }; /* a calm house's worth */
-    lanes_trim(c);
+    for (int i = 0; i < TRANSPORTS; i++)
+        transports[i]->trim(c);
     spare_free(c, SPARE_KEPT);
 }
 
@@ -431,15 +402,13 @@ void http_client_close(struct http_client *c)
 {
     if (!c)
         return;
-    assert(c->depth == 0);
     while (c->live)
         http_fetch_cancel(c->live);
-    while (c->lanes)
-        lane_close(c->lanes);
     spare_free(c, 0);
-    socks_fini(c);
+    for (int i = 0; i < TRANSPORTS; i++)
+        transports[i]->close(c);
+    sites_fini(c);
     loop_timer_cancel(c->loop, &c->sweep);
-    (void)curl_share_cleanup(c->share); /* NULL is refused, which is fine */
-    trust_fini(&c->trust);
+    mem_free(c->fields.at);
     mem_free(c);
 }

@@ -1,4 +1,5 @@
-/* http_client.h: requests to upstreams, on one loop. The transport is libcurl (multi_socket); nothing of it shows here.
+/* http_client.h: requests to upstreams, on one loop. Two transports stand behind it, and which one works does not show here:
+ * our own HTTP/1.1 for http:// and unix sockets, libcurl (multi_socket) for https://.
  *
  * Closed on purpose (reference: docs/internals/transport.md): redirects, proxies and proxy variables, HTTP/2, Expect,
  * automatic re-sends (a reused connection that dies before the first byte is FETCH_STALE, and the caller decides),
@@ -49,7 +50,7 @@ struct str http_fetch_header(const struct http_fetch_head *h, const char *name);
 struct http_fetch_result {
     enum fetch_end end;
     int status;       /* 0 when no head came */
-    char detail[256]; /* more about a failure, e.g. libcurl's or the resolver's words; no content of the call */
+    char detail[256]; /* more about a failure, e.g. the system's, libcurl's or the resolver's words; no content of the call */
     bool sent;        /* at least one byte of the request went out */
     bool reused;
     int64_t connect_us; /* spent on name, connection and handshake; 0 when reused */
@@ -97,8 +98,8 @@ int http_fetch_start(struct http_fetch **out, struct http_client *c, const struc
 /* Ends it at once, at any stage, name resolution included: no callback follows, the upstream's connection is closed. May
  * be called from inside a callback. */
 void http_fetch_cancel(struct http_fetch *f);
-void http_fetch_resume(struct http_fetch *f); /* after a pause; the bytes come in a later SEND phase, not from inside */
+void http_fetch_resume(struct http_fetch *f); /* after a pause; bytes come in a later SEND phase or turn, not from inside */
 /* The request has been sent: its pieces will not be read again. When it was not (see http_fetch_sent_all), the fetch ends
- * as FETCH_RESET as soon as libcurl wants more of it. */
+ * as FETCH_RESET as soon as more of it is wanted. */
 void http_fetch_body_free(struct http_fetch *f);
 bool http_fetch_sent_all(const struct http_fetch *f);

@@ -3,10 +3,8 @@
  * When a transfer ends libcurl says CURL_POLL_REMOVE; we leave the descriptor in epoll for the next transfer, which
  * saves two system calls per request, and take it out only if it becomes readable while idle or is closed. The loop's
  * generation tags guard numbers that are used again. Hot path: sock_ready and sock_wanted. */
-#include "net/http_client_priv.h"
+#include "net/http_curl_priv.h"
 #include "base/mem.h"
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -19,17 +17,17 @@ enum {
 
 static bool socks_reserve(struct http_client *c, int fd)
 {
-    size_t max = c->sock_max ? c->sock_max : SOCKS_FIRST;
+    size_t max = c->curl->sock_max ? c->curl->sock_max : SOCKS_FIRST;
     while (max <= (size_t)fd)
         max *= 2;
-    if (max == c->sock_max)
+    if (max == c->curl->sock_max)
         return true;
-    struct sock **grown = mem_realloc(c->sock, max * sizeof *grown);
+    struct sock **grown = mem_realloc(c->curl->sock, max * sizeof *grown);
     if (!grown)
         return false;
-    memset(grown + c->sock_max, 0, (max - c->sock_max) * sizeof *grown);
-    c->sock = grown;
-    c->sock_max = max;
+    memset(grown + c->curl->sock_max, 0, (max - c->curl->sock_max) * sizeof *grown);
+    c->curl->sock = grown;
+    c->curl->sock_max = max;
     return true;
 }
 
@@ -66,24 +64,24 @@ static ino_t inode_of(int fd)
 
 static void sock_forget(struct http_client *c, int fd)
 {
-    struct sock *s = c->sock[fd];
+    struct sock *s = c->curl->sock[fd];
     loop_io_del(c->loop, &s->io); /* harmless when the descriptor is closed, or a new one that is not registered yet */
     sock_release(c, s);
     idle_set(c, s, false);
-    c->sock[fd] = NULL;
+    c->curl->sock[fd] = NULL;
     mem_free(s);
 }
 
 /* The entry for a new descriptor. An old one in its place belonged to an attempt libcurl closed without a word (see
  * sock_rest), and then libcurl, which knows sockets by number, believes that the new one is being watched already. */
-static bool sock_enter(struct http_fetch *f, int fd)
+static bool sock_enter(struct curl_fetch *f, int fd)
 {
-    struct http_client *c = f->client;
+    struct http_client *c = f->base.client;
     uint32_t want = 0;
     if (!socks_reserve(c, fd))
         return false;
-    if (c->sock[fd]) {
-        want = c->sock[fd]->want;
+    if (c->curl->sock[fd]) {
+        want = c->curl->sock[fd]->want;
         sock_forget(c, fd);
     }
     struct sock *s = new0(struct sock);
@@ -91,21 +89,21 @@ static bool sock_enter(struct http_fetch *f, int fd)
         return false;
     s->io = LOOP_IO_INIT;
     s->lane = f->lane;
-    s->tls = f->url.https;
     s->young = true;
     s->inode = inode_of(fd);
-    c->sock[fd] = s;
+    c->curl->sock[fd] = s;
     if (want == 0 || sock_watch(s, fd, want) == 0)
         return true;
     sock_forget(c, fd);
     return false;
 }
 
-int sock_open(struct http_fetch *f, struct curl_sockaddr *address)
+int sock_open(struct curl_fetch *f, struct curl_sockaddr *address)
 {
-    fetch_connect_timer(f);
-    if (f->refused)
+    if (fetch_connect_timer(&f->base) < 0) {
+        f->refused = FETCH_NOMEM;
         return CURL_SOCKET_BAD;
+    }
     int fd = socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, address->protocol);
     if (fd < 0)
         return CURL_SOCKET_BAD;
@@ -114,49 +112,32 @@ int sock_open(struct http_fetch *f, struct curl_sockaddr *address)
         close(fd);
         return CURL_SOCKET_BAD;
     }
-    f->opened = true;
+    f->base.opened = true;
     return fd;
-}
-
-/* Notes when the connection last received data; see resend_note. */
-static void closing_note(struct http_client *c, int fd)
-{
-    enum { US_PER_MS = 1000 };
-    struct tcp_info info;
-    struct sockaddr_storage name;
-    socklen_t info_len = sizeof info, name_len = sizeof name;
-    c->closed_port = 0;
-    if (getsockname(fd, (struct sockaddr *)&name, &name_len) < 0 ||
-        getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &info_len) < 0)
-        return;
-    c->closed_port = ntohs(name.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&name)->sin6_port
-                                                      : ((struct sockaddr_in *)&name)->sin_port);
-    c->closed_received_us = clock_mono_us(loop_clock(c->loop)) - (int64_t)info.tcpi_last_data_recv * US_PER_MS;
 }
 
 int sock_close(struct http_client *c, int fd)
 {
-    closing_note(c, fd);
     sock_forget(c, fd);
     return close(fd);
 }
 
 void socks_fini(struct http_client *c)
 {
-    for (size_t fd = 0; fd < c->sock_max; fd++)
-        if (c->sock[fd]) /* closed without a word before it was ever watched */
+    for (size_t fd = 0; fd < c->curl->sock_max; fd++)
+        if (c->curl->sock[fd]) /* closed without a word before it was ever watched */
             sock_forget(c, (int)fd);
-    mem_free(c->sock);
+    mem_free(c->curl->sock);
 }
 
 /* An idle connection becomes readable: the peer ended it, or said something nobody asked for. libcurl takes one with
  * unread bytes for alive, and would read them as the next reply; so it is ended and emptied, which libcurl does see. TLS
- * has things to say of its own (session tickets), so there only the end counts. */
+ * has things to say of its own (session tickets), so only the end counts. */
 static void idle_ready(struct sock *s, int fd, uint32_t events)
 {
     char sink[4096];
     loop_io_del(s->lane->client->loop, &s->io);
-    if (!s->idle || (s->tls && !(events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))))
+    if (!s->idle || !(events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)))
         return;
     (void)shutdown(fd, SHUT_RDWR); /* fails when it is closed already */
     for (int i = 0; i < IDLE_READS_MAX && recv(fd, sink, sizeof sink, MSG_DONTWAIT) > 0; i++)
@@ -187,7 +168,7 @@ static void sock_ready(struct loop_io *io, uint32_t events)
 static int sock_rest(struct http_client *c, struct sock *s, int fd)
 {
     s->want = 0;
-    if (s->fetch && s->fetch->held) /* a pause looks the same; lane_remove sees to the end */
+    if (s->fetch && s->fetch->base.held) /* a pause looks the same; lane_remove sees to the end */
         return 0;
     sock_release(c, s);
     if (s->young && inode_of(fd) != s->inode) {
@@ -203,7 +184,7 @@ static int sock_rest(struct http_client *c, struct sock *s, int fd)
 int sock_wanted(CURL *easy, curl_socket_t fd, int what, void *arg, void *unused)
 {
     struct lane *l = arg;
-    struct sock *s = l->client->sock[fd];
+    struct sock *s = l->client->curl->sock[fd];
     (void)unused;
     if (what == CURL_POLL_REMOVE)
         return s ? sock_rest(l->client, s, fd) : 0;

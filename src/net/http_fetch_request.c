@@ -1,7 +1,6 @@
-/* http_fetch_request.c: what of a request libcurl needs as text: the URL, checked more strictly than libcurl does so that the
- * two cannot disagree about the host, and the header list. */
+/* http_fetch_request.c: what of a request is checked before anything is done: the URL, more strictly than libcurl does so
+ * that the two cannot disagree about the host, and the headers. */
 #include "net/http_client_priv.h"
-#include "base/mem.h"
 
 /* --- URL ----------------------------------------------------------------------------------------------------------- */
 
@@ -72,6 +71,9 @@ int http_url_parse(struct str url, struct http_url *out, struct err *e)
     if (!port_good || number < 1 || number > 65535 || (v6 && host_end < 0) || !is_host(u.host, v6) || !is_path(path))
         return err_set(e, ERR_INVALID, "not a proper URL: \"%.*s\"", STR_FMT(url));
     u.port = (int)number;
+    u.authority =
+        number == (u.https ? 443 : 80) && port.len ? str_slice(authority, 0, authority.len - port.len) : authority;
+    u.path = path;
     struct resolve_answer a;
     u.literal = resolve_literal(u.host, u.port, &a);
     if (!u.literal && (v6 || ends_in_number(u.host)))
@@ -82,26 +84,21 @@ int http_url_parse(struct str url, struct http_url *out, struct err *e)
 
 /* --- headers ------------------------------------------------------------------------------------------------------- */
 
-/* These say how the message travels, which is decided here; the caller's are left out. */
-static bool is_ours(struct str name)
+/* Told apart by their length first: this runs for each header of each call. */
+bool http_header_is_ours(struct str name)
 {
-    static const struct str ours[] = {
-        {"accept-encoding", 15},
-        {"connection", 10},
-        {"content-length", 14},
-        {"expect", 6},
-        {"host", 4},
-        {"keep-alive", 10},
-        {"proxy-connection", 16},
-        {"te", 2},
-        {"trailer", 7},
-        {"transfer-encoding", 17},
-        {"upgrade", 7},
-    };
-    for (size_t i = 0; i < COUNT_OF(ours); i++)
-        if (str_eq_fold(name, ours[i]))
-            return true;
-    return false;
+    switch (name.len) {
+    case 2: return str_eq_fold(name, STR("te"));
+    case 4: return str_eq_fold(name, STR("host"));
+    case 6: return str_eq_fold(name, STR("expect"));
+    case 7: return str_eq_fold(name, STR("trailer")) || str_eq_fold(name, STR("upgrade"));
+    case 10: return str_eq_fold(name, STR("connection")) || str_eq_fold(name, STR("keep-alive"));
+    case 14: return str_eq_fold(name, STR("content-length"));
+    case 15: return str_eq_fold(name, STR("accept-encoding"));
+    case 16: return str_eq_fold(name, STR("proxy-connection"));
+    case 17: return str_eq_fold(name, STR("transfer-encoding"));
+    default: return false;
+    }
 }
 
 static bool is_header(const struct http_header *h)
@@ -115,65 +112,15 @@ static bool is_header(const struct http_header *h)
     return h->name.len > 0;
 }
 
-static bool is_blank(struct str s)
+int http_headers_check(const struct http_fetch_options *opt, struct err *e)
 {
-    return str_trim(s).len == 0;
-}
-
-struct list {
-    struct curl_slist *node; /* array */
-    char *text;
-    size_t count;
-};
-
-static void list_add(struct list *l, struct str name, struct str separator, struct str value)
-{
-    struct curl_slist *n = &l->node[l->count];
-    n->data = l->text;
-    n->next = NULL;
-    if (l->count++)
-        n[-1].next = n;
-    const struct str parts[] = {name, separator, value};
-    for (size_t i = 0; i < COUNT_OF(parts); i++) {
-        if (parts[i].len)
-            memcpy(l->text, parts[i].ptr, parts[i].len);
-        l->text += parts[i].len;
-    }
-    *l->text++ = '\0';
-}
-
-/* libcurl's language: "name: value" sends it, "name;" sends it empty, "name:" keeps libcurl's own from being sent. */
-int http_request_headers(struct curl_slist **out, const struct http_fetch_options *opt, struct err *e)
-{
-    static const struct str fixed[] = {{"accept-encoding: identity", 25}, {"expect:", 7}};
-    static const struct str unless_given[] = {{"accept", 6}, {"content-type", 12}};
-    size_t count = opt->header_count + COUNT_OF(fixed) + COUNT_OF(unless_given), bytes = 128;
-    for (size_t i = 0; i < opt->header_count; i++) {
+    for (size_t i = 0; i < opt->header_count; i++)
         if (!is_header(&opt->header[i]))
             return err_set(e, ERR_INVALID, "header \"%.*s\" cannot be sent", STR_FMT(opt->header[i].name));
-        bytes += opt->header[i].name.len + opt->header[i].value.len + 3;
-    }
-    void *block = mem_alloc(count * sizeof(struct curl_slist) + bytes);
-    if (!block)
-        return err_set(e, ERR_NOMEM, "out of memory for a request's headers");
-    struct list l = {.node = block, .text = (char *)block + count * sizeof(struct curl_slist)};
-    bool given[COUNT_OF(unless_given)] = {false};
-    for (size_t i = 0; i < opt->header_count; i++) {
-        const struct http_header *h = &opt->header[i];
-        if (is_ours(h->name))
-            continue;
-        for (size_t k = 0; k < COUNT_OF(unless_given); k++)
-            given[k] |= str_eq_fold(h->name, unless_given[k]);
-        if (is_blank(h->value))
-            list_add(&l, h->name, STR(";"), STR_NONE);
-        else
-            list_add(&l, h->name, STR(": "), h->value);
-    }
-    for (size_t i = 0; i < COUNT_OF(fixed); i++)
-        list_add(&l, fixed[i], STR_NONE, STR_NONE);
-    for (size_t k = 0; k < COUNT_OF(unless_given); k++)
-        if (!given[k])
-            list_add(&l, unless_given[k], STR(":"), STR_NONE);
-    *out = l.node;
     return 0;
+}
+
+bool http_request_has_length(const struct http_fetch_options *opt)
+{
+    return opt->body_count > 0 || str_eq(opt->method, STR("POST"));
 }

@@ -46,6 +46,8 @@ struct http_chunked {
  * 0 = more is needed (all of `in` was taken), 1 = complete and *used says how much of `in` that took, or ERR_SYNTAX,
  * ERR_LIMIT, ERR_NOMEM. */
 int http_chunked_feed(struct http_chunked *d, struct str in, struct buf *out, size_t *used);
+/* The same in place and without a ceiling: *data is the decoded text, within `bytes`, whatever the result. No ERR_NOMEM. */
+int http_chunked_strip(struct http_chunked *d, char *bytes, size_t n, struct str *data, size_t *used);
 
 /* Shared by heads and trailers: lower case of the characters a token may hold, 0 for all others. */
 extern const uint8_t http_token_lower[256];

@@ -10,6 +10,7 @@
  * head to the end of the reply. */
 #pragma once
 #include "net/http_parse_priv.h"
+#include <stdatomic.h>
 
 /* --- pool: blocks of a few sizes, the last ones given back are handed out first ------------------------------------ */
 
@@ -112,7 +113,7 @@ struct http_server {
     struct http_server_options opt;
     struct http_listener *listener; /* owned */
     struct http_conn *conn;         /* open ones, newest first; owned */
-    _Atomic size_t conn_count; /* any thread may read it */
+    atomic_size_t conn_count; /* written by the loop's thread only */
     struct http_conn *dead; /* closed in this turn; freed by `reap` */
     struct loop_task reap;
     struct loop_timer accept_timer; /* pending while out of descriptors */

@@ -1,5 +1,5 @@
 /* store_sqlite.c: the store in one SQLite file: opening, migrating, transactions, fold positions. Rows of calls and
- * attempts are in store_sqlite_calls.c.
+ * attempts are in store_sqlite_calls.c, sums over them in store_sqlite_sums.c.
  *
  * Write-ahead log, so that reports read while the ledger writes; synchronous=FULL, because journal segments are deleted
  * once their fold is committed, and a commit that a power loss takes back would take the calls with it. The writer is a
@@ -10,6 +10,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <unistd.h>
 
 /* Step n takes a file of user_version n to n + 1. Steps that were released never change; add one. */
@@ -40,6 +41,25 @@ static const char *const migrations[] = {
     "  PRIMARY KEY(call, number, wall_ms, field)"
     ") WITHOUT ROWID;"
     "CREATE TABLE folded(segment INTEGER PRIMARY KEY, offset INTEGER NOT NULL);",
+    /* 2: a fold was half index upkeep. Calls of a time are found by their ids, which begin with it; what an upstream cost
+     * is summed by the hour as it is folded, and outlives the calls it is of; `days` holds the sums of calls that were
+     * pruned (day: since 1970, regime: -1 for calls without an attempt). The sum of one hour stops at 2^61. */
+    "DROP INDEX calls_wall;"
+    "DROP INDEX attempts_spent;"
+    "CREATE TABLE spent("
+    "  upstream TEXT NOT NULL, hour INTEGER NOT NULL, nusd INTEGER NOT NULL, PRIMARY KEY(upstream, hour)"
+    ") WITHOUT ROWID;"
+    /* total() does not overflow, but is floating; sum() of parts is exact, and the larger part cannot overflow. */
+    "INSERT INTO spent SELECT upstream, wall_ms / 3600000, CASE WHEN total(cost_nusd) >= 2305843009213693952"
+    "  THEN 2305843009213693952 ELSE sum(cost_nusd / 1000000000) * 1000000000 + sum(cost_nusd % 1000000000) END"
+    "  FROM attempts WHERE cost_nusd IS NOT NULL GROUP BY upstream, wall_ms / 3600000;"
+    "CREATE TABLE days("
+    "  day INTEGER NOT NULL, job TEXT NOT NULL, target TEXT NOT NULL, regime INTEGER NOT NULL, key TEXT NOT NULL,"
+    "  calls INTEGER NOT NULL, failed INTEGER NOT NULL, attempts INTEGER NOT NULL, input INTEGER NOT NULL,"
+    "  cached INTEGER NOT NULL, cache_write INTEGER NOT NULL, output INTEGER NOT NULL, reasoning INTEGER NOT NULL,"
+    "  cost_nusd INTEGER NOT NULL, cost_unknown INTEGER NOT NULL, estimated INTEGER NOT NULL,"
+    "  PRIMARY KEY(day, job, target, regime, key)"
+    ") WITHOUT ROWID;",
 };
 
 int store_fail(struct store *s, const char *what, struct err *e)
@@ -85,8 +105,10 @@ static const char *sql_of(enum store_statement which)
     case STATEMENT_FOLDED_FORGET_ALL:
         return "DELETE FROM folded";
     default:
-        return store_sql_of_calls(which);
+        break;
     }
+    const char *sql = store_sql_of_calls(which);
+    return sql ? sql : store_sql_of_sums(which);
 }
 
 sqlite3_stmt *store_statement(struct store *s, enum store_statement which, int *rc, struct err *e)
@@ -186,8 +208,32 @@ static int open_reading(struct store *s, struct err *e)
     return rc;
 }
 
+/* The version stands in the file's head (offset 60, big-endian). After an orderly end that is all there is to know; after
+ * any other the store is opened anyway. */
+bool store_is_old(const char *path)
+{
+    enum { VERSION_OFFSET = 60 };
+    uint8_t raw[4];
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    bool told = pread(fd, raw, sizeof raw, VERSION_OFFSET) == (ssize_t)sizeof raw;
+    close(fd);
+    uint32_t version = (uint32_t)raw[0] << 24 | (uint32_t)raw[1] << 16 | (uint32_t)raw[2] << 8 | raw[3];
+    return told && version < COUNT_OF(migrations);
+}
+
+/* SQLite would count what it allocates under one lock, and nobody asks for the count. Refused once it is in use: then it
+ * stays as it is. */
+static void configure_once(void)
+{
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 int store_open(struct store **out, const char *path, bool read_only, struct err *e)
 {
+    static pthread_once_t configured = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&configured, configure_once);
     if (read_only && access(path, F_OK) != 0 && errno == ENOENT)
         return err_set(e, ERR_NOT_FOUND, "%s: there is no ledger yet", path);
     struct store *s = new0(struct store);
@@ -259,7 +305,9 @@ int store_begin(struct store *s, struct err *e)
 int store_commit(struct store *s, struct err *e)
 {
     assert(s->in_transaction);
-    int rc = run_text(s, "COMMIT", e);
+    int rc = store_spent_flush(s, e);
+    if (rc == 0)
+        rc = run_text(s, "COMMIT", e);
     if (rc == 0)
         s->in_transaction = false;
     return rc;
@@ -270,6 +318,7 @@ void store_rollback(struct store *s)
     if (!s->in_transaction)
         return;
     s->in_transaction = false;
+    s->spent_count = 0;
     if (!sqlite3_get_autocommit(s->db)) /* SQLite rolls back by itself on a full disk */
         (void)sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
 }

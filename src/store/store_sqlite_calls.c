@@ -4,6 +4,9 @@
 #include "store/store_sqlite_priv.h"
 #include <assert.h>
 
+/* A call's id is made when its request is in, its open record at most so long after. */
+static const int64_t ID_AGE_MAX_MS = 86400000;
+
 #define CALL_COLUMNS \
     "id, wall_ms, op, home, job, asked, key, tags, task, outcome, attempts, http_status, target, first_ms, total_ms"
 #define ATTEMPT_COLUMNS                                                                                             \
@@ -23,8 +26,13 @@ const char *store_sql_of_calls(enum store_statement which)
         return "SELECT " CALL_COLUMNS " FROM calls WHERE id=?1";
     case STATEMENT_CALLS_ALL:
         return "SELECT " CALL_COLUMNS " FROM calls ORDER BY id";
-    case STATEMENT_CALLS_BETWEEN:
-        return "SELECT " CALL_COLUMNS " FROM calls INDEXED BY calls_wall WHERE wall_ms>=?1 AND wall_ms<?2 ORDER BY id";
+    case STATEMENT_CALLS_FROM:
+        return "SELECT " CALL_COLUMNS " FROM calls WHERE id>=?1 AND wall_ms>=?2 AND wall_ms<?3 ORDER BY id";
+    case STATEMENT_CALLS_CLOSED_BEFORE:
+        return "SELECT " CALL_COLUMNS " FROM calls WHERE id<?1 AND wall_ms<?2 AND outcome IS NOT NULL"
+               " AND NOT EXISTS (SELECT 1 FROM attempts WHERE call=id AND ok IS NULL) ORDER BY id LIMIT ?3";
+    case STATEMENT_CALL_REMOVE:
+        return "DELETE FROM calls WHERE id=?1";
     case STATEMENT_CALLS_SETTLE:
         return "UPDATE calls SET outcome=?1, target='-', http_status=0,"
                " attempts=(SELECT count(*) FROM attempts WHERE call=id) WHERE outcome IS NULL";
@@ -35,18 +43,16 @@ const char *store_sql_of_calls(enum store_statement which)
     case STATEMENT_ATTEMPT_CLOSE:
         return "UPDATE attempts SET ok=?10, reason=?11, input=?12, cached=?13, cache_write=?14, output=?15,"
                " reasoning=?16, estimated=?17, vendor_nusd=?18, cost_nusd=?19, first_ms=?20, total_ms=?21"
-               " WHERE call=?1 AND number=?3 AND ok IS NULL";
+               " WHERE call=?1 AND number=?3 AND ok IS NULL RETURNING upstream, wall_ms";
     case STATEMENT_ATTEMPTS_OF:
         return "SELECT " ATTEMPT_COLUMNS " FROM attempts WHERE call=?1 ORDER BY number";
     case STATEMENT_ATTEMPTS_SETTLE:
         return "UPDATE attempts SET ok=0, reason=?1, input=input_estimated, cached=0, cache_write=0, output=0,"
                " reasoning=0, estimated=1, cost_nusd=hold_nusd WHERE ok IS NULL";
-    case STATEMENT_SPENT:
-        return "SELECT coalesce(sum(cost_nusd), 0) FROM attempts INDEXED BY attempts_spent"
-               " WHERE upstream=?1 AND wall_ms>=?2 AND wall_ms<?3";
-    case STATEMENT_HELD:
-        return "SELECT coalesce(sum(hold_nusd), 0) FROM attempts INDEXED BY attempts_open"
-               " WHERE ok IS NULL AND upstream=?1 AND wall_ms>=?2 AND wall_ms<?3";
+    case STATEMENT_ATTEMPTS_REMOVE:
+        return "DELETE FROM attempts WHERE call=?1";
+    case STATEMENT_CORRECTIONS_REMOVE:
+        return "DELETE FROM corrections WHERE call=?1";
     default:
         return NULL;
     }
@@ -136,6 +142,22 @@ static void bind_attempt_close(sqlite3_stmt *st, const struct store_attempt *a)
     bind_known(st, 21, a->total_ms, -1);
 }
 
+/* Runs the close of an attempt; when there was an open row, what it cost is of the hour in which that began. */
+static int attempt_close_run(struct store *s, sqlite3_stmt *st, int64_t cost_nusd, struct err *e)
+{
+    int rc = 0, step = sqlite3_step(st);
+    if (step == SQLITE_ROW) {
+        const void *upstream = sqlite3_column_text(st, 0);
+        size_t len = (size_t)sqlite3_column_bytes(st, 0);
+        rc = store_spent_add(s, str_of(upstream, len), sqlite3_column_int64(st, 1), cost_nusd, e);
+        step = sqlite3_step(st);
+    }
+    if (rc == 0 && step != SQLITE_DONE)
+        rc = store_fail(s, "writing", e);
+    (void)sqlite3_reset(st); /* repeats the error of the step, which was told above */
+    return rc;
+}
+
 /* Both statements on attempts use the same parameter numbers, so one routine binds either. */
 static int attempt_write(struct store *s, enum store_statement which, const struct store_call *c,
                          const struct store_attempt *a, struct err *e)
@@ -158,7 +180,12 @@ static int attempt_write(struct store *s, enum store_statement which, const stru
     }
     if (a->closed)
         bind_attempt_close(st, a);
-    return store_run(s, st, e);
+    if (which == STATEMENT_ATTEMPT_CLOSE)
+        return attempt_close_run(s, st, a->cost_nusd, e);
+    rc = store_run(s, st, e);
+    if (rc == 0 && a->closed && sqlite3_changes(s->db))
+        rc = store_spent_add(s, store_upstream_of(a->target), a->wall_ms, a->cost_nusd, e);
+    return rc;
 }
 
 /* Whichever half is new: an open inserts (closed already, most of the time), a close finds its open row; when there is
@@ -318,19 +345,20 @@ int store_call_get(struct store *s, const uint8_t id[STORE_ID_BYTES], struct are
     return rc;
 }
 
-int store_calls(struct store *s, int64_t from_ms, int64_t to_ms, int (*fn)(const struct store_call *c, void *ctx),
-                void *ctx, struct err *e)
+/* The lowest id of that millisecond. */
+static void first_id_of(int64_t wall_ms, uint8_t out[STORE_ID_BYTES])
+{
+    memset(out, 0, STORE_ID_BYTES);
+    for (int i = 5; i >= 0 && wall_ms > 0; i--, wall_ms >>= 8)
+        out[i] = (uint8_t)wall_ms;
+}
+
+/* Each row of a bound statement. */
+static int tell_calls(struct store *s, sqlite3_stmt *st, int (*fn)(const struct store_call *c, void *ctx), void *ctx,
+                      struct err *e)
 {
     enum { ROW_BYTES_MAX = 64 << 20 }; /* of one call with all its attempts; the journal's limits stay far below */
-    bool all = from_ms == INT64_MIN && to_ms == INT64_MAX;
     int rc = 0;
-    sqlite3_stmt *st = store_statement(s, all ? STATEMENT_CALLS_ALL : STATEMENT_CALLS_BETWEEN, &rc, e);
-    if (!st)
-        return rc;
-    if (!all) {
-        bind_i64(st, 1, from_ms);
-        bind_i64(st, 2, to_ms);
-    }
     struct arena arena = ARENA_INIT(ROW_BYTES_MAX);
     struct arena_mark empty = arena_mark(&arena);
     int step;
@@ -346,13 +374,36 @@ int store_calls(struct store *s, int64_t from_ms, int64_t to_ms, int (*fn)(const
     return rc;
 }
 
-/* --- what is open, what was spent ------------------------------------------------------------------------------- */
+int store_calls(struct store *s, int64_t from_ms, int64_t to_ms, int (*fn)(const struct store_call *c, void *ctx),
+                void *ctx, struct err *e)
+{
+    bool all = from_ms == INT64_MIN && to_ms == INT64_MAX;
+    int rc = 0;
+    sqlite3_stmt *st = store_statement(s, all ? STATEMENT_CALLS_ALL : STATEMENT_CALLS_FROM, &rc, e);
+    if (!st)
+        return rc;
+    uint8_t first[STORE_ID_BYTES];
+    if (!all) {
+        first_id_of(from_ms > INT64_MIN + ID_AGE_MAX_MS ? from_ms - ID_AGE_MAX_MS : from_ms, first);
+        (void)sqlite3_bind_blob(st, 1, first, sizeof first, SQLITE_STATIC);
+        bind_i64(st, 2, from_ms);
+        bind_i64(st, 3, to_ms);
+    }
+    return tell_calls(s, st, fn, ctx, e);
+}
+
+/* --- what is open ----------------------------------------------------------------------------------------------- */
 
 int store_open_settle(struct store *s, int32_t outcome, struct str reason, int64_t *count, struct err *e)
 {
     assert(s->in_transaction);
     int rc = 0;
-    sqlite3_stmt *st = store_statement(s, STATEMENT_ATTEMPTS_SETTLE, &rc, e);
+    sqlite3_stmt *st = store_statement(s, STATEMENT_SPENT_SETTLE, &rc, e);
+    if (st)
+        rc = store_run(s, st, e);
+    if (rc < 0)
+        return rc;
+    st = store_statement(s, STATEMENT_ATTEMPTS_SETTLE, &rc, e);
     if (!st)
         return rc;
     bind_str(st, 1, reason);
@@ -369,33 +420,35 @@ int store_open_settle(struct store *s, int32_t outcome, struct str reason, int64
     return rc;
 }
 
-static int read_sum(struct store *s, enum store_statement which, struct str upstream, int64_t from_ms, int64_t to_ms,
-                    int64_t *nusd, struct err *e)
+/* --- pruning ---------------------------------------------------------------------------------------------------- */
+
+int store_calls_closed_before(struct store *s, int64_t wall_ms, int count_max,
+                              int (*fn)(const struct store_call *c, void *ctx), void *ctx, struct err *e)
 {
     int rc = 0;
-    sqlite3_stmt *st = store_statement(s, which, &rc, e);
+    sqlite3_stmt *st = store_statement(s, STATEMENT_CALLS_CLOSED_BEFORE, &rc, e);
     if (!st)
         return rc;
-    bind_str(st, 1, upstream);
-    bind_i64(st, 2, from_ms);
-    bind_i64(st, 3, to_ms);
-    if (sqlite3_step(st) == SQLITE_ROW)
-        *nusd = sqlite3_column_int64(st, 0);
-    else
-        rc = store_fail(s, "summing what was spent", e);
-    (void)sqlite3_reset(st);
-    return rc;
+    uint8_t end[STORE_ID_BYTES];
+    first_id_of(wall_ms, end);
+    (void)sqlite3_bind_blob(st, 1, end, sizeof end, SQLITE_STATIC);
+    bind_i64(st, 2, wall_ms);
+    bind_i64(st, 3, count_max);
+    return tell_calls(s, st, fn, ctx, e);
 }
 
-int store_spent(struct store *s, struct str upstream, int64_t from_ms, int64_t to_ms, int64_t *nusd, struct err *e)
+int store_call_remove(struct store *s, const uint8_t id[STORE_ID_BYTES], struct err *e)
 {
-    int64_t spent = 0, held = 0;
-    int rc = read_sum(s, STATEMENT_SPENT, upstream, from_ms, to_ms, &spent, e);
-    if (rc == 0)
-        rc = read_sum(s, STATEMENT_HELD, upstream, from_ms, to_ms, &held, e);
-    if (rc == 0 && __builtin_add_overflow(spent, held, &spent))
-        rc = err_set(e, ERR_LIMIT, "what %.*s cost does not fit 64 bits", STR_FMT(upstream));
-    if (rc == 0)
-        *nusd = spent;
+    static const enum store_statement parts[] = {STATEMENT_CORRECTIONS_REMOVE, STATEMENT_ATTEMPTS_REMOVE,
+                                                 STATEMENT_CALL_REMOVE};
+    assert(s->in_transaction);
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < COUNT_OF(parts); i++) {
+        sqlite3_stmt *st = store_statement(s, parts[i], &rc, e);
+        if (!st)
+            return rc;
+        (void)sqlite3_bind_blob(st, 1, id, STORE_ID_BYTES, SQLITE_STATIC);
+        rc = store_run(s, st, e);
+    }
     return rc;
 }

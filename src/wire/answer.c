@@ -275,7 +275,8 @@ bool answer_keeps_format(const struct wire_answer *w, enum wire_format format)
     if (json_unescape(w->content, &text) < 0)
         return true; /* without memory to look, the answer is given as it came rather than paid for twice */
     json_scan_init(&s, buf_str(&text));
-    return json_peek(&s) == JSON_OBJECT && json_skip(&s, NULL) && json_finish(&s, NULL) == 0;
+    bool object = json_peek(&s) == JSON_OBJECT; /* a schema may ask for a list or a word; vLLM, llama-server and Ollama give it */
+    return (object || format == FORMAT_JSON_SCHEMA) && json_skip(&s, NULL) && json_finish(&s, NULL) == 0;
 }
 
 bool sse_is_done(struct str data)

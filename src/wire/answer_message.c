@@ -42,36 +42,46 @@ static void arguments_read(struct answer_reader *r)
         text_count(r, raw, false);
 }
 
-static void parts_read(struct answer_reader *r);
-
-/* Some send content, and reasoning inside it, as a list of parts. */
-static void part_read(struct answer_reader *r)
+/* Each member of an object; what is no object is stepped over. */
+static void members_read(struct answer_reader *r, void (*member)(struct answer_reader *r, struct str key))
 {
     struct str key;
 
     if (!answer_object_enter(r))
         return;
-    while (json_member(&r->scan, &key)) {
-        if (json_key_is(key, STR("text")))
-            (void)text_read(r);
-        else if (json_key_is(key, STR("thinking")))
-            parts_read(r);
-        else
-            value_skip(r);
-    }
+    while (json_member(&r->scan, &key))
+        member(r, key);
+}
+
+/* Each member of each object of a list. */
+static void objects_read(struct answer_reader *r, void (*member)(struct answer_reader *r, struct str key))
+{
+    if (!answer_array_enter(r))
+        return;
+    while (json_element(&r->scan))
+        members_read(r, member);
+}
+
+static void parts_read(struct answer_reader *r);
+
+/* Some send content, and reasoning inside it, as a list of parts. */
+static void part_member(struct answer_reader *r, struct str key)
+{
+    if (json_key_is(key, STR("text")))
+        (void)text_read(r);
+    else if (json_key_is(key, STR("thinking")))
+        parts_read(r);
+    else
+        value_skip(r);
 }
 
 /* Recursion is bounded by the scan's depth limit. */
 static void parts_read(struct answer_reader *r)
 {
-    if (json_peek(&r->scan) == JSON_STRING) {
+    if (json_peek(&r->scan) == JSON_STRING)
         (void)text_read(r);
-        return;
-    }
-    if (!answer_array_enter(r))
-        return;
-    while (json_element(&r->scan))
-        part_read(r);
+    else
+        objects_read(r, part_member);
 }
 
 void answer_content_read(struct answer_reader *r)
@@ -86,102 +96,68 @@ void answer_content_read(struct answer_reader *r)
 }
 
 /* A function or custom tool; its name begins it, its arguments follow in pieces. */
-static void function_read(struct answer_reader *r)
+static void function_member(struct answer_reader *r, struct str key)
 {
-    struct str key;
-
-    if (!answer_object_enter(r))
-        return;
-    while (json_member(&r->scan, &key)) {
-        if (json_key_is(key, STR("name")))
-            (void)text_read(r);
-        else if (json_key_is(key, STR("arguments")) || json_key_is(key, STR("input")))
-            arguments_read(r);
-        else
-            value_skip(r);
-    }
+    if (json_key_is(key, STR("name")))
+        (void)text_read(r);
+    else if (json_key_is(key, STR("arguments")) || json_key_is(key, STR("input")))
+        arguments_read(r);
+    else
+        value_skip(r);
 }
 
-static void tool_calls_read(struct answer_reader *r)
+static void tool_call_member(struct answer_reader *r, struct str key)
 {
-    struct str key;
-
-    if (!answer_array_enter(r))
-        return;
-    while (json_element(&r->scan)) {
-        if (!answer_object_enter(r))
-            continue;
-        while (json_member(&r->scan, &key)) {
-            if (json_key_is(key, STR("function")) || json_key_is(key, STR("custom")))
-                function_read(r);
-            else if (json_key_is(key, STR("id")))
-                r->out->has_content |= answer_filled_skip(r);
-            else
-                value_skip(r);
-        }
-    }
+    if (json_key_is(key, STR("function")) || json_key_is(key, STR("custom")))
+        members_read(r, function_member);
+    else if (json_key_is(key, STR("id")))
+        r->out->has_content |= answer_filled_skip(r);
+    else
+        value_skip(r);
 }
 
 /* The sound itself is not text; what was said is. */
-static void audio_read(struct answer_reader *r)
+static void audio_member(struct answer_reader *r, struct str key)
 {
-    struct str key;
-
-    if (!answer_object_enter(r))
-        return;
-    while (json_member(&r->scan, &key)) {
-        if (json_key_is(key, STR("transcript")))
-            (void)text_read(r);
-        else if (json_key_is(key, STR("data")))
-            r->out->has_content |= answer_filled_skip(r);
-        else
-            value_skip(r);
-    }
+    if (json_key_is(key, STR("transcript")))
+        (void)text_read(r);
+    else if (json_key_is(key, STR("data")))
+        r->out->has_content |= answer_filled_skip(r);
+    else
+        value_skip(r);
 }
 
 /* OpenRouter's second form of the reasoning. Its text is in `reasoning` too and is counted there; what is encrypted is
  * only here. */
-static void reasoning_details_read(struct answer_reader *r)
+static void reasoning_detail_member(struct answer_reader *r, struct str key)
 {
-    struct str key;
+    bool says = json_key_is(key, STR("text")) || json_key_is(key, STR("summary")) || json_key_is(key, STR("data"));
+    bool filled = answer_filled_skip(r);
+    r->out->has_content |= says && filled;
+}
 
-    if (!answer_array_enter(r))
-        return;
-    while (json_element(&r->scan)) {
-        if (!answer_object_enter(r))
-            continue;
-        while (json_member(&r->scan, &key)) {
-            bool says =
-                json_key_is(key, STR("text")) || json_key_is(key, STR("summary")) || json_key_is(key, STR("data"));
-            bool filled = answer_filled_skip(r);
-            r->out->has_content |= says && filled;
-        }
-    }
+static void message_member(struct answer_reader *r, struct str key)
+{
+    if (json_key_is(key, STR("content")))
+        answer_content_read(r);
+    else if (json_key_is(key, STR("reasoning_content")) || json_key_is(key, STR("reasoning")) ||
+             json_key_is(key, STR("thinking")) || json_key_is(key, STR("refusal")))
+        (void)text_read(r);
+    else if (json_key_is(key, STR("tool_calls")))
+        objects_read(r, tool_call_member);
+    else if (json_key_is(key, STR("function_call")))
+        members_read(r, function_member);
+    else if (json_key_is(key, STR("reasoning_details")))
+        objects_read(r, reasoning_detail_member);
+    else if (json_key_is(key, STR("audio")))
+        members_read(r, audio_member);
+    else if (json_key_is(key, STR("images")))
+        r->out->has_content |= answer_filled_skip(r);
+    else
+        value_skip(r);
 }
 
 void answer_message_read(struct answer_reader *r)
 {
-    struct str key;
-
-    if (!answer_object_enter(r))
-        return;
-    while (json_member(&r->scan, &key)) {
-        if (json_key_is(key, STR("content")))
-            answer_content_read(r);
-        else if (json_key_is(key, STR("reasoning_content")) || json_key_is(key, STR("reasoning")) ||
-                 json_key_is(key, STR("thinking")) || json_key_is(key, STR("refusal")))
-            (void)text_read(r);
-        else if (json_key_is(key, STR("tool_calls")))
-            tool_calls_read(r);
-        else if (json_key_is(key, STR("function_call")))
-            function_read(r);
-        else if (json_key_is(key, STR("reasoning_details")))
-            reasoning_details_read(r);
-        else if (json_key_is(key, STR("audio")))
-            audio_read(r);
-        else if (json_key_is(key, STR("images")))
-            r->out->has_content |= answer_filled_skip(r);
-        else
-            value_skip(r);
-    }
+    members_read(r, message_member);
 }

@@ -327,3 +327,19 @@ bool call_has_member(const struct call *c, struct str name)
     }
     return false;
 }
+
+void call_heed_default(struct call *c, struct str name, struct str value)
+{
+    struct call_reader r = {.call = c};
+
+    if (call_has_member(c, name))
+        return;
+    json_scan_init(&r.scan, value);
+    switch (call_member_find(name)) {
+    case CALL_MEMBER_n: (void)choices_read(&r, "n", &c->choices); break;
+    case CALL_MEMBER_best_of: (void)choices_read(&r, "best_of", &c->best_of); break;
+    case CALL_MEMBER_tools: (void)call_tools_read(&r, "tools"); break;
+    case CALL_MEMBER_response_format: (void)response_format_read(&r); break;
+    default: break;
+    }
+}

@@ -130,16 +130,22 @@ static void content_read(struct call_reader *r)
     }
 }
 
+/* Into an array or object; a value of another type is stepped over. */
+static bool enter(struct call_reader *r, enum json_type type)
+{
+    if (json_peek(&r->scan) == type)
+        return json_enter(&r->scan);
+    json_skip(&r->scan, NULL);
+    return false;
+}
+
 /* The function (or custom tool) that an assistant turn called. */
 static void function_read(struct call_reader *r)
 {
     struct str key;
 
-    if (json_peek(&r->scan) != JSON_OBJECT) {
-        json_skip(&r->scan, NULL);
+    if (!enter(r, JSON_OBJECT))
         return;
-    }
-    json_enter(&r->scan);
     while (json_member(&r->scan, &key)) {
         if (json_key_is(key, STR("name")) || json_key_is(key, STR("arguments")) || json_key_is(key, STR("input")))
             text_read(r);
@@ -152,11 +158,8 @@ static void tool_call_read(struct call_reader *r)
 {
     struct str key;
 
-    if (json_peek(&r->scan) != JSON_OBJECT) {
-        json_skip(&r->scan, NULL);
+    if (!enter(r, JSON_OBJECT))
         return;
-    }
-    json_enter(&r->scan);
     while (json_member(&r->scan, &key)) {
         if (json_key_is(key, STR("function")) || json_key_is(key, STR("custom")))
             function_read(r);
@@ -167,11 +170,8 @@ static void tool_call_read(struct call_reader *r)
 
 static void tool_calls_read(struct call_reader *r)
 {
-    if (json_peek(&r->scan) != JSON_ARRAY) {
-        json_skip(&r->scan, NULL);
+    if (!enter(r, JSON_ARRAY))
         return;
-    }
-    json_enter(&r->scan);
     while (json_element(&r->scan))
         tool_call_read(r);
 }

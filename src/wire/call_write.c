@@ -39,7 +39,8 @@ static int insertion_append(const struct call *c, const struct call_rewrite *w, 
         rc = member_append(out, STR("stream_options"), STR("{\"include_usage\":true}"));
     for (size_t i = 0; rc == 0 && i < w->default_count; i++) {
         const struct json_member *m = &w->defaults[i];
-        if (is_settled(c, m->key) || (ask_usage && str_eq(m->key, STR("stream_options"))))
+        bool options = str_eq(m->key, STR("stream_options"));
+        if (is_settled(c, m->key) || (options && (ask_usage || !c->stream))) /* without a stream, vendors refuse them */
             continue;
         rc = member_append(out, m->key, m->value);
     }

@@ -46,6 +46,10 @@ int call_read(struct call *c, enum wire_op op, struct str body, struct arena *a,
 /* True when the member is there, whatever its value. */
 bool call_has_member(const struct call *c, struct str name);
 
+/* A member that call_write will add to the request: what it makes of the call (format, needs, answers, size) as if the client
+ * had sent it. Nothing when the client gave one, or when the value is none the upstream would take. */
+void call_heed_default(struct call *c, struct str name, struct str value);
+
 /* What the request to a target must look like. */
 struct call_rewrite {
     struct str model;                /* the target's own name */

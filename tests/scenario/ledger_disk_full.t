@@ -23,6 +23,7 @@ X
 expect status 503
 expect json .error.message contains "the journal cannot be written"
 expect header retry-after 1
+expect header-absent x-should-retry
 expect seen a requests 2
 wait running
 expect status 200

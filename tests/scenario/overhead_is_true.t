@@ -1,4 +1,6 @@
 # x-hearth-overhead-us says what a client and an upstream with clocks of their own measure, for one attempt and for six.
+# alone: what else runs on the same cores is in every figure.
+# plain: what a sanitizer adds behind the header's making is no part of it.
 upstream a timed
 config <<X
 jobs:

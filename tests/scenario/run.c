@@ -39,16 +39,16 @@ static struct str name_of(const char *path)
     return str_ends(s, STR(".t")) ? str_slice(s, 0, s.len - 2) : s;
 }
 
-/* In a process of its own. */
-static int run_one(const struct options *opt, const char *path)
+/* One run of a file, for the row of its `each` if it has one; *rows is how many there are. */
+static bool run_row(const struct options *opt, const char *path, int row, int *rows)
 {
     struct scenario *s = new0(struct scenario);
     const char *tmp = getenv("TMPDIR");
-    int64_t started = now_ms();
     if (!s)
-        return 1;
+        return false;
     s->binary = opt->binary;
     s->path = path;
+    s->row = row;
     s->arena = ARENA_INIT(1024 * MiB);
     s->reserved_fd = -1;
     s->problem = BUF_INIT(64 * KiB);
@@ -56,17 +56,16 @@ static int run_one(const struct options *opt, const char *path)
     (void)text_format(s->folder, sizeof s->folder, "%s/hearth-scenario-XXXXXX",
                       tmp && strlen(tmp) < 200 ? tmp : "/tmp");
     if (!mkdtemp(s->folder))
-        return 1;
+        return false;
     bool ok = scenario_run(s);
-    if (ok)
-        printf("ok %.*s (%lld ms)\n", STR_FMT(name_of(path)), (long long)(now_ms() - started));
-    else
-        printf("FAIL %.*s: line %d: %.*s\n", STR_FMT(name_of(path)), s->line, STR_FMT(buf_str(&s->problem)));
+    if (!ok)
+        printf("FAIL %.*s: line %d: %.*s%s%.*s\n", STR_FMT(name_of(path)), s->line, STR_FMT(buf_str(&s->problem)),
+               s->row_text.len ? "; row: " : "", STR_FMT(str_slice(s->row_text, 0, 200)));
     if (opt->keep)
         printf("kept %s\n", s->folder);
     else
         folder_remove(s->folder);
-    (void)fflush(stdout); /* the exit that follows would not tell either */
+    *rows = s->row_count;
     buf_fini(&s->problem);
     buf_fini(&s->config);
     buf_fini(&s->upstreams);
@@ -75,6 +74,20 @@ static int run_one(const struct options *opt, const char *path)
     buf_fini(&s->storm_ids);
     arena_fini(&s->arena);
     mem_free(s);
+    return ok;
+}
+
+/* In a process of its own. */
+static int run_one(const struct options *opt, const char *path)
+{
+    int64_t started = now_ms();
+    int rows = 0;
+    bool ok = true;
+    for (int row = 0; row == 0 || row < rows; row++)
+        ok = run_row(opt, path, row, &rows) && ok;
+    if (ok)
+        printf("ok %.*s (%lld ms)\n", STR_FMT(name_of(path)), (long long)(now_ms() - started));
+    (void)fflush(stdout); /* the exit that follows would not tell either */
     return ok ? 0 : 1;
 }
 

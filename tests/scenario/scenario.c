@@ -269,7 +269,9 @@ static const struct {
     {"abort", abort_verb},       {"read", read_verb},
     {"reply", reply_verb},       {"timed", timed_verb},
     {"clock", clock_verb},       {"disk", disk_verb},
-    {"memory", memory_verb},     {"expect", expect_verb},
+    {"memory", memory_verb},     {"each", each_verb},
+    {"elsewhere", elsewhere_verb}, {"keep", keep_verb},
+    {"expect", expect_verb},
 };
 
 static bool run_line(struct scenario *s, struct words *w)

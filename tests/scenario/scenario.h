@@ -8,10 +8,11 @@
  *   scenario_client.c   connections to it;  scenario_reply.c  what came back, taken apart
  *   scenario_expect.c   expectations of replies;  scenario_world.c  of upstreams, ledger, logs and files
  *   scenario_storm.c    kill -9 under load;  scenario_crowd.c  very many streams at once
- *   scenario_metrics.c  a page of metrics;  scenario_notify.c  the service manager
+ *   scenario_metrics.c  a page of metrics;  scenario_notify.c  the service manager;  scenario_dns.c  a name server of ours
  *   scenario_timed.c    a client and an upstream that time what happens between them;
  *   scenario_tls.c      TLS in front of one;  scenario_clock.c  the wall clock
- *   scenario_limits.c   a disk that fills up, and memory;  scenario_dns.c  a name server of ours
+ *   scenario_limits.c   a disk that fills up, and memory;  scenario_rows.c  one file for scenarios that are alike
+ *   scenario_elsewhere.c  clients that are not on this machine;  scenario_keep.c  texts kept under a name
  *
  * Functions return false after writing the story with scenario_fail. All waits are bounded and end with the event. */
 #pragma once
@@ -26,7 +27,9 @@ enum {
     CLIENTS_MAX = 512,
     HOLE_FDS = 4,
     WORDS_MAX = 64,
+    COLUMNS_MAX = 8,
     REPLIES_MAX = 64,
+    KEPT_MAX = 32,
     SCENARIO_LIMIT_MS = 20000,
     POLL_MS = 2
 };
@@ -56,10 +59,17 @@ struct client {
 };
 
 struct crowd;
+struct column {
+    struct str name, text;
+};
+
 struct dns;
 struct timed;
 struct authority;
 struct tls_front;
+struct kept {
+    struct str name, text;
+};
 
 struct scenario {
     const char *binary, *path;
@@ -87,11 +97,19 @@ struct scenario {
     int cli_status;
     bool has_clock; /* of its own */
     int64_t memory_kib;
+    int row, row_count; /* which row of `each` this run is for, of how many; 0 of 0 without */
+    struct str row_text;
+    struct column column[COLUMNS_MAX];
+    int column_count;
     struct buf storm_ids; /* of the calls that the last storm saw answered, one a line */
     int storm_clients;
     struct crowd *crowd; /* owned; the last one */
     int notify_fd;       /* of the service manager we play; 0: none */
     struct buf notified;
+    uint32_t elsewhere;       /* an address of ours that is not loopback; 0: `elsewhere` was not said */
+    struct kept kept[KEPT_MAX];
+    int kept_count;
+    bool from_elsewhere;      /* the next connection comes from there */
 };
 
 bool scenario_run(struct scenario *s);
@@ -107,7 +125,7 @@ struct words {
     int count, at;
     struct str tail; /* what follows word[at - 1] on the line, raw */
     struct str after[WORDS_MAX];
-    struct str here; /* the here-text, expanded; ptr NULL if there is none */
+    struct str here, here_raw; /* the here-text, expanded, and as it stands; ptr NULL if there is none */
     bool background; /* the line ends in & */
 };
 /* The next line with anything on it; false at the end of the file or on an error (then s->problem is set). */
@@ -118,6 +136,8 @@ bool words_take(struct words *w, const char *word); /* consumes it if it comes n
 bool words_number(struct words *w, int64_t *out);
 bool text_expand(struct scenario *s, struct str text, struct buf *out);
 char *text_c(struct scenario *s, struct str text);
+bool each_verb(struct scenario *s, struct words *w);
+struct str row_column(const struct scenario *s, struct str name);
 
 /* --- the binary --------------------------------------------------------------------------------------------------- */
 
@@ -154,6 +174,10 @@ bool crowd_verb(struct scenario *s, struct words *w);
 bool expect_crowd(struct scenario *s, struct words *w);
 void crowd_close(struct scenario *s);
 bool wait_verb(struct scenario *s, struct words *w);
+bool keep_verb(struct scenario *s, struct words *w);
+struct str kept_text(const struct scenario *s, struct str name);
+bool expect_mode(struct scenario *s, struct words *w);
+bool elsewhere_verb(struct scenario *s, struct words *w);
 bool abort_verb(struct scenario *s, struct words *w);
 bool read_verb(struct scenario *s, struct words *w);
 bool reply_verb(struct scenario *s, struct words *w);

@@ -20,7 +20,13 @@ struct client *client_connect(struct scenario *s, struct str name)
     }
     struct sockaddr_in a = {
         .sin_family = AF_INET, .sin_port = htons((uint16_t)s->port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in from = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(s->elsewhere)};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
+    if (s->from_elsewhere && fd >= 0 && bind(fd, (struct sockaddr *)&from, sizeof from) != 0) {
+        (void)scenario_fail(s, "cannot call from elsewhere: %s", strerror(errno));
+        close(fd);
+        return NULL;
+    }
     if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof a) != 0) { /* loopback: succeeds or fails at once */
         if (fd >= 0)
             close(fd);
@@ -92,7 +98,7 @@ static bool is_method(struct str word)
 struct asking {
     struct str name, method, target, body;
     struct buf headers;
-    bool host, type, has_body;
+    bool host, type, has_body, elsewhere;
 };
 
 static bool read_asking(struct scenario *s, struct words *w, struct asking *a)
@@ -105,6 +111,9 @@ static bool read_asking(struct scenario *s, struct words *w, struct asking *a)
     a->has_body = w->here.ptr != NULL;
     if (!a->target.ptr)
         return scenario_fail(s, "expected METHOD PATH");
+    a->elsewhere = words_take(w, "elsewhere");
+    if (a->elsewhere && !s->elsewhere)
+        return scenario_fail(s, "say `elsewhere` at the top first");
     while (words_take(w, "-H")) {
         struct str header = words_next(w);
         a->host |= str_starts_fold(header, STR("host:"));
@@ -118,7 +127,9 @@ static bool read_asking(struct scenario *s, struct words *w, struct asking *a)
 static bool ask(struct scenario *s, const struct asking *a)
 {
     AUTO_BUF struct buf text = BUF_INIT(256 * MiB);
+    s->from_elsewhere = a->elsewhere;
     struct client *c = client_connect(s, a->name);
+    s->from_elsewhere = false;
     if (!c)
         return false;
     (void)buf_append_format(&text, "%.*s %.*s HTTP/1.1\r\n%.*s", STR_FMT(a->method), STR_FMT(a->target),

@@ -41,7 +41,12 @@ static bool date_from_now(struct str name, struct buf *out, int *rc)
 static bool expand_name(struct scenario *s, struct str name, struct buf *out, int *rc)
 {
     struct upstream *u = upstream_named(s, name);
-    if (str_eq(name, STR("port"))) {
+    struct str of_row = row_column(s, name), kept = kept_text(s, name);
+    if (of_row.ptr) {
+        *rc = text_expand(s, of_row, out) ? 0 : ERR_NOMEM; /* names of columns in a column are the file's own fault */
+    } else if (kept.ptr) {
+        *rc = buf_append(out, kept);
+    } else if (str_eq(name, STR("port"))) {
         *rc = buf_append_i64(out, s->port);
     } else if (str_eq(name, STR("dns"))) {
         *rc = buf_append_i64(out, dns_port(s));
@@ -184,6 +189,7 @@ static bool read_here(struct scenario *s, struct words *w, struct str end)
         if (str_eq(str_trim(line), end)) {
             if (text.len)
                 text.len--; /* the line end before the closing word is no part of it */
+            w->here_raw = arena_dup(&s->arena, buf_str(&text));
             w->here = expanded(s, buf_str(&text));
             return true;
         }

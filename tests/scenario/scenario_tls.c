@@ -1,5 +1,5 @@
 /* scenario_tls.c: TLS in front of a simulated upstream, with a certificate of the kind a scenario asks for. A thread of its
- * own per front takes connections one after the other, ends their TLS and hands the bytes on.
+ * own per connection ends the TLS and hands the bytes on.
  *
  * Certificates are made anew in each run, for 127.0.0.1 and localhost, signed by an authority whose certificate lies in
  * ca.pem in the scenario's folder (`ca_file: $folder/ca.pem`). */
@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { LOOK_MS = 50, BYTES = 16 * 1024, DAY_S = 86400 };
+enum { LOOK_MS = 50, BYTES = 16 * 1024, DAY_S = 86400, CONNS_MAX = 64 };
 
 enum kind { KIND_GOOD, KIND_EXPIRED, KIND_EARLY, KIND_WRONG_NAME, KIND_SELF_SIGNED, KIND_SILENT };
 static const char *const kinds[] = {"good", "expired", "early", "wrong-name", "self-signed", "silent"};
@@ -24,12 +24,20 @@ struct authority {
     X509 *cert;
 };
 
+struct tls_conn {
+    struct tls_front *front;
+    pthread_t thread;
+    int fd;
+};
+
 struct tls_front {
     enum kind kind;
     int listen_fd, port, behind_port;
     SSL_CTX *context;
-    pthread_t thread;
+    pthread_t thread; /* takes connections */
     atomic_bool over;
+    struct tls_conn conn[CONNS_MAX]; /* all there have been; those behind them are refused */
+    int conn_count;
 };
 
 /* --- certificates ------------------------------------------------------------------------------------------------- */
@@ -150,17 +158,32 @@ static void serve_one(struct tls_front *t, int fd)
     SSL_free(ssl);
 }
 
+static void *conn_run(void *arg)
+{
+    struct tls_conn *c = arg;
+    serve_one(c->front, c->fd);
+    close(c->fd);
+    return NULL;
+}
+
 static void *front_run(void *arg)
 {
     struct tls_front *t = arg;
     struct pollfd p = {.fd = t->listen_fd, .events = POLLIN};
     while (wait_readable(t, &p, 1)) {
         int fd = accept4(t->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+        struct tls_conn *c = t->conn_count < CONNS_MAX ? &t->conn[t->conn_count] : NULL;
         if (fd < 0)
             continue;
-        serve_one(t, fd);
-        close(fd);
+        if (c)
+            *c = (struct tls_conn){.front = t, .fd = fd};
+        if (!c || pthread_create(&c->thread, NULL, conn_run, c) != 0)
+            close(fd);
+        else
+            t->conn_count++;
     }
+    for (int i = 0; i < t->conn_count; i++)
+        (void)pthread_join(t->conn[i].thread, NULL); /* each looks up soon, and sees that it is over */
     return NULL;
 }
 

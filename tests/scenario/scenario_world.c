@@ -333,7 +333,8 @@ bool expect_world(struct scenario *s, struct str what, struct words *w, bool *kn
         bool (*fn)(struct scenario *s, struct words *w);
     } table[] = {{"seen", expect_seen},     {"aborted", expect_aborted}, {"request", expect_request},
                  {"ledger", expect_ledger}, {"log", expect_log},         {"files-lack", expect_files_lack},
-                 {"cli", expect_cli},       {"running", expect_running}, {"memory", expect_memory}};
+                 {"cli", expect_cli},       {"running", expect_running}, {"memory", expect_memory},
+                 {"mode", expect_mode}};
     *known = true;
     for (size_t i = 0; i < COUNT_OF(table); i++)
         if (str_eq(what, str_from(table[i].word)))

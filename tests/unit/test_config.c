@@ -209,7 +209,7 @@ TEST(every_option_lands_in_its_field)
     EXPECT_I64(c->body_bytes_max, 1572864);
     EXPECT_I64(c->ledger_keep_ms, INT64_C(36500) * 86400000);
     const struct config_upstream *u = upstream(c, "full.house-1");
-    EXPECT(u->place == PLACE_CLOUD && u->concurrent == 4 && u->queue_max == 0 && u->queue_wait_ms == 0);
+    EXPECT(u->place == PLACE_CLOUD && u->concurrent == 4 && u->watts == 0 && u->queue_max == 0 && u->queue_wait_ms == 0);
     EXPECT(u->connect_ms == 1500 && u->first_byte_ms == 90000 && u->idle_ms == 120000 && u->total_ms == 3600000);
     EXPECT(u->budget_hour_nusd == 500000000 && u->budget_day_nusd == INT64_C(5400000000));
     EXPECT(u->budget_month_nusd == INT64_C(100000000000) && u->plan_monthly_nusd == INT64_C(21600000000));
@@ -219,7 +219,7 @@ TEST(every_option_lands_in_its_field)
     EXPECT_STR(u->regime.text, "credit");
     u = upstream(c, "socket");
     EXPECT_STR(u->unix_path.text, "/run/model.sock");
-    EXPECT(!u->url.text.ptr && u->unix_path.mark.line == 27);
+    EXPECT(u->watts == 285 && !u->url.text.ptr && u->unix_path.mark.line == 27);
     EXPECT_I64(c->alias_count, 3);
     config_free(c);
 }

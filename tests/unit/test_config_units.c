@@ -211,6 +211,9 @@ TEST(checks_of_text_know_good_from_bad)
         {config_check_http_url, "http://134744072/v1", false},
         {config_check_http_url, "http://0x08080808", false},
         {config_check_http_url, "http://10.0.0.300", false},
+        {config_check_http_url, "http://closet.lan.:80/v1", false}, /* the transport does not take it */
+        {config_check_http_url, "http://closet.lan./v1", false},
+        {config_check_http_url, "http://closet.lan/v1.", true},
         {config_check_http_url, "http://10.0.0.7.:80", false},
         {config_check_http_url, "ftp://h", false},
         {config_check_http_url, "http://", false},

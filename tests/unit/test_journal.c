@@ -76,6 +76,16 @@ TEST(crc32c_of_parts_is_that_of_the_whole)
         EXPECT(crc32c(crc32c(0, bytes, cut), bytes + cut, sizeof bytes - cut) == whole);
 }
 
+TEST(crc32c_by_the_processor_and_by_the_tables_are_one)
+{
+    uint8_t bytes[67];
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (uint8_t)(i * 91 + 5);
+    for (size_t from = 0; from < 9; from++)
+        for (size_t to = from; to <= sizeof bytes; to++)
+            EXPECT(crc32c(7, bytes + from, to - from) == crc32c_by_table(7, bytes + from, to - from));
+}
+
 TEST(every_record_comes_back_as_it_was_written)
 {
     struct record want[8], got;

@@ -413,22 +413,23 @@ static void write_mixed(struct ledger_writer *w)
         {3, "fast", "a", "", "kimi/m", COST_UNKNOWN, CALL_DONE, day, used},
         {4, "fast", "b", "y", "kimi/m", COST_UNKNOWN, CALL_LEFT, day, nothing}, /* unknown price, nothing used: free */
         {5, "bulk", "a", ",,", NULL, 0, CALL_FAILED, 2 * day, nothing},         /* refused before any attempt */
-        {6, "bulk", "a", "x", "closet/m", 0, CALL_CUT, 2 * day - 1, used},
+        {9, "bulk", "a", "x", "closet/m", 0, CALL_CUT, 2 * day - 1, used},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        struct id id = id_of(rows[i].n);
+        int n = rows[i].n + (int)rows[i].when; /* ids begin with their time */
+        struct id id = id_of(n);
         struct str target = str_from(rows[i].target ? rows[i].target : "-");
         int64_t wall_ms = noon_ms - 43200000 + rows[i].when;
         struct ledger_call_open call = {.call = id, .wall_ms = wall_ms, .job = str_from(rows[i].job),
                                         .key = str_from(rows[i].key), .tags = str_from(rows[i].tags)};
         struct ledger_attempt_open open = {.call = id, .attempt = 1, .wall_ms = wall_ms, .target = target, .hold_nusd = 9,
-                                           .regime = rows[i].n == 6 ? REGIME_POWER : REGIME_CREDIT};
+                                           .regime = rows[i].n == 9 ? REGIME_POWER : REGIME_CREDIT};
         EXPECT_I64(ledger_call_opened(w, &call), 0);
         if (rows[i].target) {
             EXPECT_I64(ledger_attempt_opened(w, &open), 0);
-            EXPECT_I64(close_attempt(w, rows[i].n, 1, rows[i].outcome == CALL_DONE, rows[i].u, rows[i].cost), 0);
+            EXPECT_I64(close_attempt(w, n, 1, rows[i].outcome == CALL_DONE, rows[i].u, rows[i].cost), 0);
         }
-        EXPECT_I64(close_call(w, rows[i].n, rows[i].outcome, rows[i].outcome == CALL_DONE ? rows[i].target : "-",
+        EXPECT_I64(close_call(w, n, rows[i].outcome, rows[i].outcome == CALL_DONE ? rows[i].target : "-",
                               rows[i].target ? 1 : 0), 0);
     }
     EXPECT_I64(ledger_flush(w, NULL), 0);

@@ -170,3 +170,17 @@ TEST(an_override_wins_over_the_table_and_without_one_the_table_speaks)
     EXPECT(!price_find(&p, NULL, 0, STR("no-such-vendor"), STR("no-such-model"), now));
     EXPECT(!price_find(&p, &own, 1, STR("no-such-vendor"), STR("no-such-model"), now));
 }
+
+TEST(electricity_costs_watts_times_time_times_price_rounded_once_and_is_unknown_beyond_reason)
+{
+    static const int64_t hour_us = INT64_C(3600000000), cents_27 = 270000000; /* a kilowatt-hour */
+    static const struct { int64_t watts, busy_us, nusd_kwh, want; } rows[] = {
+        {1000, 3600000000, 270000000, 270000000},    {285, 1000000, 270000000, 21375}, {285, 0, 270000000, 0},
+        {285, -5, 270000000, 0},                     {285, 1000000, 0, 0},             {1, 1, 3600000000000, 1},
+        {1, 1, 1800000000000, 1 /* half up */},      {1, 1, 1799999999999, 0},         {100000, INT64_MAX, 1, COST_UNKNOWN},
+        {100000, 90000000000000, 1000000000000, COST_UNKNOWN},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        EXPECT_I64(power_cost(rows[i].watts, rows[i].busy_us, rows[i].nusd_kwh), rows[i].want);
+    EXPECT_I64(power_cost(500, 2 * hour_us, cents_27), cents_27);
+}

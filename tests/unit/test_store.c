@@ -37,6 +37,8 @@ static struct store_call sample_call(unsigned n)
         .opened = true, .closed = true, .wall_ms = 5000 + n, .op = 2, .home = true, .job = STR("bulk"), .asked = STR("x"),
         .key = STR("-"), .tags = STR("a,b"), .task = STR("t"), .outcome = 1, .attempt_count = 1, .http_status = 502,
         .target = STR("groq/openai/gpt-oss"), .first_ms = 1, .total_ms = 2};
+    c.id[4] = (uint8_t)(c.wall_ms >> 8); /* ids begin with their time */
+    c.id[5] = (uint8_t)c.wall_ms;
     c.id[14] = (uint8_t)(n >> 8);
     c.id[15] = (uint8_t)n;
     return c;
@@ -259,13 +261,25 @@ TEST(settling_closes_what_is_open_at_its_hold_and_nothing_else)
     shop_close(&s);
 }
 
+enum { HOUR_MS = 3600000 };
+
 TEST(spending_is_of_one_upstream_and_one_time_with_holds_for_what_is_open)
 {
-    static const struct { const char *target; int64_t wall_ms, cost, hold; bool closed; } rows[] = {
-        {"a/m", 100, 1, 1000, true},          {"a/n/o", 199, 20, 1000, true}, {"a/m", 200, 300, 1000, true},
-        {"a/m", 99, 4000, 1000, true},        {"ab/m", 150, 50000, 1, true},  {"a/m", 150, STORE_UNKNOWN, 9, true},
-        {"a/m", 150, 0, 600000, false},       {"a/m", 99, 0, 7000000, false}, {"a/m", 150, 0, STORE_UNKNOWN, false},
-        {"b/m", 150, 0, 80000000, false},
+    static const struct {
+        const char *target;
+        int64_t wall_ms, cost, hold;
+        bool closed;
+    } rows[] = {
+        {"a/m", HOUR_MS, 1, 1000, true},
+        {"a/n/o", 3 * HOUR_MS - 1, 20, 1000, true},
+        {"a/m", 3 * HOUR_MS, 300, 1000, true},
+        {"a/m", HOUR_MS - 1, 4000, 1000, true},
+        {"ab/m", 2 * HOUR_MS, 50000, 1, true},
+        {"a/m", 2 * HOUR_MS, STORE_UNKNOWN, 9, true},
+        {"a/m", 2 * HOUR_MS, 0, 600000, false},
+        {"a/m", HOUR_MS - 1, 0, 7000000, false},
+        {"a/m", 2 * HOUR_MS, 0, STORE_UNKNOWN, false},
+        {"b/m", 2 * HOUR_MS, 0, 80000000, false},
     };
     struct shop s;
     REQUIRE(shop_open(&s));
@@ -278,13 +292,84 @@ TEST(spending_is_of_one_upstream_and_one_time_with_holds_for_what_is_open)
         a.cost_nusd = rows[i].cost;
         a.hold_nusd = rows[i].hold;
         a.closed = c.closed = rows[i].closed;
-        EXPECT_I64(put(s.store, &c), 0);
+        for (int twice = 0; twice < 2; twice++) /* told again, it costs no more */
+            EXPECT_I64(put(s.store, &c), 0);
     }
-    int64_t nusd = 0;
-    EXPECT_I64(store_spent(s.store, STR("a"), 100, 200, &nusd, NULL), 0);
+    int64_t nusd = 0, count = 0;
+    EXPECT_I64(store_spent(s.store, STR("a"), HOUR_MS, 3 * HOUR_MS, &nusd, NULL), 0);
     EXPECT_I64(nusd, 600021);
-    EXPECT_I64(store_spent(s.store, STR("nobody"), 100, 200, &nusd, NULL), 0);
+    EXPECT_I64(store_spent(s.store, STR("nobody"), HOUR_MS, 3 * HOUR_MS, &nusd, NULL), 0);
     EXPECT_I64(nusd, 0);
+    EXPECT_I64(store_begin(s.store, NULL), 0);
+    EXPECT_I64(store_open_settle(s.store, 4, STR("lost"), &count, NULL), 0); /* at their hold: the sum stays */
+    EXPECT_I64(store_commit(s.store, NULL), 0);
+    EXPECT_I64(store_spent(s.store, STR("a"), HOUR_MS, 3 * HOUR_MS, &nusd, NULL), 0);
+    EXPECT_I64(nusd, 600021);
+    shop_close(&s);
+}
+
+TEST(what_an_attempt_cost_is_of_the_hour_it_began_in_whenever_its_close_is_told)
+{
+    struct shop s;
+    REQUIRE(shop_open(&s));
+    struct store_attempt a = sample_attempt(1);
+    struct store_call c = sample_call(1);
+    c.attempts = &a;
+    a.wall_ms = HOUR_MS - 1;
+    a.hold_nusd = 5;
+    a.closed = false;
+    EXPECT_I64(put(s.store, &c), 0);
+    a.opened = false; /* the close alone, told by a later stretch of the journal, and told twice */
+    a.closed = true;
+    a.wall_ms = 9 * HOUR_MS;
+    a.target = STR("-");
+    EXPECT_I64(put(s.store, &c), 0);
+    EXPECT_I64(put(s.store, &c), 0);
+    int64_t nusd = 0;
+    EXPECT_I64(store_spent(s.store, STR("groq"), 0, HOUR_MS, &nusd, NULL), 0);
+    EXPECT_I64(nusd, 70);
+    EXPECT_I64(store_spent(s.store, STR("groq"), HOUR_MS, 24 * HOUR_MS, &nusd, NULL), 0);
+    EXPECT_I64(nusd, 0);
+    shop_close(&s);
+}
+
+TEST(sums_of_spending_hold_many_upstreams_and_amounts_beyond_all_money)
+{
+    enum { UPSTREAMS = 200, LONG = 5000 };
+    struct shop s;
+    REQUIRE(shop_open(&s));
+    char name[LONG + 3];
+    int64_t nusd = 0;
+    EXPECT_I64(store_begin(s.store, NULL), 0);
+    for (int n = 0; n < UPSTREAMS; n++) {
+        struct store_attempt a = sample_attempt(1);
+        struct store_call c = sample_call((unsigned)n);
+        text_format(name, sizeof name, "upstream-%d-with-a-name-that-fills-the-room-of-names/m", n);
+        a.target = str_from(name);
+        a.wall_ms = n * (HOUR_MS / 2);
+        a.cost_nusd = n == 1 ? INT64_MAX : n;
+        c.attempts = &a;
+        EXPECT_I64(store_call_put(s.store, &c, NULL), 0);
+    }
+    memset(name, 'u', LONG);
+    memcpy(name + LONG, "/m", 3);
+    struct store_attempt a = sample_attempt(1);
+    struct store_call c = sample_call(UPSTREAMS);
+    a.target = str_from(name);
+    c.attempts = &a;
+    EXPECT_I64(store_call_put(s.store, &c, NULL), 0);
+    EXPECT_I64(store_commit(s.store, NULL), 0);
+    for (int n = 2; n < UPSTREAMS; n++) {
+        char upstream[64];
+        text_format(upstream, sizeof upstream, "upstream-%d-with-a-name-that-fills-the-room-of-names", n);
+        EXPECT_I64(store_spent(s.store, str_from(upstream), 0, 240 * (int64_t)HOUR_MS, &nusd, NULL), 0);
+        EXPECT_I64(nusd, n);
+    }
+    EXPECT_I64(
+        store_spent(s.store, STR("upstream-1-with-a-name-that-fills-the-room-of-names"), 0, HOUR_MS, &nusd, NULL), 0);
+    EXPECT_I64(nusd, (int64_t)1 << 61);
+    EXPECT_I64(store_spent(s.store, str_of(name, LONG), 0, HOUR_MS, &nusd, NULL), 0);
+    EXPECT_I64(nusd, 70);
     shop_close(&s);
 }
 
@@ -365,20 +450,72 @@ TEST(a_store_of_a_newer_version_is_refused)
     shop_close(&s);
 }
 
-TEST(the_schema_is_version_1_with_its_four_tables)
+static void expect_schema(const char *path)
+{
+    sqlite3 *db = NULL;
+    sqlite3_stmt *st = NULL;
+    REQUIRE(sqlite3_open(path, &db) == SQLITE_OK);
+    REQUIRE(sqlite3_prepare_v2(
+                db,
+                "SELECT (SELECT * FROM pragma_user_version), group_concat(name) FROM "
+                "(SELECT name FROM sqlite_schema WHERE type IN ('table', 'index') AND name NOT LIKE 'sqlite%' "
+                "ORDER BY name)",
+                -1, &st, NULL) == 0);
+    EXPECT_I64(sqlite3_step(st), SQLITE_ROW);
+    EXPECT_I64(sqlite3_column_int(st, 0), 2);
+    EXPECT_STR(str_from((const char *)sqlite3_column_text(st, 1)),
+               "attempts,attempts_open,calls,calls_open,corrections,days,folded,spent");
+    (void)sqlite3_finalize(st);
+    EXPECT_I64(sqlite3_close(db), SQLITE_OK);
+}
+
+TEST(the_schema_is_version_2_with_its_six_tables)
 {
     struct shop s;
     REQUIRE(shop_open(&s));
+    expect_schema(s.path);
+    store_close(s.store); /* brings all into the one file */
+    s.store = NULL;
+    EXPECT(!store_is_old(s.path));
+    EXPECT(!store_is_old("/nowhere"));
+    shop_close(&s);
+}
+
+/* The file as version 1 made it: tests/golden/ledger/version-1.sql is what `sqlite3 ledger.db .dump` told of a folder that
+ * the first version of Hearth kept; two calls, one of them with two attempts, one in flight. */
+TEST(a_store_of_version_1_is_brought_to_the_present_one_with_all_it_holds)
+{
+    struct shop s = {.dir = kit_dir_make()};
+    struct err e = {0};
     sqlite3 *db = NULL;
-    sqlite3_stmt *st = NULL;
+    AUTO_BUF struct buf sql = BUF_INIT(MiB);
+    kit_join(s.path, s.dir.path, "ledger.db");
+    REQUIRE(buf_read_file(&sql, "tests/golden/ledger/version-1.sql", &e) == 0 && buf_text(&sql));
     REQUIRE(sqlite3_open(s.path, &db) == SQLITE_OK);
-    REQUIRE(sqlite3_prepare_v2(db, "SELECT (SELECT * FROM pragma_user_version), group_concat(name) FROM "
-                               "(SELECT name FROM sqlite_schema WHERE type='table' ORDER BY name)", -1, &st, NULL) == 0);
-    EXPECT_I64(sqlite3_step(st), SQLITE_ROW);
-    EXPECT_I64(sqlite3_column_int(st, 0), 1);
-    EXPECT_STR(str_from((const char *)sqlite3_column_text(st, 1)), "attempts,calls,corrections,folded");
-    (void)sqlite3_finalize(st);
+    EXPECT_I64(sqlite3_exec(db, sql.ptr, NULL, NULL, NULL), SQLITE_OK);
     EXPECT_I64(sqlite3_close(db), SQLITE_OK);
+
+    EXPECT(store_is_old(s.path));
+    EXPECT_I64(store_open(&s.store, s.path, true, &e), ERR_UNSUPPORTED); /* a reader changes nothing */
+    REQUIRE(store_open(&s.store, s.path, false, &e) == 0);
+    expect_schema(s.path);
+    struct arena a = ARENA_INIT(MiB);
+    static const uint8_t two[STORE_ID_BYTES] = {1, 0xa2, 0x1b, 0x3c, 0x4d, 0x5e, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2};
+    struct store_call *got = NULL;
+    EXPECT(store_call_get(s.store, two, &a, &got, NULL) == 0 && got && got->closed && got->attempts &&
+           got->attempts->next);
+    if (got && got->attempts && got->attempts->next) {
+        EXPECT_STR(got->job, "bulk");
+        EXPECT_I64(got->attempts->next->cost_nusd, 123);
+        EXPECT_I64(got->attempts->cost_nusd, STORE_UNKNOWN);
+    }
+    arena_fini(&a);
+    struct seen all = {0};
+    EXPECT_I64(store_calls(s.store, INT64_MIN, INT64_MAX, see, &all, NULL), 0);
+    EXPECT_I64(all.count, 3);
+    int64_t nusd = 0, hour = 0x1a21b3c4d5e / HOUR_MS * HOUR_MS;
+    EXPECT_I64(store_spent(s.store, STR("kimi"), hour, hour + HOUR_MS, &nusd, NULL), 0);
+    EXPECT_I64(nusd, 123 + 77 + 600); /* two that closed, and the hold of one in flight */
     shop_close(&s);
 }
 

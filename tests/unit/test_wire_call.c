@@ -452,3 +452,20 @@ TEST(running_out_of_memory_is_an_error_of_its_own)
 {
     test_torture("call_read and call_write", read_and_write_once, NULL);
 }
+
+TEST(a_default_counts_as_if_the_client_had_sent_it)
+{
+    struct arena a = ARENA_INIT(64 * KiB);
+    struct call c;
+    struct str body = STR("{\"model\":\"m\",\"messages\":[],\"n\":1}");
+    EXPECT_I64(call_read(&c, WIRE_CHAT, body, &a, NULL), 0);
+    call_heed_default(&c, STR("response_format"), STR("{\"type\":\"json_object\"}"));
+    call_heed_default(&c, STR("tools"), STR("[{\"type\":\"function\",\"function\":{\"name\":\"f\"}}]"));
+    call_heed_default(&c, STR("best_of"), STR("3"));
+    call_heed_default(&c, STR("n"), STR("2")); /* the client's stays */
+    call_heed_default(&c, STR("temperature"), STR("nonsense"));
+    EXPECT(c.format == FORMAT_JSON_OBJECT && c.needs == (NEED_JSON | NEED_TOOLS));
+    EXPECT(c.choices == 1 && c.best_of == 3);
+    EXPECT(!call_has_member(&c, STR("response_format")));
+    arena_fini(&a);
+}
