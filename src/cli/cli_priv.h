@@ -46,8 +46,6 @@ int cli_print(struct str text);
 /* Numbers for people: "1,234"; "$ 0.001234" or "unknown". A buffer that is full stays as it is. */
 void cli_count(struct buf *out, int64_t n);
 void cli_money(struct buf *out, int64_t nusd);
-/* The data folder: --data, else the config's, else the default. */
-int cli_data_dir(struct buf *out, const char *data, const char *config_path, struct err *e);
 
 /* --- the service manager ------------------------------------------------------------------------------------------------- */
 

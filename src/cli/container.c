@@ -1,6 +1,6 @@
 /* container.c: what is different in a container: nobody is on loopback there, so a server that should be reached listens on all
- * addresses, and everybody shows a key. $HEARTH_KEY is that key; without it one is made, kept in the data folder and told in
- * the log once, when it is made. */
+ * addresses, and everybody shows a key. $HEARTH_KEY is that key; without it one is made (`serve --make-key`, and always when
+ * there is no config), kept in the data folder and told in the log once, when it is made. */
 #include "base/clock.h"
 #include "base/log.h"
 #include "cli/cli_priv.h"

@@ -85,7 +85,7 @@ static const char tail[] =
     ".SH ENVIRONMENT\n"
     ".TP\n.B HEARTH_CONFIG\nThe config.\n"
     ".TP\n.B HEARTH_DATA\nThe data folder.\n"
-    ".TP\n.B HEARTH_KEY\nThe key that callers from other machines show. In a container one is made when it is missing.\n"
+    ".TP\n.B HEARTH_KEY\nThe key that callers from other machines show. \\fBserve \\-\\-make\\-key\\fR makes one when it is missing.\n"
     ".TP\n.BR NOTIFY_SOCKET \", \" WATCHDOG_USEC\nHow the service manager is told that Hearth is ready, reloads, stops and lives.\n"
     ".SH EXIT STATUS\n"
     "0: it worked. 1: it failed, and standard error says why. 2: the command line was wrong.\n"

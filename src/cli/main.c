@@ -16,7 +16,7 @@ const struct cli_command *const cli_commands[] = {
 /* Names that scripts and docs may know already; what is there is found before. */
 static bool is_planned(const char *name)
 {
-    static const char *const planned[] = {"engine", "models", "pull", "fit", "bench", "logits", "tokenize", "plan", "explain", "keys", "doctor"};
+    static const char *const planned[] = {"engine", "models", "pull", "fit", "bench", "logits", "tokenize", "plan", "explain", "doctor"};
     for (size_t i = 0; i < COUNT_OF(planned); i++)
         if (strcmp(name, planned[i]) == 0)
             return true;

@@ -30,13 +30,13 @@ static int fail_at(const struct config *c, const struct err *e)
     return EXIT_FAILED;
 }
 
-static int run_service(const struct config *c, struct str data, const char *listen, const struct daemon_options *daemon)
+static int run_service(const struct config *c, struct str data, const char *listen, bool make_key, const struct daemon_options *daemon)
 {
     struct service *s;
     struct err e = {0};
     AUTO_BUF struct buf key = BUF_INIT(8 * KiB);
     const char *given = getenv("HEARTH_KEY");
-    if (in_container() ? container_key(&key, data, &e) < 0 : given && buf_append_text(&key, given) < 0)
+    if (make_key ? container_key(&key, data, &e) < 0 : given && buf_append_text(&key, given) < 0)
         return cli_fail_err(&e);
     notify_open();
     /* Four times as often as it must be, so that one late turn is no death sentence. */
@@ -70,7 +70,7 @@ static int serve_rehearsal(const char *config, const char *listen)
     if (stage_open(&stage, &e) < 0)
         return cli_fail_err(&e);
     log_line(LOG_WARN, "serve", "a rehearsal: every vendor behind this server is SIMULATED, and nothing is booked in your ledger");
-    int status = run_service(stage_config(stage), stage_data_dir(stage), listen, &(struct daemon_options){0});
+    int status = run_service(stage_config(stage), stage_data_dir(stage), listen, false, &(struct daemon_options){0});
     stage_close(stage);
     return status;
 }
@@ -104,7 +104,7 @@ static int read_again(struct config **out, struct err *e, void *path)
     return 0;
 }
 
-static int serve_config(const char *path, const char *data_given, const char *listen)
+static int serve_config(const char *path, const char *data_given, const char *listen, bool make_key)
 {
     struct config *c = NULL;
     struct err e = {0};
@@ -118,6 +118,7 @@ static int serve_config(const char *path, const char *data_given, const char *li
     say_lines(LOG_INFO, buf_str(&said));
     daemon_log(c);
     if (made && in_container()) {
+        make_key = true;
         listen = listen ? listen : CONTAINER_LISTEN;
         container_hosts(c);
     }
@@ -126,7 +127,7 @@ static int serve_config(const char *path, const char *data_given, const char *li
     if (config_data_dir(&data, data_given, c, &e) < 0)
         cli_fail_err(&e);
     else
-        status = run_service(c, buf_str(&data), listen, &(struct daemon_options){.read_config = read_again, .ctx = (void *)(uintptr_t)path});
+        status = run_service(c, buf_str(&data), listen, make_key, &(struct daemon_options){.read_config = read_again, .ctx = (void *)(uintptr_t)path});
     config_free(c);
     return status;
 }
@@ -134,24 +135,26 @@ static int serve_config(const char *path, const char *data_given, const char *li
 static int run(int argc, char **argv)
 {
     const char *config = NULL, *data = NULL, *listen = NULL;
-    bool rehearse = false;
+    bool rehearse = false, make_key = false;
     const struct cli_option options[] = {
         {'c', "config", "FILE", "the config; else $HEARTH_CONFIG, ./hearth.yaml, ~/.config/hearth/hearth.yaml, /etc/hearth/hearth.yaml", OPTION_TEXT, &config},
         {'d', "data", "DIR", "the data folder; else $HEARTH_DATA, data: of the config, ~/.local/share/hearth", OPTION_TEXT, &data},
         {'l', "listen", "ADDRESS", "in place of the config's; HOST:PORT or unix:/path", OPTION_TEXT, &listen},
+        {0, "make-key", NULL, "without $HEARTH_KEY a key is made, kept in the data folder and told in the log once; for containers", OPTION_FLAG, &make_key},
         {0, "rehearse", NULL, "simulated vendors on loopback, no config, no keys; nothing is booked", OPTION_FLAG, &rehearse},
     };
     int words;
     int end = cli_parse(&command_serve, options, COUNT_OF(options),
                         "Stops on SIGTERM or SIGINT: calls under way get `drain:` of the config to end, a second signal ends them now.\n"
-                        "SIGHUP reads the config again. Callers from other machines need the key in $HEARTH_KEY.",
+                        "SIGHUP reads the config again. Callers from other machines need a key: one of `hearth keys`, or the one in\n"
+                        "$HEARTH_KEY.",
                         argc, argv, &words);
     if (end)
         return end - 1;
     if (words)
         return cli_usage_error(&command_serve, "unexpected `%s`", argv[0]);
     daemon_block_signals(); /* before any thread starts, so that only the daemon's descriptor sees them */
-    return rehearse ? serve_rehearsal(config, listen) : serve_config(config, data, listen);
+    return rehearse ? serve_rehearsal(config, listen) : serve_config(config, data, listen, make_key);
 }
 
 const struct cli_command command_serve = {

@@ -153,7 +153,7 @@ bool query_value(struct arena *a, struct str query, const char *name, struct str
 
 /* --- the door ------------------------------------------------------------------------------------------------------------ */
 
-static bool admits(struct gateway_loop *gl, struct http_exchange *x)
+bool admin_admits(struct gateway_loop *gl, struct http_exchange *x)
 {
     uint8_t digest[KEY_DIGEST_BYTES];
     struct str token = usual_bearer(http_exchange_request(x));
@@ -189,13 +189,34 @@ static bool matches(const struct admin_row *row, struct str path, struct str *re
     return rest->len && str_find_char(*rest, '/') < 0;
 }
 
+/* RFC 9110 wants to be told what does work. */
+static void wrong_method(struct gateway_loop *gl, struct http_exchange *x)
+{
+    static const char *const names[] = {[HTTP_GET] = "GET, HEAD", [HTTP_POST] = "POST", [HTTP_DELETE] = "DELETE"};
+    const struct http_request *r = http_exchange_request(x);
+    AUTO_BUF struct buf text = BUF_INIT(8 * KiB), body = BUF_INIT(64 * KiB), allow = BUF_INIT(1 * KiB);
+    struct http_header h[REPLY_HEADERS_MAX];
+    struct str rest;
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        if (matches(&rows[i], r->path, &rest))
+            (void)buf_append_format(&allow, "%s%s", allow.len ? ", " : "", names[rows[i].method]);
+    (void)buf_append_format(&text, "%.*s does not work here; use %.*s", STR_FMT(r->method_text),
+                            STR_FMT(buf_str(&allow)));
+    if (error_write(&body, 405, buf_str(&text), "invalid_request_error", NULL, "method_not_allowed") < 0)
+        buf_clear(&body);
+    size_t n = mesh_headers_none(h, "-");
+    h[n++] = (struct http_header){STR("content-type"), STR("application/json")};
+    h[n++] = (struct http_header){STR("allow"), buf_str(&allow)};
+    reply_headers(gl, x, 405, h, n, buf_str(&body));
+}
+
 void admin_request(struct gateway_loop *gl, struct http_exchange *x, int unused)
 {
     (void)unused;
     const struct http_request *r = http_exchange_request(x);
     struct admin_ask ask = {.gl = gl, .x = x};
-    const struct admin_row *other = NULL;
-    if (!admits(gl, x))
+    bool there = false;
+    if (!admin_admits(gl, x))
         return;
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         if (!matches(&rows[i], r->path, &ask.rest))
@@ -204,11 +225,10 @@ void admin_request(struct gateway_loop *gl, struct http_exchange *x, int unused)
             rows[i].fn(&ask);
             return;
         }
-        other = &rows[i];
+        there = true;
     }
-    if (other)
-        reply_error(gl, x, 405, "method_not_allowed",
-                    "%.*s does not work here; docs/reference/openapi.json tells what does", STR_FMT(r->method_text));
+    if (there)
+        wrong_method(gl, x);
     else
         reply_error(gl, x, 404, "not_found", "there is nothing at %.*s; docs/reference/openapi.json has the admin API",
                     STR_FMT(str_slice(r->path, 0, 200)));

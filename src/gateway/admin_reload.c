@@ -45,10 +45,11 @@ static void told(void *arg, int rc, struct str text)
     AUTO_BUF struct buf body = BUF_INIT(128 * KiB);
     if (a->x) {
         http_exchange_set(a->x, NULL);
+        int wrote = rc < 0 ? rc : write_lines(&body, text);
         if (rc < 0)
             refuse(a, rc, text);
         else
-            admin_reply(a->gl, a->x, 200, write_lines(&body, text), buf_str(&body));
+            admin_reply(a->gl, a->x, 200, wrote, buf_str(&body));
     }
     mem_free(a);
 }

@@ -95,10 +95,27 @@ static void on_request(struct http_exchange *x, void *ctx)
         p->fn(gl, x, p->arg);
 }
 
-/* Before the body is read: a page from elsewhere does not get to send us megabytes. */
+/* A large body is read only for who may send it. */
+static void admit_early(struct gateway_loop *gl, struct http_exchange *x, const struct page *p)
+{
+    enum { CREDENTIAL_BYTES_MAX = 64 * 1024 };
+    struct arena a = ARENA_INIT(CREDENTIAL_BYTES_MAX);
+    struct caller who;
+    if (p->fn == admin_request)
+        (void)admin_admits(gl, x);
+    else if (p->fn == calls_start)
+        (void)keys_admit(gl, x, &who, &a);
+    arena_fini(&a);
+}
+
+/* Before the body is read: a page from elsewhere, or somebody without a key, does not get to send us megabytes. */
 static void on_head(struct http_exchange *x, void *ctx)
 {
-    (void)browser_admits(ctx, x);
+    enum { SMALL_BODY_BYTES = 64 * 1024 }; /* for these one look at the key, later, is enough */
+    const struct http_request *r = http_exchange_request(x);
+    const struct page *p = page_find(normal_path(r->path));
+    if (browser_admits(ctx, x) && p && (r->body_length < 0 || r->body_length > SMALL_BODY_BYTES))
+        admit_early(ctx, x, p);
 }
 
 static void on_refuse(struct http_exchange *x, int status, const char *why, void *ctx)

@@ -80,6 +80,7 @@ void calls_start(struct gateway_loop *gl, struct http_exchange *x, int op);
 
 /* admin.c: the admin API: its table of endpoints is there. */
 void admin_request(struct gateway_loop *gl, struct http_exchange *x, int unused);
+bool admin_admits(struct gateway_loop *gl, struct http_exchange *x); /* it shows the token; else it is answered */
 
 /* pages.c */
 void page_models(struct gateway_loop *gl, struct http_exchange *x, int unused);

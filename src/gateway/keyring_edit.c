@@ -184,7 +184,9 @@ static int edit_commit(struct edit *edit, struct err *e)
 {
     AUTO_BUF struct buf text = BUF_INIT(KEYRING_FILE_BYTES_MAX);
     if (edit->count > KEYRING_KEYS_MAX)
-        return err_set(e, ERR_LIMIT, "there are %d keys, and no more are possible", KEYRING_KEYS_MAX);
+        return err_set(e, ERR_LIMIT,
+                       "there are %d keys, adopted ones that were revoked included, and no more are possible",
+                       KEYRING_KEYS_MAX);
     int rc = keyring_write(&text, edit->key, edit->count);
     if (rc < 0)
         return err_set(e, rc, "the keys do not fit into a file of %d MiB", KEYRING_FILE_BYTES_MAX >> 20);

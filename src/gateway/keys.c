@@ -50,6 +50,9 @@ int keys_open(struct gateway *g, struct str default_key, struct err *e)
 {
     g->has_default = default_key.len > 0;
     g->default_key = (struct key){.name = STR("default"), .adopted = !str_starts(default_key, STR("hearth_"))};
+    if (g->has_default && key_is_placeholder(default_key))
+        return err_set(e, ERR_INVALID, "HEARTH_KEY is `%.*s`, which clients send when no key is needed: it cannot be one",
+                       STR_FMT(default_key));
     if (g->has_default && key_digest(default_key, g->default_key.digest) < 0)
         return err_set(e, ERR_NOMEM, "gateway");
     int rc = admin_token_load(g->admin_digest, g->data_dir, e);

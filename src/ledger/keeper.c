@@ -282,18 +282,20 @@ static bool fold_is_sync(const struct ledger *l)
            news_bytes(l) <= FOLD_AS_SYNC_BYTES;
 }
 
-static void sync_now(struct ledger *l, struct schedule *s, int64_t now)
+/* Whether it folded, too. What is flushed meanwhile has raised `work` again, and is the next turn's. */
+static bool sync_now(struct ledger *l, struct schedule *s, int64_t now)
 {
     if (fold_is_sync(l)) {
         (void)atomic_exchange(&l->keeper.work, false); /* as in keeper_sync */
         fold_now(l, s);
         if (!l->keeper.fold_failing) {
             s->sync_at = INT64_MAX;
-            return;
+            return true;
         }
     }
     keeper_sync(l);
     s->sync_at = l->keeper.sync_failing ? now + SYNC_DELAY_MS : INT64_MAX;
+    return false;
 }
 
 static void prune_now(struct ledger *l, struct schedule *s)
@@ -323,11 +325,8 @@ static void keeper_turn(struct ledger *l, struct schedule *s)
     int64_t sync_delay = l->fold_every_ms < SYNC_DELAY_MS ? l->fold_every_ms : SYNC_DELAY_MS;
     if (atomic_load(&l->keeper.work) && s->sync_at == INT64_MAX)
         s->sync_at = now + sync_delay;
-    if (now >= s->sync_at) {
-        sync_now(l, s, now);
-        if (s->fold_at == INT64_MAX && has_any_news(l))
-            s->fold_at = now + l->fold_every_ms - sync_delay;
-    }
+    if (now >= s->sync_at && !sync_now(l, s, now) && s->fold_at == INT64_MAX && has_any_news(l))
+        s->fold_at = now + l->fold_every_ms - sync_delay;
     if (now >= s->fold_at)
         fold_now(l, s);
     if (now >= s->prune_at)

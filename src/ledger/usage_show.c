@@ -101,6 +101,9 @@ bool usage_day_read(struct str day, int64_t *out)
             return false;
     if (rest.len || n[0] < 1970 || n[0] > 9999 || n[1] < 1 || n[1] > 12 || n[2] < 1 || n[2] > 31)
         return false;
-    *out = civil_to_ms(&(struct civil){.year = (int)n[0], .month = (int)n[1], .day = (int)n[2]});
+    int64_t ms = civil_to_ms(&(struct civil){.year = (int)n[0], .month = (int)n[1], .day = (int)n[2]});
+    if (civil_from_ms(ms).month != (int)n[1])
+        return false; /* the 31st of February would be in March */
+    *out = ms;
     return true;
 }

@@ -182,6 +182,8 @@ int mesh_call_start(struct mesh_call **out, struct mesh_loop *ml, const struct m
         refuse_model(c);
         return 0;
     }
+    c->ask.jobs = NULL; /* lent until here */
+    c->ask.job_count = 0;
     if (rc < 0) {
         bool unknown = rc == ERR_NOT_FOUND;
         answer_refuse(c, rc == ERR_NOMEM ? 503 : unknown ? 404 : 400, "invalid_request_error",

@@ -78,4 +78,5 @@ client PUT /hearth/v1/keys -H "authorization: Bearer $token" <<X
 {}
 X
 expect status 405
+expect header allow "GET, HEAD, POST"
 expect files-lack "$web"

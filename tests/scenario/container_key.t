@@ -1,6 +1,6 @@
-# In a container a key is made when none is given, told once, and kept; the next start takes the same and tells nothing.
+# A key is made when none is given and one was asked for, told once, and kept; the next start takes the same and tells nothing.
 upstream a openai
-env container podman
+argument --make-key
 config <<X
 jobs:
   bulk: { chain: [a/m] }

@@ -188,6 +188,12 @@ static bool env_verb(struct scenario *s, struct words *w)
            scenario_fail(s, "out of memory");
 }
 
+static bool argument_verb(struct scenario *s, struct words *w)
+{
+    s->argument = text_c(s, words_next(w));
+    return s->argument != NULL;
+}
+
 static bool start_verb(struct scenario *s, struct words *w)
 {
     (void)w;
@@ -261,6 +267,7 @@ static const struct {
     {"signal", signal_verb},     {"ended", ended_verb},
     {"reload", reload_verb},     {"crowd", crowd_verb},
     {"notify", notify_verb},
+    {"argument", argument_verb},
     {"cli", cli_verb},           {"client", one_client_verb},
     {"repeat", repeat_verb},     {"client-until", client_until_verb},
     {"burst", burst_verb},       {"probe", probe_verb},

@@ -78,6 +78,7 @@ struct scenario {
     struct str rest; /* of the file */
     int line;
     struct buf problem, config, upstreams, env;
+    char *argument;    /* one more for `serve`; NULL: none */
     bool config_alone; /* it names its upstreams itself */
     int64_t deadline_ms;
     struct sim *sim;

@@ -199,6 +199,7 @@ static bool run_serve(struct scenario *s)
                     arena_format(&s->arena, "%s/hearth.yaml", s->folder),
                     "--data",
                     arena_format(&s->arena, "%s/data", s->folder),
+                    s->argument,
                     NULL};
     if (s->pid)
         return scenario_fail(s, "the binary runs already");

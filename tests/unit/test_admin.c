@@ -332,6 +332,61 @@ TEST(every_path_that_is_served_is_described)
     arena_fini(&a);
 }
 
+/* --- the keys in force ------------------------------------------------------------------------------------------------------- */
+
+static void write_keys(const struct house *h, const char *text)
+{
+    char path[256], beside[256];
+    kit_join(path, h->dir.path, "keys.json");
+    kit_join(beside, h->dir.path, "keys.beside");
+    int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    EXPECT(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text) && close(fd) == 0);
+    EXPECT_I64(rename(beside, path), 0);
+}
+
+static int ask_with(struct house *h, struct str key)
+{
+    AUTO_BUF struct buf reply = BUF_INIT(1 * MiB);
+    text_format(h->token, sizeof h->token, "%.*s", STR_FMT(key));
+    return request(h, "GET", "/v1/models", true, STR_NONE, &reply);
+}
+
+TEST(a_file_of_keys_that_breaks_leaves_those_in_force_and_one_that_is_gone_ends_them)
+{
+    struct house h;
+    AUTO_BUF struct buf secret = BUF_INIT(256);
+    struct err e = {0};
+    struct gateway *g;
+    REQUIRE(house_open(&h));
+    struct str dir = str_from(h.dir.path);
+    EXPECT_I64(keyring_add(dir, &(struct key_wish){.name = STR("web")}, &secret, &e), 0);
+    EXPECT_I64(keys_reload(h.gateway, &e), 0);
+    EXPECT_I64(ask_with(&h, buf_str(&secret)), 200);
+    write_keys(&h, "{\"version\":1,\"keys\":[{\"name\":\"web\"");
+    (void)keys_reload(h.gateway, &e); /* the watcher may have been faster */
+    EXPECT_I64(ask_with(&h, buf_str(&secret)), 200);
+    EXPECT_I64(gateway_open(&g, &(struct gateway_options){.config = h.config, .mesh = h.mesh, .data_dir = dir}, &e),
+               ERR_SYNTAX);
+    EXPECT(strstr(e.text, "keys.json"));
+    write_keys(&h, "{\"version\":1,\"keys\":[]}");
+    EXPECT_I64(keys_reload(h.gateway, &e), 0);
+    EXPECT_I64(ask_with(&h, buf_str(&secret)), 401);
+    house_close(&h);
+}
+
+TEST(a_placeholder_in_hearth_key_is_no_key)
+{
+    struct house h;
+    struct gateway *g;
+    struct err e = {0};
+    REQUIRE(house_open(&h));
+    struct gateway_options opt = {
+        .config = h.config, .mesh = h.mesh, .data_dir = str_from(h.dir.path), .key = STR("EMPTY")};
+    EXPECT_I64(gateway_open(&g, &opt, &e), ERR_INVALID);
+    EXPECT(strstr(e.text, "HEARTH_KEY"));
+    house_close(&h);
+}
+
 /* --- leaving while the clerk is at it ---------------------------------------------------------------------------------------- */
 
 TEST(a_client_that_leaves_while_its_report_is_made_harms_nothing)
