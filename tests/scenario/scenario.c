@@ -224,6 +224,12 @@ static bool ended_verb(struct scenario *s, struct words *w)
     return process_ended(s, (int)ms);
 }
 
+static bool rewrite_verb(struct scenario *s, struct words *w)
+{
+    (void)w;
+    return process_rewrite(s);
+}
+
 static bool reload_verb(struct scenario *s, struct words *w)
 {
     (void)w;
@@ -267,7 +273,7 @@ static const struct {
     {"signal", signal_verb},     {"ended", ended_verb},
     {"reload", reload_verb},     {"crowd", crowd_verb},
     {"notify", notify_verb},
-    {"argument", argument_verb},
+    {"argument", argument_verb}, {"rewrite", rewrite_verb},
     {"cli", cli_verb},           {"client", one_client_verb},
     {"repeat", repeat_verb},     {"client-until", client_until_verb},
     {"burst", burst_verb},       {"probe", probe_verb},

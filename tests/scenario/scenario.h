@@ -147,6 +147,7 @@ bool process_start_refused(struct scenario *s, struct str why);
 bool process_end(struct scenario *s, int signal);
 bool process_signal(struct scenario *s, struct str name);
 bool process_ended(struct scenario *s, int limit_ms); /* by itself, with status 0 */
+bool process_rewrite(struct scenario *s);             /* writes the config as it is told now */
 bool process_reload(struct scenario *s);              /* writes the config as it is told now, and sends SIGHUP */
 bool process_cli(struct scenario *s, struct words *w, struct buf *out, int *status);
 void process_fini(struct scenario *s);

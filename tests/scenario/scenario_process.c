@@ -275,6 +275,11 @@ bool process_ended(struct scenario *s, int limit_ms)
     return true;
 }
 
+bool process_rewrite(struct scenario *s)
+{
+    return write_config(s);
+}
+
 bool process_reload(struct scenario *s)
 {
     return write_config(s) && process_signal(s, STR("HUP"));
