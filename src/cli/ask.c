@@ -268,7 +268,8 @@ static int run(int argc, char **argv)
     int words;
     int end = cli_parse(&command_ask, options, COUNT_OF(options),
                         "The question is the words, standard input, or both (words first). The answer goes to standard output; target,\n"
-                        "attempts, tokens, cost and time go to standard error.",
+                        "attempts, tokens, cost and time go to standard error. --json prints the answer as the server sent it, an OpenAI chat\n"
+                        "completion: id, model, choices (message, finish_reason), usage, and whatever the vendor adds.",
                         argc, argv, &words);
     if (end)
         return end - 1;

@@ -108,6 +108,9 @@ static int run(int argc, char **argv)
     int end = cli_parse(&command_config, options, COUNT_OF(options),
                         "check      exits 0 exactly when `serve` would take the file, whatever is reachable; tells for each job who\n"
                         "           would answer now, and why the others would not\n"
+                        "           --json: a list of jobs, each with job, boundary, and targets: target, place, regime, answers,\n"
+                        "           conditional (its step has a `when`), why_not (null: nothing), input_nusd_mtok and\n"
+                        "           output_nusd_mtok (nano-dollars per million tokens; null: unknown)\n"
                         "reference  prints every option with its type, default and range",
                         argc, argv, &words);
     if (end)

@@ -36,7 +36,22 @@ static void money(struct buf *out, int64_t nusd_per_mtok)
         (void)buf_append_scaled(out, nusd_per_mtok, 9);
 }
 
-static void explain_target_text(struct buf *out, const struct mesh *m, const struct target *t, const char *why, bool answers)
+/* A step with conditions answers some calls; those that do not fit go on to the next, so it is not where the job ends. */
+static bool is_conditional(const struct step *s)
+{
+    return s->max_context || s->needs || s->tag_count;
+}
+
+static const char *verdict(const char *why, bool answers, bool conditional)
+{
+    if (why)
+        return why;
+    if (answers)
+        return conditional ? "answers calls that fit its `when`" : "answers now";
+    return "if those before fail";
+}
+
+static void explain_target_text(struct buf *out, const struct mesh *m, const struct target *t, const char *why, bool answers, bool conditional)
 {
     struct price p;
     (void)buf_append_format(out, "    %s %.*s", answers ? "->" : "  ", STR_FMT(t->name));
@@ -54,10 +69,10 @@ static void explain_target_text(struct buf *out, const struct mesh *m, const str
     } else {
         (void)buf_append_text(out, "price unknown");
     }
-    (void)buf_append_format(out, "  %s%s\n", answers ? "answers now" : why ? "not now: " : "if those before fail", why ? why : "");
+    (void)buf_append_format(out, "  %s%s\n", why ? "not now: " : "", verdict(why, answers, conditional));
 }
 
-static void explain_target_json(struct json_writer *w, const struct mesh *m, const struct target *t, const char *why, bool answers)
+static void explain_target_json(struct json_writer *w, const struct mesh *m, const struct target *t, const char *why, bool answers, bool conditional)
 {
     struct price p;
     bool priced = blended(m, t, &p) >= 0;
@@ -74,6 +89,8 @@ static void explain_target_json(struct json_writer *w, const struct mesh *m, con
     priced ? json_i64(w, p.output) : json_null(w);
     json_key(w, "answers");
     json_bool(w, answers);
+    json_key(w, "conditional");
+    json_bool(w, conditional);
     json_key(w, "why_not");
     json_text(w, why);
     json_object_end(w);
@@ -97,12 +114,12 @@ static void explain_job(const struct mesh *m, const struct job *j, const char *c
         for (int i = 0; i < j->step[s].count; i++) {
             const struct target *t = j->step[s].of[i].target;
             const char *why = why_not_now(m, j, t, problem);
-            bool answers = !why && !taken;
-            taken = taken || answers;
+            bool answers = !why && !taken, conditional = is_conditional(&j->step[s]);
+            taken = taken || (answers && !conditional);
             if (w)
-                explain_target_json(w, m, t, why, answers);
+                explain_target_json(w, m, t, why, answers, conditional);
             else
-                explain_target_text(out, m, t, why, answers);
+                explain_target_text(out, m, t, why, answers, conditional);
         }
     }
     if (w) {

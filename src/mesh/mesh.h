@@ -85,7 +85,7 @@ struct mesh_ask {
     int job_count;          /* 0: everything */
     struct str tags, task;  /* as the client sent them, checked by the caller */
     struct str credential;  /* the client's own vendor credential ("Bearer ..."), for passthrough upstreams; may be empty */
-    int64_t received_us;    /* when the request was complete */
+    int64_t received_us;    /* when the turn began in which the request was complete */
     const struct mesh_sink *sink;
     void *ctx;
     void (*body_free)(void *ctx); /* the body will not be read again; may be NULL */

@@ -106,10 +106,7 @@ static bool is_header(const struct http_header *h)
     for (size_t i = 0; i < h->name.len; i++)
         if (h->name.ptr[i] <= 0x20 || h->name.ptr[i] >= 0x7f || h->name.ptr[i] == ':' || h->name.ptr[i] == ';')
             return false;
-    for (size_t i = 0; i < h->value.len; i++)
-        if (h->value.ptr[i] == '\r' || h->value.ptr[i] == '\n' || h->value.ptr[i] == '\0')
-            return false;
-    return h->name.len > 0;
+    return h->name.len > 0 && http_value_is_one_line(h->value);
 }
 
 int http_headers_check(const struct http_fetch_options *opt, struct err *e)

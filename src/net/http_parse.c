@@ -49,6 +49,17 @@ const char *http_find_control(const char *p, const char *end)
     return p;
 }
 
+bool http_value_is_one_line(struct str value)
+{
+    if (value.len == 0)
+        return true;
+    const char *end = value.ptr + value.len;
+    for (const char *p = http_find_control(value.ptr, end); p < end; p++)
+        if (*p == '\r' || *p == '\n' || *p == '\0')
+            return false;
+    return true;
+}
+
 /* --- the end of the head ------------------------------------------------------------------------------------------ */
 
 int http_head_scan(struct http_scan *s, struct str bytes, size_t head_max, const char **why)

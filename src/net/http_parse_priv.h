@@ -53,3 +53,5 @@ int http_chunked_strip(struct http_chunked *d, char *bytes, size_t n, struct str
 extern const uint8_t http_token_lower[256];
 /* First byte of p..end that is a control character other than HT, or end. */
 const char *http_find_control(const char *p, const char *end);
+/* No CR, LF or NUL: what is written into a head cannot begin another line. */
+bool http_value_is_one_line(struct str value);

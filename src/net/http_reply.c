@@ -101,10 +101,7 @@ static bool header_valid(const struct http_header *h)
     for (size_t i = 0; i < h->name.len; i++)
         if (!http_token_lower[(uint8_t)h->name.ptr[i]])
             return false;
-    for (size_t i = 0; i < h->value.len; i++)
-        if (h->value.ptr[i] == '\r' || h->value.ptr[i] == '\n' || h->value.ptr[i] == '\0')
-            return false;
-    return h->name.len > 0 && !is_ours(h->name);
+    return h->name.len > 0 && !is_ours(h->name) && http_value_is_one_line(h->value);
 }
 
 static char *put(char *at, struct str s)

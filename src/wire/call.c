@@ -64,7 +64,9 @@ static int model_read(struct call_reader *r)
     if (c->model.len > MODEL_BYTES_MAX)
         return err_set(r->err, ERR_INVALID, "model is longer than %d bytes", MODEL_BYTES_MAX);
     for (size_t i = 0; i < c->model.len; i++) { /* names end up in headers and logs */
-        if ((unsigned char)c->model.ptr[i] < 0x20 || c->model.ptr[i] == 0x7F)
+        const unsigned char *p = (const unsigned char *)c->model.ptr + i;
+        bool high = p[0] == 0xC2 && i + 1 < c->model.len && p[1] < 0xA0; /* U+0080 to U+009F: some terminals obey them */
+        if (p[0] < 0x20 || p[0] == 0x7F || high)
             return err_set(r->err, ERR_INVALID, "model holds a control character");
     }
     return 0;

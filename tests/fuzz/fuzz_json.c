@@ -2,6 +2,7 @@
  * must mean what was read. */
 #include "base/json.h"
 #include "base/json_priv.h"
+#include "json_kit.h"
 #include <assert.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -29,28 +30,6 @@ static void walk(struct json_scan *s)
     }
 }
 
-static void write_node(struct json_writer *w, const struct json_node *n)
-{
-    switch (n->type) {
-    case JSON_STRING: json_str(w, n->text); break;
-    case JSON_OBJECT:
-        json_object_begin(w);
-        for (const struct json_node *m = n->child; m; m = m->next) {
-            json_key_str(w, m->key);
-            write_node(w, m);
-        }
-        json_object_end(w);
-        break;
-    case JSON_ARRAY:
-        json_array_begin(w);
-        for (const struct json_node *m = n->child; m; m = m->next)
-            write_node(w, m);
-        json_array_end(w);
-        break;
-    default: json_raw(w, n->text);
-    }
-}
-
 static void same_nodes(const struct json_node *a, const struct json_node *b)
 {
     assert(a->type == b->type && a->count == b->count && str_eq(a->key, b->key));
@@ -73,7 +52,7 @@ static void check_tree(struct str text, bool valid)
     if (rc == 0) {
         AUTO_BUF struct buf b = BUF_INIT(16 * MiB);
         struct json_writer w = JSON_WRITER(&b);
-        write_node(&w, first);
+        json_kit_write(&w, first);
         assert(json_done(&w) == 0);
         rc = json_parse(&a, buf_str(&b), &second, NULL);
         assert(rc == 0);

@@ -1,10 +1,15 @@
-# A stream that ends without content or without an end moves the call to the next step, unseen.
-each script <<X
-empty
-no-choices
-reply cut 1
+# A stream that fails before its first content moves the call to the next step, and the client sees nothing of it.
+each flavour script lacks <<X
+openai | empty | chatcmpl-1"
+openai | no-choices | chatcmpl-1"
+openai | reply cut 1 | chatcmpl-1"
+openai | malformed | chatcmpl-1"
+openai | error-200 "the backend is gone" | backend is gone
+openai | sse-error 0 "boom" | boom
+openai | sse-error 1 "boom" | boom
+groq | sse-error 1 "boom" | boom
 X
-upstream a openai
+upstream a $flavour
 upstream b openai
 config <<X
 jobs:
@@ -24,3 +29,4 @@ expect seen b requests 1
 expect ledger last outcome done attempts 2 target b/m
 expect seen a requests 1
 expect sse-done
+expect body lacks "$lacks"

@@ -2,6 +2,7 @@
 #include "test.h"
 #include "base/json.h"
 #include "base/json_priv.h"
+#include "json_kit.h"
 #include <math.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -546,28 +547,6 @@ TEST(a_tree_that_outgrows_its_arena_is_out_of_memory)
     arena_fini(&a);
 }
 
-static void write_node(struct json_writer *w, const struct json_node *n)
-{
-    switch (n->type) {
-    case JSON_STRING: json_str(w, n->text); break;
-    case JSON_OBJECT:
-        json_object_begin(w);
-        for (const struct json_node *m = n->child; m; m = m->next) {
-            json_key_str(w, m->key);
-            write_node(w, m);
-        }
-        json_object_end(w);
-        break;
-    case JSON_ARRAY:
-        json_array_begin(w);
-        for (const struct json_node *m = n->child; m; m = m->next)
-            write_node(w, m);
-        json_array_end(w);
-        break;
-    default: json_raw(w, n->text);
-    }
-}
-
 TEST(what_is_written_reads_back)
 {
     static const char text[] =
@@ -577,7 +556,7 @@ TEST(what_is_written_reads_back)
     REQUIRE(json_parse(&a, str_from(text), &root, NULL) == 0);
     AUTO_BUF struct buf b = BUF_INIT(1000);
     struct json_writer w = JSON_WRITER(&b);
-    write_node(&w, root);
+    json_kit_write(&w, root);
     EXPECT_I64(json_done(&w), 0);
     EXPECT_STR(buf_str(&b), text);
     arena_fini(&a);

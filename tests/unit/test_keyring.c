@@ -365,6 +365,26 @@ TEST(edits_survive_every_allocation_that_fails)
     kit_remove(d.path);
 }
 
+TEST(what_is_made_in_a_folder_belongs_to_the_owner_of_the_folder)
+{
+    static const char *const files[] = {"keys.json", "keys.lock", "admin-token"};
+    enum { NOBODY = 65534 };
+    struct kit_dir d = kit_dir_make();
+    AUTO_BUF struct buf secret = BUF_INIT(256);
+    uint8_t digest[KEY_DIGEST_BYTES];
+    struct stat dir, st;
+    EXPECT(geteuid() != 0 || chown(d.path, NOBODY, NOBODY) == 0);
+    EXPECT_I64(keyring_add(dir_str(&d), &(struct key_wish){.name = STR("one")}, &secret, NULL), 0);
+    EXPECT_I64(admin_token_load(digest, dir_str(&d), NULL), 0);
+    REQUIRE(stat(d.path, &dir) == 0);
+    for (size_t i = 0; i < COUNT_OF(files); i++) {
+        char path[256];
+        kit_join(path, d.path, files[i]);
+        EXPECT(stat(path, &st) == 0 && st.st_uid == dir.st_uid && st.st_gid == dir.st_gid);
+    }
+    kit_remove(d.path);
+}
+
 TEST(the_admin_token_is_made_once_and_for_the_owner_only)
 {
     struct kit_dir d = kit_dir_make();

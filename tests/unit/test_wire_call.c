@@ -72,6 +72,8 @@ TEST(a_request_that_is_wrong_is_refused_with_its_story)
         {WIRE_CHAT, "{\"model\":null,\"messages\":[]}", ERR_INVALID, "model must be a string"},
         {WIRE_CHAT, "{\"model\":\"\",\"messages\":[]}", ERR_INVALID, "model is empty"},
         {WIRE_CHAT, "{\"model\":\"a\\r\\nx: y\",\"messages\":[]}", ERR_INVALID, "control character"},
+        {WIRE_CHAT, "{\"model\":\"a\\u009b2J\",\"messages\":[]}", ERR_INVALID, "control character"},
+        {WIRE_CHAT, "{\"model\":\"a\xc2\x80\",\"messages\":[]}", ERR_INVALID, "control character"},
         {WIRE_CHAT, "{\"model\":\"a\\u0000\",\"messages\":[]}", ERR_INVALID, "control character"},
         {WIRE_CHAT, "{\"model\":\"m\"}", ERR_INVALID, "messages is missing"},
         {WIRE_CHAT, "{\"model\":\"m\",\"prompt\":\"p\"}", ERR_INVALID, "messages is missing"},

@@ -1,4 +1,8 @@
-# A client that leaves (fin) before the upstream's head cancels it within a second.
+# A client that leaves before the upstream's head, by FIN or reset, cancels it within a second.
+each how <<X
+fin
+rst
+X
 upstream a openai
 config <<X
 jobs:
@@ -10,7 +14,7 @@ client c1 POST /v1/chat/completions <<X &
 {"model":"bulk","messages":[{"role":"user","content":"hello"}],"stream":true}
 X
 expect seen a requests 1 open 1
-abort c1 fin
+abort c1 $how
 expect aborted a within 1000
 expect ledger last outcome left attempts 1
 expect running

@@ -1,4 +1,8 @@
-# A client that leaves (rst) mid-stream cancels its upstream within a second; what came until then is booked.
+# A client that leaves mid-stream, by FIN or reset, cancels its upstream within a second; what came until then is booked.
+each how <<X
+fin
+rst
+X
 upstream a openai
 config <<X
 jobs:
@@ -10,7 +14,7 @@ client c1 POST /v1/chat/completions <<X &
 {"model":"bulk","messages":[{"role":"user","content":"hello"}],"stream":true}
 X
 read c1 until "brown"
-abort c1 rst
+abort c1 $how
 expect aborted a within 1000
 expect seen a open 0
 expect ledger last outcome left attempts 1 estimated true output 1..200
