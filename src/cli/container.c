@@ -55,8 +55,8 @@ static int key_in(struct buf *key, const char *path, struct err *e)
     if (rc == 0)
         rc = write_key(path, buf_str(key), e);
     if (rc == 0)
-        log_line(LOG_WARN, "serve", "no HEARTH_KEY is set, so a key was made, told here this once and kept in %s: %.*s", path,
-                 STR_FMT(buf_str(key)));
+        log_line(LOG_WARN, "serve", "no HEARTH_KEY is set, so a key was made, told here this once and kept in %s: %.*s",
+                 path, STR_FMT(buf_str(key)));
     return rc;
 }
 
@@ -78,7 +78,8 @@ int container_key(struct buf *key, struct str data, struct err *e)
 void container_hosts(struct config *c)
 {
     static char own[256];
-    const char *names[] = {"hearth", own}; /* the usual name of the service in a compose file, and the container's own */
+    const char *names[] = {"hearth",
+                           own}; /* the usual name of the service in a compose file, and the container's own */
     if (gethostname(own, sizeof own - 1) != 0)
         own[0] = '\0';
     for (size_t i = 0; i < COUNT_OF(names); i++)

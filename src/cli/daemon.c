@@ -136,9 +136,11 @@ static int reload(struct buf *text, void *ctx)
 static void drain(struct daemon *d)
 {
     int64_t grace_ms = service_config(d->service)->drain_ms;
-    log_line(LOG_INFO, "serve", "stopping: calls under way get %lld s; once more to end them now", (long long)(grace_ms / 1000));
+    log_line(LOG_INFO, "serve", "stopping: calls under way get %lld s; once more to end them now",
+             (long long)(grace_ms / 1000));
     int64_t until_ms = now_ms() + grace_ms;
-    notify_send("STOPPING=1\nSTATUS=Letting calls end\nEXTEND_TIMEOUT_USEC=%lld", (long long)(grace_ms + STOP_MS) * 1000);
+    notify_send("STOPPING=1\nSTATUS=Letting calls end\nEXTEND_TIMEOUT_USEC=%lld",
+                (long long)(grace_ms + STOP_MS) * 1000);
     service_drain(d->service);
     const char *how = "the time is over: what is left is ended";
     while (wait_for(service_drained_fd(d->service), d->signals, until_ms)) {

@@ -33,7 +33,8 @@ static int ask(struct str address, const char *page)
     if (rc < 0)
         status = cli_fail("%.*s: %s", STR_FMT(buf_str(&url)), r.problem);
     else if (r.status != 200)
-        status = cli_fail("%.*s: %d %.*s", STR_FMT(buf_str(&url)), r.status, STR_FMT(str_trim(str_slice(buf_str(&r.body), 0, 200))));
+        status = cli_fail("%.*s: %d %.*s", STR_FMT(buf_str(&url)), r.status,
+                          STR_FMT(str_trim(str_slice(buf_str(&r.body), 0, 200))));
     fetch_reply_fini(&r);
     return status;
 }
@@ -43,13 +44,15 @@ static int run(int argc, char **argv)
     const char *config = NULL, *listen = NULL;
     bool live = false;
     const struct cli_option options[] = {
-        {'c', "config", "FILE", "the config whose first `listen` address is asked; found as `serve` finds it", OPTION_TEXT, &config},
+        {'c', "config", "FILE", "the config whose first `listen` address is asked; found as `serve` finds it",
+         OPTION_TEXT, &config},
         {'l', "listen", "ADDRESS", "ask there instead; HOST:PORT or unix:/path", OPTION_TEXT, &listen},
-        {0, "live", NULL, "ask /healthz (the process serves) instead of /readyz (it takes new calls)", OPTION_FLAG, &live},
+        {0, "live", NULL, "ask /healthz (the process serves) instead of /readyz (it takes new calls)", OPTION_FLAG,
+         &live},
     };
     int words;
-    int end = cli_parse(&command_healthcheck, options, COUNT_OF(options), "Exits 0 when the answer is yes, else 1; says why on standard error.",
-                        argc, argv, &words);
+    int end = cli_parse(&command_healthcheck, options, COUNT_OF(options),
+                        "Exits 0 when the answer is yes, else 1; says why on standard error.", argc, argv, &words);
     if (end)
         return end - 1;
     if (words)
@@ -62,5 +65,8 @@ static int run(int argc, char **argv)
 }
 
 const struct cli_command command_healthcheck = {
-    .name = "healthcheck", .synopsis = "[options]", .summary = "ask a running server whether it is ready", .run = run,
+    .name = "healthcheck",
+    .synopsis = "[options]",
+    .summary = "ask a running server whether it is ready",
+    .run = run,
 };

@@ -9,7 +9,8 @@ void cli_help(FILE *to)
                 "usage: hearth COMMAND [options]\n\n");
     for (size_t i = 0; cli_commands[i]; i++)
         fprintf(to, "  %-12s %s\n", cli_commands[i]->name, cli_commands[i]->summary);
-    fprintf(to, "\n`hearth COMMAND --help` tells more. `hearth rehearse` shows it all with simulated vendors, no keys and no network.\n");
+    fprintf(to, "\n`hearth COMMAND --help` tells more. `hearth rehearse` shows it all with simulated vendors, no keys "
+                "and no network.\n");
 }
 
 static int run(int argc, char **argv)
@@ -33,5 +34,8 @@ static int run(int argc, char **argv)
 }
 
 const struct cli_command command_help = {
-    .name = "help", .synopsis = "[options]", .summary = "this, and references made from the program's own tables", .run = run,
+    .name = "help",
+    .synopsis = "[options]",
+    .summary = "this, and references made from the program's own tables",
+    .run = run,
 };

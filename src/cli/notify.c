@@ -45,7 +45,8 @@ void notify_send(const char *format, ...)
     int rc = buf_append_format_v(&text, format, args);
     va_end(args);
     if (rc == 0)
-        (void)sendto(manager.fd, text.ptr, text.len, MSG_DONTWAIT | MSG_NOSIGNAL, (const struct sockaddr *)&manager.to, manager.to_bytes);
+        (void)sendto(manager.fd, text.ptr, text.len, MSG_DONTWAIT | MSG_NOSIGNAL, (const struct sockaddr *)&manager.to,
+                     manager.to_bytes);
 }
 
 int64_t notify_watchdog_ms(void)

@@ -38,7 +38,8 @@ static void start_drain(void *arg)
     gateway_loop_drain(w->gateway);
     if (atomic_fetch_add(&w->service->left_listeners, 1) + 1 == w->service->loops)
         service_listeners_close(w->service);
-    if (loop_timer_set(w->loop, &w->drain_check, CHECK_MS, on_drain_check) < 0) /* not at once: what has come is read first */
+    if (loop_timer_set(w->loop, &w->drain_check, CHECK_MS, on_drain_check) <
+        0) /* not at once: what has come is read first */
         on_drain_check(&w->drain_check);
 }
 

@@ -32,11 +32,11 @@ struct retired {
 struct worker {
     struct service *service;
     struct loop *loop;
-    struct mesh_loop *mesh;        /* of `generation`: takes new calls */
-    struct generation *generation; /* its thread only */
+    struct mesh_loop *mesh;                  /* of `generation`: takes new calls */
+    struct generation *generation;           /* its thread only */
     struct retired retired[GENERATIONS_MAX]; /* with calls that began under an earlier config */
     int retired_count;
-    struct mesh_counts *counts; /* owned; of this loop, whatever the config */
+    struct mesh_counts *counts;  /* owned; of this loop, whatever the config */
     struct mesh_loop *next_mesh; /* between the rounds of a reload */
     struct round *round;
     struct gateway_loop *gateway;
@@ -57,7 +57,7 @@ struct service_asks {
 struct service {
     const struct config *started_with;
     struct pulse *pulse; /* NULL: nobody wants to know whether the loops turn */
-    bool listen_given; /* in place of the config's */
+    bool listen_given;   /* in place of the config's */
     struct service_asks asks;
     struct ledger *ledger;
     struct resolver *resolver;

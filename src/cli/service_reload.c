@@ -99,7 +99,9 @@ static void open_part(void *arg)
 {
     struct worker *w = arg;
     struct round *r = w->round;
-    struct mesh_loop_options opt = {.mesh = r->next->mesh, .loop = w->loop, .counts = w->counts,
+    struct mesh_loop_options opt = {.mesh = r->next->mesh,
+                                    .loop = w->loop,
+                                    .counts = w->counts,
                                     .index = generation_journal(w->service, r->next, (int)(w - w->service->worker))};
     answer(r, mesh_loop_open(&w->next_mesh, &opt, NULL));
 }
@@ -149,7 +151,9 @@ static int place_find(struct service *s, struct err *e)
     for (int i = 0; i < places; i++)
         if (!atomic_load(&s->place_taken[i]))
             return i;
-    return err_set(e, ERR_BUSY, "calls of %d earlier configs are still under way; try again when some of them have ended", places - 1);
+    return err_set(e, ERR_BUSY,
+                   "calls of %d earlier configs are still under way; try again when some of them have ended",
+                   places - 1);
 }
 
 static int check(const struct config *c, struct err *e)
@@ -173,7 +177,10 @@ static int generation_make(struct generation **out, struct service *s, struct co
     g->config = c;
     g->place = place;
     atomic_init(&g->parts, s->loops);
-    struct mesh_options opt = {.config = c, .ledger = s->ledger, .resolver = s->resolver, .clock = clock_system(),
+    struct mesh_options opt = {.config = c,
+                               .ledger = s->ledger,
+                               .resolver = s->resolver,
+                               .clock = clock_system(),
                                .before = s->generation->mesh};
     rc = mesh_open(&g->mesh, &opt, e);
     if (rc) {
@@ -225,6 +232,7 @@ static void tell_restarts(const struct service *s, const struct config *now, str
     tell_if(said, !str_eq(started->data.text, now->data.text), "data");
     tell_if(said, !str_eq(started->resolver.text, now->resolver.text), "resolver");
     tell_if(said, started->loops != now->loops, "loops");
+    tell_if(said, started->ledger_keep_ms != now->ledger_keep_ms, "ledger.keep");
 }
 
 int service_reload(struct service *s, struct config *c, struct buf *said, struct err *e)

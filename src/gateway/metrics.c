@@ -36,8 +36,10 @@ static void put_value(struct page *p, struct str value)
 {
     for (size_t i = 0; p->rc == 0 && i < value.len; i++) {
         char c = value.ptr[i];
-        p->rc = c == '\\' ? buf_append_text(p->out, "\\\\") : c == '"' ? buf_append_text(p->out, "\\\"")
-              : c == '\n' ? buf_append_text(p->out, "\\n") : buf_append_char(p->out, c);
+        p->rc = c == '\\'   ? buf_append_text(p->out, "\\\\")
+                : c == '"'  ? buf_append_text(p->out, "\\\"")
+                : c == '\n' ? buf_append_text(p->out, "\\n")
+                            : buf_append_char(p->out, c);
     }
 }
 
@@ -49,7 +51,8 @@ static void put_head(struct page *p, enum metric m)
 }
 
 /* name + suffix, the labels, and a value of `scale` decimals. */
-static void put_line(struct page *p, enum metric m, const char *suffix, const struct label *label, int labels, int64_t n, int scale)
+static void put_line(struct page *p, enum metric m, const char *suffix, const struct label *label, int labels,
+                     int64_t n, int scale)
 {
     put(p, metric_row[m].name);
     put(p, suffix);
@@ -85,7 +88,8 @@ static bool any(const struct count_histogram *h)
     return false;
 }
 
-static void put_histogram(struct page *p, enum metric m, const char *label, struct str name, const struct count_histogram *h, const int64_t *ends)
+static void put_histogram(struct page *p, enum metric m, const char *label, struct str name,
+                          const struct count_histogram *h, const int64_t *ends)
 {
     int64_t count = 0;
     for (int i = 0; i <= COUNT_BUCKETS; i++) {
@@ -107,25 +111,29 @@ static void put_jobs(struct page *p, const struct mesh_counts *k)
     for (int i = 0; i < mesh_counts_jobs(k); i++)
         for (int o = 0; o < COUNT_OUTCOMES; o++) {
             const struct count_calls *job = mesh_counts_job(k, i);
-            const struct label label[] = {{"job", job->name}, {"outcome", str_from(call_outcome_name((enum call_outcome)o))}};
+            const struct label label[] = {{"job", job->name},
+                                          {"outcome", str_from(call_outcome_name((enum call_outcome)o))}};
             if (o != CALL_LOST && (i || number(&job->outcome[o]))) /* lost ones are found by the next process */
                 put_line(p, METRIC_CALLS, "", label, 2, number(&job->outcome[o]), 0);
         }
     put_head(p, METRIC_CALL_FIRST);
     for (int i = 0; i < mesh_counts_jobs(k); i++)
         if (any(&mesh_counts_job(k, i)->first))
-            put_histogram(p, METRIC_CALL_FIRST, "job", mesh_counts_job(k, i)->name, &mesh_counts_job(k, i)->first, count_first_ms);
+            put_histogram(p, METRIC_CALL_FIRST, "job", mesh_counts_job(k, i)->name, &mesh_counts_job(k, i)->first,
+                          count_first_ms);
     put_head(p, METRIC_CALL_TOTAL);
     for (int i = 0; i < mesh_counts_jobs(k); i++)
         if (any(&mesh_counts_job(k, i)->total))
-            put_histogram(p, METRIC_CALL_TOTAL, "job", mesh_counts_job(k, i)->name, &mesh_counts_job(k, i)->total, count_total_ms);
+            put_histogram(p, METRIC_CALL_TOTAL, "job", mesh_counts_job(k, i)->name, &mesh_counts_job(k, i)->total,
+                          count_total_ms);
 }
 
 static void put_attempts(struct page *p, const struct count_attempts *t)
 {
     for (int r = 0; mesh_reason_name(r); r++)
         if (number(&t->reason[r]))
-            put_line(p, METRIC_ATTEMPTS, "", (struct label[]){{"target", t->name}, {"reason", str_from(mesh_reason_name(r))}}, 2,
+            put_line(p, METRIC_ATTEMPTS, "",
+                     (struct label[]){{"target", t->name}, {"reason", str_from(mesh_reason_name(r))}}, 2,
                      number(&t->reason[r]), 0);
 }
 
@@ -144,7 +152,8 @@ static void put_tokens(struct page *p, const struct count_attempts *t)
 {
     static const char *const classes[COUNT_CLASSES] = {"input", "cached", "cache_write", "output", "reasoning"};
     for (int i = 0; i < COUNT_CLASSES; i++)
-        put_line(p, METRIC_TOKENS, "", (struct label[]){{"target", t->name}, {"class", str_from(classes[i])}}, 2, number(&t->token[i]), 0);
+        put_line(p, METRIC_TOKENS, "", (struct label[]){{"target", t->name}, {"class", str_from(classes[i])}}, 2,
+                 number(&t->token[i]), 0);
 }
 
 static void put_estimated(struct page *p, const struct count_attempts *t)
@@ -169,8 +178,10 @@ static void put_targets(struct page *p, const struct mesh_counts *k)
         enum metric metric;
         void (*put)(struct page *p, const struct count_attempts *t);
     } part[] = {
-        {METRIC_ATTEMPTS, put_attempts}, {METRIC_ATTEMPT_FIRST, put_attempt_first}, {METRIC_ATTEMPT_TOTAL, put_attempt_total},
-        {METRIC_TOKENS, put_tokens}, {METRIC_ESTIMATED, put_estimated}, {METRIC_COST, put_cost}, {METRIC_COST_UNKNOWN, put_cost_unknown},
+        {METRIC_ATTEMPTS, put_attempts},           {METRIC_ATTEMPT_FIRST, put_attempt_first},
+        {METRIC_ATTEMPT_TOTAL, put_attempt_total}, {METRIC_TOKENS, put_tokens},
+        {METRIC_ESTIMATED, put_estimated},         {METRIC_COST, put_cost},
+        {METRIC_COST_UNKNOWN, put_cost_unknown},
     };
     for (size_t m = 0; m < COUNT_OF(part); m++) {
         put_head(p, part[m].metric);

@@ -12,7 +12,8 @@ static_assert((int)REASON_COUNT <= (int)COUNT_REASONS_MAX, "every reason has its
 static_assert((int)CALL_LOST + 1 == (int)COUNT_OUTCOMES, "every outcome has its place");
 
 const int64_t count_first_ms[COUNT_BUCKETS] = {50, 100, 250, 500, 1000, 2500, 5000, 10000, 20000, 30000, 60000, 120000};
-const int64_t count_total_ms[COUNT_BUCKETS] = {100, 250, 500, 1000, 2500, 5000, 10000, 30000, 60000, 120000, 300000, 900000};
+const int64_t count_total_ms[COUNT_BUCKETS] = {100,   250,   500,   1000,   2500,   5000,
+                                               10000, 30000, 60000, 120000, 300000, 900000};
 
 struct mesh_counts {
     _Atomic int64_t open_calls;
@@ -160,7 +161,8 @@ int counts_bind(struct mesh_loop *ml, struct err *e)
 
 static struct count_calls *row_of_job(const struct mesh_loop *ml, const struct job *j)
 {
-    return atomic_load_explicit(&ml->counts->job[ml->count_row[j ? j->index : ml->mesh->job_count]], memory_order_relaxed);
+    return atomic_load_explicit(&ml->counts->job[ml->count_row[j ? j->index : ml->mesh->job_count]],
+                                memory_order_relaxed);
 }
 
 static struct count_attempts *row_of_target(const struct mesh_loop *ml, const struct target *t)
@@ -193,12 +195,14 @@ void count_call(const struct mesh_loop *ml, const struct job *j, const struct le
     note(&k->total, count_total_ms, r->total_ms);
 }
 
-void count_attempt(const struct mesh_loop *ml, const struct target *t, enum reason reason, const struct ledger_attempt_close *r)
+void count_attempt(const struct mesh_loop *ml, const struct target *t, enum reason reason,
+                   const struct ledger_attempt_close *r)
 {
     if (!ml->counts)
         return;
     struct count_attempts *k = row_of_target(ml, t);
-    const int64_t token[COUNT_CLASSES] = {r->usage.input, r->usage.cached, r->usage.cache_write, r->usage.output, r->usage.reasoning};
+    const int64_t token[COUNT_CLASSES] = {r->usage.input, r->usage.cached, r->usage.cache_write, r->usage.output,
+                                          r->usage.reasoning};
     bump(&k->reason[reason], 1);
     if (r->first_ms >= 0)
         note(&k->first, count_first_ms, r->first_ms);
@@ -285,7 +289,10 @@ int mesh_gauges(const struct mesh *m, int (*fn)(const struct mesh_gauge *g, void
     int rc = 0;
     for (int i = 0; rc == 0 && i < m->target_count; i++) {
         const struct target *t = &m->target[i];
-        rc = fn(&(struct mesh_gauge){.target = t->name, .upstream = t->up->name, .breaker = breaker_state(&t->state->breaker, now_ms)}, ctx);
+        rc = fn(&(struct mesh_gauge){.target = t->name,
+                                     .upstream = t->up->name,
+                                     .breaker = breaker_state(&t->state->breaker, now_ms)},
+                ctx);
     }
     for (int i = 0; rc == 0 && i < m->upstream_count; i++) {
         const struct upstream *u = &m->upstream[i];

@@ -22,14 +22,14 @@ struct count_histogram {
 extern const int64_t count_first_ms[COUNT_BUCKETS], count_total_ms[COUNT_BUCKETS]; /* upper ends, inclusive */
 
 struct count_calls {
-    struct str name;                             /* of the job; "-" for calls that named a target */
-    _Atomic uint64_t outcome[COUNT_OUTCOMES];    /* by enum call_outcome */
+    struct str name;                          /* of the job; "-" for calls that named a target */
+    _Atomic uint64_t outcome[COUNT_OUTCOMES]; /* by enum call_outcome */
     struct count_histogram first, total;
 };
 enum count_class { COUNT_INPUT, COUNT_CACHED, COUNT_CACHE_WRITE, COUNT_OUTPUT, COUNT_REASONING, COUNT_CLASSES };
 struct count_attempts {
-    struct str name;                             /* of the target */
-    _Atomic uint64_t reason[COUNT_REASONS_MAX];  /* by number; see mesh_reason_name */
+    struct str name;                            /* of the target */
+    _Atomic uint64_t reason[COUNT_REASONS_MAX]; /* by number; see mesh_reason_name */
     struct count_histogram first, total;
     _Atomic uint64_t token[COUNT_CLASSES];
     _Atomic uint64_t cost_nusd, cost_unknown, estimated; /* the last two count attempts */
@@ -49,9 +49,9 @@ const char *mesh_reason_name(int reason); /* NULL beyond the last */
 
 /* How things stand: each target that the config names, then each upstream. */
 struct mesh_gauge {
-    struct str target;   /* empty: this is about the upstream */
+    struct str target; /* empty: this is about the upstream */
     struct str upstream;
-    int breaker;         /* of a target: 0 closed, 1 half-open, 2 open */
+    int breaker; /* of a target: 0 closed, 1 half-open, 2 open */
     int in_flight;
 };
 int mesh_gauges(const struct mesh *m, int (*fn)(const struct mesh_gauge *g, void *ctx), void *ctx);

@@ -20,7 +20,8 @@ static struct counted *counted_of(void *state, size_t bytes)
 
 static void *state_new(size_t bytes)
 {
-    static_assert(sizeof(struct target_state) % LINE_BYTES == 0 && sizeof(struct upstream_state) % LINE_BYTES == 0, "whole lines");
+    static_assert(sizeof(struct target_state) % LINE_BYTES == 0 && sizeof(struct upstream_state) % LINE_BYTES == 0,
+                  "whole lines");
     void *block = mem_zalloc(bytes + sizeof(struct counted) + LINE_BYTES);
     if (!block)
         return NULL;

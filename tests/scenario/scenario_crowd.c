@@ -32,7 +32,8 @@ void crowd_close(struct scenario *s)
 
 static bool join(struct scenario *s, struct member *m, struct str request)
 {
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)s->port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in a = {
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)s->port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     m->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (m->fd < 0 || connect(m->fd, (struct sockaddr *)&a, sizeof a) != 0 ||
         send(m->fd, request.ptr, request.len, MSG_NOSIGNAL) != (ssize_t)request.len)

@@ -106,7 +106,8 @@ static bool comment_fits(struct page *p, struct str line)
 {
     struct str rest = str_skip(line, 7), name;
     bool help = str_starts(line, STR("# HELP "));
-    if ((!help && !str_starts(line, STR("# TYPE "))) || !str_cut(&rest, ' ', &name) || name_length(name) != name.len || rest.len == 0)
+    if ((!help && !str_starts(line, STR("# TYPE "))) || !str_cut(&rest, ' ', &name) || name_length(name) != name.len ||
+        rest.len == 0)
         return false;
     if (help) {
         p->family = name;
@@ -136,7 +137,8 @@ static bool line_fits(struct page *p, struct str line)
 
 static const struct reply *page_reply(struct scenario *s)
 {
-    const struct reply *r = s->current && s->current->reply_count > s->current_reply ? &s->current->reply[s->current_reply] : NULL;
+    const struct reply *r =
+        s->current && s->current->reply_count > s->current_reply ? &s->current->reply[s->current_reply] : NULL;
     if (!r || !r->complete || !str_starts(reply_header(r, STR("content-type")), STR("text/plain; version=0.0.4"))) {
         (void)scenario_fail(s, "the reply is no page of metrics");
         return NULL;
@@ -230,17 +232,21 @@ static bool expect_ledger_says_so(struct scenario *s, struct str body)
         int scale;
         int64_t want;
     } row[] = {
-        {"hearth_calls_total", "outcome=\"done\"", 0, books.done}, {"hearth_calls_total", "outcome=\"failed\"", 0, books.failed},
-        {"hearth_calls_total", "outcome=\"left\"", 0, books.left}, {"hearth_calls_total", "outcome=\"cut\"", 0, books.cut},
-        {"hearth_attempts_total", "", 0, books.attempts}, {"hearth_tokens_total", "class=\"input\"", 0, books.input},
-        {"hearth_tokens_total", "class=\"output\"", 0, books.output}, {"hearth_cost_usd_total", "", 9, books.cost},
+        {"hearth_calls_total", "outcome=\"done\"", 0, books.done},
+        {"hearth_calls_total", "outcome=\"failed\"", 0, books.failed},
+        {"hearth_calls_total", "outcome=\"left\"", 0, books.left},
+        {"hearth_calls_total", "outcome=\"cut\"", 0, books.cut},
+        {"hearth_attempts_total", "", 0, books.attempts},
+        {"hearth_tokens_total", "class=\"input\"", 0, books.input},
+        {"hearth_tokens_total", "class=\"output\"", 0, books.output},
+        {"hearth_cost_usd_total", "", 9, books.cost},
         {"hearth_attempt_seconds_count", "", 0, books.attempts},
     };
     for (size_t i = 0; i < COUNT_OF(row); i++) {
         int64_t got = sum_of(body, row[i].name, row[i].label, row[i].scale);
         if (got != row[i].want)
-            return scenario_fail(s, "metrics: %s %s are %lld, the ledger says %lld", row[i].name, row[i].label, (long long)got,
-                                 (long long)row[i].want);
+            return scenario_fail(s, "metrics: %s %s are %lld, the ledger says %lld", row[i].name, row[i].label,
+                                 (long long)got, (long long)row[i].want);
     }
     return books.done > 0 || scenario_fail(s, "the ledger is empty: nothing was compared");
 }
@@ -258,6 +264,6 @@ bool expect_metrics(struct scenario *s, struct words *w)
     AUTO_BUF struct buf line = BUF_INIT(64 * KiB);
     struct str word = words_next(w);
     (void)buf_append_format(&line, "\n%.*s\n", STR_FMT(word));
-    return str_find(r->body, buf_str(&line)) >= 0 ||
-           scenario_fail(s, "metrics: there is no line `%.*s` in\n%.*s", STR_FMT(str_trim(buf_str(&line))), STR_FMT(r->body));
+    return str_find(r->body, buf_str(&line)) >= 0 || scenario_fail(s, "metrics: there is no line `%.*s` in\n%.*s",
+                                                                   STR_FMT(str_trim(buf_str(&line))), STR_FMT(r->body));
 }

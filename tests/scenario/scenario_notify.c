@@ -28,7 +28,8 @@ bool notify_verb(struct scenario *s, struct words *w)
         a.sun_path[0] = '\0';
     s->notified = BUF_INIT(1 * MiB);
     s->notify_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (rc || s->notify_fd < 0 || bind(s->notify_fd, (struct sockaddr *)&a, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) != 0)
+    if (rc || s->notify_fd < 0 ||
+        bind(s->notify_fd, (struct sockaddr *)&a, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) != 0)
         return scenario_fail(s, "the service manager's socket cannot be made: %m");
     return true;
 }
@@ -38,7 +39,8 @@ static void hear(struct scenario *s)
     char bytes[4096];
     ssize_t n;
     while ((n = recv(s->notify_fd, bytes, sizeof bytes, 0)) > 0)
-        (void)buf_append_format(&s->notified, "[%.*s]\n", (int)n, bytes); /* its ceiling is far above a scenario's time */
+        (void)buf_append_format(&s->notified, "[%.*s]\n", (int)n,
+                                bytes); /* its ceiling is far above a scenario's time */
 }
 
 /* expect notified TEXT: of all that was written so far, each datagram in brackets; `notified again TEXT`: from now on. */

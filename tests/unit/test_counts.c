@@ -51,12 +51,16 @@ static const struct count_calls *job_of(const struct mesh_counts *k, const char 
 
 static void try_target(const struct made *m, int i, enum reason r, int64_t cost)
 {
-    struct ledger_attempt_close rec = {.ok = r == REASON_DONE, .cost_nusd = cost, .first_ms = 60, .total_ms = 700,
+    struct ledger_attempt_close rec = {.ok = r == REASON_DONE,
+                                       .cost_nusd = cost,
+                                       .first_ms = 60,
+                                       .total_ms = 700,
                                        .usage = {.input = 10, .output = 3, .cached = 4, .reported = true}};
     count_attempt(&m->ml, &m->mesh->target[i], r, &rec);
 }
 
-#define CONFIG(jobs) "upstreams:\n  a: { url: \"https://a.example.com/v1\" }\n  b: { url: \"https://b.example.com/v1\" }\njobs:\n" jobs
+#define CONFIG(jobs) \
+    "upstreams:\n  a: { url: \"https://a.example.com/v1\" }\n  b: { url: \"https://b.example.com/v1\" }\njobs:\n" jobs
 
 TEST(what_the_records_say_is_counted_in_its_row)
 {
@@ -75,7 +79,8 @@ TEST(what_the_records_say_is_counted_in_its_row)
     EXPECT_I64(t->first.bucket[1], 2); /* 60 ms: above 50, up to 100 */
     EXPECT_I64(t->first.sum_ms, 120);
     EXPECT_I64(t->total.bucket[3], 2);
-    count_call(&m.ml, &m.mesh->job[0], &(struct ledger_call_close){.outcome = CALL_CUT, .first_ms = -1, .total_ms = 1000000});
+    count_call(&m.ml, &m.mesh->job[0],
+               &(struct ledger_call_close){.outcome = CALL_CUT, .first_ms = -1, .total_ms = 1000000});
     count_call(&m.ml, NULL, &(struct ledger_call_close){.outcome = CALL_DONE, .first_ms = 50, .total_ms = 100});
     EXPECT_I64(job_of(k, "one")->outcome[CALL_CUT], 1);
     EXPECT_I64(job_of(k, "one")->total.bucket[COUNT_BUCKETS], 1);

@@ -14,7 +14,8 @@ static struct made make(const char *yaml, const struct mesh *before)
     struct made m = {0};
     struct err e = {0};
     if (config_read(&m.config, str_from(yaml), STR("t.yaml"), &e) < 0 ||
-        mesh_open(&m.mesh, &(struct mesh_options){.config = m.config, .clock = clock_system(), .before = before}, &e) < 0)
+        mesh_open(&m.mesh, &(struct mesh_options){.config = m.config, .clock = clock_system(), .before = before}, &e) <
+            0)
         test_fail(__FILE__, __LINE__, "%s", e.text);
     return m;
 }
@@ -34,10 +35,10 @@ static struct target_state *state(const struct made *m, const char *target)
     return NULL;
 }
 
-#define FIRST                                                       \
-    "upstreams:\n"                                                  \
-    "  a: { url: \"https://a.example.com/v1\" }\n"                  \
-    "  b: { url: \"https://b.example.com/v1\" }\n"                  \
+#define FIRST                                      \
+    "upstreams:\n"                                 \
+    "  a: { url: \"https://a.example.com/v1\" }\n" \
+    "  b: { url: \"https://b.example.com/v1\" }\n" \
     "jobs: { bulk: { chain: [a/m, a/n, b/m] } }\n"
 
 TEST(a_place_that_is_the_same_keeps_its_numbers_whatever_stands_around_it)
@@ -47,11 +48,13 @@ TEST(a_place_that_is_the_same_keeps_its_numbers_whatever_stands_around_it)
                            "  c: { url: \"https://c.example.com/v1\" }\n"
                            "  b: { url: \"https://b.example.com/v1\", concurrent: 3 }\n"
                            "  a: { url: \"https://a.example.com/v1\" }\n"
-                           "jobs: { other: { chain: [c/m, b/m, a/m, a/o] } }\n", one.mesh);
+                           "jobs: { other: { chain: [c/m, b/m, a/m, a/o] } }\n",
+                           one.mesh);
     REQUIRE(one.mesh && two.mesh);
     EXPECT(state(&two, "a/m") == state(&one, "a/m") && state(&two, "b/m") == state(&one, "b/m"));
     EXPECT(state(&two, "c/m") != state(&one, "a/m") && state(&two, "a/o") != state(&one, "a/n"));
-    EXPECT(two.mesh->upstream[2].state == one.mesh->upstream[0].state && two.mesh->upstream[2].direct == one.mesh->upstream[0].direct);
+    EXPECT(two.mesh->upstream[2].state == one.mesh->upstream[0].state &&
+           two.mesh->upstream[2].direct == one.mesh->upstream[0].direct);
     atomic_fetch_add(&state(&one, "a/m")->in_flight, 1);
     unmake(&one); /* the other still counts it */
     EXPECT_I64(atomic_load(&state(&two, "a/m")->in_flight), 1);
@@ -64,7 +67,8 @@ TEST(another_address_is_another_place)
     struct made two = make("upstreams:\n"
                            "  a: { url: \"https://elsewhere.example.com/v1\" }\n"
                            "  b: { url: \"https://b.example.com/v1\" }\n"
-                           "jobs: { bulk: { chain: [a/m, b/m] } }\n", one.mesh);
+                           "jobs: { bulk: { chain: [a/m, b/m] } }\n",
+                           one.mesh);
     REQUIRE(one.mesh && two.mesh);
     EXPECT(state(&two, "a/m") != state(&one, "a/m") && two.mesh->upstream[0].state != one.mesh->upstream[0].state);
     EXPECT(state(&two, "b/m") == state(&one, "b/m"));
@@ -78,7 +82,8 @@ TEST(another_key_keeps_the_count_of_calls_and_forgets_what_was_held_against_the_
     struct made two = make("upstreams:\n"
                            "  a: { url: \"https://a.example.com/v1\", key: passthrough }\n"
                            "  b: { url: \"https://b.example.com/v1\" }\n"
-                           "jobs: { bulk: { chain: [a/m, b/m] } }\n", one.mesh);
+                           "jobs: { bulk: { chain: [a/m, b/m] } }\n",
+                           one.mesh);
     REQUIRE(one.mesh && two.mesh);
     EXPECT(two.mesh->upstream[0].state == one.mesh->upstream[0].state);
     EXPECT(state(&two, "a/m") != state(&one, "a/m") && two.mesh->upstream[0].direct != one.mesh->upstream[0].direct);
@@ -91,7 +96,8 @@ static int follow(void *before)
     struct made m = {0};
     int rc = config_read(&m.config, str_from(FIRST), STR("t.yaml"), NULL);
     if (rc == 0)
-        rc = mesh_open(&m.mesh, &(struct mesh_options){.config = m.config, .clock = clock_system(), .before = before}, NULL);
+        rc = mesh_open(&m.mesh, &(struct mesh_options){.config = m.config, .clock = clock_system(), .before = before},
+                       NULL);
     unmake(&m);
     return rc;
 }
