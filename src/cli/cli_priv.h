@@ -24,7 +24,7 @@ struct cli_command {
     int (*run)(int argc, char **argv);
 };
 extern const struct cli_command command_serve, command_ask, command_usage, command_backup, command_keys, command_config, command_rehearse,
-    command_healthcheck, command_help;
+    command_doctor, command_healthcheck, command_help;
 extern const struct cli_command *const cli_commands[]; /* all of them; ends with NULL */
 void cli_help(FILE *to);
 
@@ -101,6 +101,13 @@ void daemon_pulse(void *unused);         /* all loops turn */
 /* Says in the log what `hearth config check` would warn of. */
 void daemon_say_warnings(const struct config *c);
 
+/* How much this process may take on at once, from the limit of open files, which is raised as far as it goes. */
+struct capacity {
+    int64_t calls;       /* limits.calls of the config, if it says so */
+    int64_t connections; /* of clients */
+};
+struct capacity capacity_find(const struct config *c);
+
 /* --- one request from the command line, blocking ---------------------------------------------------------------------------- */
 
 struct fetch_reply {
@@ -124,12 +131,29 @@ int cli_base_url(struct buf *url, struct buf *unix_path, struct str address);
 int cli_config(struct config **out, const char *given, bool *made, struct buf *said, struct err *e);
 /* The data folder a command means that reads it without a daemon: --data, else as the config says. */
 int cli_data_dir(struct buf *out, const char *data, const char *config_path, struct err *e);
-int discover_config(struct buf *yaml, struct buf *said, struct err *e);
+/* The same with the text of a config that was made in `yaml`, empty when one was found. `measure`: where a model runs at two
+ * places at home, the faster one comes first (seconds, and a model may be loaded for it). */
+int cli_config_or_make(struct config **out, const char *given, struct buf *yaml, bool measure, struct buf *said, struct err *e);
 bool in_container(void);
 #define CONTAINER_LISTEN "0.0.0.0:4242" /* where a server without a config is reached in a container */
 /* $HEARTH_KEY, or the one kept in the data folder; made there, and told in the log, when there is none. */
 int container_key(struct buf *key, struct str data, struct err *e);
 void container_hosts(struct config *c); /* the names by which other containers know this one, for a config that was made */
+/* Asks a person on the terminal; no terminal, no answer within a minute and anything but `y` are no. SIGINT ends the program meanwhile. */
+bool cli_ask_yes(const char *question);
+/* A file of the user's, whole or not at all; ERR_EXISTS when it is there and `replace` is not set. */
+int cli_write_file(const char *path, struct str text, bool replace, struct err *e);
+
+struct import_options {
+    const char *out;           /* NULL: standard output */
+    const char *listen, *hosts; /* of the result; NULL: none */
+    bool force, strict, json;
+};
+/* `config import litellm FILE`; the exit status. */
+int cli_import_litellm(const char *path, const struct import_options *opt);
+
+/* One line for each model at home that its Ollama computes on the CPU in part; asks each home upstream for half a second. */
+void cli_warn_spills(const struct config *c, struct buf *out);
 
 /* --- simulated vendors ------------------------------------------------------------------------------------------------------------ */
 

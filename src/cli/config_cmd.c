@@ -1,4 +1,4 @@
-/* config_cmd.c: `hearth config check`: would `serve` take this file, and what would it do? */
+/* config_cmd.c: `hearth config check`: would `serve` take this file, and what would it do? (`import` is in import.c.) */
 #include "cli/cli_priv.h"
 #include "config/config.h"
 #include "mesh/mesh.h"
@@ -69,6 +69,7 @@ static int explain(const struct config *c, const struct mesh *m, bool json)
         (void)buf_append_format(&out, "%.*s is fine: %d upstreams, %d jobs\n", STR_FMT(c->path), c->upstream_count, c->job_count);
     if (mesh_explain(m, &out, json, probe, NULL) < 0 || mesh_warnings(m, &warnings) < 0)
         return cli_fail("out of memory");
+    cli_warn_spills(c, &warnings);
     if (json)
         (void)buf_append_char(&out, '\n');
     struct str rest = buf_str(&warnings), line;
@@ -100,9 +101,15 @@ static int run(int argc, char **argv)
 {
     const char *config = NULL;
     bool json = false;
+    struct import_options import = {0};
     const struct cli_option options[] = {
         {'c', "config", "FILE", "which file; it may also follow as a word", OPTION_TEXT, &config},
-        {0, "json", NULL, "the jobs and their targets as JSON", OPTION_FLAG, &json},
+        {0, "json", NULL, "the jobs and their targets as JSON; of an import, its report (on standard error)", OPTION_FLAG, &json},
+        {'o', "output", "FILE", "import: write the result there, not to standard output", OPTION_TEXT, &import.out},
+        {0, "listen", "ADDRESS", "import: where the result listens; LiteLLM's own is 0.0.0.0:4000", OPTION_TEXT, &import.listen},
+        {0, "hosts", "A,B", "import: names and addresses under which clients reach it", OPTION_TEXT, &import.hosts},
+        {0, "force", NULL, "import: replace that file", OPTION_FLAG, &import.force},
+        {0, "strict", NULL, "import: fail when a model has to be left out", OPTION_FLAG, &import.strict},
     };
     int words;
     int end = cli_parse(&command_config, options, COUNT_OF(options),
@@ -111,6 +118,8 @@ static int run(int argc, char **argv)
                         "           --json: a list of jobs, each with job, boundary, and targets: target, place, regime, answers,\n"
                         "           conditional (its step has a `when`), why_not (null: nothing), input_nusd_mtok and\n"
                         "           output_nusd_mtok (nano-dollars per million tokens; null: unknown)\n"
+                        "import     makes a hearth.yaml of a LiteLLM config.yaml: the result on standard output, on standard error the\n"
+                        "           report of what became of every key; the result always passes `config check`\n"
                         "reference  prints every option with its type, default and range",
                         argc, argv, &words);
     if (end)
@@ -118,11 +127,16 @@ static int run(int argc, char **argv)
     AUTO_BUF struct buf text = BUF_INIT(1 * MiB);
     if (words == 1 && strcmp(argv[0], "reference") == 0)
         return config_reference(&text) < 0 ? cli_fail("out of memory") : cli_print(buf_str(&text));
+    import.json = json;
+    if (words == 3 && strcmp(argv[0], "import") == 0 && strcmp(argv[1], "litellm") == 0)
+        return cli_import_litellm(argv[2], &import);
+    if (words && strcmp(argv[0], "import") == 0)
+        return cli_usage_error(&command_config, "say `hearth config import litellm FILE`");
     if (words < 1 || words > 2 || strcmp(argv[0], "check") != 0)
         return cli_usage_error(&command_config, "say `hearth config check [FILE]`");
     return check(words == 2 ? argv[1] : config, json);
 }
 
 const struct cli_command command_config = {
-    .name = "config", .synopsis = "check [FILE] | reference", .summary = "check a config and explain what it does", .run = run,
+    .name = "config", .synopsis = "check [FILE] | import litellm FILE | reference", .summary = "check a config and explain what it does", .run = run,
 };

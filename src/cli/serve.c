@@ -75,59 +75,75 @@ static int serve_rehearsal(const char *config, const char *listen)
     return status;
 }
 
-static bool answers_yes(void)
-{
-    char line[64];
-    fprintf(stderr, "Shall simulated vendors answer instead, to look around? [y/N] ");
-    return fgets(line, sizeof line, stdin) && (line[0] == 'y' || line[0] == 'Y');
-}
-
 static int serve_nothing_found(const struct err *e, const char *listen)
 {
     cli_fail_err(e);
-    bool person = isatty(STDIN_FILENO) && isatty(STDERR_FILENO);
-    if (person && !in_container() && answers_yes())
+    if (!in_container() && cli_ask_yes("Shall simulated vendors answer instead, to look around?"))
         return serve_rehearsal(NULL, listen);
     return EXIT_FAILED;
 }
 
+/* A config that was made is kept when its owner wants it; it runs as it is either way. */
+static int keep_made(struct str yaml, bool write)
+{
+    static const char name[] = "hearth.yaml";
+    struct err e = {0};
+    if (!write && !cli_ask_yes("Write this as hearth.yaml here, to keep and change it?"))
+        return 0;
+    int rc = cli_write_file(name, yaml, false, &e);
+    if (rc)
+        return cli_fail_err(&e);
+    log_line(LOG_INFO, "config", "written to %s; from now on it is used here", name);
+    return 0;
+}
+
 static int read_again(struct config **out, struct err *e, void *path)
 {
-    bool made;
-    AUTO_BUF struct buf said = BUF_INIT(64 * KiB);
-    int rc = cli_config(out, path, &made, &said, e);
+    AUTO_BUF struct buf said = BUF_INIT(64 * KiB), made = BUF_INIT(256 * KiB);
+    int rc = cli_config_or_make(out, path, &made, false, &said, e);
     if (rc)
         return rc;
     say_lines(LOG_INFO, buf_str(&said));
-    if (made && in_container())
+    if (made.len && in_container())
         container_hosts(*out);
     return 0;
 }
 
-static int serve_config(const char *path, const char *data_given, const char *listen, bool make_key)
+/* What the command line asks for. */
+struct wishes {
+    const char *config, *data, *listen;
+    bool write, make_key;
+};
+
+static int serve_config(struct wishes w)
 {
     struct config *c = NULL;
     struct err e = {0};
-    bool made;
-    AUTO_BUF struct buf said = BUF_INIT(64 * KiB), data = BUF_INIT(8 * KiB);
-    int rc = cli_config(&c, path, &made, &said, &e);
-    if (rc == ERR_NOT_FOUND && !path)
-        return serve_nothing_found(&e, listen);
+    AUTO_BUF struct buf said = BUF_INIT(64 * KiB), data = BUF_INIT(8 * KiB), made = BUF_INIT(256 * KiB);
+    int rc = cli_config_or_make(&c, w.config, &made, true, &said, &e);
+    if (rc == ERR_NOT_FOUND && !w.config)
+        return serve_nothing_found(&e, w.listen);
     if (rc)
         return cli_fail_err(&e);
     say_lines(LOG_INFO, buf_str(&said));
     daemon_log(c);
-    if (made && in_container()) {
-        make_key = true;
-        listen = listen ? listen : CONTAINER_LISTEN;
+    if (!made.len) /* our own orders are meant as they are */
+        daemon_say_warnings(c);
+    if (made.len && in_container()) {
+        w.make_key = true;
+        w.listen = w.listen ? w.listen : CONTAINER_LISTEN;
         container_hosts(c);
     }
-    daemon_say_warnings(c);
+    if (made.len && keep_made(buf_str(&made), w.write)) {
+        config_free(c);
+        return EXIT_FAILED;
+    }
     int status = EXIT_FAILED;
-    if (config_data_dir(&data, data_given, c, &e) < 0)
+    if (config_data_dir(&data, w.data, c, &e) < 0)
         cli_fail_err(&e);
     else
-        status = run_service(c, buf_str(&data), listen, make_key, &(struct daemon_options){.read_config = read_again, .ctx = (void *)(uintptr_t)path});
+        status = run_service(c, buf_str(&data), w.listen, w.make_key,
+                             &(struct daemon_options){.read_config = read_again, .ctx = (void *)(uintptr_t)w.config});
     config_free(c);
     return status;
 }
@@ -135,12 +151,13 @@ static int serve_config(const char *path, const char *data_given, const char *li
 static int run(int argc, char **argv)
 {
     const char *config = NULL, *data = NULL, *listen = NULL;
-    bool rehearse = false, make_key = false;
+    bool rehearse = false, write = false, make_key = false;
     const struct cli_option options[] = {
         {'c', "config", "FILE", "the config; else $HEARTH_CONFIG, ./hearth.yaml, ~/.config/hearth/hearth.yaml, /etc/hearth/hearth.yaml", OPTION_TEXT, &config},
         {'d', "data", "DIR", "the data folder; else $HEARTH_DATA, data: of the config, ~/.local/share/hearth", OPTION_TEXT, &data},
         {'l', "listen", "ADDRESS", "in place of the config's; HOST:PORT or unix:/path", OPTION_TEXT, &listen},
         {0, "make-key", NULL, "without $HEARTH_KEY a key is made, kept in the data folder and told in the log once; for containers", OPTION_FLAG, &make_key},
+        {0, "write", NULL, "without a config: write the one that was made as ./hearth.yaml, without asking", OPTION_FLAG, &write},
         {0, "rehearse", NULL, "simulated vendors on loopback, no config, no keys; nothing is booked", OPTION_FLAG, &rehearse},
     };
     int words;
@@ -154,7 +171,8 @@ static int run(int argc, char **argv)
     if (words)
         return cli_usage_error(&command_serve, "unexpected `%s`", argv[0]);
     daemon_block_signals(); /* before any thread starts, so that only the daemon's descriptor sees them */
-    return rehearse ? serve_rehearsal(config, listen) : serve_config(config, data, listen, make_key);
+    struct wishes wishes = {.config = config, .data = data, .listen = listen, .write = write, .make_key = make_key};
+    return rehearse ? serve_rehearsal(config, listen) : serve_config(wishes);
 }
 
 const struct cli_command command_serve = {

@@ -126,6 +126,9 @@ int service_open(struct service **out, const struct service_options *opt, struct
     rc = rc ? rc : asks;
     if (rc == 0 && !(s->generation = generation_first(s)))
         rc = err_set(e, ERR_NOMEM, "service");
+    struct capacity capacity = capacity_find(opt->config);
+    s->calls.max = capacity.calls;
+    s->held.max = opt->config->buffered_bytes_max;
     struct ledger_options books = {.dir = opt->data_dir, .clock = clock_system(), .should_trim = should_trim,
                                    .keep_ms = opt->config->ledger_keep_ms};
     struct resolver_options names = {.server = opt->config->resolver.text, .clock = clock_system()};
@@ -133,10 +136,12 @@ int service_open(struct service **out, const struct service_options *opt, struct
         rc = ledger_open(&s->ledger, &books, e);
     if (rc == 0)
         rc = resolver_open(&s->resolver, &names, e);
-    struct mesh_options mesh = {.config = opt->config, .ledger = s->ledger, .resolver = s->resolver, .clock = clock_system()};
+    struct mesh_options mesh = {.config = opt->config, .ledger = s->ledger, .resolver = s->resolver, .clock = clock_system(),
+                                .calls = &s->calls, .held = &s->held};
     if (rc == 0)
         rc = mesh_open(&s->generation->mesh, &mesh, e);
-    struct gateway_options gateway = {.config = opt->config, .listen = opt->listen, .key = opt->key, .data_dir = opt->data_dir,
+    struct gateway_options gateway = {.config = opt->config, .listen = opt->listen, .key = opt->key, .data_dir = opt->data_dir, .held = &s->held,
+                                      .connections_max = (size_t)(capacity.connections / s->loops),
                                       .control = {.ctx = s, .reload = service_ask_reload}};
     if (rc == 0) {
         gateway.mesh = s->generation->mesh;

@@ -27,6 +27,7 @@ struct generation {
 struct retired {
     struct mesh_loop *mesh;
     struct generation *generation;
+    bool quiet; /* had no calls when it was looked at last */
 };
 
 struct worker {
@@ -61,6 +62,7 @@ struct service {
     struct service_asks asks;
     struct ledger *ledger;
     struct resolver *resolver;
+    struct gauge calls, held;      /* of all loops together */
     struct generation *generation; /* in force; the daemon's thread only */
     atomic_bool place_taken[GENERATIONS_MAX];
     struct gateway *gateway;

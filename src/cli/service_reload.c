@@ -43,7 +43,7 @@ int generation_journal(const struct service *s, const struct generation *g, int 
 static void retire(struct worker *w, struct mesh_loop *ml, struct generation *g)
 {
     assert(w->retired_count < GENERATIONS_MAX);
-    w->retired[w->retired_count++] = (struct retired){ml, g};
+    w->retired[w->retired_count++] = (struct retired){.mesh = ml, .generation = g};
 }
 
 /* Takes one part away; the last loop that does also takes the generation. */
@@ -58,14 +58,20 @@ static void part_close(struct worker *w, struct retired *r)
     }
 }
 
+/* A part without calls closes when it had none at the last look either: messages about calls that have just left (a place
+ * in a line that was granted to one) are through by then. */
 void worker_retired_close(struct worker *w, bool all)
 {
     int kept = 0;
     for (int i = 0; i < w->retired_count; i++) {
-        if (all || mesh_loop_calls(w->retired[i].mesh) == 0)
-            part_close(w, &w->retired[i]);
-        else
-            w->retired[kept++] = w->retired[i];
+        struct retired *r = &w->retired[i];
+        bool quiet = mesh_loop_calls(r->mesh) == 0;
+        if (all || (quiet && r->quiet)) {
+            part_close(w, r);
+        } else {
+            r->quiet = quiet;
+            w->retired[kept++] = *r;
+        }
     }
     w->retired_count = kept;
 }
@@ -181,7 +187,9 @@ static int generation_make(struct generation **out, struct service *s, struct co
                                .ledger = s->ledger,
                                .resolver = s->resolver,
                                .clock = clock_system(),
-                               .before = s->generation->mesh};
+                               .before = s->generation->mesh,
+                               .calls = &s->calls,
+                               .held = &s->held};
     rc = mesh_open(&g->mesh, &opt, e);
     if (rc) {
         mem_free(g);
@@ -233,6 +241,8 @@ static void tell_restarts(const struct service *s, const struct config *now, str
     tell_if(said, !str_eq(started->resolver.text, now->resolver.text), "resolver");
     tell_if(said, started->loops != now->loops, "loops");
     tell_if(said, started->ledger_keep_ms != now->ledger_keep_ms, "ledger.keep");
+    tell_if(said, started->calls_max != now->calls_max, "limits.calls");
+    tell_if(said, started->buffered_bytes_max != now->buffered_bytes_max, "memory.buffered");
 }
 
 int service_reload(struct service *s, struct config *c, struct buf *said, struct err *e)

@@ -107,6 +107,7 @@ struct config {
     struct config_text data, resolver, ca_file;
     int loops; /* 0 = as many as cores, at most 4 */
     bool successors_allow;
+    bool compat_litellm; /* LiteLLM's response headers beside ours */
     struct config_upstream *upstream;
     int upstream_count;
     struct config_job *job;
@@ -123,6 +124,8 @@ struct config {
     int64_t electricity_nusd_kwh; /* -1 = not given */
     int64_t ledger_keep_ms;       /* 0 = forever */
     int64_t body_bytes_max;       /* default 64 MiB */
+    int64_t buffered_bytes_max;   /* of all calls together; default 512 MiB */
+    int calls_max;                /* under way at once; 0 = what the limit of open files allows */
     int64_t head_after_ms;        /* promise 3; default 20 s */
     enum config_log_format log_format;
     int log_level;                /* as enum log_level of base/log.h */

@@ -16,14 +16,14 @@ static bool is_lower_or_digit(char c)
     return is_digit(c) || (c >= 'a' && c <= 'z');
 }
 
-static bool is_name(struct str s, bool star)
+static bool is_name(struct str s)
 {
     if (s.len == 0 || s.len > CONFIG_NAME_BYTES_MAX)
         return false;
     for (size_t i = 0; i < s.len; i++) {
         char c = s.ptr[i];
         bool inside = i > 0 && (c == '.' || c == '_' || c == '-');
-        if (!is_lower_or_digit(c) && !inside && !(star && c == '*'))
+        if (!is_lower_or_digit(c) && !inside)
             return false;
     }
     return true;
@@ -40,29 +40,43 @@ static bool is_visible(struct str s)
 
 static const char name_rule[] = "must be a name of at most 64 of a-z 0-9 . _ - that begins with a letter or digit";
 static const char alias_rule[] =
-    "must be a name of at most 64 of a-z 0-9 . _ - * that begins with a letter, digit or *";
+    "must be a name of at most 128 of A-Z a-z 0-9 . _ - / : @ + * that begins with a letter, digit or *";
+
+/* Wider than our own names: clients ask for `openai/gpt-4o`, `llama3.1:8b` and `Qwen3-32B`, and go on doing so. */
+static bool is_alias(struct str s)
+{
+    if (s.len == 0 || s.len > CONFIG_ALIAS_BYTES_MAX)
+        return false;
+    for (size_t i = 0; i < s.len; i++) {
+        char c = s.ptr[i];
+        bool upper = c >= 'A' && c <= 'Z', inside = i > 0 && c && strchr("._-/:@+", c);
+        if (!is_lower_or_digit(c) && !upper && !inside && c != '*')
+            return false;
+    }
+    return true;
+}
 
 const char *config_check_name(struct str s)
 {
-    return is_name(s, false) ? NULL : name_rule;
+    return is_name(s) ? NULL : name_rule;
 }
 
 const char *config_check_alias_name(struct str s)
 {
-    return is_name(s, true) ? NULL : alias_rule;
+    return is_alias(s) ? NULL : alias_rule;
 }
 
 const char *config_check_target(struct str s)
 {
     ptrdiff_t slash = str_find_char(s, '/');
     bool good = slash > 0 && (size_t)slash + 1 < s.len && s.len <= CONFIG_TARGET_BYTES_MAX && is_visible(s) &&
-                is_name(str_slice(s, 0, (size_t)slash), false);
+                is_name(str_slice(s, 0, (size_t)slash));
     return good ? NULL : "must be a target such as deepseek/deepseek-flash: upstream, slash, model";
 }
 
 const char *config_check_alias_to(struct str s)
 {
-    bool good = str_find_char(s, '/') < 0 ? is_name(s, false) : !config_check_target(s);
+    bool good = str_find_char(s, '/') < 0 ? is_name(s) : !config_check_target(s);
     return good ? NULL : "must be the name of a job, or a target (upstream/model)";
 }
 

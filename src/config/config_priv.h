@@ -16,6 +16,7 @@ enum {
     CONFIG_ANCHORS_MAX = 256,
     CONFIG_VALUE_BYTES_MAX = 4096, /* of one text that an option takes: a path, a URL */
     CONFIG_NAME_BYTES_MAX = 64,
+    CONFIG_ALIAS_BYTES_MAX = 128,
     CONFIG_TARGET_BYTES_MAX = 256,
     CONFIG_UPSTREAMS_MAX = 256,
     CONFIG_JOBS_MAX = 256,
@@ -46,6 +47,8 @@ struct config_item {
 
 /* The root of the one document, a map; an empty file gives an empty map. Everything lies in the arena. */
 int config_yaml_read(struct arena *a, struct str text, const struct config_node **root, struct err *e);
+/* The same for files of other programs, in which merge keys (`<<: *base`) are usual. */
+int config_yaml_read_foreign(struct arena *a, struct str text, const struct config_node **root, struct err *e);
 /* NULL when `map` has no such key. */
 const struct config_item *config_node_find(const struct config_node *map, const char *key);
 /* Written as nothing, `~` or `null`. */

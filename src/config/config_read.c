@@ -126,6 +126,14 @@ int config_check_namespace(struct config_reader *r)
     return 0;
 }
 
+/* A body that fits `limits.body` and can never be taken in would be refused with "try again" for ever. */
+static int check_memory(const struct config_reader *r, struct config_mark at)
+{
+    if (r->c->buffered_bytes_max >= r->c->body_bytes_max)
+        return 0;
+    return FAIL(r, at, "`memory.buffered` is smaller than `limits.body`: the largest body would never be taken in");
+}
+
 static int read_tree(struct config *c, struct arena *tree, struct str text, struct err *e)
 {
     struct config_reader r = {.c = c, .e = e};
@@ -135,6 +143,8 @@ static int read_tree(struct config *c, struct arena *tree, struct str text, stru
         rc = config_option_read_map(&r, &config_options, root, root->mark, c);
     if (rc == 0)
         rc = config_check_namespace(&r);
+    if (rc == 0)
+        rc = check_memory(&r, root->mark);
     return rc;
 }
 

@@ -25,6 +25,7 @@ static const char *const log_format_words[] = {"auto", "human", "json", NULL};
 static const char *const log_level_words[] = {"debug", "info", "warn", "error", NULL};
 static const char *const need_words[] = {"tools", "vision", "json", NULL};
 static const char *const successors_words[] = {"ask", "allow", NULL};
+static const char *const compat_words[] = {"none", "litellm", NULL};
 
 /* --- upstreams.NAME ------------------------------------------------------------------------------ */
 
@@ -201,6 +202,9 @@ static const struct config_option limits_rows[] = {
      .standard = "64 MiB", .text = "Largest request body; a larger one is answered 413."},
     {.key = "hops", .kind = OPTION_COUNT, FIELD(config, hops_max), .min = 1, .max = 64, .standard = "8",
      .text = "Attempts that one call may make."},
+    {.key = "calls", .kind = OPTION_COUNT, FIELD(config, calls_max), .min = 1, .max = 1000000,
+     .absent = "half of what the limit of open files leaves",
+     .text = "Calls under way at once, those in lines included; further ones are answered 503 at once."},
 };
 static const struct option_table limits_options = OPTION_TABLE(limits_rows);
 
@@ -211,6 +215,13 @@ static const struct config_option log_rows[] = {
      .standard = "info", .text = "The least important lines that are written."},
 };
 static const struct option_table log_options = OPTION_TABLE(log_rows);
+static const struct config_option memory_rows[] = {
+    {.key = "buffered", .kind = OPTION_SIZE, FIELD(config, buffered_bytes_max), .min = 1 << 20, .max = INT64_C(1) << 40,
+     .standard = "512 MiB",
+     .text = "Request bodies, answers and unsent output of all calls together; beyond it requests are answered 503 "
+             "before they are read. At least `limits.body`."},
+};
+static const struct option_table memory_options = OPTION_TABLE(memory_rows);
 
 static const struct config_option top_rows[] = {
     {.key = "version", .kind = OPTION_COUNT, .min = 1, .max = 1, .standard = "1", .text = "Of this format."},
@@ -242,6 +253,9 @@ static const struct config_option top_rows[] = {
     {.key = "successors", .kind = OPTION_WORD, FIELD(config, successors_allow), .words = successors_words,
      .standard = "ask",
      .text = "`allow`: a retired model is replaced by its known successor. `ask`: it is only reported."},
+    {.key = "compat", .kind = OPTION_WORD, FIELD(config, compat_litellm), .words = compat_words, .standard = "none",
+     .text = "`litellm`: answers carry LiteLLM's headers (`x-litellm-call-id`, `-model-id`, `-response-cost`, …) beside "
+             "ours."},
     {.key = "prices", .kind = OPTION_OWN, .read = config_read_prices, .table = &config_price_options,
      .part = ".TARGET", .shape = "map by target", .absent = "the price book's",
      .text = "Your own prices per million tokens, in USD when no currency is given."},
@@ -250,7 +264,8 @@ static const struct config_option top_rows[] = {
     {.key = "electricity", .kind = OPTION_SECTION, .table = &electricity_options, .text = "What power costs you."},
     {.key = "ledger", .kind = OPTION_SECTION, .table = &ledger_options, .text = "The record of all calls."},
     {.key = "log", .kind = OPTION_SECTION, .table = &log_options, .text = "What is said on standard error; never content of calls."},
-    {.key = "limits", .kind = OPTION_SECTION, .table = &limits_options, .text = "What one call may take."},
+    {.key = "limits", .kind = OPTION_SECTION, .table = &limits_options, .text = "What calls may take."},
+    {.key = "memory", .kind = OPTION_SECTION, .table = &memory_options, .text = "What all calls may hold."},
     {.key = "head_after", .kind = OPTION_DURATION, FIELD(config, head_after_ms), .min = 1, .max = HOUR_MS,
      .standard = "20s", .text = "A stream without content for so long gets its head and keep-alive comments; failover "
                                 "goes on."},

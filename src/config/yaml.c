@@ -1,7 +1,7 @@
 /* yaml.c: YAML text to a tree with marks, by libyaml's events.
  *
  * Stricter than YAML, because this is a file people trust with their money: duplicate keys, a second document, tags and
- * merge keys are errors. Anchors and aliases work; an alias shares the node of its anchor, and is counted as everything
+ * (except in files of others) merge keys are errors. Anchors and aliases work; an alias shares the node of its anchor, and is counted as everything
  * it stands for, so that ten lines cannot grow into a billion. */
 #include "base/mem.h"
 #include "config/config_priv.h"
@@ -18,7 +18,7 @@ struct anchor {
 struct yaml_reader {
     yaml_parser_t parser;
     yaml_event_t event; /* the current one, if has_event */
-    bool has_event;
+    bool has_event, merges; /* merges: `<<` takes keys from other maps */
     struct arena *arena;
     struct anchor *anchors; /* newest first: a name given twice means the later one */
     int anchor_count;
@@ -193,6 +193,11 @@ static int read_scalar(struct yaml_reader *y, struct config_node *n)
 
 static int read_node(struct yaml_reader *y, int depth, const struct config_node **out);
 
+static bool is_merge_key(const struct config_node *key)
+{
+    return key->plain && str_eq(key->text, STR("<<"));
+}
+
 static int read_key(struct yaml_reader *y, const struct config_node *map, int depth, const struct config_node **out)
 {
     struct config_mark m = mark_of(y, y->event.start_mark);
@@ -202,7 +207,7 @@ static int read_key(struct yaml_reader *y, const struct config_node *map, int de
     if (rc < 0)
         return rc;
     struct str key = (*out)->text;
-    if ((*out)->plain && str_eq(key, STR("<<")))
+    if (is_merge_key(*out) && !y->merges)
         return fail_at(y, ERR_UNSUPPORTED, m,
                        "merge keys (`<<`) are not supported; repeat the keys, or alias the whole value");
     if (key.len == 0)
@@ -212,6 +217,47 @@ static int read_key(struct yaml_reader *y, const struct config_node *map, int de
             return err_set_at(y->e, ERR_EXISTS, m.line, m.column, "duplicate key %s; it stands on line %d already",
                               config_quoted(key).text, i->key->mark.line);
     return 0;
+}
+
+/* `<<: *base`: the keys of base that the map does not have itself, wherever the line stands. */
+static int merge_map(struct yaml_reader *y, struct config_node *n, const struct config_node *from)
+{
+    if (from->kind != NODE_MAP)
+        return fail_at(y, ERR_SYNTAX, from->mark, "`<<` merges maps, and this is none");
+    struct config_item **tail = &n->first;
+    while (*tail)
+        tail = &(*tail)->next;
+    for (const struct config_item *i = from->first; i; i = i->next) {
+        if (config_node_find(n, i->key->text.ptr))
+            continue;
+        if (n->count == CONFIG_MAP_KEYS_MAX)
+            return fail_at(y, ERR_LIMIT, from->mark, "too many keys in one map");
+        struct config_item *copy = arena_new(y->arena, struct config_item);
+        if (!copy)
+            return fail_nomem(y);
+        *copy = (struct config_item){.key = i->key, .value = i->value};
+        *tail = copy;
+        tail = &copy->next;
+        n->count++;
+    }
+    return 0;
+}
+
+/* Takes the `<<` out of a map that is complete and puts in what it stands for: a map, or a list of them. */
+static int resolve_merge(struct yaml_reader *y, struct config_node *n)
+{
+    struct config_item **at = &n->first;
+    while (*at && !is_merge_key((*at)->key))
+        at = &(*at)->next;
+    if (!*at)
+        return 0;
+    const struct config_node *from = (*at)->value;
+    *at = (*at)->next;
+    n->count--;
+    int rc = from->kind == NODE_LIST ? 0 : merge_map(y, n, from);
+    for (const struct config_item *i = from->kind == NODE_LIST ? from->first : NULL; i && rc == 0; i = i->next)
+        rc = merge_map(y, n, i->value);
+    return rc;
 }
 
 /* The items of a list or map, up to its end event. */
@@ -278,6 +324,8 @@ static int read_node(struct yaml_reader *y, int depth, const struct config_node 
     } else {
         n->kind = y->event.type == YAML_MAPPING_START_EVENT ? NODE_MAP : NODE_LIST;
         rc = read_items(y, depth, n->kind == NODE_MAP ? YAML_MAPPING_END_EVENT : YAML_SEQUENCE_END_EVENT, n);
+        if (rc == 0 && n->kind == NODE_MAP && y->merges)
+            rc = resolve_merge(y, n);
     }
     if (rc == 0 && anchor)
         anchor_close(y, anchor);
@@ -315,14 +363,14 @@ static int read_document(struct yaml_reader *y, const struct config_node **root)
     return 0;
 }
 
-int config_yaml_read(struct arena *a, struct str text, const struct config_node **root, struct err *e)
+static int read_text(struct arena *a, struct str text, bool merges, const struct config_node **root, struct err *e)
 {
     static const char byte_order_mark[] = "\xef\xbb\xbf";
     if (text.len > CONFIG_BYTES_MAX)
         return err_set(e, ERR_LIMIT, "the configuration is larger than %d bytes", CONFIG_BYTES_MAX);
     if (str_starts(text, str_from(byte_order_mark)))
         text = str_skip(text, 3);
-    struct yaml_reader y = {.arena = a, .text = text, .e = e};
+    struct yaml_reader y = {.arena = a, .merges = merges, .text = text, .e = e};
     if (!yaml_parser_initialize(&y.parser)) /* it leaves nothing behind then */
         return fail_nomem(&y);
     /* Said, not guessed: libyaml would take UTF-16 too, and every check here is about bytes of UTF-8. */
@@ -333,6 +381,16 @@ int config_yaml_read(struct arena *a, struct str text, const struct config_node 
     drop_event(&y);
     yaml_parser_delete(&y.parser);
     return rc;
+}
+
+int config_yaml_read(struct arena *a, struct str text, const struct config_node **root, struct err *e)
+{
+    return read_text(a, text, false, root, e);
+}
+
+int config_yaml_read_foreign(struct arena *a, struct str text, const struct config_node **root, struct err *e)
+{
+    return read_text(a, text, true, root, e);
 }
 
 const struct config_item *config_node_find(const struct config_node *map, const char *key)

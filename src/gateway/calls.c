@@ -195,7 +195,7 @@ void calls_start(struct gateway_loop *gl, struct http_exchange *x, int op)
     enum { CREDENTIAL_BYTES_MAX = 64 * 1024 }; /* as much as a request's head may hold */
     struct pending *p = new0(struct pending);
     if (!p) {
-        reply_error(gl, x, 503, "overloaded", "out of memory; try again");
+        reply_error_later(gl, x, 503, "overloaded", 1000, "out of memory; try again");
         return;
     }
     *p = (struct pending){.owner = {on_gone, on_drain}, .x = x, .gl = gl, .arena = ARENA_INIT(CREDENTIAL_BYTES_MAX)};
@@ -209,7 +209,7 @@ void calls_start(struct gateway_loop *gl, struct http_exchange *x, int op)
     struct mesh_call *call = NULL;
     if (mesh_call_start(&call, gl->mesh, &ask) < 0) {
         pending_free(p);
-        reply_error(gl, x, 503, "overloaded", "out of memory; try again");
+        reply_error_later(gl, x, 503, "overloaded", 1000, "out of memory; try again");
     } else if (call) { /* else it is over, and the exchange with it */
         p->call = call;
         http_exchange_set(x, p);

@@ -120,7 +120,10 @@ static void on_head(struct http_exchange *x, void *ctx)
 
 static void on_refuse(struct http_exchange *x, int status, const char *why, void *ctx)
 {
-    reply_error(ctx, x, status, "bad_request", "%s", why);
+    if (status == 503)
+        reply_error_later(ctx, x, status, "overloaded", 1000, "%s", why);
+    else
+        reply_error(ctx, x, status, "bad_request", "%s", why);
 }
 
 static void on_gone(struct http_exchange *x, void *ctx)
@@ -146,6 +149,8 @@ int gateway_open(struct gateway **out, const struct gateway_options *opt, struct
         return err_set(e, ERR_NOMEM, "gateway");
     g->config = opt->config;
     g->mesh = opt->mesh;
+    g->held = opt->held;
+    g->connections_max = opt->connections_max;
     g->listen = opt->listen;
     g->control = opt->control;
     g->data_dir = opt->data_dir;
@@ -187,7 +192,7 @@ int gateway_loop_open(struct gateway_loop **out, struct gateway *g, struct loop 
     struct http_server_options opt = {
         .handler = {.on_head = on_head, .on_request = on_request, .on_gone = on_gone, .on_drain = on_drain, .on_refuse = on_refuse},
         .ctx = gl,
-        .body_bytes_max = (size_t)atomic_load(&g->config)->body_bytes_max,
+        .body_bytes_max = (size_t)atomic_load(&g->config)->body_bytes_max, .connections_max = g->connections_max, .held = g->held, .share = &g->share,
     };
     http_server_defaults(&opt);
     int rc = http_server_open(&gl->server, l, &opt, e);

@@ -2,6 +2,7 @@
  * mesh, and everything here belongs to one loop, except the immutable `struct gateway`. */
 #pragma once
 #include "base/err.h"
+#include "base/gauge.h"
 
 struct config;
 struct gateway;
@@ -28,6 +29,8 @@ struct gateway_options {
     struct str key;      /* the key `default`; empty: there is none */
     struct gateway_control control; /* may be empty */
     struct str data_dir; /* has the other keys and the admin API's token; the caller keeps the text */
+    struct gauge *held;  /* as in http_server.h; may be NULL */
+    size_t connections_max; /* per loop; 0: the server's default */
 };
 int gateway_open(struct gateway **out, const struct gateway_options *opt, struct err *e);
 void gateway_close(struct gateway *g);

@@ -16,6 +16,9 @@ struct gateway {
      * is read here is good until the end of the turn. */
     _Atomic(const struct config *) config;
     _Atomic(struct mesh *) mesh;
+    struct gauge *held;
+    struct http_share share; /* of its loops' servers */
+    size_t connections_max;
     struct str listen;
     struct gateway_control control;
     atomic_bool draining; /* the process stops: nobody should send it more */

@@ -207,6 +207,13 @@ static int put_in_flight(const struct mesh_gauge *g, void *page)
     return 0;
 }
 
+static int put_queue(const struct mesh_gauge *g, void *page)
+{
+    if (!g->target.len)
+        put_line(page, METRIC_QUEUE, "", &(struct label){"upstream", g->upstream}, 1, g->waiting, 0);
+    return 0;
+}
+
 static void put_known(struct page *p, enum metric m, int64_t n, int scale)
 {
     if (n >= 0)
@@ -223,6 +230,8 @@ static void put_standing(struct page *p, const struct gateway_loop *gl)
     (void)mesh_gauges(g->mesh, put_breaker, p); /* the page keeps its own first problem */
     put_head(p, METRIC_IN_FLIGHT);
     (void)mesh_gauges(g->mesh, put_in_flight, p);
+    put_head(p, METRIC_QUEUE);
+    (void)mesh_gauges(g->mesh, put_queue, p);
     put_alone(p, METRIC_CONNECTIONS, connections, 0);
     put_alone(p, METRIC_READY, page_why_unready(gl) == NULL, 0);
     put_alone(p, METRIC_JOURNAL, (int64_t)mesh_journal_bytes(g->mesh), 0);

@@ -18,6 +18,7 @@
     X(COST_UNKNOWN,  "hearth_cost_unknown_total",       "counter",   "target",           "Attempts whose cost is not known")                       \
     X(BREAKER,       "hearth_breaker_state",            "gauge",     "target",           "0 closed, 1 half-open, 2 open: no call goes there now") \
     X(IN_FLIGHT,     "hearth_in_flight",                "gauge",     "upstream",         "Attempts under way")                                     \
+    X(QUEUE,         "hearth_queue_length",             "gauge",     "upstream",         "Calls that wait for a place at the upstream")             \
     X(CONNECTIONS,   "hearth_connections",              "gauge",     "",                 "Connections of clients, idle ones included")              \
     X(READY,         "hearth_ready",                    "gauge",     "",                 "1 while new calls are let in, as /readyz says")           \
     X(JOURNAL,       "hearth_journal_bytes",            "gauge",     "",                 "Bytes in the journal segments that are being written")    \

@@ -9,11 +9,11 @@ static struct str text_or_dash(struct str s)
 }
 
 /* Our own part: from the complete request to this head, less the time spent waiting for upstreams. */
-static int64_t overhead_us(const struct mesh_call *c, bool pending)
+static int64_t overhead_us(const struct mesh_call *c)
 {
-    int64_t us = clock_mono_us(c->ml->mesh->clock) - c->begin_us - c->upstream_wait_us;
-    if (pending) /* this attempt is still being waited for */
-        us -= loop_now_us(c->ml->loop) - c->sent_us;
+    int64_t us = clock_mono_us(c->ml->mesh->clock) - c->begin_us - c->waited_us;
+    if (c->waiting_count) /* somebody is still being waited for */
+        us -= loop_now_us(c->ml->loop) - c->waiting_since_us;
     return us > 0 ? us : 0;
 }
 
@@ -31,7 +31,7 @@ static struct str dollars(struct mesh_call *c, int64_t nusd)
     return buf_append_scaled(&b, nusd, 9) == 0 ? text_or_dash(arena_dup(&c->arena, buf_str(&b))) : STR("-");
 }
 
-static size_t common_headers(struct mesh_call *c, struct http_header *h, struct str target, struct str regime, bool pending)
+static size_t common_headers(struct mesh_call *c, struct http_header *h, struct str target, struct str regime)
 {
     size_t n = 0;
     bool let_in = c->id_text[0] != '\0';
@@ -41,19 +41,43 @@ static size_t common_headers(struct mesh_call *c, struct http_header *h, struct 
     h[n++] = (struct http_header){STR("x-hearth-attempts"), number(c, c->attempts)};
     h[n++] = (struct http_header){STR("x-hearth-regime"), regime};
     h[n++] = (struct http_header){STR("x-hearth-boundary"), c->home ? STR("home") : STR("any")};
-    h[n++] = (struct http_header){STR("x-hearth-overhead-us"), number(c, overhead_us(c, pending))};
-    h[n++] = (struct http_header){STR("x-request-id"), c->request_id.len ? c->request_id : let_in ? str_from(c->id_text) : STR("-")};
+    h[n++] = (struct http_header){STR("x-hearth-overhead-us"), number(c, overhead_us(c))};
+    h[n++] = (struct http_header){STR("x-request-id"), c->at->request_id.len ? c->at->request_id : let_in ? str_from(c->id_text) : STR("-")};
+    return n;
+}
+
+static struct str milliseconds(struct mesh_call *c, int64_t us)
+{
+    AUTO_BUF struct buf b = BUF_INIT(32);
+    return buf_append_scaled(&b, us, 3) == 0 ? text_or_dash(arena_dup(&c->arena, buf_str(&b))) : STR("-");
+}
+
+/* `compat: litellm`: what clients and dashboards of LiteLLM read. A cost that is not known (yet) is left out, for LiteLLM
+ * has no word for it; so is the key's spend, which is the ledger's business. */
+static size_t litellm_headers(struct mesh_call *c, struct http_header *h, struct str target, const int64_t *cost_nusd)
+{
+    if (!c->ml->mesh->config->compat_litellm)
+        return 0;
+    size_t n = 0;
+    h[n++] = (struct http_header){STR("x-litellm-call-id"), c->id_text[0] ? str_from(c->id_text) : STR("-")};
+    h[n++] = (struct http_header){STR("x-litellm-model-id"), target};
+    h[n++] = (struct http_header){STR("x-litellm-model-group"), c->route.job ? c->route.job->name : target};
+    h[n++] = (struct http_header){STR("x-litellm-attempted-retries"), STR("0")};
+    h[n++] = (struct http_header){STR("x-litellm-attempted-fallbacks"), number(c, c->attempts > 1 ? c->attempts - 1 : 0)};
+    h[n++] = (struct http_header){STR("x-litellm-overhead-duration-ms"), milliseconds(c, overhead_us(c))};
+    if (cost_nusd && *cost_nusd != COST_UNKNOWN)
+        h[n++] = (struct http_header){STR("x-litellm-response-cost"), dollars(c, *cost_nusd)};
     return n;
 }
 
 size_t answer_headers(struct mesh_call *c, struct http_header *h, bool pending, const int64_t *cost_nusd)
 {
-    struct str target = pending ? STR("pending") : c->target->name;
-    struct str regime = pending ? STR("-") : str_from(regime_name(c->target->up->regime));
-    size_t n = common_headers(c, h, target, regime, pending);
+    struct str target = pending ? STR("pending") : c->at->target->name;
+    struct str regime = pending ? STR("-") : str_from(regime_name(c->at->target->up->regime));
+    size_t n = common_headers(c, h, target, regime);
     struct str type = c->facts.stream ? STR("text/event-stream; charset=utf-8") : STR("application/json");
-    if (!pending && c->content_type.len)
-        type = c->content_type;
+    if (!pending && c->at->content_type.len)
+        type = c->at->content_type;
     h[n++] = (struct http_header){STR("content-type"), type};
     if (cost_nusd)
         h[n++] = (struct http_header){STR("x-hearth-cost-usd"), dollars(c, *cost_nusd)};
@@ -61,7 +85,7 @@ size_t answer_headers(struct mesh_call *c, struct http_header *h, bool pending, 
         h[n++] = (struct http_header){STR("cache-control"), STR("no-cache")};
         h[n++] = (struct http_header){STR("x-accel-buffering"), STR("no")};
     }
-    return n;
+    return n + litellm_headers(c, h + n, target, cost_nusd);
 }
 
 size_t mesh_headers_none(struct http_header *h, const char *boundary)
@@ -91,13 +115,14 @@ static void give_error(struct mesh_call *c, int status, struct str body, int64_t
         return;
     }
     struct http_header h[MESH_HEADERS_MAX];
-    size_t n = common_headers(c, h, STR("-"), STR("-"), false);
+    size_t n = common_headers(c, h, STR("-"), STR("-"));
     h[n++] = (struct http_header){STR("content-type"), STR("application/json")};
     h[n++] = (struct http_header){STR("x-hearth-cost-usd"), dollars(c, c->cost_nusd)};
     if (retry_after_ms >= 0)
         h[n++] = (struct http_header){STR("retry-after"), number(c, (retry_after_ms + 999) / 1000)};
     if (final)
         h[n++] = (struct http_header){STR("x-should-retry"), STR("false")};
+    n += litellm_headers(c, h + n, STR("-"), &c->cost_nusd);
     struct mesh_head head = {.status = status, .header = h, .header_count = n};
     sink->whole(c->ask.ctx, &head, body);
     call_free(c);

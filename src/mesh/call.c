@@ -1,6 +1,6 @@
-/* call.c: a call from its request to its ledger line. The stations are in enum call_state:
+/* call.c: a call from its request to its ledger line. Its attempts go through the stations of enum attempt_state:
  *
- *   ROUTING --> OPENING --> WAITING --> STREAMING --> (DRAINING) --> OVER
+ *   ASKING --> OPENING --> WAITING --> STREAMING --> (DRAINING)
  *      ^           |           |            |
  *      +-----------+-----------+            +--> cut: an error event, and the end
  *        a failed attempt: the next candidate
@@ -28,13 +28,18 @@ static void link_call(struct mesh_call *c)
 void call_free(struct mesh_call *c)
 {
     struct mesh_loop *ml = c->ml;
-    assert(!c->in_flight && !c->fetch);
+    assert(!c->at->in_flight && !c->at->fetch && !hedge_other(c->at));
     if (c->over)
         *c->over = true;
     guard_leave(&c->waiter);
+    queue_leave(c);
     loop_timer_cancel(ml->loop, &c->timer);
-    loop_defer_cancel(&c->send_task);
-    relay_reset(c);
+    relay_reset(&c->first);
+    if (c->second)
+        relay_reset(c->second);
+    mem_free(c->second);
+    if (c->counted)
+        gauge_add(ml->mesh->calls, -1);
     if (c->prev)
         c->prev->next = c->next;
     else
@@ -53,6 +58,8 @@ static struct mesh_call *call_new(struct mesh_loop *ml, const struct mesh_ask *a
     if (!c)
         return NULL;
     c->ml = ml;
+    c->at = &c->first;
+    c->first.call = c;
     c->ask = *ask;
     c->arena = ARENA_INIT(CALL_ARENA_MAX);
     c->tried_tail = &c->tried;
@@ -164,6 +171,14 @@ static void let_in(struct mesh_call *c)
     check_requires(c);
 }
 
+static void refuse_overload(struct mesh_call *c)
+{
+    AUTO_BUF struct buf text = BUF_INIT(1 * KiB);
+    (void)buf_append_format(&text, "%lld calls are under way, and no more are let in; try again in a moment",
+                            (long long)c->ml->mesh->calls->max);
+    answer_refuse(c, 503, "server_error", "overloaded", buf_str(&text), 1000);
+}
+
 int mesh_call_start(struct mesh_call **out, struct mesh_loop *ml, const struct mesh_ask *ask)
 {
     *out = NULL;
@@ -173,6 +188,11 @@ int mesh_call_start(struct mesh_call **out, struct mesh_loop *ml, const struct m
     struct err e = {0};
     bool over = false; /* the call may be answered, and gone, before this frame ends */
     c->over = &over;
+    c->counted = gauge_take(ml->mesh->calls, 1);
+    if (!c->counted) {
+        refuse_overload(c);
+        return 0;
+    }
     if (call_read(&c->facts, ask->op, ask->body, &c->arena, &e) < 0) {
         answer_refuse(c, e.code == ERR_NOMEM ? 503 : 400, "invalid_request_error", NULL, str_from(e.text), -1);
         return 0;
@@ -204,12 +224,18 @@ static bool out_of_time(const struct mesh_call *c)
     return loop_now_us(c->ml->loop) - c->begin_us > CALL_BUDGET_MS * (int64_t)1000;
 }
 
+bool call_may_try(const struct mesh_call *c)
+{
+    return c->attempts < c->ml->mesh->config->hops_max && !out_of_time(c);
+}
+
 void call_next(struct mesh_call *c)
 {
-    int hops = c->ml->mesh->config->hops_max;
-    const struct target *t = c->attempts < hops && !out_of_time(c) ? pick_next(c) : NULL;
+    const struct target *t = call_may_try(c) ? pick_next(c->at) : NULL;
     if (t)
-        attempt_begin(c, t);
+        attempt_begin(c->at, t);
+    else if (c->ticket)
+        clock_arm(c);
     else
         answer_exhausted(c);
 }
@@ -222,10 +248,9 @@ void call_finish(struct mesh_call *c, enum call_outcome outcome, int status)
     int64_t now = loop_now_us(c->ml->loop);
     struct ledger_call_close r = {
         .call = c->id, .outcome = outcome, .attempts = c->attempts, .http_status = status,
-        .target = outcome == CALL_DONE || outcome == CALL_CUT ? c->target->name : STR("-"),
+        .target = outcome == CALL_DONE || outcome == CALL_CUT ? c->at->target->name : STR("-"),
         .first_ms = c->first_us ? (c->first_us - c->begin_us) / 1000 : -1, .total_ms = (now - c->begin_us) / 1000,
     };
-    c->state = CALL_OVER;
     count_call(c->ml, c->route.job, &r);
     if (ledger_call_closed(c->ml->journal, &r) < 0)
         log_line(LOG_ERROR, "ledger", "call %s could not be closed in the journal; it will be booked as lost", c->id_text);
@@ -235,19 +260,23 @@ void call_finish(struct mesh_call *c, enum call_outcome outcome, int status)
 void mesh_call_left(struct mesh_call *c)
 {
     c->ask.sink = NULL;
-    if (c->in_flight)
-        (void)attempt_close(c, REASON_LEFT);
+    struct attempt *beside = hedge_other(c->at);
+    if (beside)
+        (void)attempt_close(beside, REASON_LEFT);
+    if (c->at->in_flight)
+        (void)attempt_close(c->at, REASON_LEFT);
     call_finish(c, CALL_LEFT, 499);
     call_free(c);
 }
 
 void mesh_call_resume(struct mesh_call *c)
 {
+    struct attempt *a = c->at;
     c->client_full = false;
-    if (!c->paused || !c->fetch)
+    if (!a->paused || !a->fetch)
         return;
-    c->paused = false;
-    c->last_byte_us = loop_now_us(c->ml->loop); /* the silence was ours */
-    attempt_arm(c);
-    http_fetch_resume(c->fetch);
+    a->paused = false;
+    a->last_byte_us = loop_now_us(c->ml->loop); /* the silence was ours */
+    clock_arm(c);
+    http_fetch_resume(a->fetch);
 }

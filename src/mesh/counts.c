@@ -297,7 +297,8 @@ int mesh_gauges(const struct mesh *m, int (*fn)(const struct mesh_gauge *g, void
     for (int i = 0; rc == 0 && i < m->upstream_count; i++) {
         const struct upstream *u = &m->upstream[i];
         int in_flight = atomic_load_explicit(&u->state->in_flight, memory_order_relaxed);
-        rc = fn(&(struct mesh_gauge){.upstream = u->name, .in_flight = in_flight}, ctx);
+        rc = fn(&(struct mesh_gauge){.upstream = u->name, .in_flight = in_flight,
+                                     .waiting = atomic_load_explicit(&u->state->waiting, memory_order_relaxed)}, ctx);
     }
     return rc;
 }

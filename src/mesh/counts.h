@@ -52,7 +52,7 @@ struct mesh_gauge {
     struct str target; /* empty: this is about the upstream */
     struct str upstream;
     int breaker; /* of a target: 0 closed, 1 half-open, 2 open */
-    int in_flight;
+    int in_flight, waiting; /* of an upstream: attempts under way, calls in the line before it */
 };
 int mesh_gauges(const struct mesh *m, int (*fn)(const struct mesh_gauge *g, void *ctx), void *ctx);
 uint64_t mesh_journal_bytes(const struct mesh *m); /* in the journal segments being written */

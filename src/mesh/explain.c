@@ -51,6 +51,50 @@ static const char *verdict(const char *why, bool answers, bool conditional)
     return "if those before fail";
 }
 
+static const char *balance_word(enum config_balance b)
+{
+    static const char *const words[] = {
+        [BALANCE_ORDER] = "order", [BALANCE_WEIGHTED] = "weighted", [BALANCE_LEAST_BUSY] = "least_busy",
+        [BALANCE_FASTEST] = "fastest", [BALANCE_CHEAPEST] = "cheapest",
+    };
+    return words[b];
+}
+
+static void seconds(struct buf *out, int64_t ms)
+{
+    (void)buf_append_scaled(out, ms, 3);
+    (void)buf_append_text(out, " s");
+}
+
+/* What is special about a step, before its targets. */
+static void explain_step_text(struct buf *out, const struct step *s)
+{
+    static const char *const how[] = {
+        [BALANCE_WEIGHTED] = "by chance, in proportion to their weights",
+        [BALANCE_LEAST_BUSY] = "the least busy first",
+        [BALANCE_FASTEST] = "the fastest of late first; one call in 16 tries another",
+        [BALANCE_CHEAPEST] = "the cheapest for each call first",
+    };
+    if (s->count > 1 && s->balance != BALANCE_ORDER)
+        (void)buf_append_format(out, "    one of %d, %s:\n", s->count, how[s->balance]);
+    if (s->hedge_after_ms) {
+        (void)buf_append_text(out, "    after ");
+        seconds(out, s->hedge_after_ms);
+        (void)buf_append_text(out, " without content the next one is asked as well:\n");
+    }
+}
+
+static void explain_places_text(struct buf *out, const struct upstream *u)
+{
+    if (!u->concurrent)
+        return;
+    (void)buf_append_format(out, "; %d at once", u->concurrent);
+    if (!u->queue_max)
+        return;
+    (void)buf_append_format(out, ", %d may wait ", u->queue_max);
+    seconds(out, u->queue_wait_ms);
+}
+
 static void explain_target_text(struct buf *out, const struct mesh *m, const struct target *t, const char *why, bool answers, bool conditional)
 {
     struct price p;
@@ -69,14 +113,33 @@ static void explain_target_text(struct buf *out, const struct mesh *m, const str
     } else {
         (void)buf_append_text(out, "price unknown");
     }
-    (void)buf_append_format(out, "  %s%s\n", why ? "not now: " : "", verdict(why, answers, conditional));
+    (void)buf_append_format(out, "  %s%s", why ? "not now: " : "", verdict(why, answers, conditional));
+    explain_places_text(out, t->up);
+    (void)buf_append_char(out, '\n');
+}
+
+static void number_or_null(struct json_writer *w, const char *key, int64_t n)
+{
+    json_key(w, key);
+    n ? json_i64(w, n) : json_null(w);
+}
+
+static void explain_step_json(struct json_writer *w, const struct step *s, int index, const struct upstream *u)
+{
+    json_key(w, "step");
+    json_i64(w, index + 1);
+    json_key(w, "balance");
+    json_text(w, balance_word(s->balance));
+    number_or_null(w, "hedge_after_ms", s->hedge_after_ms);
+    number_or_null(w, "concurrent", u->concurrent);
+    number_or_null(w, "queue_max", u->concurrent ? u->queue_max : 0);
+    number_or_null(w, "queue_wait_ms", u->concurrent && u->queue_max ? u->queue_wait_ms : 0);
 }
 
 static void explain_target_json(struct json_writer *w, const struct mesh *m, const struct target *t, const char *why, bool answers, bool conditional)
 {
     struct price p;
     bool priced = blended(m, t, &p) >= 0;
-    json_object_begin(w);
     json_key(w, "target");
     json_str(w, t->name);
     json_key(w, "place");
@@ -93,7 +156,32 @@ static void explain_target_json(struct json_writer *w, const struct mesh *m, con
     json_bool(w, conditional);
     json_key(w, "why_not");
     json_text(w, why);
-    json_object_end(w);
+}
+
+/* True when the job ends here: somebody of the step would answer now, whatever the call. Of a balanced group that is every
+ * member that could. */
+static bool explain_step(const struct mesh *m, const struct job *j, int index, bool taken, const char *const *problem,
+                         struct buf *out, struct json_writer *w)
+{
+    const struct step *s = &j->step[index];
+    bool taken_here = false, conditional = is_conditional(s);
+    if (!w)
+        explain_step_text(out, s);
+    for (int i = 0; i < s->count; i++) {
+        const struct target *t = s->of[i].target;
+        const char *why = why_not_now(m, j, t, problem);
+        bool answers = !why && !taken && (!taken_here || s->balance != BALANCE_ORDER);
+        taken_here = taken_here || answers;
+        if (!w) {
+            explain_target_text(out, m, t, why, answers, conditional);
+            continue;
+        }
+        json_object_begin(w);
+        explain_step_json(w, s, index, t->up);
+        explain_target_json(w, m, t, why, answers, conditional);
+        json_object_end(w);
+    }
+    return taken_here && !conditional;
 }
 
 static void explain_job(const struct mesh *m, const struct job *j, const char *const *problem, struct buf *out, struct json_writer *w)
@@ -110,18 +198,8 @@ static void explain_job(const struct mesh *m, const struct job *j, const char *c
     } else {
         (void)buf_append_format(out, "  %.*s (boundary %s)\n", STR_FMT(j->name), j->home ? "home" : "any");
     }
-    for (int s = 0; s < j->step_count; s++) {
-        for (int i = 0; i < j->step[s].count; i++) {
-            const struct target *t = j->step[s].of[i].target;
-            const char *why = why_not_now(m, j, t, problem);
-            bool answers = !why && !taken, conditional = is_conditional(&j->step[s]);
-            taken = taken || (answers && !conditional);
-            if (w)
-                explain_target_json(w, m, t, why, answers, conditional);
-            else
-                explain_target_text(out, m, t, why, answers, conditional);
-        }
-    }
+    for (int i = 0; i < j->step_count; i++)
+        taken = explain_step(m, j, i, taken, problem, out, w) || taken;
     if (w) {
         json_array_end(w);
         json_object_end(w);
@@ -172,6 +250,15 @@ static void warn_order(const struct mesh *m, const struct job *j, struct buf *ou
         }
 }
 
+/* A hedge needs somebody to go to: after the last member of the last step there is nobody. */
+static void warn_hedge(const struct job *j, struct buf *out)
+{
+    const struct step *last = &j->step[j->step_count - 1];
+    if (last->hedge_after_ms && last->count == 1)
+        (void)buf_append_format(out, "job %.*s: hedge_after on its last step does nothing: nobody comes after %.*s\n", STR_FMT(j->name),
+                                STR_FMT(last->of[0].target->name));
+}
+
 int mesh_warnings(const struct mesh *m, struct buf *out)
 {
     power_warnings(m, out);
@@ -190,7 +277,9 @@ int mesh_warnings(const struct mesh *m, struct buf *out)
         (void)buf_append_format(out, "%.*s is retired%s%s\n", STR_FMT(t->name), t->fact->successor ? "; its successor is " : "",
                                 t->fact->successor ? t->fact->successor : "");
     }
-    for (int i = 0; i < m->job_count; i++)
+    for (int i = 0; i < m->job_count; i++) {
         warn_order(m, &m->job[i], out);
+        warn_hedge(&m->job[i], out);
+    }
     return 0;
 }

@@ -18,6 +18,8 @@ int mesh_open(struct mesh **out, const struct mesh_options *opt, struct err *e)
     m->ledger = opt->ledger;
     m->resolver = opt->resolver;
     m->clock = opt->clock;
+    m->calls = opt->calls;
+    m->held = opt->held;
     int rc = fence_networks(m, e);
     if (rc == 0)
         rc = routes_build(m, e);
@@ -123,13 +125,16 @@ int mesh_loop_open(struct mesh_loop **out, const struct mesh_loop_options *opt, 
 
 static void end_call(struct mesh_call *c)
 {
-    if (c->state == CALL_DRAINING) {
-        http_fetch_cancel(c->fetch);
-        c->fetch = NULL;
+    struct attempt *a = c->at;
+    if (a->state == ATTEMPT_DRAINING) {
+        http_fetch_cancel(a->fetch);
+        a->fetch = NULL;
         call_free(c);
-    } else if (c->in_flight) {
-        guard_leave(&c->waiter);
-        relay_stop(c, REASON_SHUTDOWN, STR_NONE);
+    } else if (a->in_flight) {
+        struct attempt *beside = hedge_other(a);
+        if (beside)
+            attempt_failed(beside, REASON_SHUTDOWN, STR_NONE);
+        relay_stop(a, REASON_SHUTDOWN, STR_NONE);
     } else {
         answer_refuse(c, 503, "server_error", "shutting_down", STR("Hearth is shutting down"), 1000);
     }

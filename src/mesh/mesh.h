@@ -11,6 +11,7 @@
 #pragma once
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/gauge.h"
 #include "base/id.h"
 #include "net/http_server.h" /* struct http_header */
 #include "wire/wire.h"
@@ -32,6 +33,8 @@ struct mesh_options {
     struct resolver *resolver;
     const struct clock *clock;
     const struct mesh *before; /* what this one follows, or NULL: places that are the same keep breakers and counts */
+    struct gauge *calls; /* under way; one that does not fit is refused. NULL: no ceiling */
+    struct gauge *held;  /* bytes; answers that are held are counted here, never refused. NULL: not counted */
 };
 /* Refuses (with e->line and e->column) what could cross a boundary, names that do not exist, and what this version cannot
  * do. Missing secrets are no error: such an upstream is skipped as "no key". */

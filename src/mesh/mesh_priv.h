@@ -65,11 +65,14 @@ enum reason_cool {
     X(TOO_LARGE,          FAULT_TARGET, NEXT_STEP,   COOL_NONE,  502, "its answer passes our limits")                   \
     X(NO_MEMORY,          FAULT_US,     NEXT_STOP,   COOL_NONE,  503, "we are out of memory")                           \
     X(JOURNAL,            FAULT_US,     NEXT_STOP,   COOL_NONE,  503, "the journal cannot be written")                  \
+    X(HEDGED,             FAULT_US,     NEXT_STOP,   COOL_NONE,  503, "another place, asked beside it, answered first")    \
     X(LEFT,               FAULT_CLIENT, NEXT_STOP,   COOL_NONE,  499, "the client left")                                \
     X(SHUTDOWN,           FAULT_US,     NEXT_STOP,   COOL_NONE,  503, "Hearth is shutting down")                        \
     /* why a candidate was not even tried */                                                                            \
     X(COOLING,            FAULT_TARGET, NEXT_STEP,   COOL_NONE,  503, "cooling after failures")                         \
     X(BUSY,               FAULT_TARGET, NEXT_STEP,   COOL_NONE,  429, "at its limit of concurrent calls")               \
+    X(QUEUE_FULL,         FAULT_TARGET, NEXT_STEP,   COOL_NONE,  429, "at its limit of concurrent calls, and its queue is full") \
+    X(QUEUE_WAIT,         FAULT_TARGET, NEXT_STEP,   COOL_NONE,  429, "no place became free while the call waited in its queue") \
     X(BUDGET,             FAULT_TARGET, NEXT_STEP,   COOL_NONE,  429, "budget spent")                                   \
     X(NO_KEY,             FAULT_TARGET, NEXT_STEP,   COOL_NONE,  503, "no key")                                         \
     X(NO_CREDENTIAL,      FAULT_TARGET, NEXT_STEP,   COOL_NONE,  401, "no credential")                                  \
@@ -138,12 +141,26 @@ void power_explain(struct buf *out, const struct mesh *m, const struct target *t
 
 /* --- routes (routes.c, lookup.c) ----------------------------------------------------------------------------------------- */
 
+/* A decayed mean. The time to the first content is kept apart for calls that stream and those that do not, for they do not
+ * compare. */
+struct target_speed {
+    atomic_llong mean_us;
+    atomic_uint samples; /* 0: never seen; stops counting after a few */
+};
 struct target_state {
     _Alignas(64) struct breaker breaker;
     atomic_int in_flight;
+    struct target_speed speed[2]; /* by call.stream */
+    struct target_speed busy;     /* how long an answer takes as a whole */
+};
+struct job_state {
+    _Alignas(64) atomic_llong output_mean; /* tokens of an answer, decayed; 0 = not known */
 };
 struct upstream_state {
-    _Alignas(64) atomic_int in_flight;
+    _Alignas(64) atomic_int in_flight; /* places taken */
+    atomic_int waiting;                /* length of the line; written under the lock */
+    atomic_flag lock;                  /* guards the line; held for a few instructions */
+    struct ticket *head, *tail;        /* of the line (queue.c) */
 };
 
 struct upstream {
@@ -160,7 +177,9 @@ struct upstream {
     struct str authorization;    /* "Bearer ..."; empty without a key */
     struct str key_problem;      /* why there is no key although one is configured; empty if all is well */
     enum regime regime;
-    int connect_ms, first_byte_ms, idle_ms, total_ms, concurrent;
+    int connect_ms, first_byte_ms, idle_ms, total_ms;
+    int concurrent;              /* places; 0 = no limit */
+    int queue_max, queue_wait_ms; /* of the line before them; max 0: there is none */
     struct budget *budget[3];    /* by enum budget_span; NULL = none */
     struct upstream_state *state;
     struct target_state *direct; /* shared by targets of this upstream that the config does not name */
@@ -184,6 +203,7 @@ struct step {
     struct step_target *of;
     int count;
     enum config_balance balance;
+    int64_t hedge_after_ms; /* 0 = never */
     int64_t max_context;
     unsigned needs;
     const struct str *tags;
@@ -195,6 +215,7 @@ struct job {
     struct step *step;
     int step_count;
     bool home;
+    struct job_state *state;
     struct str requires_url;
     struct json_member *defaults;
     size_t default_count;
@@ -228,6 +249,7 @@ struct mesh {
     struct network *network;
     int network_count;
     const char *ca_file;
+    struct gauge *calls, *held; /* the caller's; may be NULL */
 };
 
 int routes_build(struct mesh *m, struct err *e);
@@ -331,13 +353,67 @@ struct tried {
     struct tried *next;
 };
 
-enum call_state {
-    CALL_ROUTING,   /* deciding, or waiting for a guard */
-    CALL_OPENING,   /* the attempt's open record waits for the journal */
-    CALL_WAITING,   /* sent; nothing committed */
-    CALL_STREAMING, /* committed; relaying */
-    CALL_DRAINING,  /* the client has its answer; the upstream's last bytes are awaited so that its connection can be kept */
-    CALL_OVER,
+struct mesh_call;
+
+enum attempt_state {
+    ATTEMPT_NONE,
+    ATTEMPT_ASKING,    /* waiting for a guard */
+    ATTEMPT_OPENING,   /* the open record waits for the journal */
+    ATTEMPT_WAITING,   /* sent; nothing committed */
+    ATTEMPT_STREAMING, /* committed; relaying */
+    ATTEMPT_DRAINING,  /* the client has its answer; the upstream's last bytes are awaited so that its connection can be kept */
+};
+
+/* One try at one target. A call has room for one; a second is there only while it is hedged. */
+struct attempt {
+    struct mesh_call *call;
+    int number;                       /* from 1, in the books and the id */
+    enum attempt_state state;
+    const struct target *target;
+    struct http_fetch *fetch;
+    struct guard_waiter waiter;
+    bool probe;                       /* it is the breaker's probe */
+    bool in_flight;                   /* it is under way: counts, holds and perhaps a probe are taken */
+    bool sent;                        /* the fetch was started */
+    bool open_booked;                 /* the journal has its open record, and no close */
+    bool waited_for;                  /* counted in mesh_call.waiting_count */
+    bool hedge_tried;
+    int64_t hedge_after_ms;           /* of its step; 0 = never */
+    struct price price;
+    bool priced;
+    int64_t hold_nusd;                /* worst case, COST_UNKNOWN without a price */
+    struct hold hold[3];
+    struct str piece[2 * JSON_EDITS_MAX + 1];
+    int piece_count;
+    int status;
+    bool is_stream;                   /* the upstream answers in SSE */
+    bool passed_limit;                /* a whole answer above the holding limit: relayed as it comes */
+    bool paused;
+    int64_t retry_after_ms;
+    struct str content_type, request_id, failure_words; /* arena */
+    struct buf held;                  /* bytes not yet given to the client */
+    size_t held_counted;              /* of them and the reader's, in mesh.held */
+    struct sse_reader sse;
+    bool sse_open;
+    struct usage usage;
+    bool has_usage, saw_done;
+    bool at_end;                      /* the stream is over: what comes now is an event without its blank line */
+    bool tail_open;                   /* the client has such an event: what we add must not run into it */
+    int64_t finished;                 /* choices that have told why they ended */
+    enum finish finish;
+    int64_t output_estimated;
+    enum reason stream_reason;        /* why the relay stopped; REASON_DONE while it has not */
+    int64_t begin_us, last_byte_us;   /* monotonic */
+    int64_t first_us;                 /* first content; 0 while there is none */
+    struct loop_task send_task;
+};
+
+/* Where the choosing goes on. */
+struct cursor {
+    int step, position;
+    bool ordered;      /* `order` is made for this step */
+    uint8_t order[16]; /* of its members */
+    unsigned full;     /* members that only lack a place: bits of step_target's index */
 };
 
 struct mesh_call {
@@ -350,15 +426,15 @@ struct mesh_call {
     struct call facts;
     struct route route;
     bool home;
-    enum call_state state;
     bool *over;                       /* set when the call is freed; NULL when nobody asks */
 
     /* choosing */
     const struct step *chain;         /* the job's, or a single step for a target */
     int chain_count;
-    int step, position;               /* where pick goes on */
-    bool ordered;                     /* `order` is made for the current step */
-    uint8_t order[16];                /* of the current step */
+    struct cursor cursor;
+    struct ticket *ticket;            /* the call waits in a line (queue.c); NULL otherwise */
+    const struct target *awaited;     /* for this target */
+    int64_t wait_until_us;
     int64_t larger_than;              /* context a candidate must exceed; 0 = no matter */
     struct str not_vendor;            /* vendor that refused the content */
     const struct target *same_again;  /* NEXT_SAME */
@@ -366,80 +442,81 @@ struct mesh_call {
     struct tried *tried, **tried_tail;
     int tried_count;
     int attempts;
-    struct guard_waiter waiter;
+    bool stop;                        /* nobody else is asked */
+    struct guard_waiter waiter;       /* for the job's `requires` */
     int refusal_status;               /* the last answer that blamed the call itself (context, policy, bad request): */
     struct str refusal_body;          /* given to the client as it is when nobody else can do better; arena */
 
-    /* the attempt under way */
-    const struct target *target;
-    struct http_fetch *fetch;
-    bool probe;                       /* this attempt is the breaker's probe */
-    bool in_flight;                   /* an attempt is under way: counts, holds and perhaps a probe are taken */
-    bool sent;                        /* the fetch was started */
-    struct price price;
-    bool priced;
-    int64_t hold_nusd;                /* worst case of this attempt, COST_UNKNOWN without a price */
-    struct hold hold[3];
-    struct str piece[2 * JSON_EDITS_MAX + 1];
-    int piece_count;
-    int status;
-    bool is_stream;                   /* the upstream answers in SSE */
-    bool passed_limit;                /* a whole answer above the holding limit: relayed as it comes */
-    int64_t retry_after_ms;
-    struct str content_type, request_id, failure_words; /* arena */
-    struct buf held;                  /* bytes not yet given to the client */
-    struct sse_reader sse;
-    bool sse_open;
-    struct usage usage;
-    bool has_usage, saw_done;
-    bool at_end;                      /* the stream is over: what comes now is an event without its blank line */
-    bool tail_open;                   /* the client has such an event: what we add must not run into it */
-    int64_t finished;                 /* choices that have told why they ended */
-    enum finish finish;
-    int64_t output_estimated;
-    enum reason stream_reason;        /* why the relay stopped; REASON_DONE while it has not */
+    struct attempt *at;               /* the attempt under way (while hedged: the earlier one), or the last one */
+    struct attempt first, *second;    /* second: owned; NULL while never hedged */
 
     /* times, monotonic µs */
-    int64_t begin_us, attempt_us, sent_us, last_byte_us, upstream_wait_us, next_comment_us;
-    int64_t first_us, first_of_attempt_us; /* first content; 0 while there is none */
+    int64_t begin_us, next_comment_us;
+    int64_t first_us;                 /* first content; 0 while there is none */
+    int64_t waited_us, waiting_since_us; /* for upstreams, before the first content; attempts side by side count once */
+    int waiting_count;
     int64_t cost_nusd;                /* of the attempts that are closed; COST_UNKNOWN when one is */
     struct loop_timer timer;
-    struct loop_task send_task;
-    bool client_begun, client_full, paused;
+    bool client_begun, client_full;
+    bool counted;                     /* in mesh.calls */
     bool in_books;                    /* the call has an open record, and no close */
-    bool open_booked;                 /* the journal has an open record of this attempt, and no close */
 };
 
-/* pick.c: the next candidate that may be tried; skips are written to the story. NULL when the chain is exhausted. Takes
- * the breaker's probe, the in-flight counts and the budget's hold. */
-const struct target *pick_next(struct mesh_call *c);
-void pick_release(struct mesh_call *c); /* in-flight counts */
+/* pick.c: the next candidate that may be tried; skips are written to the story. NULL when the chain is exhausted, or when the
+ * call waits in a line now (ticket). Takes the breaker's probe, a place, the in-flight count and the budget's hold. */
+const struct target *pick_next(struct attempt *a);
+/* The same for a hedge beside an attempt at `beside`: nobody's line is joined, and when NULL comes nothing has changed. */
+const struct target *pick_beside(struct attempt *a, const struct target *beside);
+void pick_release(struct attempt *a);       /* counts and place */
+void pick_granted(struct mesh_call *c);     /* the line has come to this call: it has a place at `awaited` */
+void pick_waited_enough(struct mesh_call *c); /* it has not, in the time that a call waits */
 void story_add(struct mesh_call *c, const struct target *t, enum reason r, bool attempted, int status, int64_t wait_ms,
                struct str words);
 
+/* balance.c */
+void balance_order(struct mesh_call *c, const struct step *s); /* fills cursor.order */
+void balance_content(const struct attempt *a);                 /* its first content is there */
+void balance_no_content(const struct attempt *a, int64_t us, bool failed);
+void balance_done(const struct attempt *a, int64_t us); /* it was answered in full, so long after it began */
+
+/* queue.c: places at an upstream, and the line before them. */
+bool queue_place_take(const struct upstream *u); /* false: all are taken, or others wait for one */
+void queue_place_give(const struct upstream *u);
+/* Into the line: REASON_DONE, and pick_granted follows (never from inside) unless queue_leave comes before; or why not. */
+enum reason queue_join(struct mesh_call *c, const struct upstream *u);
+void queue_leave(struct mesh_call *c); /* fine when it does not wait */
+
 /* attempt.c */
-void attempt_begin(struct mesh_call *c, const struct target *t);
-/* Sets the call's one timer to the clock that runs out first; to be called when a clock starts (bytes only push clocks
- * away, which costs nothing). */
-void attempt_arm(struct mesh_call *c);
-/* The client has its answer: the upstream's last bytes are read and dropped, for a moment. Then frees the call. */
-void attempt_drain(struct mesh_call *c);
+void attempt_begin(struct attempt *a, const struct target *t);
 /* Ends the attempt: books, breaker, counts; the fetch is cancelled if it is still there. Returns for how long the target
  * rests now, in ms (0: it does not). */
-int64_t attempt_close(struct mesh_call *c, enum reason r);
+int64_t attempt_close(struct attempt *a, enum reason r);
 /* A failure before the commit: closes the attempt, notes it in the story and goes on as the table says. */
-void attempt_failed(struct mesh_call *c, enum reason r, struct str words);
+void attempt_failed(struct attempt *a, enum reason r, struct str words);
+void attempt_wait_over(struct attempt *a); /* it was waited for, and its first content is there, or its end */
+
+/* hedge.c */
+struct attempt *hedge_other(const struct attempt *a); /* the one under way beside this; NULL if none is */
+int64_t hedge_due_us(const struct mesh_call *c);      /* INT64_MAX: never, as things stand */
+void hedge_start(struct mesh_call *c);
+void hedge_won(struct attempt *a);                    /* its first content is there */
+
+/* clock.c: one timer per call, set to the clock that runs out first. */
+void clock_arm(struct mesh_call *c); /* to be called when a clock starts; bytes only push clocks away, which costs nothing */
+/* The client has its answer: the upstream's last bytes are read and dropped, for a moment. Then frees the call. */
+void clock_drain(struct mesh_call *c);
 
 /* relay.c */
 int relay_on_head(struct http_fetch *f, const struct http_fetch_head *h, void *ctx);
 int relay_on_body(struct http_fetch *f, struct str bytes, void *ctx);
 void relay_on_done(struct http_fetch *f, const struct http_fetch_result *r, void *ctx);
-void relay_reset(struct mesh_call *c);                                  /* forgets what an attempt left */
-void relay_stop(struct mesh_call *c, enum reason r, struct str words); /* a failure, before or after the commit */
-void relay_begin_pending(struct mesh_call *c);                         /* the head goes out before any content is there */
+void relay_reset(struct attempt *a);                                  /* forgets what the answer left */
+void relay_stop(struct attempt *a, enum reason r, struct str words); /* a failure, before or after the commit */
+void relay_begin_pending(struct mesh_call *c);                       /* the head goes out before any content is there */
 void relay_keep_alive(struct mesh_call *c);
 
 /* call.c */
+bool call_may_try(const struct mesh_call *c);                       /* hops and time are left */
 void call_next(struct mesh_call *c);                                /* the next attempt, or the end */
 void call_finish(struct mesh_call *c, enum call_outcome outcome, int status); /* closes the books */
 void call_free(struct mesh_call *c);

@@ -3,7 +3,7 @@
  * Steps come in order; inside a step the balance decides. A candidate that may not or cannot take this call is skipped,
  * and the reason is kept for the story that the client and `explain` read. */
 #include "mesh/mesh_priv.h"
-#include <assert.h>
+#include "net/loop.h"
 
 /* The estimate may be a quarter too high: a call is only kept away from a context that it surely exceeds. */
 static bool surely_exceeds(int64_t tokens_estimated, int64_t context)
@@ -24,58 +24,12 @@ void story_add(struct mesh_call *c, const struct target *t, enum reason r, bool 
     c->tried_count++;
 }
 
-/* --- the order inside a step ---------------------------------------------------------------------------------------- */
-
-static void swap(uint8_t *a, uint8_t *b)
-{
-    uint8_t t = *a;
-    *a = *b;
-    *b = t;
-}
-
-/* Without replacement: the first place by weight among all, the second among the rest, and so on. */
-static void order_weighted(struct mesh_call *c, const struct step *s)
-{
-    for (int i = 0; i < s->count; i++) {
-        int total = 0;
-        for (int k = i; k < s->count; k++)
-            total += s->of[c->order[k]].weight;
-        int64_t at = (int64_t)rng_below(&c->ml->rng, (uint64_t)total);
-        int k = i;
-        while ((at -= s->of[c->order[k]].weight) >= 0)
-            k++;
-        swap(&c->order[i], &c->order[k]);
-    }
-}
-
-static int load_of(const struct step_target *of)
-{
-    return atomic_load_explicit(&of->target->state->in_flight, memory_order_relaxed);
-}
-
-static void order_least_busy(struct mesh_call *c, const struct step *s)
-{
-    order_weighted(c, s); /* equals in random order */
-    for (int i = 1; i < s->count; i++)
-        for (int k = i; k > 0; k--) {
-            const struct step_target *a = &s->of[c->order[k]], *b = &s->of[c->order[k - 1]];
-            if ((int64_t)load_of(a) * b->weight >= (int64_t)load_of(b) * a->weight)
-                break;
-            swap(&c->order[k], &c->order[k - 1]);
-        }
-}
-
 static void order_step(struct mesh_call *c, const struct step *s)
 {
-    assert(s->count <= (int)COUNT_OF(c->order));
-    for (int i = 0; i < s->count; i++)
-        c->order[i] = (uint8_t)i;
-    if (s->balance == BALANCE_WEIGHTED)
-        order_weighted(c, s);
-    else if (s->balance == BALANCE_LEAST_BUSY)
-        order_least_busy(c, s);
-    c->ordered = true;
-    c->position = 0;
+    balance_order(c, s);
+    c->cursor.ordered = true;
+    c->cursor.position = 0;
+    c->cursor.full = 0;
 }
 
 /* --- may this candidate take this call? ------------------------------------------------------------------------------- */
@@ -143,12 +97,12 @@ static enum reason why_not(struct mesh_call *c, const struct step *s, const stru
 
 /* --- taking it: budget, breaker, counts; all or nothing ---------------------------------------------------------------- */
 
-static void release_holds(struct mesh_call *c)
+static void release_holds(struct attempt *a)
 {
-    for (size_t i = 0; i < COUNT_OF(c->hold); i++)
-        if (c->hold[i].budget)
-            budget_settle(&c->hold[i], 0);
-    memset(c->hold, 0, sizeof c->hold);
+    for (size_t i = 0; i < COUNT_OF(a->hold); i++)
+        if (a->hold[i].budget)
+            budget_settle(&a->hold[i], 0);
+    memset(a->hold, 0, sizeof a->hold);
 }
 
 /* A number the job's defaults give where the client gave none. */
@@ -198,80 +152,208 @@ static int64_t window_left_ms(enum budget_span span, int64_t wall_ms)
     return civil_to_ms(&end) - wall_ms;
 }
 
-static enum reason take(struct mesh_call *c, const struct target *t, int64_t *wait_ms)
+/* `has_place`: the line has given it one; it is given on when something else is in the way. */
+static enum reason take(struct attempt *a, const struct target *t, bool has_place, int64_t *wait_ms)
 {
+    struct mesh_call *c = a->call;
     struct upstream *u = t->up;
     int64_t wall_ms = loop_wall_ms(c->ml->loop), worst = COST_UNKNOWN;
-    c->priced = price_find(&c->price, t->price, t->price_count, u->vendor_name, t->model, wall_ms);
-    if (c->priced) /* a third on top of the estimate, so that being wrong by a quarter is still covered */
-        worst = price_worst(&c->price, c->facts.tokens_estimated * 4 / 3 + 16, output_at_most(c, t));
+    a->priced = price_find(&a->price, t->price, t->price_count, u->vendor_name, t->model, wall_ms);
+    if (a->priced) /* a third on top of the estimate, so that being wrong by a quarter is still covered */
+        worst = price_worst(&a->price, c->facts.tokens_estimated * 4 / 3 + 16, output_at_most(c, t));
     if (power_is_known(c->ml->mesh, t))
         worst = power_cost_of(c->ml->mesh, t, (int64_t)u->total_ms * 1000);
-    c->hold_nusd = worst;
-    for (size_t i = 0; i < COUNT_OF(c->hold); i++)
-        if (u->budget[i] && budget_take(u->budget[i], worst, wall_ms, &c->hold[i]) < 0) {
-            release_holds(c);
+    a->hold_nusd = worst;
+    for (size_t i = 0; i < COUNT_OF(a->hold); i++)
+        if (u->budget[i] && budget_take(u->budget[i], worst, wall_ms, &a->hold[i]) < 0) {
+            release_holds(a);
             *wait_ms = window_left_ms((enum budget_span)i, wall_ms);
             return REASON_BUDGET;
         }
     enum breaker_pass pass = breaker_enter(&t->state->breaker, loop_now_ms(c->ml->loop), wait_ms);
     if (pass == BREAKER_OPEN) {
-        release_holds(c);
+        release_holds(a);
         return REASON_COOLING;
     }
-    /* Counted first and looked at then, so that racing loops cannot both take the last place. */
-    int before = atomic_fetch_add_explicit(&u->state->in_flight, 1, memory_order_relaxed);
-    if (u->concurrent && before >= u->concurrent) {
-        atomic_fetch_sub_explicit(&u->state->in_flight, 1, memory_order_relaxed);
+    if (!has_place && !queue_place_take(u)) { /* last of all: a line is only for calls that lack nothing else */
         breaker_release(&t->state->breaker, pass == BREAKER_PROBE);
-        release_holds(c);
+        release_holds(a);
         *wait_ms = 1000;
         return REASON_BUSY;
     }
-    c->probe = pass == BREAKER_PROBE;
+    a->probe = pass == BREAKER_PROBE;
     atomic_fetch_add_explicit(&t->state->in_flight, 1, memory_order_relaxed);
-    c->in_flight = true;
+    a->in_flight = true;
     return REASON_DONE;
 }
 
-void pick_release(struct mesh_call *c)
+void pick_release(struct attempt *a)
 {
-    if (!c->in_flight)
+    if (!a->in_flight)
         return;
-    atomic_fetch_sub_explicit(&c->target->state->in_flight, 1, memory_order_relaxed);
-    atomic_fetch_sub_explicit(&c->target->up->state->in_flight, 1, memory_order_relaxed);
-    c->in_flight = false;
+    atomic_fetch_sub_explicit(&a->target->state->in_flight, 1, memory_order_relaxed);
+    queue_place_give(a->target->up);
+    a->in_flight = false;
 }
 
-static const struct target *candidate(struct mesh_call *c, const struct step *s, const struct target *t)
+/* --- one after the other ------------------------------------------------------------------------------------------------ */
+
+static void skip(struct mesh_call *c, const struct target *t, enum reason r, int64_t wait_ms)
 {
-    int64_t wait_ms;
-    enum reason r = why_not(c, s, t, &wait_ms);
-    if (r == REASON_DONE)
-        r = take(c, t, &wait_ms);
-    if (r == REASON_DONE)
-        return t;
     story_add(c, t, r, false, 0, wait_ms, r == REASON_NO_KEY ? t->up->key_problem : STR_NONE);
+}
+
+/* A member that only lacks a place is put aside (`full`) while others of its step may have one. */
+static const struct target *candidate(struct attempt *a, const struct step *s, int index)
+{
+    const struct target *t = s->of[index].target;
+    int64_t wait_ms;
+    enum reason r = why_not(a->call, s, t, &wait_ms);
+    if (r == REASON_DONE)
+        r = take(a, t, false, &wait_ms);
+    if (r == REASON_DONE) {
+        a->hedge_after_ms = s->hedge_after_ms;
+        return t;
+    }
+    if (r == REASON_BUSY && t->up->queue_max > 0)
+        a->call->cursor.full |= 1u << index;
+    else
+        skip(a->call, t, r, wait_ms);
     return NULL;
 }
 
-const struct target *pick_next(struct mesh_call *c)
+/* Nobody of the step could take the call at once: it waits for a place at the first that has room in its line. */
+static bool wait_in_line(struct mesh_call *c, const struct step *s)
 {
-    if (c->same_again) {
-        const struct target *t = candidate(c, &c->chain[c->step < c->chain_count ? c->step : c->chain_count - 1], c->same_again);
-        c->same_again = NULL;
-        if (t)
-            return t;
-    }
-    for (; c->step < c->chain_count; c->step++, c->ordered = false) {
-        const struct step *s = &c->chain[c->step];
-        if (!c->ordered)
-            order_step(c, s);
-        while (c->position < s->count) {
-            const struct target *t = candidate(c, s, s->of[c->order[c->position++]].target);
-            if (t)
-                return t;
+    for (int i = 0; i < s->count; i++) {
+        int index = c->cursor.order[i];
+        const struct target *t = s->of[index].target;
+        if (!(c->cursor.full & 1u << index))
+            continue;
+        c->cursor.full &= ~(1u << index);
+        enum reason r = queue_join(c, t->up);
+        if (r == REASON_DONE) {
+            c->awaited = t;
+            c->wait_until_us = loop_now_us(c->ml->loop) + t->up->queue_wait_ms * (int64_t)1000;
+            return true;
         }
+        skip(c, t, r, t->up->queue_wait_ms);
+    }
+    return false;
+}
+
+static void skip_full(struct mesh_call *c, const struct step *s)
+{
+    for (int i = 0; i < s->count; i++)
+        if (c->cursor.full & 1u << i)
+            skip(c, s->of[i].target, REASON_BUSY, 1000);
+    c->cursor.full = 0;
+}
+
+/* A kept connection had gone stale and nothing had reached the target: it is asked again, before the rest of its step. */
+static const struct target *once_more(struct attempt *a)
+{
+    struct mesh_call *c = a->call;
+    const struct step *s = &c->chain[c->cursor.step < c->chain_count ? c->cursor.step : c->chain_count - 1];
+    const struct target *again = c->same_again;
+    c->same_again = NULL;
+    const struct target *found = NULL;
+    for (int i = 0; again && !found && i < s->count; i++)
+        if (s->of[i].target == again)
+            found = candidate(a, s, i);
+    if (c->cursor.step == c->chain_count) /* a hedge has been to the end of the chain: nobody's line is joined any more */
+        skip_full(c, s);
+    return found;
+}
+
+const struct target *pick_next(struct attempt *a)
+{
+    struct mesh_call *c = a->call;
+    const struct target *t = once_more(a);
+    for (; !t && c->cursor.step < c->chain_count; c->cursor.step++, c->cursor.ordered = false) {
+        const struct step *s = &c->chain[c->cursor.step];
+        if (!c->cursor.ordered)
+            order_step(c, s);
+        while (!t && c->cursor.position < s->count)
+            t = candidate(a, s, c->cursor.order[c->cursor.position++]);
+        if (t || wait_in_line(c, s))
+            break;
+    }
+    return t;
+}
+
+static const struct target *find_beside(struct attempt *a, const struct target *beside)
+{
+    struct mesh_call *c = a->call;
+    const struct target *t = NULL;
+    for (; c->cursor.step < c->chain_count; c->cursor.step++, c->cursor.ordered = false) {
+        const struct step *s = &c->chain[c->cursor.step];
+        if (!c->cursor.ordered)
+            order_step(c, s);
+        while (!t && c->cursor.position < s->count) {
+            int index = c->cursor.order[c->cursor.position++];
+            if (s->of[index].target != beside)
+                t = candidate(a, s, index);
+        }
+        if (t)
+            return t; /* who was only full in its step is waited for when both have failed */
+        skip_full(c, s);
     }
     return NULL;
+}
+
+const struct target *pick_beside(struct attempt *a, const struct target *beside)
+{
+    struct mesh_call *c = a->call;
+    struct cursor before = c->cursor;
+    struct tried **tail = c->tried_tail;
+    int count = c->tried_count;
+    const struct target *t = find_beside(a, beside);
+    if (!t) {
+        c->cursor = before;
+        c->tried_tail = tail;
+        *c->tried_tail = NULL;
+        c->tried_count = count;
+    }
+    return t;
+}
+
+void pick_granted(struct mesh_call *c)
+{
+    const struct target *t = c->awaited;
+    int64_t wait_ms = -1;
+    enum reason r = take(c->at, t, true, &wait_ms);
+    if (r == REASON_DONE) {
+        c->at->hedge_after_ms = c->chain[c->cursor.step].hedge_after_ms;
+        attempt_begin(c->at, t);
+        return;
+    }
+    queue_place_give(t->up);
+    skip(c, t, r, wait_ms);
+    call_next(c);
+}
+
+/* The call has spent its patience for this step: what else was full there is looked at once more, and not waited for. */
+void pick_waited_enough(struct mesh_call *c)
+{
+    const struct step *s = &c->chain[c->cursor.step];
+    const struct target *t = NULL;
+    queue_leave(c);
+    skip(c, c->awaited, REASON_QUEUE_WAIT, 1000);
+    unsigned others = c->cursor.full;
+    c->cursor.full = 0;
+    for (int i = 0; i < s->count; i++) {
+        int index = c->cursor.order[i];
+        if (!(others & 1u << index))
+            continue;
+        if (t)
+            c->cursor.full |= 1u << index;
+        else
+            t = candidate(c->at, s, index);
+    }
+    skip_full(c, s);
+    if (t)
+        attempt_begin(c->at, t);
+    else
+        call_next(c);
 }

@@ -39,16 +39,6 @@ static int check_dialect(const struct config_upstream *c, struct err *e)
                   STR_FMT(c->name.text));
 }
 
-/* The defaults of `queue` stand for a queue that is planned; none at all is what there is. Anything else is a wish. */
-static int check_queue(const struct config_upstream *c, struct err *e)
-{
-    enum { DEFAULT_MAX = 32, DEFAULT_WAIT_MS = 2000 };
-    if (c->queue_max == 0 || (c->queue_max == DEFAULT_MAX && c->queue_wait_ms == DEFAULT_WAIT_MS))
-        return 0;
-    return refuse(e, c->mark, "upstream %.*s: `queue` is planned; a full place is a reason to take the next step, leave it out",
-                  STR_FMT(c->name.text));
-}
-
 static int upstream_regime(struct upstream *u, const struct config_upstream *c, struct err *e)
 {
     struct str r = c->regime.text;
@@ -171,9 +161,9 @@ static int upstream_build(struct mesh *m, struct upstream *u, const struct confi
     u->idle_ms = c->idle_ms ? (int)c->idle_ms : IDLE_MS;
     u->total_ms = c->total_ms ? (int)c->total_ms : TOTAL_MS;
     u->concurrent = c->concurrent;
+    u->queue_max = c->queue_wait_ms > 0 ? c->queue_max : 0; /* no patience, no line */
+    u->queue_wait_ms = c->queue_wait_ms;
     int rc = check_dialect(c, e);
-    if (rc == 0)
-        rc = check_queue(c, e);
     if (rc == 0)
         rc = upstream_regime(u, c, e);
     if (rc == 0)
@@ -253,12 +243,8 @@ static int target_add(struct mesh *m, const struct config_text *name, struct tar
 static int step_build(struct mesh *m, struct step *s, const struct config_step *c, const struct config_job *job, struct err *e)
 {
     enum config_balance balance = c->balance ? c->balance : job->balance ? job->balance : BALANCE_ORDER;
-    if (balance == BALANCE_FASTEST || balance == BALANCE_CHEAPEST)
-        return refuse(e, c->mark, "job %.*s: `balance: %s` is planned; order, weighted and least_busy work", STR_FMT(job->name.text),
-                      balance == BALANCE_FASTEST ? "fastest" : "cheapest");
-    if (c->hedge_after_ms)
-        return refuse(e, c->mark, "job %.*s: `hedge_after` is planned; leave it out", STR_FMT(job->name.text));
-    *s = (struct step){.count = c->target_count, .balance = balance, .max_context = c->max_context, .needs = c->needs,
+    *s = (struct step){.count = c->target_count, .balance = balance, .hedge_after_ms = c->hedge_after_ms,
+                       .max_context = c->max_context, .needs = c->needs,
                        .tags = c->tags, .tag_count = c->tag_count};
     s->of = arena_new_array(&m->arena, struct step_target, (size_t)c->target_count);
     if (!s->of)

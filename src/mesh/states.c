@@ -20,7 +20,8 @@ static struct counted *counted_of(void *state, size_t bytes)
 
 static void *state_new(size_t bytes)
 {
-    static_assert(sizeof(struct target_state) % LINE_BYTES == 0 && sizeof(struct upstream_state) % LINE_BYTES == 0,
+    static_assert(sizeof(struct target_state) % LINE_BYTES == 0 && sizeof(struct upstream_state) % LINE_BYTES == 0 &&
+                      sizeof(struct job_state) % LINE_BYTES == 0,
                   "whole lines");
     void *block = mem_zalloc(bytes + sizeof(struct counted) + LINE_BYTES);
     if (!block)
@@ -93,6 +94,17 @@ static bool target_take(struct target *t, const struct mesh *before)
     return t->state != NULL;
 }
 
+/* How long a job's answers are is the job's own, whoever gives them. */
+static bool job_take(struct job *j, const struct mesh *before)
+{
+    const struct job *b = NULL;
+    for (int i = 0; before && i < before->job_count && !b; i++)
+        if (str_eq(before->job[i].name, j->name))
+            b = &before->job[i];
+    j->state = b ? state_ref(b->state, sizeof *b->state) : state_new(sizeof *j->state);
+    return j->state != NULL;
+}
+
 int states_take(struct mesh *m, const struct mesh *before, struct err *e)
 {
     bool fine = true;
@@ -100,11 +112,15 @@ int states_take(struct mesh *m, const struct mesh *before, struct err *e)
         fine = upstream_take(&m->upstream[i], before);
     for (int i = 0; fine && i < m->target_count; i++)
         fine = target_take(&m->target[i], before);
+    for (int i = 0; fine && i < m->job_count; i++)
+        fine = job_take(&m->job[i], before);
     return fine ? 0 : err_set(e, ERR_NOMEM, "routes");
 }
 
 void states_leave(struct mesh *m)
 {
+    for (int i = 0; i < m->job_count; i++)
+        state_unref(m->job[i].state, sizeof *m->job[i].state);
     for (int i = 0; i < m->target_count; i++)
         state_unref(m->target[i].state, sizeof *m->target[i].state);
     for (int i = 0; i < m->upstream_count; i++) {

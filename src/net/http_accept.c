@@ -1,6 +1,7 @@
 /* http_accept.c: the listeners of a server: taking connections, and knowing when not to. Listeners leave epoll while all
  * places are taken (the backlog keeps the rest), while the process is out of descriptors (tried again a little later,
- * since a listener that stays ready would spin), and for good when draining. */
+ * since a listener that stays ready would spin), while this loop has clearly more connections than the others (looked at
+ * again a little later, for nobody tells), and for good when draining. */
 #include "base/mem.h"
 #include "net/http_server_priv.h"
 #include <errno.h>
@@ -11,6 +12,8 @@
 enum {
     ACCEPTS_PER_EVENT = 8, /* few, so that loops which share a listener each get some */
     BACKOFF_MS = 100,      /* after EMFILE and its like */
+    SHARE_SLACK = 8,       /* connections more than a quarter above the mean: few connections need no balance */
+    SHARE_MS = 20,         /* until it is looked at again; whoever takes a connection meanwhile is another loop */
 };
 
 static bool address_is_local(const struct sockaddr_storage *a)
@@ -37,6 +40,47 @@ static void back_off(struct http_server *s)
     /* When even the timer finds no memory, the next connection that closes resumes. */
     (void)loop_timer_set(s->loop, &s->accept_timer, BACKOFF_MS, on_backoff_end);
 }
+
+/* --- the share of this loop --------------------------------------------------------------------------------------- */
+
+static void set_listening(struct http_server *s, bool listening)
+{
+    if (s->opt.share && s->listening != listening)
+        atomic_fetch_add(&s->opt.share->listening, listening ? 1 : -1);
+    s->listening = listening;
+}
+
+/* Above its share, and somebody else is there to take what comes. */
+static bool has_enough(const struct http_server *s)
+{
+    const struct http_share *share = s->opt.share;
+    if (!share)
+        return false;
+    int servers = atomic_load_explicit(&share->servers, memory_order_relaxed);
+    size_t mean = (size_t)atomic_load_explicit(&share->connections, memory_order_relaxed) / (size_t)(servers > 0 ? servers : 1);
+    bool others = atomic_load(&share->listening) > (s->listening ? 1 : 0);
+    return others && s->conn_count > mean + mean / 4 + SHARE_SLACK;
+}
+
+static void leave_to_others(struct http_server *s);
+
+static void on_share_end(struct loop_timer *t)
+{
+    struct http_server *s = (struct http_server *)((char *)t - offsetof(struct http_server, accept_timer));
+    if (has_enough(s))
+        leave_to_others(s);
+    else
+        http_accept_resume(s);
+}
+
+static void leave_to_others(struct http_server *s)
+{
+    http_accept_pause(s);
+    if (loop_timer_set(s->loop, &s->accept_timer, SHARE_MS, on_share_end) < 0)
+        http_accept_resume(s); /* an unfair share is better than none */
+}
+
+/* --- taking ------------------------------------------------------------------------------------------------------- */
 
 /* False when there is nothing to take now. */
 static bool accept_one(struct http_listener *l)
@@ -71,6 +115,8 @@ static void on_listener(struct loop_io *io, uint32_t events)
     for (int i = 0; i < ACCEPTS_PER_EVENT && s->listening; i++) {
         if (s->conn_count >= s->opt.connections_max)
             http_accept_pause(s);
+        else if (has_enough(s))
+            leave_to_others(s);
         else if (!accept_one(l))
             break;
     }
@@ -89,14 +135,14 @@ void http_accept_pause(struct http_server *s)
 {
     for (struct http_listener *l = s->listener; l; l = l->next)
         loop_io_del(s->loop, &l->io);
-    s->listening = false;
+    set_listening(s, false);
 }
 
 void http_accept_resume(struct http_server *s)
 {
     if (s->listening || s->draining || s->conn_count >= s->opt.connections_max)
         return;
-    s->listening = true;
+    set_listening(s, true);
     for (struct http_listener *l = s->listener; l; l = l->next)
         if (loop_io_add(s->loop, &l->io, l->fd, EPOLLIN | EPOLLEXCLUSIVE, on_listener) < 0) {
             back_off(s);
@@ -119,7 +165,7 @@ int http_server_listen(struct http_server *s, int fd)
             mem_free(l);
             return rc;
         }
-        s->listening = true;
+        set_listening(s, true);
     }
     l->next = s->listener;
     s->listener = l;

@@ -396,6 +396,8 @@ void http_client_trim(struct http_client *c)
     for (int i = 0; i < TRANSPORTS; i++)
         transports[i]->trim(c);
     spare_free(c, SPARE_KEPT);
+    mem_free(c->fields.at); /* as many as the largest head had */
+    c->fields = (struct http_fields){0};
 }
 
 void http_client_close(struct http_client *c)

@@ -60,6 +60,8 @@ void http_conn_open(struct http_server *s, int fd, bool tcp, bool local)
     c->in = BUF_INIT(s->opt.head_bytes_max + HTTP_SCRATCH_BYTES);
     list_add(&s->conn, c);
     s->conn_count++;
+    if (s->opt.share)
+        atomic_fetch_add_explicit(&s->opt.share->connections, 1, memory_order_relaxed);
     if (loop_timer_set(s->loop, &c->timer, s->opt.idle_timeout_ms, on_timer) < 0 ||
         loop_io_add(s->loop, &c->io, fd, EPOLLIN | EPOLLRDHUP, on_event) < 0) {
         close(fd);
@@ -73,6 +75,14 @@ void http_conn_open(struct http_server *s, int fd, bool tcp, bool local)
 static void on_reap(struct loop_task *t)
 {
     http_conn_reap((struct http_server *)((char *)t - offsetof(struct http_server, reap)));
+}
+
+/* Output that waits for its client is held like a body; what leaves within its turn is not worth counting. */
+static void hold_output(struct http_conn *c, size_t bytes)
+{
+    if (bytes != c->out_held)
+        gauge_add(c->server->opt.held, (int64_t)bytes - (int64_t)c->out_held);
+    c->out_held = bytes;
 }
 
 void http_conn_close(struct http_conn *c)
@@ -89,12 +99,15 @@ void http_conn_close(struct http_conn *c)
     if (c->x)
         http_exchange_free(c->x);
     http_out_fini(&c->out, &s->pool);
+    hold_output(c, 0);
     buf_fini(&c->in);
     list_remove(c);
     c->state = HTTP_DEAD;
     list_add(&s->dead, c);
     loop_defer(s->loop, LOOP_FLUSH, &s->reap, on_reap);
     s->conn_count--;
+    if (s->opt.share)
+        atomic_fetch_sub_explicit(&s->opt.share->connections, 1, memory_order_relaxed);
     if (!s->listening && !loop_timer_pending(&s->accept_timer))
         http_accept_resume(s);
 }
@@ -252,6 +265,7 @@ static bool send_queued(struct http_conn *c)
     }
     bool was_blocked = c->blocked;
     c->blocked = rc == 1;
+    hold_output(c, c->blocked ? c->out.bytes : 0);
     if (c->blocked && (sent > 0 || !was_blocked))
         http_conn_arm(c, s->opt.write_timeout_ms);
     else if (was_blocked && !c->blocked)

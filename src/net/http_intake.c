@@ -84,9 +84,31 @@ static void body_complete(struct http_conn *c)
     (void)hand(c, c->server->opt.handler.on_request);
 }
 
+static const char too_much_held[] = "too many bytes of other requests are held here now; try again in a moment";
+
+/* Counts what the body's buffer has become. False: more is held by all connections together than may be. */
+static bool body_charge(struct http_exchange *x)
+{
+    size_t more = x->body.cap - x->body_held;
+    struct gauge *held = x->conn->server->opt.held;
+    if (more == 0)
+        return true;
+    x->body_held = x->body.cap;
+    gauge_add(held, (int64_t)more);
+    return gauge_fits(held, 0);
+}
+
+void http_intake_body_free(struct http_exchange *x)
+{
+    gauge_add(x->conn->server->opt.held, -(int64_t)x->body_held);
+    x->body_held = 0;
+    buf_fini(&x->body);
+}
+
 static int body_refusal(int rc, const char **why)
 {
     *why = rc == ERR_LIMIT    ? "the request body is too large"
+           : rc == ERR_BUSY   ? too_much_held
            : rc == ERR_SYNTAX ? "the chunked request body is malformed"
                               : "out of memory";
     return rc == ERR_LIMIT ? 413 : rc == ERR_SYNTAX ? 400 : 503;
@@ -138,6 +160,8 @@ static size_t body_feed(struct http_conn *c, const char *p, size_t n)
         if (rc == 0)
             rc = x->body.len == x->body.max;
     }
+    if (rc >= 0 && !body_charge(x))
+        rc = ERR_BUSY;
     body_advance(c, rc);
     return rc < 0 ? n : used;
 }
@@ -160,6 +184,8 @@ static void body_receive(struct http_conn *c)
 {
     struct http_exchange *x = c->x;
     int rc = body_reserve(x);
+    if (rc == 0 && !body_charge(x))
+        rc = ERR_BUSY;
     if (rc < 0) {
         body_advance(c, rc);
         return;
@@ -183,6 +209,11 @@ static bool request_admit(struct http_conn *c)
     const struct http_server_options *opt = &c->server->opt;
     if (x->framing.content_length > 0 && (uint64_t)x->framing.content_length > opt->body_bytes_max) {
         refuse(c, 413, "the request body is too large");
+        return false;
+    }
+    int64_t announced = x->framing.content_length > 0 ? x->framing.content_length : 0;
+    if (x->framing.content_length && !gauge_fits(opt->held, announced)) { /* what has no body always gets through */
+        refuse(c, 503, too_much_held);
         return false;
     }
     x->body = BUF_INIT(x->framing.content_length < 0 ? opt->body_bytes_max : (size_t)x->framing.content_length);

@@ -327,7 +327,7 @@ void http_exchange_free(struct http_exchange *x)
 {
     struct http_conn *c = x->conn;
     c->x = NULL;
-    buf_fini(&x->body);
+    http_intake_body_free(x);
     http_pool_put(&c->server->pool, x, x->block_size);
 }
 
@@ -358,6 +358,6 @@ void *http_exchange_get(const struct http_exchange *x)
 
 void http_exchange_body_free(struct http_exchange *x)
 {
-    buf_fini(&x->body);
+    http_intake_body_free(x);
     x->request.body = STR_NONE;
 }

@@ -56,6 +56,8 @@ int http_server_open(struct http_server **out, struct loop *l, const struct http
     s->loop = l;
     s->opt = filled;
     s->date_s = -1;
+    if (s->opt.share)
+        atomic_fetch_add(&s->opt.share->servers, 1);
     *out = s;
     return 0;
 }
@@ -78,6 +80,8 @@ void http_server_close(struct http_server *s)
     loop_defer_cancel(&s->reap);
     loop_timer_cancel(s->loop, &s->accept_timer);
     http_pool_fini(&s->pool);
+    if (s->opt.share)
+        atomic_fetch_sub(&s->opt.share->servers, 1);
     mem_free(s);
 }
 

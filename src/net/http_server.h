@@ -16,6 +16,7 @@
 #pragma once
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/gauge.h"
 #include "net/loop.h"
 #include <sys/socket.h>
 
@@ -57,6 +58,14 @@ struct http_handler {
     void (*on_refuse)(struct http_exchange *x, int status, const char *why, void *ctx);
 };
 
+/* What servers that share their listeners know of each other. A loop that has clearly more connections than the others on
+ * average stops accepting until they have caught up: the kernel wakes whom it likes, and a connection stays for long. */
+struct http_share {
+    _Alignas(64) atomic_int servers;
+    atomic_int connections;
+    atomic_int listening; /* servers that take connections now */
+};
+
 struct http_server_options {
     struct http_handler handler;
     void *ctx;
@@ -71,6 +80,9 @@ struct http_server_options {
     int body_rate_min;       /* bytes per second a body must average after its first 30 s; default 500 */
     int idle_timeout_ms;     /* keep-alive without a request; default 120 s */
     int write_timeout_ms;    /* queued output and not one byte taken; default 60 s */
+    struct http_share *share; /* zeroed by its owner, outlives the servers; NULL: this server is alone */
+    struct gauge *held;      /* bytes of bodies, and of output that is not taken; a body that does not fit is refused
+                                with 503, before it is read if its length is announced. NULL: no ceiling */
 };
 
 void http_server_defaults(struct http_server_options *opt); /* fills what is 0 */

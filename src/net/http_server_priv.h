@@ -69,6 +69,7 @@ struct http_conn {
     struct http_scan scan; /* of `in` */
     int64_t first_us;      /* when the first byte of the request being collected came; 0 while there is none */
     size_t dropped_bytes;  /* input thrown away since `unread` */
+    size_t out_held;       /* of out.bytes, counted in the server's gauge */
     uint8_t state;         /* enum http_conn_state */
     bool local;            /* peer is this machine */
     bool close;            /* after this reply */
@@ -86,6 +87,7 @@ struct http_exchange {
     struct http_chunked chunked;
     struct buf body;
     int64_t body_begin_us;
+    size_t body_held;  /* counted in the server's gauge */
     size_t block_size; /* of the pool's block this lies in, head and fields behind it */
     bool seen;         /* the handler knows it, so it must learn when the peer goes */
     bool begun;        /* a reply was started */
@@ -140,6 +142,8 @@ void http_intake_read(struct http_conn *c);    /* the descriptor is readable */
 void http_intake_pending(struct http_conn *c); /* the connection is READY again: look at what is in `in` */
 /* Ends what is being collected with an error reply and closes after it. */
 void http_intake_refuse(struct http_conn *c, int status, const char *why);
+
+void http_intake_body_free(struct http_exchange *x);
 
 /* http_reply.c */
 void http_exchange_free(struct http_exchange *x); /* and takes it off its connection */

@@ -42,6 +42,8 @@ int sim_port(struct sim *s, int upstream);
  *   fault NAME                   an error in the vendor's words: context quota policy rate overload key forbidden model
  *                                parameter server
  *   forwards NAME                Ollama: lists this model as forwarded to its cloud while this step is the next
+ *   info TEXT | ps TEXT          likewise: TEXT is the whole reply, head included, to every question about the server; the
+ *                                body of /api/ps
  * Several words may stand in one step, in any order. Chunks of drop, cut and sse-error are events of the stream: the
  * one with the role is the first. raw takes a text in quotes as well. Questions about the server itself (models,
  * Ollama's /api/tags …) are answered whatever the script says, use no step and count as probes. */

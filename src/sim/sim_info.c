@@ -108,15 +108,15 @@ static const char show_text[] = "{\"license\":\"\",\"modelfile\":\"\",\"paramete
                                 "\"capabilities\":[\"completion\",\"tools\"],"
                                 "\"modified_at\":\"2026-10-01T08:00:00Z\"}";
 
-int sim_info_write(const struct sim_flavour *f, enum sim_endpoint ep, struct str path, struct str forwards, int *status,
+int sim_info_write(const struct sim_flavour *f, enum sim_endpoint ep, struct str path, const struct sim_step *next, int *status,
                    struct buf *out)
 {
     *status = 200;
     switch (ep) {
     case EP_MODELS: return write_models(f, out);
     case EP_MODEL: return write_one_model(f, path, status, out);
-    case EP_TAGS: return write_tags(f, forwards, false, out);
-    case EP_PS: return write_tags(f, STR_NONE, true, out);
+    case EP_TAGS: return write_tags(f, next->forwards, false, out);
+    case EP_PS: return next->ps.len ? buf_append(out, next->ps) : write_tags(f, STR_NONE, true, out);
     case EP_VERSION: return buf_append(out, STR("{\"version\":\"0.14.2\"}"));
     case EP_SHOW: return buf_append_text(out, show_text);
     case EP_ROOT:

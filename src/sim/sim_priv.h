@@ -106,6 +106,7 @@ struct sim_step {
     int64_t usage_in, usage_out, cached; /* -1: counted */
     struct str finish, tool_name, tool_json, reasoning, refusal;
     struct str forwards; /* a model that /api/tags says is forwarded elsewhere, while this step is the next */
+    struct str info, ps; /* likewise: a whole reply to every question about the server; the body of /api/ps */
 };
 struct sim_script {
     struct arena arena; /* owns the steps and their texts */
@@ -203,8 +204,8 @@ void sim_id_write(const struct sim_answer *a, struct json_writer *w, const char 
 
 /* --- lists and errors (sim_info.c) -------------------------------------------------------------------------------- */
 
-/* `forwards`: a model to list as forwarded, or empty. */
-int sim_info_write(const struct sim_flavour *f, enum sim_endpoint ep, struct str path, struct str forwards, int *status,
+/* `next`: the step whose words about the server count. */
+int sim_info_write(const struct sim_flavour *f, enum sim_endpoint ep, struct str path, const struct sim_step *next, int *status,
                    struct buf *out);
 int sim_fault_status(const struct sim_flavour *f, enum sim_fault fault);
 /* An error in the flavour's shape; `message` empty: the vendor's words for that fault. */

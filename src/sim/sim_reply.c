@@ -300,8 +300,14 @@ void sim_reply_start(struct sim_conn *c, const struct sim_head *head, struct str
         c->step = &plain;
         c->streams = false;
         c->type = json_type;
-        rc = sim_info_write(c->up->flavour, c->endpoint, head->path, sim_script_peek(c->up->script)->forwards,
-                            &c->status, &c->whole);
+        const struct sim_step *next = sim_script_peek(c->up->script);
+        if (next->info.len) {
+            sim_conn_out(c, next->info);
+            c->close = true;
+            c->phase = PHASE_END;
+            return;
+        }
+        rc = sim_info_write(c->up->flavour, c->endpoint, head->path, next, &c->status, &c->whole);
     } else {
         sim_facts_read(&facts, c->endpoint, body);
         rc = prepare(c, &facts, body);

@@ -290,6 +290,8 @@ static const struct {
     {"reasoning", offsetof(struct sim_step, reasoning)},
     {"refusal", offsetof(struct sim_step, refusal)},
     {"forwards", offsetof(struct sim_step, forwards)},
+    {"info", offsetof(struct sim_step, info)},
+    {"ps", offsetof(struct sim_step, ps)},
 };
 static const struct {
     const char *word;

@@ -1,6 +1,7 @@
 # Keys are made, listed and revoked over the admin API by the same rules, in force at once; `run`, `url` and `key` cannot be set.
 upstream a openai
 config <<X
+loops: 1
 jobs:
   bulk: { chain: [a/m] }
   hard: { chain: [a/n] }

@@ -1,6 +1,7 @@
 # A key is shown once, alone, and kept as its hash; calls with it are booked under its name, and usage --key finds them.
 upstream a openai
 config <<X
+loops: 1
 jobs:
   bulk: { chain: [a/m] }
 X

@@ -3,6 +3,7 @@ elsewhere
 upstream a openai key: passthrough
 upstream b openai
 config <<X
+loops: 1
 jobs:
   bulk: { chain: [a/m, b/m] }
 X

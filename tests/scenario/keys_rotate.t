@@ -1,6 +1,7 @@
 # Rotating gives a new key for what the old one may do; the old one ends.
 upstream a openai
 config <<X
+loops: 1
 jobs:
   bulk: { chain: [a/m] }
   other: { chain: [a/n] }

@@ -52,6 +52,7 @@ expect metrics "hearth_breaker_state{target=\"a/m\"} 2"
 expect metrics "hearth_breaker_state{target=\"b/m\"} 0"
 expect metrics "hearth_in_flight{upstream=\"c\"} 0"
 expect metrics "hearth_breaker_state{target=\"b/q\\\"uote\\\\back\"} 0"
+expect metrics "hearth_queue_length{upstream=\"c\"} 0"
 expect metrics "hearth_ready 1"
 expect body lacks "canary"
 config <<X

@@ -284,7 +284,7 @@ static const struct {
     {"clock", clock_verb},       {"disk", disk_verb},
     {"memory", memory_verb},     {"each", each_verb},
     {"elsewhere", elsewhere_verb}, {"keep", keep_verb},
-    {"expect", expect_verb},
+    {"expect", expect_verb},       {"flood", flood_verb},
 };
 
 static bool run_line(struct scenario *s, struct words *w)

@@ -7,6 +7,7 @@
  *   scenario_process.c  the binary: start, stop, kill, its commands; its output and files
  *   scenario_client.c   connections to it;  scenario_reply.c  what came back, taken apart
  *   scenario_expect.c   expectations of replies;  scenario_world.c  of upstreams, ledger, logs and files
+ *   scenario_flood.c    more calls than there is room for
  *   scenario_storm.c    kill -9 under load;  scenario_crowd.c  very many streams at once
  *   scenario_metrics.c  a page of metrics;  scenario_notify.c  the service manager;  scenario_dns.c  a name server of ours
  *   scenario_timed.c    a client and an upstream that time what happens between them;
@@ -71,6 +72,12 @@ struct kept {
     struct str name, text;
 };
 
+struct flood_seen {
+    int answered, refused; /* refused: 429 or 503 with retry-after */
+    int late;              /* of the refused: slower than promised */
+    int other;
+};
+
 struct scenario {
     const char *binary, *path;
     char folder[256];
@@ -111,6 +118,7 @@ struct scenario {
     struct kept kept[KEPT_MAX];
     int kept_count;
     bool from_elsewhere;      /* the next connection comes from there */
+    struct flood_seen flood; /* of the last one */
 };
 
 bool scenario_run(struct scenario *s);
@@ -167,6 +175,8 @@ bool probe_verb(struct scenario *s, struct words *w);
 bool send_verb(struct scenario *s, struct words *w);
 bool burst_verb(struct scenario *s, struct words *w);
 bool raw_verb(struct scenario *s, struct words *w);
+bool flood_verb(struct scenario *s, struct words *w);
+bool expect_flood(struct scenario *s, struct words *w);
 bool storm_verb(struct scenario *s, struct words *w);
 bool expect_storm_books(struct scenario *s, struct str lines);
 bool notify_verb(struct scenario *s, struct words *w);

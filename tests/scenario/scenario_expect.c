@@ -270,7 +270,7 @@ static const struct {
 static const struct {
     const char *word;
     bool (*fn)(struct scenario *s, struct words *w);
-} of_connection[] = {{"closed", expect_closed}, {"replies", expect_replies}, {"burst", expect_burst}};
+} of_connection[] = {{"closed", expect_closed}, {"replies", expect_replies}, {"burst", expect_burst}, {"flood", expect_flood}};
 
 bool expect_verb(struct scenario *s, struct words *w)
 {

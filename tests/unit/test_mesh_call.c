@@ -76,19 +76,22 @@ static void house_close(struct house *h)
         test_fail(__FILE__, __LINE__, "%s stays behind", h->dir);
 }
 
-static bool house_open(struct house *h, const char *script)
+/* Two upstreams, a and b; `more` is written into a's row, `chain` is the job's. */
+static bool house_open_with(struct house *h, const char *script_a, const char *script_b, const char *more, const char *chain)
 {
     struct err e = {0};
     *h = (struct house){.body = BUF_INIT(4 * MiB)};
     text_format(h->dir, sizeof h->dir, "/tmp/hearth-test-XXXXXX");
-    char yaml[512];
-    int a = -1;
+    char yaml[1024];
+    int a = -1, b = -1;
     bool fine = mkdtemp(h->dir) && sim_open(&h->sim, &e) == 0 && (a = sim_add(h->sim, "a", "openai", 0, &e)) >= 0 &&
-                sim_script(h->sim, a, script, &e) == 0;
+                (b = sim_add(h->sim, "b", "openai", 0, &e)) >= 0 && sim_script(h->sim, a, script_a, &e) == 0 &&
+                sim_script(h->sim, b, script_b, &e) == 0;
     if (fine)
         text_format(yaml, sizeof yaml,
-                    "upstreams:\n  a: { url: \"http://127.0.0.1:%d/v1\" }\njobs:\n  bulk: { chain: [a/m] }\n"
-                    "prices: { a/m: { input: 1, output: 2 } }\n", sim_port(h->sim, a));
+                    "upstreams:\n  a: { url: \"http://127.0.0.1:%d/v1\"%s }\n  b: { url: \"http://127.0.0.1:%d/v1\" }\n"
+                    "jobs:\n  bulk: { chain: %s }\nprices: { a/m: { input: 1, output: 2 } }\n", sim_port(h->sim, a), more,
+                    sim_port(h->sim, b), chain);
     fine = fine && config_read(&h->config, str_from(yaml), STR("t.yaml"), &e) == 0 &&
            ledger_open(&h->ledger, &(struct ledger_options){.dir = str_from(h->dir), .clock = clock_system()}, &e) == 0 &&
            resolver_open(&h->names, &(struct resolver_options){.clock = clock_system()}, &e) == 0 &&
@@ -100,6 +103,11 @@ static bool house_open(struct house *h, const char *script)
         house_close(h);
     }
     return fine;
+}
+
+static bool house_open(struct house *h, const char *script)
+{
+    return house_open_with(h, script, "reply \"b\"", "", "[a/m]");
 }
 
 /* Runs one call to its end; false when it does not end within ten seconds. */
@@ -176,6 +184,69 @@ TEST(a_call_survives_every_failed_allocation)
     REQUIRE(house_call(&h, QUESTION));
     test_torture("mesh_call", one_call, &h);
     EXPECT(house_call(&h, QUESTION) && h.status == 200);
+    house_close(&h);
+}
+
+static bool books_hold(struct house *h, const char *word)
+{
+    char command[256];
+    text_format(command, sizeof command, "grep -rqa %s '%s'", word, h->dir);
+    return system(command) == 0;
+}
+
+TEST(the_loser_of_a_hedge_is_an_attempt_in_the_books)
+{
+    struct house h;
+    struct sim_seen seen;
+    REQUIRE(house_open_with(&h, "hang", "reply \"second\"", "", "[{ try: a/m, hedge_after: 30ms }, b/m]"));
+    EXPECT(house_call(&h, QUESTION) && h.status == 200 && str_find(buf_str(&h.body), STR("second")) > 0);
+    EXPECT(books_hold(&h, "hedged"));
+    EXPECT(house_call(&h, STREAMED) && h.status == 200 && str_find(buf_str(&h.body), STR("second")) > 0);
+    sim_seen(h.sim, 0, &seen);
+    EXPECT_I64(seen.requests, 2);
+    house_close(&h);
+}
+
+TEST(a_hedged_call_survives_every_failed_allocation)
+{
+    struct house h;
+    REQUIRE(house_open_with(&h, "hang", "reply \"second\"", ", timeout: { first_byte: 200ms }", "[{ try: a/m, hedge_after: 5ms }, b/m]"));
+    REQUIRE(house_call(&h, QUESTION));
+    test_torture("hedge", one_call, &h);
+    EXPECT(house_call(&h, QUESTION) && h.status == 200);
+    house_close(&h);
+}
+
+/* Two calls for one place: the second waits in the line, gets the place by a message, and is answered. */
+static int two_calls(void *ctx)
+{
+    enum { TURN_MS = 50, TURNS_MAX = 200 };
+    struct house *h = ctx;
+    struct mesh_call *call[2] = {NULL, NULL};
+    bool fine = true;
+    buf_clear(&h->body);
+    for (int i = 0; i < 2; i++) {
+        struct mesh_ask ask = {.op = WIRE_CHAT, .body = str_from(QUESTION), .key = STR("-"), .received_us = clock_mono_us(clock_system()), .sink = &sink, .ctx = h};
+        fine = mesh_call_start(&call[i], h->ml, &ask) == 0 && fine;
+    }
+    int turns = 0;
+    while (mesh_loop_calls(h->ml) && turns++ < TURNS_MAX)
+        loop_turn(h->loop, TURN_MS);
+    if (mesh_loop_calls(h->ml))
+        test_fail(__FILE__, __LINE__, "a call did not end");
+    struct str first = buf_str(&h->body), word = STR("\"content\":\"fine\"");
+    ptrdiff_t at = str_find(first, word);
+    fine = fine && at >= 0 && str_find(str_skip(first, (size_t)at + 1), word) >= 0;
+    return fine ? 0 : -1;
+}
+
+TEST(a_call_that_waits_in_line_survives_every_failed_allocation)
+{
+    struct house h;
+    REQUIRE(house_open_with(&h, "reply \"fine\"", "reply \"b\"", ", concurrent: 1, queue: { max: 1, wait: 2s }", "[a/m]"));
+    EXPECT_I64(two_calls(&h), 0);
+    test_torture("queue", two_calls, &h);
+    EXPECT_I64(two_calls(&h), 0);
     house_close(&h);
 }
 

@@ -73,8 +73,6 @@ TEST(what_is_planned_is_refused_by_name)
     expect_refused("upstreams:\n  x: { dialect: ollama, url: \"http://10.0.0.7:11434\", place: home }\njobs:\n  a: { chain: [x/m] }\n", 2, "ollama dialect");
     expect_refused("upstreams:\n  x: { dialect: anthropic, url: \"https://api.example.com\" }\njobs:\n  a: { chain: [x/m] }\n", 2, "anthropic dialect");
     expect_refused("upstreams:\n  x: { dialect: engine }\njobs:\n  a: { chain: [x/m] }\n", 2, "engine");
-    expect_refused(UPSTREAMS "  a: { chain: [[cloud/a, other/b]], balance: fastest }\n", 6, "fastest");
-    expect_refused(UPSTREAMS "  a: { chain: [{ try: cloud/a, hedge_after: 2s }] }\n", 6, "hedge_after");
 }
 
 TEST(names_that_do_not_exist_are_refused_where_they_stand)
@@ -157,5 +155,26 @@ TEST(opening_a_mesh_survives_every_failed_allocation)
     struct made m = make(UPSTREAMS "  bulk: { chain: [[cloud/a, { target: other/b, weight: 3 }], closet/shared], defaults: { max_tokens: 800 } }\naliases: { \"claude-*\": bulk }\n");
     REQUIRE(m.rc == 0);
     test_torture("mesh_open", open_and_close, m.config);
+    unmake(&m);
+}
+
+TEST(explain_tells_places_lines_balance_and_hedges)
+{
+    AUTO_BUF struct buf text = BUF_INIT(64 * KiB), json = BUF_INIT(64 * KiB), warnings = BUF_INIT(64 * KiB);
+    struct made m = make("upstreams:\n  a: { url: \"http://10.0.0.7/v1\", concurrent: 4 }\n  b: { url: \"https://b.example.com/v1\" }\njobs:\n"
+                         "  fast: { chain: [[a/m, b/m]], balance: fastest }\n"
+                         "  hard: { chain: [{ try: a/m, hedge_after: 1500ms }, { try: b/m, hedge_after: 2s }] }\n");
+    REQUIRE(m.rc == 0);
+    EXPECT_I64(mesh_explain(m.mesh, &text, false, NULL, NULL), 0);
+    EXPECT_I64(mesh_explain(m.mesh, &json, true, NULL, NULL), 0);
+    EXPECT_I64(mesh_warnings(m.mesh, &warnings), 0);
+    static const char *const told[] = {"4 at once, 32 may wait 2 s", "one of 2, the fastest of late first",
+                                       "after 1.5 s without content the next one is asked as well"};
+    for (size_t i = 0; i < COUNT_OF(told); i++)
+        if (str_find(buf_str(&text), str_from(told[i])) < 0)
+            test_fail(__FILE__, __LINE__, "\"%s\" is not in:\n%.*s", told[i], STR_FMT(buf_str(&text)));
+    EXPECT(str_find(buf_str(&json), STR("\"step\":1,\"balance\":\"fastest\",\"hedge_after_ms\":null,\"concurrent\":4,\"queue_max\":32,"
+                                        "\"queue_wait_ms\":2000,\"target\":\"a/m\"")) > 0);
+    EXPECT(str_find(buf_str(&warnings), STR("job hard: hedge_after on its last step does nothing")) >= 0);
     unmake(&m);
 }

@@ -1,0 +1,182 @@
+/* balance.c: in which order the members of a step are asked, and what is learned for that from the attempts.
+ *
+ *   order       as written
+ *   weighted    by chance, in proportion to the weights
+ *   least_busy  fewest attempts under way for its weight
+ *   fastest     shortest time to the first content, as it has been of late
+ *   cheapest    least estimated cost of this call at the prices of this moment
+ *
+ * Equals are in random order, by weight (except under `order`). */
+#include "mesh/mesh_priv.h"
+#include <assert.h>
+
+enum {
+    NEWCOMER_SAMPLES = 3,  /* a member with fewer is tried first, by one call at a time */
+    PROBE_ONE_IN = 16,     /* calls that ask somebody else than the fastest first: losers get the chance to be better now */
+    FORGET_ONE_IN = 8,     /* a mean moves by this part of the difference */
+    FAILED_US = 10000000,  /* what a failure of somebody unknown counts as */
+    FAILED_TIMES = 4,      /* a failure counts as so many times the mean */
+    OUTPUT_EXPECTED = 500, /* tokens of an answer, while a job has no mean and the call no bound */
+};
+
+static void swap(uint8_t *a, uint8_t *b)
+{
+    uint8_t t = *a;
+    *a = *b;
+    *b = t;
+}
+
+/* Without replacement: the first place by weight among all, the second among the rest, and so on. */
+static void order_weighted(struct mesh_call *c, const struct step *s, int from)
+{
+    uint8_t *order = c->cursor.order;
+    for (int i = from; i < s->count; i++) {
+        int total = 0;
+        for (int k = i; k < s->count; k++)
+            total += s->of[order[k]].weight;
+        int64_t at = (int64_t)rng_below(&c->ml->rng, (uint64_t)total);
+        int k = i;
+        while ((at -= s->of[order[k]].weight) >= 0)
+            k++;
+        swap(&order[i], &order[k]);
+    }
+}
+
+/* By rising key (of the member's index); equals keep their order. */
+static void sort_by(struct cursor *at, int count, const int64_t *key)
+{
+    for (int i = 1; i < count; i++)
+        for (int k = i; k > 0 && key[at->order[k]] < key[at->order[k - 1]]; k--)
+            swap(&at->order[k], &at->order[k - 1]);
+}
+
+static int load_of(const struct target *t)
+{
+    return atomic_load_explicit(&t->state->in_flight, memory_order_relaxed);
+}
+
+/* --- fastest ---------------------------------------------------------------------------------------------------------- */
+
+/* Loops that note at the same moment may lose one of the two samples; a mean does not mind. */
+static void note(struct target_speed *s, int64_t us)
+{
+    unsigned n = atomic_load_explicit(&s->samples, memory_order_relaxed);
+    int64_t mean = atomic_load_explicit(&s->mean_us, memory_order_relaxed);
+    int64_t part = n < FORGET_ONE_IN ? (int64_t)n + 1 : FORGET_ONE_IN;
+    atomic_store_explicit(&s->mean_us, mean + (us - mean) / part, memory_order_relaxed);
+    if (n < FORGET_ONE_IN)
+        atomic_store_explicit(&s->samples, n + 1, memory_order_relaxed);
+}
+
+void balance_content(const struct attempt *a)
+{
+    note(&a->target->state->speed[a->call->facts.stream], a->first_us - a->begin_us);
+}
+
+/* It ended without content after `us`: it would have taken longer than that. */
+void balance_no_content(const struct attempt *a, int64_t us, bool failed)
+{
+    struct target_speed *s = &a->target->state->speed[a->call->facts.stream];
+    int64_t mean = atomic_load_explicit(&s->mean_us, memory_order_relaxed);
+    bool known = atomic_load_explicit(&s->samples, memory_order_relaxed) > 0;
+    int64_t at_least = !failed ? us : known ? mean * FAILED_TIMES : FAILED_US;
+    if (us < at_least)
+        us = at_least;
+    if (us > mean)
+        note(s, us);
+}
+
+static int64_t slowness(const struct mesh_call *c, const struct target *t)
+{
+    const struct target_speed *s = &t->state->speed[c->facts.stream];
+    if (atomic_load_explicit(&s->samples, memory_order_relaxed) < NEWCOMER_SAMPLES)
+        return load_of(t) == 0 ? -1 : INT64_MAX; /* somebody is finding out already */
+    return atomic_load_explicit(&s->mean_us, memory_order_relaxed);
+}
+
+/* --- cheapest --------------------------------------------------------------------------------------------------------- */
+
+static void note_output(const struct job *j, int64_t tokens)
+{
+    int64_t mean = atomic_load_explicit(&j->state->output_mean, memory_order_relaxed);
+    int64_t moved = mean ? mean + (tokens - mean) / FORGET_ONE_IN : tokens;
+    atomic_store_explicit(&j->state->output_mean, moved > 0 ? moved : 1, memory_order_relaxed);
+}
+
+void balance_done(const struct attempt *a, int64_t us)
+{
+    note(&a->target->state->busy, us);
+    if (a->call->route.job)
+        note_output(a->call->route.job, a->usage.output);
+}
+
+static int64_t output_expected(const struct mesh_call *c)
+{
+    if (c->facts.op == WIRE_EMBEDDINGS)
+        return 0;
+    int64_t mean = c->route.job ? atomic_load_explicit(&c->route.job->state->output_mean, memory_order_relaxed) : 0;
+    int64_t most = c->facts.max_tokens;
+    if (mean == 0)
+        mean = most >= 0 ? most : OUTPUT_EXPECTED;
+    return most >= 0 && most < mean ? most : mean;
+}
+
+/* What this call would cost there now, in nano-dollars. Your own hardware costs its electricity for as long as its answers
+ * take, where watts and price are known; without them, and under a plan, it is paid for already and costs nothing more. A
+ * price in the config wins over both. What is paid per token and has no known price comes last. */
+static int64_t cost_now(const struct mesh_call *c, const struct target *t)
+{
+    const struct mesh *m = c->ml->mesh;
+    struct price p;
+    if (power_is_known(m, t))
+        return power_cost_of(m, t, atomic_load_explicit(&t->state->busy.mean_us, memory_order_relaxed));
+    if (!price_find(&p, t->price, t->price_count, t->up->vendor_name, t->model, clock_wall_ms(m->clock)))
+        return t->up->regime == REGIME_CREDIT ? INT64_MAX : 0;
+    struct usage u = {.input = c->facts.tokens_estimated, .output = output_expected(c), .cost_nusd = -1};
+    int64_t cost = price_cost(&p, &u);
+    return cost == COST_UNKNOWN ? INT64_MAX : cost;
+}
+
+/* --- all -------------------------------------------------------------------------------------------------------------- */
+
+static int64_t key_of(const struct mesh_call *c, const struct step *s, const struct step_target *of)
+{
+    enum { SCALE = 1000000 };
+    switch (s->balance) {
+    case BALANCE_LEAST_BUSY:
+        return (int64_t)load_of(of->target) * SCALE / of->weight;
+    case BALANCE_FASTEST:
+        return slowness(c, of->target);
+    case BALANCE_CHEAPEST:
+        return cost_now(c, of->target);
+    default:
+        return 0;
+    }
+}
+
+/* Now and then the first stands back, and one of the others is asked before it. */
+static void probe_another(struct mesh_call *c, const struct step *s)
+{
+    if (s->count < 2 || rng_below(&c->ml->rng, PROBE_ONE_IN) != 0)
+        return;
+    order_weighted(c, s, 1);
+    swap(&c->cursor.order[0], &c->cursor.order[1]);
+}
+
+void balance_order(struct mesh_call *c, const struct step *s)
+{
+    int64_t key[COUNT_OF(c->cursor.order)];
+    assert(s->count <= (int)COUNT_OF(key));
+    for (int i = 0; i < s->count; i++)
+        c->cursor.order[i] = (uint8_t)i;
+    if (s->balance == BALANCE_ORDER || s->count < 2)
+        return;
+    order_weighted(c, s, 0);
+    if (s->balance == BALANCE_WEIGHTED)
+        return;
+    for (int i = 0; i < s->count; i++)
+        key[i] = key_of(c, s, &s->of[i]);
+    sort_by(&c->cursor, s->count, key);
+    if (s->balance == BALANCE_FASTEST)
+        probe_another(c, s);
+}

@@ -1,0 +1,396 @@
+/* test_litellm.c: the import of LiteLLM's configs.
+ *
+ * tests/golden/litellm holds the files: NAME.yaml becomes NAME.hearth.yaml, with the notes in NAME.notes; each bad-*.yaml
+ * begins with the comment `# expect: ` and the one line that must be reported. Whatever is a key in them says CANARY. */
+#include "config/litellm.h"
+#include "base/mem.h"
+#include "config/config.h"
+#include "config/litellm_priv.h"
+#include "mesh/mesh.h"
+#include "test.h"
+#include "wire/models.h"
+#include "wire/wire.h"
+#include <dirent.h>
+#include <limits.h>
+#include <unistd.h>
+
+enum { FILE_BYTES_MAX = 256 * 1024 };
+
+/* --- a world ------------------------------------------------------------------------------------------ */
+
+static bool vendor(struct str name, const char **url, const char **key_env)
+{
+    const struct vendor *v = vendor_find(name);
+    if (v) {
+        *url = v->openai_url;
+        *key_env = v->key_env;
+    }
+    return v;
+}
+
+static bool model(struct str vendor_name, struct str id, struct litellm_fact *out)
+{
+    const struct model_row *r = model_find(vendor_name, id);
+    if (r)
+        *out = (struct litellm_fact){.retired = r->retired,
+                                     .embedding = r->embedding,
+                                     .successor = r->successor,
+                                     .input = r->input,
+                                     .output = r->output,
+                                     .context_tokens = r->context_tokens};
+    return r;
+}
+
+static const char *no_variable(const char *name)
+{
+    (void)name;
+    return NULL;
+}
+
+static bool all_balances(const char *word)
+{
+    (void)word;
+    return true;
+}
+
+static bool old_balances(const char *word)
+{
+    return strcmp(word, "fastest") != 0 && strcmp(word, "cheapest") != 0;
+}
+
+static const struct litellm_world world = {
+    .vendor = vendor, .model = model, .variable = no_variable, .balances = all_balances};
+
+/* --- files --------------------------------------------------------------------------------------------- */
+
+static const char *golden(struct buf *path, const char *name)
+{
+    static const char *const roots[] = {"", "../", "../../", "../../../"};
+    for (size_t i = 0; i < COUNT_OF(roots); i++) {
+        buf_clear(path);
+        const char *text =
+            buf_append_format(path, "%stests/golden/litellm/%s", roots[i], name) == 0 ? buf_text(path) : NULL;
+        if (text && access(text, R_OK) == 0)
+            return text;
+    }
+    return NULL;
+}
+
+static bool read_golden(struct buf *out, const char *name)
+{
+    AUTO_BUF struct buf path = BUF_INIT(PATH_MAX);
+    const char *text = golden(&path, name);
+    buf_clear(out);
+    return text && buf_read_file(out, text, NULL) == 0;
+}
+
+static void expect_same(const char *name, struct str got)
+{
+    AUTO_BUF struct buf want = BUF_INIT(FILE_BYTES_MAX);
+    if (!read_golden(&want, name))
+        test_fail(__FILE__, __LINE__, "cannot read %s", name);
+    else if (!str_eq(buf_str(&want), got))
+        test_fail(__FILE__, __LINE__, "%s differs; got:\n%.*s", name, STR_FMT(got));
+}
+
+static void write_notes(const struct litellm_import *im, struct buf *out)
+{
+    for (const struct litellm_note *n = im->note; n; n = n->next)
+        (void)buf_append_format(out, "%d:%d %s %.*s: %.*s\n", n->mark.line, n->mark.column, litellm_kind_word(n->kind),
+                                STR_FMT(n->key), STR_FMT(n->text));
+    for (int i = 0; i < im->name_count; i++)
+        (void)buf_append_format(out, "name %.*s: %.*s %.*s\n", STR_FMT(im->name[i].name), STR_FMT(im->name[i].as),
+                                STR_FMT(im->name[i].to));
+}
+
+static bool is_config(struct str yaml, struct err *e)
+{
+    struct config *c = NULL;
+    struct mesh *m = NULL;
+    int rc = config_read(&c, yaml, STR("result"), e);
+    if (rc == 0)
+        rc = mesh_open(&m, &(struct mesh_options){.config = c, .clock = clock_system()}, e);
+    mesh_close(m);
+    config_free(c);
+    return rc == 0;
+}
+
+/* --- whole files ----------------------------------------------------------------------------------------- */
+
+static void expect_import(const char *name)
+{
+    char file[64];
+    struct litellm_import *im = NULL;
+    struct err e = {0};
+    AUTO_BUF struct buf text = BUF_INIT(FILE_BYTES_MAX), notes = BUF_INIT(FILE_BYTES_MAX);
+    text_format(file, sizeof file, "%s.yaml", name);
+    REQUIRE(read_golden(&text, file));
+    if (litellm_import(&im, buf_str(&text), str_from(file), &world, &e) < 0) {
+        test_fail(__FILE__, __LINE__, "%s: %d:%d: %s", file, e.line, e.column, e.text);
+        return;
+    }
+    write_notes(im, &notes);
+    text_format(file, sizeof file, "%s.hearth.yaml", name);
+    expect_same(file, buf_str(&im->yaml));
+    text_format(file, sizeof file, "%s.notes", name);
+    expect_same(file, buf_str(&notes));
+    EXPECT(str_find(buf_str(&im->yaml), STR("CANARY")) < 0 && str_find(buf_str(&notes), STR("CANARY")) < 0);
+    EXPECT(is_config(buf_str(&im->yaml), &e));
+    litellm_import_free(im);
+}
+
+TEST(a_small_file_becomes_its_golden_result)
+{
+    expect_import("small");
+}
+
+TEST(a_homelab_becomes_its_golden_result)
+{
+    expect_import("homelab");
+}
+
+TEST(every_kind_of_key_becomes_its_golden_result_or_a_note)
+{
+    expect_import("everything");
+}
+
+static void expect_refused(const char *name)
+{
+    AUTO_BUF struct buf text = BUF_INIT(FILE_BYTES_MAX), got = BUF_INIT(8 * KiB);
+    struct litellm_import *im = NULL;
+    struct err e = {0};
+    REQUIRE(read_golden(&text, name));
+    struct str rest = buf_str(&text), first, prefix = STR("# expect: ");
+    REQUIRE(str_cut(&rest, '\n', &first) && str_starts(first, prefix));
+    EXPECT(litellm_import(&im, buf_str(&text), str_from(name), &world, &e) < 0 && !im);
+    (void)config_error(&got, str_from(name), &e);
+    if (!str_eq(buf_str(&got), str_skip(first, prefix.len)))
+        test_fail(__FILE__, __LINE__, "%s: got: %.*s", name, STR_FMT(buf_str(&got)));
+    litellm_import_free(im);
+}
+
+TEST(what_may_not_be_carried_is_refused_by_its_line)
+{
+    AUTO_BUF struct buf path = BUF_INIT(PATH_MAX);
+    int count = 0;
+    DIR *folder = golden(&path, "") ? opendir(path.ptr) : NULL;
+    REQUIRE(folder);
+    for (const struct dirent *d = readdir(folder); d; d = readdir(folder))
+        if (str_starts(str_from(d->d_name), STR("bad-"))) {
+            expect_refused(d->d_name);
+            count++;
+        }
+    closedir(folder);
+    EXPECT(count >= 12);
+}
+
+/* --- parts ------------------------------------------------------------------------------------------------- */
+
+static struct litellm_import *import_text(const char *text, const struct litellm_world *w)
+{
+    struct litellm_import *im = NULL;
+    struct err e = {0};
+    if (litellm_import(&im, str_from(text), STR("t.yaml"), w, &e) < 0)
+        test_fail(__FILE__, __LINE__, "%d:%d: %s", e.line, e.column, e.text);
+    else if (!is_config(buf_str(&im->yaml), &e) && w == &world)
+        test_fail(__FILE__, __LINE__, "the result is no config: %d:%d: %s\n%.*s", e.line, e.column, e.text,
+                  STR_FMT(buf_str(&im->yaml)));
+    return im;
+}
+
+static void expect_holds(const char *text, const char *want)
+{
+    struct litellm_import *im = import_text(text, &world);
+    if (im && str_find(buf_str(&im->yaml), str_from(want)) < 0)
+        test_fail(__FILE__, __LINE__, "lacks %s:\n%.*s", want, STR_FMT(buf_str(&im->yaml)));
+    litellm_import_free(im);
+}
+
+TEST(prices_per_token_become_prices_per_million_exactly)
+{
+    static const struct {
+        const char *text;
+        int64_t nusd; /* -1: refused */
+    } rows[] = {
+        {"0.00000015", 150000000},
+        {"1.5e-07", 150000000},
+        {"1.5E-7", 150000000},
+        {"6e-7", 600000000},
+        {"0", 0},
+        {"0.0", 0},
+        {"0e99", -1},
+        {"1e-6", 1000000000},
+        {"0.1", INT64_C(100000000000000)},
+        {".0000003", 300000000},
+        {"0.2", -1},
+        {"1e3", -1},
+        {"", -1},
+        {"e-7", -1},
+        {"1e", -1},
+        {"1e-", -1},
+        {"-1e-7", -1},
+        {"1.2.3", -1},
+        {"1e-7x", -1},
+        {"1e-16", 0},
+        {"2.7999999999999997e-07", 279999999},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        int64_t got = -1;
+        bool good = litellm_price(str_from(rows[i].text), &got);
+        if (good != (rows[i].nusd >= 0) || (good && got != rows[i].nusd))
+            test_fail(__FILE__, __LINE__, "`%s`: got %d, %lld", rows[i].text, good, (long long)got);
+    }
+}
+
+TEST(a_host_looks_like_home_by_its_address_or_by_an_ending_no_public_name_has)
+{
+    static const char *const home[] = {"127.0.0.1", "10.1.2.3", "172.31.0.1", "192.168.1.1",          "169.254.1.1",
+                                       "::1",       "fd00::1",  "fe80::1",    "::ffff:10.0.0.1",      "localhost",
+                                       "ollama",    "gpu.lan",  "nas.local",  "host.docker.internal", "box.home.arpa"};
+    static const char *const cloud[] = {"8.8.8.8", "172.32.0.1",        "100.64.0.1", "api.openai.com", "2001:db8::1",
+                                        "",        "local.example.com", ".lan",       "::ffff:8.8.8.8"};
+    for (size_t i = 0; i < COUNT_OF(home); i++)
+        if (!config_host_looks_home(str_from(home[i])))
+            test_fail(__FILE__, __LINE__, "%s is home", home[i]);
+    for (size_t i = 0; i < COUNT_OF(cloud); i++)
+        if (config_host_looks_home(str_from(cloud[i])))
+            test_fail(__FILE__, __LINE__, "%s is not home", cloud[i]);
+    EXPECT_STR(config_url_host(STR("http://[::1]:80/x")), "::1");
+    EXPECT_STR(config_url_host(STR("https://a.example:443/v1")), "a.example");
+    EXPECT_STR(config_url_host(STR("b:1")), "b");
+}
+
+TEST(strategies_become_balances_where_this_build_has_them)
+{
+    static const char text[] = "model_list:\n"
+                               "  - { model_name: a, litellm_params: { model: openai/gpt-4o } }\n"
+                               "  - { model_name: a, litellm_params: { model: groq/openai/gpt-oss-20b } }\n"
+                               "router_settings: { routing_strategy: latency-based-routing }\n";
+    static const struct litellm_world old = {
+        .vendor = vendor, .model = model, .variable = no_variable, .balances = old_balances};
+    struct litellm_import *im = import_text(text, &old);
+    REQUIRE(im);
+    EXPECT(str_find(buf_str(&im->yaml), STR("balance: least_busy")) > 0 && im->note_count[LITELLM_DIFFERENT] == 1);
+    litellm_import_free(im);
+    struct err e;
+    im = NULL;
+    REQUIRE(litellm_import(&im, str_from(text), STR("t"), &world, &e) == 0);
+    EXPECT(str_find(buf_str(&im->yaml), STR("balance: fastest")) > 0 && im->note_count[LITELLM_DIFFERENT] == 0);
+    litellm_import_free(im);
+}
+
+TEST(order_levels_are_steps_one_after_the_other)
+{
+    expect_holds(
+        "model_list:\n"
+        "  - { model_name: a, litellm_params: { model: openai/gpt-4o, order: 2 } }\n"
+        "  - { model_name: a, litellm_params: { model: groq/openai/gpt-oss-20b, order: 1 } }\n"
+        "  - { model_name: a, litellm_params: { model: groq/openai/gpt-oss-120b, order: 1, weight: 4 } }\n",
+        "- [groq/openai/gpt-oss-20b, { target: groq/openai/gpt-oss-120b, weight: 4 }]\n      - openai/gpt-4o\n");
+}
+
+TEST(fallbacks_that_go_round_end)
+{
+    expect_holds("model_list:\n"
+                 "  - { model_name: a, litellm_params: { model: openai/gpt-4o } }\n"
+                 "  - { model_name: b, litellm_params: { model: openai/gpt-4.1 } }\n"
+                 "litellm_settings: { fallbacks: [{ a: [b] }, { b: [a] }] }\n",
+                 "- openai/gpt-4o\n      - openai/gpt-4.1    # fallbacks, line 4\n  b:");
+}
+
+TEST(a_fallback_may_name_what_a_wildcard_stands_for)
+{
+    expect_holds("model_list:\n"
+                 "  - { model_name: a, litellm_params: { model: groq/openai/gpt-oss-20b } }\n"
+                 "  - { model_name: openai/*, litellm_params: { model: openai/* } }\n"
+                 "litellm_settings: { fallbacks: [{ a: [openai/gpt-5.4-mini] }] }\n",
+                 "- groq/openai/gpt-oss-20b\n      - openai/gpt-5.4-mini    # fallbacks, line 4\n");
+}
+
+TEST(a_budget_without_a_price_is_told_for_it_would_refuse_every_call)
+{
+    struct litellm_import *im = import_text(
+        "model_list:\n"
+        "  - { model_name: a, litellm_params: { model: mistral/x, max_budget: 1, budget_duration: 1d } }\n"
+        "  - { model_name: b, litellm_params: { model: openai/gpt-4o, max_budget: 1, budget_duration: 1d } }\n",
+        &world);
+    REQUIRE(im);
+    int told = 0;
+    for (const struct litellm_note *n = im->note; n; n = n->next)
+        told += str_find(n->text, STR("REFUSED")) > 0;
+    EXPECT_I64(told, 1);
+    litellm_import_free(im);
+}
+
+TEST(large_groups_and_long_chains_stay_within_their_bounds_and_say_so)
+{
+    AUTO_BUF struct buf text = BUF_INIT(64 * KiB);
+    REQUIRE(buf_append_text(&text, "model_list:\n") == 0);
+    for (int i = 0; i < 300; i++) /* 18 full steps and a rest: two more than a chain has */
+        (void)buf_append_format(&text, "  - { model_name: a, litellm_params: { model: ollama/m%d } }\n", i);
+    struct litellm_import *im = import_text(buf_text(&text), &world);
+    REQUIRE(im);
+    EXPECT(str_find(buf_str(&im->yaml), STR("ollama/m255")) > 0 &&
+           str_find(buf_str(&im->yaml), STR("ollama/m256")) < 0);
+    EXPECT(im->note_count[LITELLM_LOST] == 300 - 256);
+    litellm_import_free(im);
+}
+
+TEST(one_literal_key_gets_one_name_and_another_key_another)
+{
+    static const char text[] =
+        "model_list:\n"
+        "  - { model_name: a, litellm_params: { model: openai/gpt-4o, api_key: CANARY-1 } }\n"
+        "  - { model_name: b, litellm_params: { model: openai/gpt-4.1, api_key: CANARY-1 } }\n"
+        "  - { model_name: c, litellm_params: { model: openai/gpt-4.1, api_key: CANARY-2 } }\n"
+        "  - { model_name: d, litellm_params: { model: groq/openai/gpt-oss-20b, api_key: CANARY-3 } }\n"
+        "  - { model_name: e, litellm_params: { model: groq/x, api_key: os.environ/GROQ_API_KEY } }\n";
+    struct litellm_import *im = import_text(text, &world);
+    REQUIRE(im);
+    struct str yaml = buf_str(&im->yaml);
+    EXPECT(str_find(yaml, STR("openai: { vendor: openai, key: \"env:OPENAI_API_KEY\" }")) > 0);
+    EXPECT(str_find(yaml, STR("openai-2: { vendor: openai, key: \"env:OPENAI_API_KEY_2\" }")) > 0);
+    EXPECT(str_find(yaml, STR("groq: { vendor: groq, key: \"env:GROQ_API_KEY_2\" }")) >
+           0); /* the plain one means another key */
+    EXPECT(str_find(yaml, STR("CANARY")) < 0);
+    EXPECT_I64(im->note_count[LITELLM_SECRET], 4);
+    litellm_import_free(im);
+}
+
+TEST(every_model_name_stays_a_name_that_clients_can_ask_for)
+{
+    static const char *const names[] = {"gpt-4o",  "GPT-4o",         "openai/gpt-4o", "llama3.1:8b",
+                                        "a b c d", "Qwen/Qwen3-32B", "x@y+z",         "_odd"};
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        AUTO_BUF struct buf text = BUF_INIT(4 * KiB);
+        REQUIRE(buf_append_format(&text,
+                                  "model_list: [{ model_name: \"%s\", litellm_params: { model: openai/gpt-4o } }]\n",
+                                  names[i]) == 0);
+        struct litellm_import *im = import_text(buf_text(&text), &world);
+        REQUIRE(im);
+        EXPECT_I64(im->name_count, 1);
+        EXPECT(im->name_count == 1 && (str_eq(im->name[0].as, STR("job")) || str_eq(im->name[0].as, STR("alias")) ||
+                                       (i == COUNT_OF(names) - 1 && str_eq(im->name[0].as, STR("renamed")))));
+        litellm_import_free(im);
+    }
+}
+
+static int torture_import(void *ctx)
+{
+    struct buf *text = ctx;
+    struct litellm_import *im = NULL;
+    struct err e = {0};
+    int rc = litellm_import(&im, buf_str(text), STR("t.yaml"), &world, &e);
+    if (rc < 0 && rc != ERR_NOMEM)
+        test_fail(__FILE__, __LINE__, "out of memory was told as %s: %s", err_name(rc), e.text);
+    EXPECT((rc < 0) == !im);
+    litellm_import_free(im);
+    return rc;
+}
+
+TEST(importing_survives_every_failed_allocation)
+{
+    AUTO_BUF struct buf text = BUF_INIT(FILE_BYTES_MAX);
+    REQUIRE(read_golden(&text, "everything.yaml"));
+    (void)test_torture("litellm_import", torture_import, &text); /* counts and judges for itself */
+}
