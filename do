@@ -19,6 +19,8 @@ usage: ./do VERB
   soak [MINUTES]         the crash tests a hundred times, then mixed load for an hour: growth, leaks, whole books
   mutants [NAME…]        breaks each promise with tests/mutants/*.patch; its test must turn red
   bench [FIGURE…]        figures beside nginx in the same run
+  dist                   the Debian package, under build/dist
+  dist-check             installs it in a bare Debian, and runs the container's steps in another; needs root
   tidy                   layers, banned calls, headers alone, dead functions, layout
   fmt                    clang-format on every C file
 TEXT
@@ -51,6 +53,8 @@ fuzz) need build fuzz; exec tools/fuzz "$@" ;;
 soak) build; need test; tools/test soak; exec bench/soak "$@" ;;
 mutants) need mutants test client; exec tools/mutants "$@" ;;
 bench) build; need bench; exec bench/run "$@" ;;
+dist) need build dist; exec tools/dist ;;
+dist-check) need build dist; exec tools/dist-check "$@" ;;
 tidy) build; exec tools/tidy ;;
 fmt) need fmt; exec tools/fmt "$@" ;;
 help | --help | -h) usage ;;

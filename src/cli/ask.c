@@ -101,17 +101,7 @@ static void place_fini(struct place *p)
 
 static int set_address(struct place *p, struct str address)
 {
-    buf_clear(&p->url);
-    buf_clear(&p->unix_path);
-    if (str_starts(address, STR("unix:"))) {
-        int rc = buf_append(&p->unix_path, str_skip(address, 5));
-        return rc ? rc : buf_append_text(&p->url, "http://localhost");
-    }
-    if (str_starts(address, STR(":")) || str_starts(address, STR("0.0.0.0:"))) /* all addresses: loopback is one of them */
-        return buf_append_format(&p->url, "http://127.0.0.1%.*s", STR_FMT(str_skip(address, (size_t)str_find_char(address, ':'))));
-    if (str_starts(address, STR("[::]:")))
-        return buf_append_format(&p->url, "http://[::1]%.*s", STR_FMT(str_skip(address, 4)));
-    return buf_append_format(&p->url, "http://%.*s", STR_FMT(address));
+    return cli_base_url(&p->url, &p->unix_path, address);
 }
 
 static bool daemon_answers(const struct place *p)

@@ -2,6 +2,7 @@
 #pragma once
 #include "base/buf.h"
 #include "base/err.h"
+#include <stdio.h>
 
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_TYPED_WRONG = 2 };
 
@@ -22,13 +23,20 @@ struct cli_command {
     const char *summary;  /* one line */
     int (*run)(int argc, char **argv);
 };
-extern const struct cli_command command_serve, command_ask, command_usage, command_backup, command_keys, command_config, command_rehearse;
-extern const struct cli_command command_doctor;
+extern const struct cli_command command_serve, command_ask, command_usage, command_backup, command_keys, command_config, command_rehearse,
+    command_doctor, command_healthcheck, command_help;
+extern const struct cli_command *const cli_commands[]; /* all of them; ends with NULL */
+void cli_help(FILE *to);
 
 /* Sorts options from words; argv keeps the words in front, *words says how many. Returns 0, or the exit status plus one when
  * the program is to end now (--help, or a mistake that has been told). */
 int cli_parse(const struct cli_command *cmd, const struct cli_option *options, size_t count, const char *details, int argc,
               char **argv, int *words);
+/* When set, --help hands its rows here instead of printing them. */
+typedef void cli_help_fn(const struct cli_command *cmd, const struct cli_option *options, size_t count, const char *details);
+extern cli_help_fn *cli_help_as;
+cli_help_fn man_command;
+int man_page(void); /* of all commands, to standard output */
 int cli_usage_error(const struct cli_command *cmd, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* "hearth: text" on standard error; returns EXIT_FAILED. */
 int cli_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -38,6 +46,12 @@ int cli_print(struct str text);
 /* Numbers for people: "1,234"; "$ 0.001234" or "unknown". A buffer that is full stays as it is. */
 void cli_count(struct buf *out, int64_t n);
 void cli_money(struct buf *out, int64_t nusd);
+
+/* --- the service manager ------------------------------------------------------------------------------------------------- */
+
+void notify_open(void); /* before any thread starts */
+void notify_send(const char *format, ...) __attribute__((format(printf, 1, 2))); /* any thread; never waits */
+int64_t notify_watchdog_ms(void); /* how often it must hear of us; 0: it need not */
 
 /* --- a running Hearth --------------------------------------------------------------------------------------------------- */
 
@@ -49,6 +63,8 @@ struct service_options {
     struct str data_dir;
     struct str listen; /* one address in place of the config's; empty: the config's */
     struct str key;
+    int64_t pulse_ms; /* `pulse` is called about so often, as long as all loops turn; 0: never */
+    void (*pulse)(void *ctx);
 };
 /* Everything is open and the addresses are bound; nothing runs yet. */
 int service_open(struct service **out, const struct service_options *opt, struct err *e);
@@ -56,9 +72,34 @@ int service_start(struct service *s, struct err *e);
 /* "127.0.0.1:4242", as it is really bound. */
 int service_address(const struct service *s, int i, struct buf *out);
 int service_address_count(const struct service *s);
-/* Lets calls end for at most grace_ms, then ends them. */
-void service_stop(struct service *s, int grace_ms);
+/* New calls follow this config from the return on; those under way keep theirs. It is taken when 0 is returned; otherwise
+ * nothing has changed. `said`: lines about what takes effect only with a restart. */
+int service_reload(struct service *s, struct config *c, struct buf *said, struct err *e);
+/* The admin API asks for it: the descriptor is readable, and service_asked answers all who asked with what `reload` returns
+ * and writes. */
+int service_asked_fd(const struct service *s);
+void service_asked(struct service *s, int (*reload)(struct buf *text, void *ctx), void *ctx);
+/* Takes no new connections and says so; calls go on. The descriptor becomes readable when the last one has ended. */
+void service_drain(struct service *s);
+int service_drained_fd(const struct service *s);
+/* Ends the threads at once. service_close then ends the calls that are left, and tells their clients. */
+void service_halt(struct service *s);
+void service_stop(struct service *s, int grace_ms); /* drain, wait at most so long, halt */
 void service_close(struct service *s);
+const struct config *service_config(const struct service *s); /* the one that is in force; the daemon's thread only */
+
+/* The rest of the process's life, from daemon_block_signals (before any thread starts) to its exit status. */
+void daemon_block_signals(void);
+struct daemon_options {
+    /* Reads the config again; NULL: there is none to read. */
+    int (*read_config)(struct config **out, struct err *e, void *ctx);
+    void *ctx;
+};
+int daemon_run(struct service *s, const struct daemon_options *opt);
+void daemon_log(const struct config *c); /* the log as this config wants it */
+void daemon_pulse(void *unused);         /* all loops turn */
+/* Says in the log what `hearth config check` would warn of. */
+void daemon_say_warnings(const struct config *c);
 
 /* How much this process may take on at once, from the limit of open files, which is raised as far as it goes. */
 struct capacity {
@@ -80,6 +121,8 @@ struct fetch_reply {
 int cli_fetch(struct fetch_reply *out, struct str url, struct str unix_path, struct str body, const char *extra_name,
               const char *extra_value, int timeout_ms, void (*on_event)(struct str data, void *ctx), void *ctx);
 void fetch_reply_fini(struct fetch_reply *r);
+/* How this machine reaches what listens there; unix_path is empty for TCP. */
+int cli_base_url(struct buf *url, struct buf *unix_path, struct str address);
 
 /* --- finding and making configs ------------------------------------------------------------------------------------------------ */
 
@@ -92,6 +135,10 @@ int cli_data_dir(struct buf *out, const char *data, const char *config_path, str
  * places at home, the faster one comes first (seconds, and a model may be loaded for it). */
 int cli_config_or_make(struct config **out, const char *given, struct buf *yaml, bool measure, struct buf *said, struct err *e);
 bool in_container(void);
+#define CONTAINER_LISTEN "0.0.0.0:4242" /* where a server without a config is reached in a container */
+/* $HEARTH_KEY, or the one kept in the data folder; made there, and told in the log, when there is none. */
+int container_key(struct buf *key, struct str data, struct err *e);
+void container_hosts(struct config *c); /* the names by which other containers know this one, for a config that was made */
 /* Asks a person on the terminal; no terminal, no answer within a minute and anything but `y` are no. SIGINT ends the program meanwhile. */
 bool cli_ask_yes(const char *question);
 /* A file of the user's, whole or not at all; ERR_EXISTS when it is there and `replace` is not set. */

@@ -8,9 +8,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-static const struct cli_command *const commands[] = {
+const struct cli_command *const cli_commands[] = {
     &command_serve, &command_ask, &command_usage, &command_backup, &command_keys, &command_config, &command_rehearse,
-    &command_doctor,
+    &command_doctor, &command_healthcheck, &command_help, NULL,
 };
 
 /* Names that scripts and docs may know already; what is there is found before. */
@@ -21,16 +21,6 @@ static bool is_planned(const char *name)
         if (strcmp(name, planned[i]) == 0)
             return true;
     return false;
-}
-
-static void print_help(FILE *to)
-{
-    fprintf(to, "hearth: run your own AI at home. It sends each request to the cheapest place that can do it well,\n"
-                "keeps private work inside the building, and says what everything cost.\n\n"
-                "usage: hearth COMMAND [options]\n\n");
-    for (size_t i = 0; i < COUNT_OF(commands); i++)
-        fprintf(to, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
-    fprintf(to, "\n`hearth COMMAND --help` tells more. `hearth rehearse` shows it all with simulated vendors, no keys and no network.\n");
 }
 
 /* Prompts and keys pass through this memory: it is not written to disk when the process dies (promise 8). */
@@ -55,19 +45,19 @@ int main(int argc, char **argv)
         printf("hearth %s (%s)\n", HEARTH_VERSION, HEARTH_BUILD_ID);
         return EXIT_OK;
     }
-    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
-        print_help(stdout);
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
+        cli_help(stdout);
         return EXIT_OK;
     }
-    for (size_t i = 0; i < COUNT_OF(commands); i++)
-        if (strcmp(name, commands[i]->name) == 0)
-            return commands[i]->run(argc - 1, argv + 1);
+    for (size_t i = 0; cli_commands[i]; i++)
+        if (strcmp(name, cli_commands[i]->name) == 0)
+            return cli_commands[i]->run(argc - 1, argv + 1);
     if (is_planned(name)) {
         fprintf(stderr, "hearth: `%s` is planned and not there yet; `hearth --help` shows what is\n", name);
         return EXIT_TYPED_WRONG;
     }
     if (name[0])
         fprintf(stderr, "hearth: there is no command `%s`\n\n", name);
-    print_help(stderr);
+    cli_help(stderr);
     return EXIT_TYPED_WRONG;
 }

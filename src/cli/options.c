@@ -3,6 +3,8 @@
 #include "base/buf.h"
 #include <stdarg.h>
 
+cli_help_fn *cli_help_as;
+
 static void print_row(const char *left, const char *help)
 {
     printf("  %-26s %s\n", left, help);
@@ -95,7 +97,7 @@ int cli_parse(const struct cli_command *cmd, const struct cli_option *options, s
             continue;
         }
         if (str_eq(arg, STR("--help")) || str_eq(arg, STR("-h"))) {
-            print_command_help(cmd, options, count, details);
+            (cli_help_as ? cli_help_as : print_command_help)(cmd, options, count, details);
             return EXIT_OK + 1;
         }
         bool is_long = str_starts(arg, STR("--"));

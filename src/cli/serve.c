@@ -2,13 +2,8 @@
 #include "base/log.h"
 #include "cli/cli_priv.h"
 #include "config/config.h"
-#include "mesh/mesh.h"
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-enum { DRAIN_MS = 10000 }; /* an answer usually ends within this; a second signal ends it at once */
 
 static void say_addresses(const struct service *s)
 {
@@ -27,30 +22,6 @@ static void say_lines(enum log_level level, struct str text)
             log_line(level, "config", "%.*s", STR_FMT(line));
 }
 
-/* Warnings need the routes; the service makes its own, so this is a look beside it. */
-static void say_warnings(const struct config *c)
-{
-    struct mesh *m;
-    struct err e;
-    if (mesh_open(&m, &(struct mesh_options){.config = c, .clock = clock_system()}, &e) < 0)
-        return; /* service_open tells the error */
-    AUTO_BUF struct buf text = BUF_INIT(64 * KiB);
-    (void)mesh_warnings(m, &text);
-    say_lines(LOG_WARN, buf_str(&text));
-    mesh_close(m);
-}
-
-static int wait_and_stop(struct service *s, const sigset_t *signals)
-{
-    int got;
-    if (sigwait(signals, &got) != 0)
-        return EXIT_FAILED;
-    log_line(LOG_INFO, "serve", "stopping: answers under way get %d s; once more to stop now", DRAIN_MS / 1000);
-    (void)pthread_sigmask(SIG_UNBLOCK, signals, NULL); /* a second signal ends the process by default */
-    service_stop(s, DRAIN_MS);
-    return EXIT_OK;
-}
-
 static int fail_at(const struct config *c, const struct err *e)
 {
     AUTO_BUF struct buf text = BUF_INIT(8 * KiB);
@@ -59,12 +30,18 @@ static int fail_at(const struct config *c, const struct err *e)
     return EXIT_FAILED;
 }
 
-static int run_service(const struct config *c, struct str data, const char *listen, const sigset_t *signals)
+static int run_service(const struct config *c, struct str data, const char *listen, bool make_key, const struct daemon_options *daemon)
 {
     struct service *s;
     struct err e = {0};
-    const char *key = getenv("HEARTH_KEY");
-    struct service_options opt = {.config = c, .data_dir = data, .listen = str_from(listen), .key = str_from(key)};
+    AUTO_BUF struct buf key = BUF_INIT(8 * KiB);
+    const char *given = getenv("HEARTH_KEY");
+    if (make_key ? container_key(&key, data, &e) < 0 : given && buf_append_text(&key, given) < 0)
+        return cli_fail_err(&e);
+    notify_open();
+    /* Four times as often as it must be, so that one late turn is no death sentence. */
+    int64_t pulse_ms = notify_watchdog_ms() / 4;
+    struct service_options opt = {.pulse_ms = pulse_ms, .pulse = daemon_pulse, .config = c, .data_dir = data, .listen = str_from(listen), .key = str_trim(buf_str(&key))};
     if (service_open(&s, &opt, &e) < 0)
         return e.line ? fail_at(c, &e) : cli_fail_err(&e);
     int status = EXIT_FAILED;
@@ -73,13 +50,13 @@ static int run_service(const struct config *c, struct str data, const char *list
         service_stop(s, 0);
     } else {
         say_addresses(s);
-        status = wait_and_stop(s, signals);
+        status = daemon_run(s, daemon);
     }
     service_close(s);
     return status;
 }
 
-static int serve_rehearsal(const char *config, const char *listen, const sigset_t *signals)
+static int serve_rehearsal(const char *config, const char *listen)
 {
     struct stage *stage;
     struct err e = {0};
@@ -93,16 +70,16 @@ static int serve_rehearsal(const char *config, const char *listen, const sigset_
     if (stage_open(&stage, &e) < 0)
         return cli_fail_err(&e);
     log_line(LOG_WARN, "serve", "a rehearsal: every vendor behind this server is SIMULATED, and nothing is booked in your ledger");
-    int status = run_service(stage_config(stage), stage_data_dir(stage), listen, signals);
+    int status = run_service(stage_config(stage), stage_data_dir(stage), listen, false, &(struct daemon_options){0});
     stage_close(stage);
     return status;
 }
 
-static int serve_nothing_found(const struct err *e, const char *listen, const sigset_t *signals)
+static int serve_nothing_found(const struct err *e, const char *listen)
 {
     cli_fail_err(e);
     if (!in_container() && cli_ask_yes("Shall simulated vendors answer instead, to look around?"))
-        return serve_rehearsal(NULL, listen, signals);
+        return serve_rehearsal(NULL, listen);
     return EXIT_FAILED;
 }
 
@@ -120,28 +97,53 @@ static int keep_made(struct str yaml, bool write)
     return 0;
 }
 
-static int serve_config(const char *path, const char *data_given, const char *listen, bool write, const sigset_t *signals)
+static int read_again(struct config **out, struct err *e, void *path)
+{
+    AUTO_BUF struct buf said = BUF_INIT(64 * KiB), made = BUF_INIT(256 * KiB);
+    int rc = cli_config_or_make(out, path, &made, false, &said, e);
+    if (rc)
+        return rc;
+    say_lines(LOG_INFO, buf_str(&said));
+    if (made.len && in_container())
+        container_hosts(*out);
+    return 0;
+}
+
+/* What the command line asks for. */
+struct wishes {
+    const char *config, *data, *listen;
+    bool write, make_key;
+};
+
+static int serve_config(struct wishes w)
 {
     struct config *c = NULL;
     struct err e = {0};
     AUTO_BUF struct buf said = BUF_INIT(64 * KiB), data = BUF_INIT(8 * KiB), made = BUF_INIT(256 * KiB);
-    int rc = cli_config_or_make(&c, path, &made, true, &said, &e);
-    if (rc == ERR_NOT_FOUND && !path)
-        return serve_nothing_found(&e, listen, signals);
+    int rc = cli_config_or_make(&c, w.config, &made, true, &said, &e);
+    if (rc == ERR_NOT_FOUND && !w.config)
+        return serve_nothing_found(&e, w.listen);
     if (rc)
         return cli_fail_err(&e);
     say_lines(LOG_INFO, buf_str(&said));
+    daemon_log(c);
     if (!made.len) /* our own orders are meant as they are */
-        say_warnings(c);
-    if (made.len && keep_made(buf_str(&made), write)) {
+        daemon_say_warnings(c);
+    if (made.len && in_container()) {
+        w.make_key = true;
+        w.listen = w.listen ? w.listen : CONTAINER_LISTEN;
+        container_hosts(c);
+    }
+    if (made.len && keep_made(buf_str(&made), w.write)) {
         config_free(c);
         return EXIT_FAILED;
     }
     int status = EXIT_FAILED;
-    if (config_data_dir(&data, data_given, c, &e) < 0)
+    if (config_data_dir(&data, w.data, c, &e) < 0)
         cli_fail_err(&e);
     else
-        status = run_service(c, buf_str(&data), listen, signals);
+        status = run_service(c, buf_str(&data), w.listen, w.make_key,
+                             &(struct daemon_options){.read_config = read_again, .ctx = (void *)(uintptr_t)w.config});
     config_free(c);
     return status;
 }
@@ -149,29 +151,28 @@ static int serve_config(const char *path, const char *data_given, const char *li
 static int run(int argc, char **argv)
 {
     const char *config = NULL, *data = NULL, *listen = NULL;
-    bool rehearse = false, write = false;
+    bool rehearse = false, write = false, make_key = false;
     const struct cli_option options[] = {
         {'c', "config", "FILE", "the config; else $HEARTH_CONFIG, ./hearth.yaml, ~/.config/hearth/hearth.yaml, /etc/hearth/hearth.yaml", OPTION_TEXT, &config},
         {'d', "data", "DIR", "the data folder; else $HEARTH_DATA, data: of the config, ~/.local/share/hearth", OPTION_TEXT, &data},
         {'l', "listen", "ADDRESS", "in place of the config's; HOST:PORT or unix:/path", OPTION_TEXT, &listen},
+        {0, "make-key", NULL, "without $HEARTH_KEY a key is made, kept in the data folder and told in the log once; for containers", OPTION_FLAG, &make_key},
         {0, "write", NULL, "without a config: write the one that was made as ./hearth.yaml, without asking", OPTION_FLAG, &write},
         {0, "rehearse", NULL, "simulated vendors on loopback, no config, no keys; nothing is booked", OPTION_FLAG, &rehearse},
     };
     int words;
     int end = cli_parse(&command_serve, options, COUNT_OF(options),
-                        "Stops on SIGTERM or SIGINT; answers under way may end. Callers from other machines need a key: one of\n"
-                        "`hearth keys`, or the one in $HEARTH_KEY.",
+                        "Stops on SIGTERM or SIGINT: calls under way get `drain:` of the config to end, a second signal ends them now.\n"
+                        "SIGHUP reads the config again. Callers from other machines need a key: one of `hearth keys`, or the one in\n"
+                        "$HEARTH_KEY.",
                         argc, argv, &words);
     if (end)
         return end - 1;
     if (words)
         return cli_usage_error(&command_serve, "unexpected `%s`", argv[0]);
-    sigset_t signals; /* blocked before any thread starts, so that only sigwait sees them */
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    (void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
-    return rehearse ? serve_rehearsal(config, listen, &signals) : serve_config(config, data, listen, write, &signals);
+    daemon_block_signals(); /* before any thread starts, so that only the daemon's descriptor sees them */
+    struct wishes wishes = {.config = config, .data = data, .listen = listen, .write = write, .make_key = make_key};
+    return rehearse ? serve_rehearsal(config, listen) : serve_config(wishes);
 }
 
 const struct cli_command command_serve = {

@@ -1,60 +1,34 @@
 /* service.c: a running Hearth in this process: the books, the mesh, and N loop threads that share the listeners. Used by
- * `serve`, and by `ask` and `rehearse` when they need one of their own. */
+ * `serve`, and by `ask` and `rehearse` when they need one of their own. How it stops: service_drain.c; how it gets another config: service_reload.c. */
+#include "cli/service_priv.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "cli/cli_priv.h"
 #include "config/config.h"
 #include "gateway/gateway.h"
 #include "ledger/ledger.h"
+#include "mesh/counts.h"
 #include "mesh/mesh.h"
 #include "net/http_server.h"
-#include "net/loop.h"
+#include "net/pulse.h"
 #include "net/resolve.h"
 #include <assert.h>
+#include <errno.h>
 #include <malloc.h>
-#include <pthread.h>
-#include <stdatomic.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { LOOPS_MAX = 64, LOOPS_DEFAULT_MAX = 4, LISTENERS_MAX = 8, IDLE_CHECK_MS = 1000 };
-
-struct worker {
-    struct service *service;
-    struct loop *loop;
-    struct mesh_loop *mesh;
-    struct gateway_loop *gateway;
-    pthread_t thread;
-    bool running;
-    struct loop_timer timer;  /* idle check; while draining: the end of the grace */
-    struct loop_timer drained;
-    bool was_busy;
-};
-
-struct service {
-    const struct config *config;
-    struct ledger *ledger;
-    struct resolver *resolver;
-    struct mesh *mesh;
-    struct gateway *gateway;
-    struct gauge calls, held; /* of all loops together */
-    struct worker worker[LOOPS_MAX];
-    int loops;
-    int listener[LISTENERS_MAX];
-    int listener_count;
-    struct str unix_path[LISTENERS_MAX]; /* to be unlinked; borrowed from the config */
-    int grace_ms;
-};
+enum { LOOPS_DEFAULT_MAX = 4, IDLE_CHECK_MS = 1000 };
 
 static int loops_wanted(const struct config *c)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     int n = c->loops ? c->loops : cores > LOOPS_DEFAULT_MAX ? LOOPS_DEFAULT_MAX : (int)cores;
-    return n < 1 ? 1 : n > LOOPS_MAX ? LOOPS_MAX : n;
+    return n < 1 ? 1 : n > SERVICE_LOOPS_MAX ? SERVICE_LOOPS_MAX : n;
 }
 
 static int open_listener(struct service *s, struct str address, struct err *e)
 {
-    assert(s->listener_count < LISTENERS_MAX);
+    assert(s->listener_count < SERVICE_LISTENERS_MAX);
     int rc = http_listener_open(&s->listener[s->listener_count], address, e);
     if (rc)
         return rc;
@@ -68,10 +42,11 @@ static int open_listeners(struct service *s, const struct service_options *opt, 
 {
     if (opt->listen.len)
         return open_listener(s, opt->listen, e);
-    if (s->config->listen_count == 0)
+    const struct config *c = s->started_with;
+    if (c->listen_count == 0)
         return open_listener(s, STR("127.0.0.1:4242"), e);
-    for (int i = 0; i < s->config->listen_count; i++) {
-        int rc = open_listener(s, s->config->listen[i].text, e);
+    for (int i = 0; i < c->listen_count; i++) {
+        int rc = open_listener(s, c->listen[i].text, e);
         if (rc)
             return rc;
     }
@@ -89,8 +64,9 @@ static bool should_trim(void)
 /* After a busy time memory goes back to the system: a closet of containers shares it. */
 static void on_idle_check(struct loop_timer *t)
 {
-    struct worker *w = (struct worker *)(void *)((char *)t - offsetof(struct worker, timer));
-    bool busy = mesh_loop_calls(w->mesh) > 0;
+    struct worker *w = (struct worker *)(void *)((char *)t - offsetof(struct worker, idle_check));
+    worker_retired_close(w, false);
+    bool busy = worker_calls(w) > 0;
     if (w->was_busy && !busy) {
         mesh_loop_trim(w->mesh);
         (void)malloc_trim(0); /* tells only whether anything was there to give */
@@ -106,16 +82,34 @@ static int open_worker(struct service *s, int index, struct err *e)
     struct worker *w = &s->worker[index];
     struct loop_options loop = {.clock = clock_system()};
     w->service = s;
+    w->generation = s->generation;
     int rc = loop_open(&w->loop, &loop, e);
     if (rc == 0)
-        rc = mesh_loop_open(&w->mesh, &(struct mesh_loop_options){.mesh = s->mesh, .loop = w->loop, .index = index}, e);
+        rc = mesh_counts_open(&w->counts, e);
+    struct mesh_loop_options mesh = {.mesh = s->generation->mesh, .loop = w->loop, .counts = w->counts,
+                                     .index = generation_journal(s, s->generation, index)};
     if (rc == 0)
-        rc = gateway_loop_open(&w->gateway, s->gateway, w->loop, w->mesh, e);
+        rc = mesh_loop_open(&w->mesh, &mesh, e);
+    if (rc == 0)
+        rc = gateway_loop_open(&w->gateway, s->gateway, w->loop, w->mesh, w->counts, e);
     for (int i = 0; rc == 0 && i < s->listener_count; i++)
         rc = gateway_loop_listen(w->gateway, s->listener[i]);
     if (rc == 0)
-        rc = loop_timer_set(w->loop, &w->timer, IDLE_CHECK_MS, on_idle_check);
+        rc = loop_timer_set(w->loop, &w->idle_check, IDLE_CHECK_MS, on_idle_check);
+    if (rc == 0 && s->pulse)
+        rc = pulse_join(s->pulse, index, w->loop);
     return rc;
+}
+
+static struct generation *generation_first(struct service *s)
+{
+    struct generation *g = new0(struct generation);
+    if (!g)
+        return NULL;
+    g->config = s->started_with;
+    atomic_init(&g->parts, s->loops);
+    atomic_init(&s->place_taken[0], true);
+    return g;
 }
 
 int service_open(struct service **out, const struct service_options *opt, struct err *e)
@@ -123,28 +117,40 @@ int service_open(struct service **out, const struct service_options *opt, struct
     struct service *s = new0(struct service);
     if (!s)
         return err_set(e, ERR_NOMEM, "service");
-    s->config = opt->config;
+    s->started_with = opt->config;
     s->loops = loops_wanted(opt->config);
+    s->drained_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    int rc = s->drained_fd < 0 ? err_set_errno(e, ERR_IO, errno, "eventfd") : 0;
+    s->listen_given = opt->listen.len > 0;
+    int asks = service_asks_open(&s->asks, e);
+    rc = rc ? rc : asks;
+    if (rc == 0 && !(s->generation = generation_first(s)))
+        rc = err_set(e, ERR_NOMEM, "service");
     struct capacity capacity = capacity_find(opt->config);
     s->calls.max = capacity.calls;
     s->held.max = opt->config->buffered_bytes_max;
     struct ledger_options books = {.dir = opt->data_dir, .clock = clock_system(), .should_trim = should_trim,
                                    .keep_ms = opt->config->ledger_keep_ms};
     struct resolver_options names = {.server = opt->config->resolver.text, .clock = clock_system()};
-    int rc = ledger_open(&s->ledger, &books, e);
+    if (rc == 0)
+        rc = ledger_open(&s->ledger, &books, e);
     if (rc == 0)
         rc = resolver_open(&s->resolver, &names, e);
     struct mesh_options mesh = {.config = opt->config, .ledger = s->ledger, .resolver = s->resolver, .clock = clock_system(),
                                 .calls = &s->calls, .held = &s->held};
     if (rc == 0)
-        rc = mesh_open(&s->mesh, &mesh, e);
-    struct gateway_options gateway = {.config = opt->config, .mesh = s->mesh, .listen = opt->listen, .key = opt->key,
-                                      .data_dir = opt->data_dir, .held = &s->held,
-                                      .connections_max = (size_t)(capacity.connections / s->loops)};
-    if (rc == 0)
+        rc = mesh_open(&s->generation->mesh, &mesh, e);
+    struct gateway_options gateway = {.config = opt->config, .listen = opt->listen, .key = opt->key, .data_dir = opt->data_dir, .held = &s->held,
+                                      .connections_max = (size_t)(capacity.connections / s->loops),
+                                      .control = {.ctx = s, .reload = service_ask_reload}};
+    if (rc == 0) {
+        gateway.mesh = s->generation->mesh;
         rc = gateway_open(&s->gateway, &gateway, e);
+    }
     if (rc == 0)
         rc = open_listeners(s, opt, e);
+    if (rc == 0 && opt->pulse_ms > 0)
+        rc = pulse_open(&s->pulse, s->loops, opt->pulse_ms, opt->pulse, NULL, e);
     for (int i = 0; rc == 0 && i < s->loops; i++)
         rc = open_worker(s, i, e);
     if (rc) {
@@ -172,6 +178,11 @@ int service_start(struct service *s, struct err *e)
     return 0;
 }
 
+const struct config *service_config(const struct service *s)
+{
+    return s->generation->config;
+}
+
 int service_address_count(const struct service *s)
 {
     return s->listener_count;
@@ -183,57 +194,36 @@ int service_address(const struct service *s, int i, struct buf *out)
     return http_listener_address(s->listener[i], out);
 }
 
-/* --- stopping: no new requests; the loop ends when its calls have, or when the grace is over ----------------------------------- */
-
-static void on_drain_check(struct loop_timer *t)
+void service_listeners_close(struct service *s)
 {
-    enum { CHECK_MS = 20 };
-    struct worker *w = (struct worker *)(void *)((char *)t - offsetof(struct worker, drained));
-    bool done = mesh_loop_calls(w->mesh) == 0 && gateway_loop_connections(w->gateway) == 0;
-    if (done || loop_timer_set(w->loop, t, CHECK_MS, on_drain_check) < 0)
-        loop_stop(w->loop);
-}
-
-static void on_grace_over(struct loop_timer *t)
-{
-    loop_stop(((struct worker *)(void *)((char *)t - offsetof(struct worker, timer)))->loop);
-}
-
-static void start_drain(void *arg)
-{
-    struct worker *w = arg;
-    gateway_loop_drain(w->gateway);
-    if (loop_timer_set(w->loop, &w->timer, w->service->grace_ms, on_grace_over) < 0)
-        loop_stop(w->loop);
-    on_drain_check(&w->drained);
-}
-
-void service_stop(struct service *s, int grace_ms)
-{
-    s->grace_ms = grace_ms;
-    for (int i = 0; i < s->loops; i++)
-        if (s->worker[i].running && loop_post(s->worker[i].loop, start_drain, &s->worker[i]) < 0)
-            loop_stop(s->worker[i].loop);
-    for (int i = 0; i < s->loops; i++) {
-        if (s->worker[i].running)
-            (void)pthread_join(s->worker[i].thread, NULL);
-        s->worker[i].running = false;
+    for (int i = 0; i < s->listener_count; i++) {
+        close(s->listener[i]);
+        AUTO_BUF struct buf path = BUF_INIT(4 * KiB);
+        if (s->unix_path[i].len && buf_append(&path, s->unix_path[i]) == 0 && buf_text(&path))
+            (void)unlink(path.ptr); /* a stale one is replaced at the next start anyway */
     }
+    s->listener_count = 0;
 }
 
 static void close_worker(struct worker *w)
 {
     assert(!w->running);
     if (w->loop) {
-        loop_timer_cancel(w->loop, &w->timer);
-        loop_timer_cancel(w->loop, &w->drained);
+        loop_timer_cancel(w->loop, &w->idle_check);
+        loop_timer_cancel(w->loop, &w->drain_check);
+        if (w->service->pulse)
+            pulse_leave(w->service->pulse, (int)(w - w->service->worker));
     }
-    if (w->mesh && mesh_loop_calls(w->mesh)) { /* the grace is over: those still waiting are told so */
+    if (w->mesh && worker_calls(w)) { /* the grace is over: those still waiting are told so */
         mesh_loop_end_calls(w->mesh);
+        for (int i = 0; i < w->retired_count; i++)
+            mesh_loop_end_calls(w->retired[i].mesh);
         loop_turn(w->loop, 0);
     }
     gateway_loop_close(w->gateway);
+    worker_retired_close(w, true);
     mesh_loop_close(w->mesh);
+    mesh_counts_close(w->counts);
     loop_close(w->loop);
 }
 
@@ -241,16 +231,15 @@ void service_close(struct service *s)
 {
     if (!s)
         return;
+    service_asks_close(&s->asks);
     for (int i = 0; i < s->loops; i++)
         close_worker(&s->worker[i]);
-    for (int i = 0; i < s->listener_count; i++) {
-        close(s->listener[i]);
-        AUTO_BUF struct buf path = BUF_INIT(4 * KiB);
-        if (s->unix_path[i].len && buf_append(&path, s->unix_path[i]) == 0 && buf_text(&path))
-            (void)unlink(path.ptr); /* a stale one is replaced at the next start anyway */
-    }
+    pulse_close(s->pulse);
+    service_listeners_close(s);
+    if (s->drained_fd >= 0)
+        close(s->drained_fd);
     gateway_close(s->gateway);
-    mesh_close(s->mesh);
+    generation_free(s->generation);
     resolver_close(s->resolver);
     ledger_close(s->ledger);
     mem_free(s);

@@ -26,6 +26,7 @@ enum config_balance {
     BALANCE_FASTEST,
     BALANCE_CHEAPEST
 };
+enum config_log_format { CONFIG_LOG_AUTO, CONFIG_LOG_HUMAN, CONFIG_LOG_JSON };
 enum config_boundary { BOUNDARY_UNSET, BOUNDARY_HOME, BOUNDARY_ANY };
 
 struct config_upstream {
@@ -126,6 +127,9 @@ struct config {
     int64_t buffered_bytes_max;   /* of all calls together; default 512 MiB */
     int calls_max;                /* under way at once; 0 = what the limit of open files allows */
     int64_t head_after_ms;        /* promise 3; default 20 s */
+    enum config_log_format log_format;
+    int log_level;                /* as enum log_level of base/log.h */
+    int64_t drain_ms;             /* what calls get to end when the process stops; default 30 s */
     int hops_max;                 /* attempts one call may make; default 8 */
 };
 

@@ -3,6 +3,7 @@
  *
  * Long because it is data; in the order in which the reference shows it. */
 #include "config/config_priv.h"
+#include "base/log.h"
 
 /* clang-format off */
 
@@ -20,6 +21,8 @@ static const char *const boundary_words[] = {"home", "any", NULL};
 static const char *const balance_words[] = {"order", "weighted", "least_busy", "fastest", "cheapest", NULL};
 static const char *const dialect_words[] = {"openai", "anthropic", "ollama", "engine", NULL};
 static const char *const regime_words[] = {"credit", "plan", "power", NULL};
+static const char *const log_format_words[] = {"auto", "human", "json", NULL};
+static const char *const log_level_words[] = {"debug", "info", "warn", "error", NULL};
 static const char *const need_words[] = {"tools", "vision", "json", NULL};
 static const char *const successors_words[] = {"ask", "allow", NULL};
 static const char *const compat_words[] = {"none", "litellm", NULL};
@@ -205,6 +208,13 @@ static const struct config_option limits_rows[] = {
 };
 static const struct option_table limits_options = OPTION_TABLE(limits_rows);
 
+static const struct config_option log_rows[] = {
+    {.key = "format", .kind = OPTION_WORD, FIELD(config, log_format), .words = log_format_words, .first_word = CONFIG_LOG_AUTO,
+     .standard = "auto", .text = "Lines for people, or one JSON object a line. `auto`: for people on a terminal."},
+    {.key = "level", .kind = OPTION_WORD, FIELD(config, log_level), .words = log_level_words, .first_word = LOG_DEBUG,
+     .standard = "info", .text = "The least important lines that are written."},
+};
+static const struct option_table log_options = OPTION_TABLE(log_rows);
 static const struct config_option memory_rows[] = {
     {.key = "buffered", .kind = OPTION_SIZE, FIELD(config, buffered_bytes_max), .min = 1 << 20, .max = INT64_C(1) << 40,
      .standard = "512 MiB",
@@ -253,11 +263,14 @@ static const struct config_option top_rows[] = {
      .absent = "USD only", .text = "How many USD one unit of another currency is; at most 16."},
     {.key = "electricity", .kind = OPTION_SECTION, .table = &electricity_options, .text = "What power costs you."},
     {.key = "ledger", .kind = OPTION_SECTION, .table = &ledger_options, .text = "The record of all calls."},
+    {.key = "log", .kind = OPTION_SECTION, .table = &log_options, .text = "What is said on standard error; never content of calls."},
     {.key = "limits", .kind = OPTION_SECTION, .table = &limits_options, .text = "What calls may take."},
     {.key = "memory", .kind = OPTION_SECTION, .table = &memory_options, .text = "What all calls may hold."},
     {.key = "head_after", .kind = OPTION_DURATION, FIELD(config, head_after_ms), .min = 1, .max = HOUR_MS,
      .standard = "20s", .text = "A stream without content for so long gets its head and keep-alive comments; failover "
                                 "goes on."},
+    {.key = "drain", .kind = OPTION_DURATION, FIELD(config, drain_ms), .min = 0, .max = HOUR_MS, .standard = "30s",
+     .text = "What calls under way get to end when Hearth stops; then they are ended with an error."},
 };
 const struct option_table config_options = OPTION_TABLE(top_rows);
 /* clang-format on */

@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "gateway/admin_priv.h"
 #include "hearth_version.h"
+#include "mesh/counts.h"
 #include "net/loop.h"
 
 static void member_i64(struct json_writer *w, const char *key, int64_t n)
@@ -25,13 +26,14 @@ void admin_status(const struct admin_ask *ask)
     const struct gateway *g = ask->gl->gateway;
     AUTO_BUF struct buf body = BUF_INIT(64 * KiB);
     struct json_writer w = JSON_WRITER(&body);
-    char started[CIVIL_ISO_BYTES];
+    char started[CIVIL_ISO_BYTES], loaded[CIVIL_ISO_BYTES];
     int64_t connections = 0, calls = 0;
     for (int i = 0; i < g->loop_count; i++) {
         connections += (int64_t)http_server_connections(g->loop[i]->server);
-        calls += (int64_t)mesh_loop_calls(g->loop[i]->mesh);
+        calls += mesh_counts_open_calls(g->loop[i]->counts);
     }
     civil_iso(g->started_wall_ms, started);
+    civil_iso(atomic_load(&g->loaded_wall_ms), loaded);
     json_object_begin(&w);
     member_text(&w, "version", STR(HEARTH_VERSION));
     member_text(&w, "build", STR(HEARTH_BUILD_ID));
@@ -41,9 +43,9 @@ void admin_status(const struct admin_ask *ask)
     member_i64(&w, "connections", connections);
     member_i64(&w, "calls", calls);
     json_key(&w, "ready");
-    json_bool(&w, mesh_loop_ready(ask->gl->mesh));
-    member_text(&w, "config", g->config->path);
-    member_text(&w, "config_loaded", str_from(started));
+    json_bool(&w, page_why_unready(ask->gl) == NULL);
+    member_text(&w, "config", atomic_load(&g->config)->path);
+    member_text(&w, "config_loaded", str_from(loaded));
     member_text(&w, "data", g->data_dir);
     json_object_end(&w);
     admin_reply(ask->gl, ask->x, 200, json_done(&w), buf_str(&body));

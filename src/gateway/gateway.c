@@ -23,6 +23,7 @@ static const struct page pages[] = {
     {"/embeddings", false, POST_BIT, calls_start, WIRE_EMBEDDINGS},
     {"/models", false, GET_BITS, page_models, 0},
     {"/models/", true, GET_BITS, page_models, 0},
+    {"/metrics", false, GET_BITS, page_metrics, 0},
     {"/healthz", false, GET_BITS, page_healthz, 0},
     {"/readyz", false, GET_BITS, page_readyz, 0},
     {"/hearth/v1/", true, ANY_BITS, admin_request, 0},
@@ -52,7 +53,7 @@ static const struct page *page_find(struct str path)
 static void not_found(struct gateway_loop *gl, struct http_exchange *x)
 {
     struct str path = http_exchange_request(x)->path;
-    static const char *const planned[] = {"/v1/responses", "/v1/messages", "/api/", "/v1/audio/", "/v1/files", "/v1/batches", "/metrics"};
+    static const char *const planned[] = {"/v1/responses", "/v1/messages", "/api/", "/v1/audio/", "/v1/files", "/v1/batches"};
     for (size_t i = 0; i < COUNT_OF(planned); i++)
         if (str_starts(path, str_from(planned[i]))) {
             reply_error(gl, x, 404, "not_found", "%s is planned and not there yet; chat/completions, completions, embeddings and models are",
@@ -151,9 +152,11 @@ int gateway_open(struct gateway **out, const struct gateway_options *opt, struct
     g->held = opt->held;
     g->connections_max = opt->connections_max;
     g->listen = opt->listen;
+    g->control = opt->control;
     g->data_dir = opt->data_dir;
     g->started_mono_us = clock_mono_us(clock_system());
     g->started_wall_ms = clock_wall_ms(clock_system());
+    atomic_store(&g->loaded_wall_ms, g->started_wall_ms);
     (void)pthread_mutex_init(&g->load_lock, NULL); /* with glibc these cannot fail */
     (void)pthread_mutex_init(&g->ring_lock, NULL);
     int rc = keys_open(g, opt->key, e);
@@ -179,16 +182,17 @@ void gateway_close(struct gateway *g)
     mem_free(g);
 }
 
-int gateway_loop_open(struct gateway_loop **out, struct gateway *g, struct loop *l, struct mesh_loop *ml, struct err *e)
+int gateway_loop_open(struct gateway_loop **out, struct gateway *g, struct loop *l, struct mesh_loop *ml,
+                      const struct mesh_counts *counts, struct err *e)
 {
     struct gateway_loop *gl = new0(struct gateway_loop);
     if (!gl)
         return err_set(e, ERR_NOMEM, "gateway");
-    *gl = (struct gateway_loop){.gateway = g, .loop = l, .mesh = ml};
+    *gl = (struct gateway_loop){.gateway = g, .loop = l, .mesh = ml, .counts = counts};
     struct http_server_options opt = {
         .handler = {.on_head = on_head, .on_request = on_request, .on_gone = on_gone, .on_drain = on_drain, .on_refuse = on_refuse},
         .ctx = gl,
-        .body_bytes_max = (size_t)g->config->body_bytes_max, .connections_max = g->connections_max, .held = g->held, .share = &g->share,
+        .body_bytes_max = (size_t)atomic_load(&g->config)->body_bytes_max, .connections_max = g->connections_max, .held = g->held, .share = &g->share,
     };
     http_server_defaults(&opt);
     int rc = http_server_open(&gl->server, l, &opt, e);
@@ -202,6 +206,19 @@ int gateway_loop_open(struct gateway_loop **out, struct gateway *g, struct loop 
     return 0;
 }
 
+void gateway_adopt(struct gateway *g, const struct config *config, struct mesh *m)
+{
+    atomic_store(&g->config, config);
+    atomic_store(&g->mesh, m);
+    atomic_store(&g->loaded_wall_ms, clock_wall_ms(clock_system()));
+}
+
+void gateway_loop_adopt(struct gateway_loop *gl, struct mesh_loop *ml)
+{
+    gl->mesh = ml;
+    http_server_set_body_max(gl->server, (size_t)atomic_load(&gl->gateway->config)->body_bytes_max);
+}
+
 int gateway_loop_listen(struct gateway_loop *gl, int fd)
 {
     return http_server_listen(gl->server, fd);
@@ -212,9 +229,14 @@ void gateway_loop_drain(struct gateway_loop *gl)
     http_server_drain(gl->server);
 }
 
-size_t gateway_loop_connections(const struct gateway_loop *gl)
+size_t gateway_loop_busy(const struct gateway_loop *gl)
 {
-    return http_server_connections(gl->server);
+    return http_server_busy(gl->server);
+}
+
+void gateway_drain(struct gateway *g)
+{
+    atomic_store(&g->draining, true);
 }
 
 void gateway_loop_close(struct gateway_loop *gl)

@@ -12,14 +12,19 @@
 enum { GATEWAY_LOOPS_MAX = 64 };
 
 struct gateway {
-    const struct config *config;
-    struct mesh *mesh;
+    /* In force now. Whoever replaces them keeps the old ones until every loop has been told (gateway_loop_adopt), so what
+     * is read here is good until the end of the turn. */
+    _Atomic(const struct config *) config;
+    _Atomic(struct mesh *) mesh;
     struct gauge *held;
     struct http_share share; /* of its loops' servers */
     size_t connections_max;
     struct str listen;
+    struct gateway_control control;
+    atomic_bool draining; /* the process stops: nobody should send it more */
     struct str data_dir;
     int64_t started_mono_us, started_wall_ms;
+    _Atomic int64_t loaded_wall_ms;       /* of the config in force */
     bool has_default;
     struct key default_key;               /* $HEARTH_KEY; only its SHA-256 is kept */
     uint8_t admin_digest[KEY_DIGEST_BYTES];
@@ -37,6 +42,7 @@ struct gateway_loop {
     struct gateway *gateway;
     struct loop *loop;
     struct mesh_loop *mesh;
+    const struct mesh_counts *counts; /* may be NULL */
     struct http_server *server;
     struct keyring *ring; /* as this loop saw it last */
     unsigned ring_version;
@@ -84,6 +90,10 @@ void page_models(struct gateway_loop *gl, struct http_exchange *x, int unused);
 void page_root(struct gateway_loop *gl, struct http_exchange *x, int unused);
 void page_healthz(struct gateway_loop *gl, struct http_exchange *x, int unused);
 void page_readyz(struct gateway_loop *gl, struct http_exchange *x, int unused);
+const char *page_why_unready(const struct gateway_loop *gl); /* NULL when ready; static text */
+
+/* metrics.c */
+void page_metrics(struct gateway_loop *gl, struct http_exchange *x, int unused);
 
 /* reply.c: answers outside a call, with our headers and, if the origin may read them, the browser's. */
 void reply_error(struct gateway_loop *gl, struct http_exchange *x, int status, const char *code, const char *format, ...)

@@ -16,11 +16,16 @@ void page_healthz(struct gateway_loop *gl, struct http_exchange *x, int unused)
     reply_with(gl, x, 200, STR("text/plain; charset=utf-8"), STR("ok\n"));
 }
 
+const char *page_why_unready(const struct gateway_loop *gl)
+{
+    return atomic_load(&gl->gateway->draining) ? "stopping\n" : mesh_loop_ready(gl->mesh) ? NULL : "the journal cannot be written\n";
+}
+
 void page_readyz(struct gateway_loop *gl, struct http_exchange *x, int unused)
 {
     (void)unused;
-    bool ready = mesh_loop_ready(gl->mesh);
-    reply_with(gl, x, ready ? 200 : 503, STR("text/plain; charset=utf-8"), ready ? STR("ready\n") : STR("the journal cannot be written\n"));
+    const char *why = page_why_unready(gl);
+    reply_with(gl, x, why ? 503 : 200, STR("text/plain; charset=utf-8"), str_from(why ? why : "ready\n"));
 }
 
 void page_root(struct gateway_loop *gl, struct http_exchange *x, int unused)

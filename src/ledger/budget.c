@@ -20,6 +20,7 @@ struct budget {
     char *upstream;         /* owned */
     enum budget_span span;
     _Atomic int64_t limit;  /* alone, it may change at any time */
+    bool left;              /* spending went on without it; guarded by the ledger's budgets_lock */
     atomic_flag busy;       /* guards all below */
     int64_t window;         /* never goes back: a clock that steps back does not reopen a window */
     struct window_sum now, before; /* of this window and of the one before it */
@@ -170,15 +171,32 @@ void budgets_free(struct budget *list)
     }
 }
 
-static int read_books(struct budget *b, struct ledger *l, struct err *e)
+static int read_books(const struct budget *b, int64_t window, struct ledger *l, int64_t *spent, struct err *e)
 {
     struct ledger_reader *r = NULL;
     int rc = ledger_reader_open(&r, str_from(l->dir), e);
     if (rc == 0)
-        rc = reader_spent(r, str_from(b->upstream), window_start_ms(b->span, b->window),
-                          window_start_ms(b->span, b->window + 1), &b->now.spent, e);
+        rc = reader_spent(r, str_from(b->upstream), window_start_ms(b->span, window),
+                          window_start_ms(b->span, window + 1), spent, e);
     ledger_reader_close(r);
     return rc;
+}
+
+/* A window that comes back. Holds of before are still reserved and stand in the books as open, too: until they are
+ * settled the window looks fuller than it is, never emptier. */
+static int come_back(struct budget *b, struct ledger *l, struct err *e)
+{
+    int64_t spent = 0, window = window_of(b->span, clock_wall_ms(l->clock));
+    int rc = read_books(b, window, l, &spent, e);
+    if (rc < 0)
+        return rc;
+    budget_lock(b);
+    roll(b, window);
+    if (b->window == window)
+        b->now.spent = spent;
+    budget_unlock(b);
+    b->left = false;
+    return 0;
 }
 
 static int make(struct budget **out, struct ledger *l, struct str upstream, enum budget_span span, struct err *e)
@@ -194,7 +212,7 @@ static int make(struct budget **out, struct ledger *l, struct str upstream, enum
     b->span = span;
     atomic_flag_clear(&b->busy);
     b->window = window_of(span, clock_wall_ms(l->clock));
-    int rc = read_books(b, l, e);
+    int rc = read_books(b, b->window, l, &b->now.spent, e);
     if (rc < 0) {
         budget_free(b);
         return rc;
@@ -222,10 +240,21 @@ int ledger_budget(struct budget **out, struct ledger *l, struct str upstream, en
         b->next = l->budgets;
         l->budgets = b;
     }
+    if (rc == 0 && b->left)
+        rc = come_back(b, l, e);
     if (rc == 0)
         atomic_store_explicit(&b->limit, limit_nusd, memory_order_relaxed);
     (void)pthread_mutex_unlock(&l->budgets_lock);
     if (rc == 0)
         *out = b;
     return rc;
+}
+
+void ledger_budget_leave(struct ledger *l, struct str upstream, enum budget_span span)
+{
+    (void)pthread_mutex_lock(&l->budgets_lock);
+    struct budget *b = find(l, upstream, span);
+    if (b)
+        b->left = true;
+    (void)pthread_mutex_unlock(&l->budgets_lock);
 }

@@ -110,6 +110,7 @@ bool ledger_dirty(const struct ledger_writer *w);
  * until a later flush succeeds. */
 int ledger_flush(struct ledger_writer *w, struct err *e);
 bool ledger_writable(const struct ledger_writer *w);
+uint64_t ledger_journal_bytes(const struct ledger *l); /* in the segments being written; any thread */
 /* Drops what the last, failed flush left for one call (its open records never became durable, it is being refused). */
 void ledger_forget(struct ledger_writer *w, const struct id *call);
 
@@ -121,6 +122,9 @@ enum budget_span { BUDGET_HOUR, BUDGET_DAY, BUDGET_MONTH };
  * from the books. Asking again for the same name and span gives the same object with the new limit. */
 int ledger_budget(struct budget **out, struct ledger *l, struct str upstream, enum budget_span span, int64_t limit_nusd,
                   struct err *e);
+/* No limit counts against this window any more, so what is spent is not seen here: asked for again, it is read from the
+ * books once more. Nothing happens when there is no such window. */
+void ledger_budget_leave(struct ledger *l, struct str upstream, enum budget_span span);
 struct hold {
     struct budget *budget;
     int64_t nusd;

@@ -109,3 +109,11 @@ void ledger_forget(struct ledger_writer *w, const struct id *call)
     }
     pending->len = kept;
 }
+
+uint64_t ledger_journal_bytes(const struct ledger *l)
+{
+    uint64_t bytes = 0;
+    for (int i = 0; i < LEDGER_WRITERS_MAX; i++)
+        bytes += atomic_load_explicit(&l->slot[i].flushed, memory_order_relaxed) & UINT32_MAX;
+    return bytes;
+}

@@ -224,6 +224,7 @@ static void close_books(struct attempt *a, enum reason r)
         .total_ms = (now - a->begin_us) / 1000,
     };
     a->open_booked = false;
+    count_attempt(a->call->ml, a->target, r, &rec);
     if (ledger_attempt_closed(a->call->ml->journal, &rec) < 0)
         log_line(LOG_ERROR, "ledger", "attempt %s.%d could not be closed in the journal", a->call->id_text, a->number);
     mesh_loop_journal(a->call->ml);

@@ -22,6 +22,7 @@ static void link_call(struct mesh_call *c)
         ml->calls->prev = c;
     ml->calls = c;
     ml->call_count++;
+    count_open_call(ml, 1);
 }
 
 void call_free(struct mesh_call *c)
@@ -46,6 +47,7 @@ void call_free(struct mesh_call *c)
     if (c->next)
         c->next->prev = c->prev;
     ml->call_count--;
+    count_open_call(ml, -1);
     arena_fini(&c->arena);
     mem_free(c);
 }
@@ -249,6 +251,7 @@ void call_finish(struct mesh_call *c, enum call_outcome outcome, int status)
         .target = outcome == CALL_DONE || outcome == CALL_CUT ? c->at->target->name : STR("-"),
         .first_ms = c->first_us ? (c->first_us - c->begin_us) / 1000 : -1, .total_ms = (now - c->begin_us) / 1000,
     };
+    count_call(c->ml, c->route.job, &r);
     if (ledger_call_closed(c->ml->journal, &r) < 0)
         log_line(LOG_ERROR, "ledger", "call %s could not be closed in the journal; it will be booked as lost", c->id_text);
     mesh_loop_journal(c->ml);

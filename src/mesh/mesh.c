@@ -25,6 +25,8 @@ int mesh_open(struct mesh **out, const struct mesh_options *opt, struct err *e)
         rc = routes_build(m, e);
     if (rc == 0)
         rc = routes_prove_fence(m, e);
+    if (rc == 0)
+        rc = states_take(m, opt->before, e);
     if (rc == 0 && opt->config->ca_file.text.len && !(m->ca_file = arena_text(&m->arena, opt->config->ca_file.text)))
         rc = err_set(e, ERR_NOMEM, "mesh");
     if (rc) {
@@ -44,7 +46,7 @@ void mesh_close(struct mesh *m)
         if (key.len)
             explicit_bzero((char *)(uintptr_t)key.ptr, key.len);
     }
-    mem_free(m->states);
+    states_leave(m);
     arena_fini(&m->arena);
     mem_free(m);
 }
@@ -100,12 +102,15 @@ int mesh_loop_open(struct mesh_loop **out, const struct mesh_loop_options *opt, 
     ml->mesh = opt->mesh;
     ml->loop = opt->loop;
     ml->index = opt->index;
+    ml->counts = opt->counts;
     rng_seed_system(&ml->rng);
     struct rng seed;
     rng_seed_system(&seed);
     id_source_init(&ml->ids, seed);
     struct http_client_options client = {.loop = opt->loop, .resolver = opt->mesh->resolver, .ca_file = opt->mesh->ca_file};
     int rc = open_guards(ml, e);
+    if (rc == 0)
+        rc = counts_bind(ml, e);
     if (rc == 0)
         rc = http_client_open(&ml->client, &client, e);
     if (rc == 0)
@@ -159,6 +164,7 @@ void mesh_loop_close(struct mesh_loop *ml)
     loop_defer_cancel(&ml->commit_task);
     http_client_close(ml->client);
     ledger_writer_close(ml->journal);
+    mem_free(ml->count_row);
     mem_free(ml->requires_guard);
     mem_free(ml->home_guard);
     mem_free(ml);

@@ -2,7 +2,8 @@
  *
  * A `struct mesh` is made once from a config: its routes never change afterwards. What loops share is one cache line of
  * atomics per target and per upstream, and the budgets of the ledger. Each loop opens a `struct mesh_loop` (its upstream
- * connections, its journal); a call belongs to its loop from start to end.
+ * connections, its journal); a call belongs to its loop, and to its mesh, from start to end. Another config is another
+ * mesh beside the first, with loops of its own; the old ones close when their last call has ended.
  *
  * The order of events is a promise (docs/internals/call.md): open record, journal flush, first upstream byte, ... close
  * record, journal flush, last byte to the client. Until the first content has gone to the client, failures are answered
@@ -20,6 +21,7 @@ struct ledger;
 struct loop;
 struct mesh;
 struct mesh_call;
+struct mesh_counts;
 struct mesh_loop;
 struct resolver;
 
@@ -30,6 +32,7 @@ struct mesh_options {
     struct ledger *ledger;       /* NULL: routes only, for `config check` */
     struct resolver *resolver;
     const struct clock *clock;
+    const struct mesh *before; /* what this one follows, or NULL: places that are the same keep breakers and counts */
     struct gauge *calls; /* under way; one that does not fit is refused. NULL: no ceiling */
     struct gauge *held;  /* bytes; answers that are held are counted here, never refused. NULL: not counted */
 };
@@ -37,11 +40,14 @@ struct mesh_options {
  * do. Missing secrets are no error: such an upstream is skipped as "no key". */
 int mesh_open(struct mesh **out, const struct mesh_options *opt, struct err *e);
 void mesh_close(struct mesh *m); /* after all its loops */
+/* `now` is in force in place of `old`: budgets that only the old one has are left. */
+void mesh_replaced(const struct mesh *old, const struct mesh *now);
 
 struct mesh_loop_options {
     struct mesh *mesh;
     struct loop *loop;
-    int index;
+    int index; /* of its journal: one that no other open mesh_loop has */
+    struct mesh_counts *counts; /* of this loop (counts.h); NULL: nothing is counted */
 };
 int mesh_loop_open(struct mesh_loop **out, const struct mesh_loop_options *opt, struct err *e);
 /* No call may have a client any more (mesh_loop_end_calls). Flushes the journal. */

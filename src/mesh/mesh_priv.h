@@ -250,13 +250,16 @@ struct mesh {
     int network_count;
     const char *ca_file;
     struct gauge *calls, *held; /* the caller's; may be NULL */
-    void *states; /* owned; the cache lines of target_state, upstream_state and job_state */
 };
 
 int routes_build(struct mesh *m, struct err *e);
 int routes_prove_fence(const struct mesh *m, struct err *e);
 bool model_is_embedding(const struct target *t);
 bool model_forwards(struct str model); /* an Ollama name that its cloud answers: `:cloud`, `-cloud` */
+
+/* states.c: the states of all upstreams and targets, shared with `before` (may be NULL) where they are the same place. */
+int states_take(struct mesh *m, const struct mesh *before, struct err *e);
+void states_leave(struct mesh *m); /* fine when taken in part */
 
 /* What a model name of a request means. */
 struct route {
@@ -325,7 +328,14 @@ struct mesh_loop {
     struct guard *home_guard;     /* by upstream index */
     struct loop_timer journal_timer; /* tries again after a failed flush */
     bool journal_failed;          /* said so already */
+    struct mesh_counts *counts;   /* NULL: nothing is counted */
+    int *count_row;               /* owned; see counts_bind */
 };
+/* counts.c: the rows of a mesh_loop's names; what its books say is counted from the very records. */
+int counts_bind(struct mesh_loop *ml, struct err *e);
+void count_open_call(const struct mesh_loop *ml, int by);
+void count_call(const struct mesh_loop *ml, const struct job *j, const struct ledger_call_close *r);
+void count_attempt(const struct mesh_loop *ml, const struct target *t, enum reason reason, const struct ledger_attempt_close *r);
 void mesh_loop_journal(struct mesh_loop *ml); /* something was appended: flush in this turn's COMMIT phase */
 
 /* --- calls (call.c, attempt.c, relay.c, pick.c, answer.c) ------------------------------------------------------------------------ */

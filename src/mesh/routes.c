@@ -335,30 +335,6 @@ static void alias_sort(struct alias *a, int count)
 
 /* --- all together -------------------------------------------------------------------------------------------------------- */
 
-/* The atomics are apart from the immutable rest, each on a cache line of its own. */
-static int states_build(struct mesh *m, struct err *e)
-{
-    size_t targets = (size_t)m->target_count + (size_t)m->upstream_count, upstreams = (size_t)m->upstream_count;
-    size_t bytes = targets * sizeof(struct target_state) + upstreams * sizeof(struct upstream_state) +
-                   (size_t)m->job_count * sizeof(struct job_state) + 64;
-    m->states = mem_zalloc(bytes);
-    if (!m->states)
-        return err_set(e, ERR_NOMEM, "routes");
-    uintptr_t aligned = ((uintptr_t)m->states + 63) & ~(uintptr_t)63;
-    struct target_state *t = (struct target_state *)aligned;
-    struct upstream_state *u = (struct upstream_state *)(t + targets);
-    struct job_state *j = (struct job_state *)(u + upstreams);
-    for (int i = 0; i < m->job_count; i++)
-        m->job[i].state = j++;
-    for (int i = 0; i < m->target_count; i++)
-        m->target[i].state = t++;
-    for (int i = 0; i < m->upstream_count; i++) {
-        m->upstream[i].direct = t++;
-        m->upstream[i].state = u++;
-    }
-    return 0;
-}
-
 static size_t targets_at_most(const struct config *c)
 {
     size_t n = (size_t)c->alias_count + (size_t)c->price_count;
@@ -395,5 +371,5 @@ int routes_build(struct mesh *m, struct err *e)
     if (rc)
         return rc;
     alias_sort(m->alias, m->alias_count);
-    return states_build(m, e);
+    return 0;
 }

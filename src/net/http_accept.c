@@ -122,6 +122,15 @@ static void on_listener(struct loop_io *io, uint32_t events)
     }
 }
 
+void http_accept_rest(struct http_server *s)
+{
+    enum { REST_MAX = 4096 }; /* a backlog is no longer than that (somaxconn); whoever dials on and on must not hold us */
+    int taken = 0;
+    for (struct http_listener *l = s->listener; l; l = l->next)
+        while (s->conn_count < s->opt.connections_max && taken < REST_MAX && accept_one(l))
+            taken++;
+}
+
 void http_accept_pause(struct http_server *s)
 {
     for (struct http_listener *l = s->listener; l; l = l->next)

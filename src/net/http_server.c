@@ -85,26 +85,25 @@ void http_server_close(struct http_server *s)
     mem_free(s);
 }
 
-static void conn_drain(struct http_conn *c)
-{
-    if (c->state != HTTP_READY)
-        return;
-    c->close = true;
-    if (c->out.bytes)
-        c->state = HTTP_CLOSING;
-    else
-        http_conn_close(c);
-}
-
 void http_server_drain(struct http_server *s)
 {
     s->draining = true;
+    http_accept_rest(s);
     http_accept_pause(s);
     loop_timer_cancel(s->loop, &s->accept_timer);
-    for (struct http_conn *c = s->conn, *next; c; c = next) {
-        next = c->next;
-        conn_drain(c);
-    }
+}
+
+size_t http_server_busy(const struct http_server *s)
+{
+    size_t n = 0;
+    for (const struct http_conn *c = s->conn; c; c = c->next)
+        n += c->state != HTTP_READY || c->in.len > 0 || c->out.bytes > 0;
+    return n;
+}
+
+void http_server_set_body_max(struct http_server *s, size_t bytes)
+{
+    s->opt.body_bytes_max = bytes;
 }
 
 size_t http_server_connections(const struct http_server *s)

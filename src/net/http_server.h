@@ -89,8 +89,11 @@ void http_server_defaults(struct http_server_options *opt); /* fills what is 0 *
 int http_server_open(struct http_server **out, struct loop *l, const struct http_server_options *opt, struct err *e);
 /* Closes listeners and connections; exchanges still open get on_gone. */
 void http_server_close(struct http_server *s);
-/* No new connections or requests; idle connections close now, busy ones after their reply. */
+/* No new connections, after those that the kernel has accepted already. Every connection closes with its next reply,
+ * which says so. Idle ones stay for that reply, since their clients may be sending right now, until http_server_close. */
 void http_server_drain(struct http_server *s);
+size_t http_server_busy(const struct http_server *s); /* connections with a request or a reply under way */
+void http_server_set_body_max(struct http_server *s, size_t bytes); /* for requests whose head is not read yet */
 size_t http_server_connections(const struct http_server *s); /* any thread */
 
 /* "127.0.0.1:4242", "[::1]:4242", "localhost:4242", ":4242" (all addresses) or "unix:/path" (mode 0600; a stale socket

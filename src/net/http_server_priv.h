@@ -151,3 +151,4 @@ void http_exchange_free(struct http_exchange *x); /* and takes it off its connec
 /* http_accept.c */
 void http_accept_resume(struct http_server *s);
 void http_accept_pause(struct http_server *s);
+void http_accept_rest(struct http_server *s); /* takes what waits in the backlog, before the listeners are left for good */

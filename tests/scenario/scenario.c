@@ -177,6 +177,7 @@ static bool forget_verb(struct scenario *s, struct words *w)
 static bool config_verb(struct scenario *s, struct words *w)
 {
     buf_clear(&s->config);
+    s->config_alone = words_take(w, "alone");
     return buf_append(&s->config, w->here) == 0 || scenario_fail(s, "out of memory");
 }
 
@@ -185,6 +186,12 @@ static bool env_verb(struct scenario *s, struct words *w)
     struct str name = words_next(w), value = words_next(w);
     return buf_append_format(&s->env, "%.*s=%.*s\n", STR_FMT(name), STR_FMT(value)) == 0 ||
            scenario_fail(s, "out of memory");
+}
+
+static bool argument_verb(struct scenario *s, struct words *w)
+{
+    s->argument = text_c(s, words_next(w));
+    return s->argument != NULL;
 }
 
 static bool start_verb(struct scenario *s, struct words *w)
@@ -202,6 +209,31 @@ static bool stop_verb(struct scenario *s, struct words *w)
 {
     (void)w;
     return process_end(s, SIGTERM);
+}
+
+static bool signal_verb(struct scenario *s, struct words *w)
+{
+    return process_signal(s, words_next(w));
+}
+
+static bool ended_verb(struct scenario *s, struct words *w)
+{
+    int64_t ms = SCENARIO_LIMIT_MS;
+    if (words_take(w, "within") && !words_number(w, &ms))
+        return scenario_fail(s, "ended [within MS]");
+    return process_ended(s, (int)ms);
+}
+
+static bool rewrite_verb(struct scenario *s, struct words *w)
+{
+    (void)w;
+    return process_rewrite(s);
+}
+
+static bool reload_verb(struct scenario *s, struct words *w)
+{
+    (void)w;
+    return process_reload(s);
 }
 
 static bool kill_verb(struct scenario *s, struct words *w)
@@ -238,6 +270,10 @@ static const struct {
     {"config", config_verb},     {"env", env_verb},
     {"start", start_verb},       {"refused", refused_verb},
     {"stop", stop_verb},         {"kill", kill_verb},
+    {"signal", signal_verb},     {"ended", ended_verb},
+    {"reload", reload_verb},     {"crowd", crowd_verb},
+    {"notify", notify_verb},
+    {"argument", argument_verb}, {"rewrite", rewrite_verb},
     {"cli", cli_verb},           {"client", one_client_verb},
     {"repeat", repeat_verb},     {"client-until", client_until_verb},
     {"burst", burst_verb},       {"probe", probe_verb},
@@ -282,6 +318,8 @@ bool scenario_run(struct scenario *s)
     s->line = line;
     for (int i = 0; i < s->client_count; i++)
         client_close(&s->client[i]);
+    crowd_close(s);
+    notify_close(s);
     process_fini(s);
     dns_close(s->dns);
     timed_close(s->timed);

@@ -8,7 +8,8 @@
  *   scenario_client.c   connections to it;  scenario_reply.c  what came back, taken apart
  *   scenario_expect.c   expectations of replies;  scenario_world.c  of upstreams, ledger, logs and files
  *   scenario_flood.c    more calls than there is room for
- *   scenario_storm.c    kill -9 under load;  scenario_dns.c  a name server of ours
+ *   scenario_storm.c    kill -9 under load;  scenario_crowd.c  very many streams at once
+ *   scenario_metrics.c  a page of metrics;  scenario_notify.c  the service manager;  scenario_dns.c  a name server of ours
  *   scenario_timed.c    a client and an upstream that time what happens between them;
  *   scenario_tls.c      TLS in front of one;  scenario_clock.c  the wall clock
  *   scenario_limits.c   a disk that fills up, and memory;  scenario_rows.c  one file for scenarios that are alike
@@ -58,6 +59,7 @@ struct client {
     int reply_count;
 };
 
+struct crowd;
 struct column {
     struct str name, text;
 };
@@ -83,6 +85,8 @@ struct scenario {
     struct str rest; /* of the file */
     int line;
     struct buf problem, config, upstreams, env;
+    char *argument;    /* one more for `serve`; NULL: none */
+    bool config_alone; /* it names its upstreams itself */
     int64_t deadline_ms;
     struct sim *sim;
     struct upstream upstream[UPSTREAMS_MAX];
@@ -107,6 +111,9 @@ struct scenario {
     int column_count;
     struct buf storm_ids; /* of the calls that the last storm saw answered, one a line */
     int storm_clients;
+    struct crowd *crowd; /* owned; the last one */
+    int notify_fd;       /* of the service manager we play; 0: none */
+    struct buf notified;
     uint32_t elsewhere;       /* an address of ours that is not loopback; 0: `elsewhere` was not said */
     struct kept kept[KEPT_MAX];
     int kept_count;
@@ -146,6 +153,10 @@ struct str row_column(const struct scenario *s, struct str name);
 bool process_start(struct scenario *s);
 bool process_start_refused(struct scenario *s, struct str why);
 bool process_end(struct scenario *s, int signal);
+bool process_signal(struct scenario *s, struct str name);
+bool process_ended(struct scenario *s, int limit_ms); /* by itself, with status 0 */
+bool process_rewrite(struct scenario *s);             /* writes the config as it is told now */
+bool process_reload(struct scenario *s);              /* writes the config as it is told now, and sends SIGHUP */
 bool process_cli(struct scenario *s, struct words *w, struct buf *out, int *status);
 void process_fini(struct scenario *s);
 bool disk_verb(struct scenario *s, struct words *w);
@@ -168,6 +179,12 @@ bool flood_verb(struct scenario *s, struct words *w);
 bool expect_flood(struct scenario *s, struct words *w);
 bool storm_verb(struct scenario *s, struct words *w);
 bool expect_storm_books(struct scenario *s, struct str lines);
+bool notify_verb(struct scenario *s, struct words *w);
+bool expect_notified(struct scenario *s, struct words *w);
+void notify_close(struct scenario *s);
+bool crowd_verb(struct scenario *s, struct words *w);
+bool expect_crowd(struct scenario *s, struct words *w);
+void crowd_close(struct scenario *s);
 bool wait_verb(struct scenario *s, struct words *w);
 bool keep_verb(struct scenario *s, struct words *w);
 struct str kept_text(const struct scenario *s, struct str name);
@@ -191,6 +208,7 @@ struct str reply_last_event(const struct reply *r, bool *done);
 /* --- expectations ------------------------------------------------------------------------------------------------- */
 
 bool expect_verb(struct scenario *s, struct words *w);
+bool expect_metrics(struct scenario *s, struct words *w);
 bool expect_world(struct scenario *s, struct str what, struct words *w, bool *known);
 /* The value at a path such as .error.code or .choices[0].text, unquoted; false when it is not there. */
 bool json_path(struct scenario *s, struct str json, struct str path, struct buf *out);

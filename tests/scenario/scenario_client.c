@@ -333,14 +333,17 @@ static struct client *named(struct scenario *s, struct words *w)
 bool wait_verb(struct scenario *s, struct words *w)
 {
     struct client *c = named(s, w);
-    return c && read_reply(s, c, 1);
+    int64_t replies = 1;
+    if (words_take(w, "replies") && !words_number(w, &replies))
+        return scenario_fail(s, "wait NAME [replies N]");
+    return c && read_reply(s, c, (int)replies);
 }
 
-/* send NAME <<EOF: more bytes, as they stand. */
+/* send NAME <<EOF: more bytes, as they stand; `send NAME lines`: as `raw` sends them. */
 bool send_verb(struct scenario *s, struct words *w)
 {
     struct client *c = named(s, w);
-    return c && client_send(s, c, w->here);
+    return c && (words_take(w, "lines") ? send_lines(s, c, w->here) : client_send(s, c, w->here));
 }
 
 /* abort NAME rst | fin: rst resets the connection, fin ends our side of it and reads nothing more. */

@@ -284,6 +284,12 @@ bool expect_verb(struct scenario *s, struct words *w)
     for (size_t i = 0; i < COUNT_OF(of_connection); i++)
         if (str_eq(what, str_from(of_connection[i].word)))
             return of_connection[i].fn(s, w);
+    if (str_eq(what, STR("crowd")))
+        return expect_crowd(s, w);
+    if (str_eq(what, STR("notified")))
+        return expect_notified(s, w);
+    if (str_eq(what, STR("metrics")))
+        return expect_metrics(s, w);
     bool ok = expect_world(s, what, w, &known);
     return known ? ok : scenario_fail(s, "unknown expectation `%.*s`", STR_FMT(what));
 }

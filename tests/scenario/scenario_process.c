@@ -28,7 +28,7 @@ static bool write_config(struct scenario *s)
     AUTO_BUF struct buf text = BUF_INIT(16 * MiB);
     bool ok = text_expand(s, buf_str(&s->config), &text);
     (void)fprintf(f, "%.*s\nlisten: 127.0.0.1:%d\n", STR_FMT(buf_str(&text)), s->port);
-    if (s->upstreams.len)
+    if (s->upstreams.len && !s->config_alone)
         (void)fprintf(f, "upstreams:\n%.*s", STR_FMT(buf_str(&s->upstreams)));
     return fclose(f) == 0 ? ok : scenario_fail(s, "cannot write the config");
 }
@@ -199,6 +199,7 @@ static bool run_serve(struct scenario *s)
                     arena_format(&s->arena, "%s/hearth.yaml", s->folder),
                     "--data",
                     arena_format(&s->arena, "%s/data", s->folder),
+                    s->argument,
                     NULL};
     if (s->pid)
         return scenario_fail(s, "the binary runs already");
@@ -247,6 +248,43 @@ bool process_end(struct scenario *s, int signal)
     return true;
 }
 
+bool process_signal(struct scenario *s, struct str name)
+{
+    static const struct {
+        const char *name;
+        int number;
+    } known[] = {{"TERM", SIGTERM}, {"INT", SIGINT}, {"HUP", SIGHUP}};
+    if (!s->pid)
+        return scenario_fail(s, "the binary does not run");
+    for (size_t i = 0; i < COUNT_OF(known); i++)
+        if (str_eq(name, str_from(known[i].name)))
+            return kill(s->pid, known[i].number) == 0 || scenario_fail(s, "the signal could not be sent");
+    return scenario_fail(s, "signal TERM | INT | HUP");
+}
+
+bool process_ended(struct scenario *s, int limit_ms)
+{
+    int status = 0;
+    if (!s->pid)
+        return scenario_fail(s, "the binary does not run");
+    if (!wait_end(s, s->pid, limit_ms, &status))
+        return fail_with_output(s, "the binary has not ended");
+    s->pid = 0;
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+        return fail_with_output(s, "the binary did not end with status 0");
+    return true;
+}
+
+bool process_rewrite(struct scenario *s)
+{
+    return write_config(s);
+}
+
+bool process_reload(struct scenario *s)
+{
+    return write_config(s) && process_signal(s, STR("HUP"));
+}
+
 /* `refused "why"`: the binary must not take this config. */
 bool process_start_refused(struct scenario *s, struct str why)
 {
@@ -292,7 +330,7 @@ bool process_cli(struct scenario *s, struct words *w, struct buf *out, int *stat
         argv[n++] = text_c(s, word);
     argv[n++] = (char *)(uintptr_t) "--config";
     argv[n++] = arena_format(&s->arena, "%s/hearth.yaml", s->folder);
-    if (strcmp(argv[1], "rehearse") != 0 && strcmp(argv[1], "config") != 0) { /* these have none */
+    if (strcmp(argv[1], "rehearse") != 0 && strcmp(argv[1], "config") != 0 && strcmp(argv[1], "healthcheck") != 0) { /* these have none */
         argv[n++] = (char *)(uintptr_t) "--data";
         argv[n] = arena_format(&s->arena, "%s/data", s->folder);
     }

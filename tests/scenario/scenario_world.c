@@ -252,11 +252,25 @@ static bool expect_ledger(struct scenario *s, struct words *w)
 
 /* --- logs, files, commands ---------------------------------------------------------------------------------------- */
 
+/* log count N "text": so many times, over all starts. */
+static bool log_count(struct scenario *s, struct str log, struct words w)
+{
+    int64_t want, got = 0;
+    struct str text = words_next(&w);
+    if (!str_to_i64(text, &want) || !(text = words_next(&w)).len)
+        return scenario_fail(s, "expect log count N \"text\"");
+    for (ptrdiff_t at; (at = str_find(log, text)) >= 0; got++)
+        log = str_skip(log, (size_t)at + text.len);
+    return got == want || scenario_fail(s, "log: expected `%.*s` %lld times, got it %lld times", STR_FMT(text), (long long)want, (long long)got);
+}
+
 static bool log_once(struct scenario *s, struct words w)
 {
     AUTO_BUF struct buf text = BUF_INIT(64 * MiB);
     if (!output_read(s, &text))
         return scenario_fail(s, "no log");
+    if (words_take(&w, "count"))
+        return log_count(s, buf_str(&text), w);
     return expect_text(s, "log", text.len ? buf_str(&text) : STR(""), &w);
 }
 

@@ -54,6 +54,26 @@ static bool read_token(struct house *h)
     return true;
 }
 
+struct reload {
+    gateway_told_fn *told;
+    void *arg;
+};
+
+static void tell(void *reload)
+{
+    struct reload *r = reload;
+    r->told(r->arg, 0, STR("`loops` is another one now: that takes effect with a restart\n"));
+    mem_free(r);
+}
+
+static int reload(void *ctx, struct loop *l, gateway_told_fn *told, void *arg)
+{
+    (void)ctx;
+    struct reload *r = new0(struct reload);
+    *r = (struct reload){told, arg};
+    return loop_post(l, tell, r);
+}
+
 static bool house_open(struct house *h)
 {
     struct err e = {0};
@@ -70,9 +90,9 @@ static bool house_open(struct house *h)
             &e) == 0 &&
         loop_open(&h->loop, &(struct loop_options){.clock = clock}, &e) == 0 &&
         mesh_loop_open(&h->ml, &(struct mesh_loop_options){.mesh = h->mesh, .loop = h->loop}, &e) == 0 &&
-        gateway_open(&h->gateway, &(struct gateway_options){.config = h->config, .mesh = h->mesh, .data_dir = dir},
+        gateway_open(&h->gateway, &(struct gateway_options){.config = h->config, .mesh = h->mesh, .data_dir = dir, .control = {.reload = reload}},
                      &e) == 0 &&
-        gateway_loop_open(&h->gl, h->gateway, h->loop, h->ml, &e) == 0 &&
+        gateway_loop_open(&h->gl, h->gateway, h->loop, h->ml, NULL, &e) == 0 &&
         http_listener_open(&h->listener, STR("127.0.0.1:0"), &e) == 0 && gateway_loop_listen(h->gl, h->listener) == 0 &&
         read_token(h);
     if (!fine) {

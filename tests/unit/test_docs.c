@@ -2,6 +2,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "config/config.h"
+#include "gateway/gateway.h"
 #include "mesh/mesh_priv.h"
 #include "test.h"
 
@@ -19,6 +20,15 @@ TEST(the_reference_of_options_is_what_the_option_table_says)
     EXPECT_I64(config_reference(&table), 0);
     if (!str_eq(buf_str(&page), buf_str(&table)))
         test_fail(__FILE__, __LINE__, "docs/reference/config.md is behind: build/hearth config reference > docs/reference/config.md");
+}
+
+TEST(the_reference_of_metrics_is_what_the_table_says)
+{
+    AUTO_BUF struct buf page = BUF_INIT(1 * MiB), table = BUF_INIT(1 * MiB);
+    read_page(&page, "docs/reference/metrics.md");
+    EXPECT_I64(metrics_reference(&table), 0);
+    if (!str_eq(buf_str(&page), buf_str(&table)))
+        test_fail(__FILE__, __LINE__, "docs/reference/metrics.md is behind: build/hearth help --metrics > docs/reference/metrics.md");
 }
 
 TEST(the_reference_of_failures_has_every_row_of_the_table)

@@ -1,0 +1,41 @@
+/* help.c: `hearth help`: the commands, and the references that are made from the program's own tables. */
+#include "cli/cli_priv.h"
+#include "gateway/gateway.h"
+
+void cli_help(FILE *to)
+{
+    fprintf(to, "hearth: run your own AI at home. It sends each request to the cheapest place that can do it well,\n"
+                "keeps private work inside the building, and says what everything cost.\n\n"
+                "usage: hearth COMMAND [options]\n\n");
+    for (size_t i = 0; cli_commands[i]; i++)
+        fprintf(to, "  %-12s %s\n", cli_commands[i]->name, cli_commands[i]->summary);
+    fprintf(to, "\n`hearth COMMAND --help` tells more. `hearth rehearse` shows it all with simulated vendors, no keys "
+                "and no network.\n");
+}
+
+static int run(int argc, char **argv)
+{
+    bool metrics = false, man = false;
+    const struct cli_option options[] = {
+        {0, "metrics", NULL, "the reference of /metrics", OPTION_FLAG, &metrics},
+        {0, "man", NULL, "the man page", OPTION_FLAG, &man},
+    };
+    int words;
+    int end = cli_parse(&command_help, options, COUNT_OF(options), NULL, argc, argv, &words);
+    if (end)
+        return end - 1;
+    AUTO_BUF struct buf text = BUF_INIT(1 * MiB);
+    if (metrics)
+        return metrics_reference(&text) < 0 ? cli_fail("out of memory") : cli_print(buf_str(&text));
+    if (man)
+        return man_page();
+    cli_help(stdout);
+    return EXIT_OK;
+}
+
+const struct cli_command command_help = {
+    .name = "help",
+    .synopsis = "[options]",
+    .summary = "this, and references made from the program's own tables",
+    .run = run,
+};

@@ -1,0 +1,282 @@
+/* metrics.c: `/metrics` in Prometheus' text format. The loops' numbers are read where they stand and added up here, so that
+ * counting costs the hot path an add and nothing else. Only names from the owner's config appear, and no content. Readers
+ * are who may call: this machine, or whoever shows a key. */
+#include "gateway/metrics_priv.h"
+#include "base/clock.h"
+#include "gateway/gateway_priv.h"
+#include "hearth_version.h"
+#include "ledger/ledger.h"
+#include "mesh/counts.h"
+#include "net/loop.h"
+
+const struct metric_row metric_row[METRIC_COUNT] = {
+#define X(id, name, type, labels, help) {name, type, labels, help},
+    METRIC_TABLE(X)
+#undef X
+};
+
+/* --- lines ------------------------------------------------------------------------------------------------------------------- */
+
+struct label {
+    const char *name;
+    struct str value;
+};
+struct page {
+    struct buf *out;
+    int rc; /* the first problem */
+};
+
+static void put(struct page *p, const char *text)
+{
+    if (p->rc == 0)
+        p->rc = buf_append_text(p->out, text);
+}
+
+static void put_value(struct page *p, struct str value)
+{
+    for (size_t i = 0; p->rc == 0 && i < value.len; i++) {
+        char c = value.ptr[i];
+        p->rc = c == '\\'   ? buf_append_text(p->out, "\\\\")
+                : c == '"'  ? buf_append_text(p->out, "\\\"")
+                : c == '\n' ? buf_append_text(p->out, "\\n")
+                            : buf_append_char(p->out, c);
+    }
+}
+
+static void put_head(struct page *p, enum metric m)
+{
+    const struct metric_row *row = &metric_row[m];
+    if (p->rc == 0)
+        p->rc = buf_append_format(p->out, "# HELP %s %s\n# TYPE %s %s\n", row->name, row->help, row->name, row->type);
+}
+
+/* name + suffix, the labels, and a value of `scale` decimals. */
+static void put_line(struct page *p, enum metric m, const char *suffix, const struct label *label, int labels,
+                     int64_t n, int scale)
+{
+    put(p, metric_row[m].name);
+    put(p, suffix);
+    for (int i = 0; i < labels; i++) {
+        put(p, i ? "," : "{");
+        put(p, label[i].name);
+        put(p, "=\"");
+        put_value(p, label[i].value);
+        put(p, "\"");
+    }
+    put(p, labels ? "} " : " ");
+    if (p->rc == 0)
+        p->rc = buf_append_scaled(p->out, n, scale);
+    put(p, "\n");
+}
+
+static void put_alone(struct page *p, enum metric m, int64_t n, int scale)
+{
+    put_head(p, m);
+    put_line(p, m, "", NULL, 0, n, scale);
+}
+
+static int64_t number(const _Atomic uint64_t *n)
+{
+    return (int64_t)atomic_load_explicit(n, memory_order_relaxed);
+}
+
+static bool any(const struct count_histogram *h)
+{
+    for (int i = 0; i <= COUNT_BUCKETS; i++)
+        if (number(&h->bucket[i]))
+            return true;
+    return false;
+}
+
+static void put_histogram(struct page *p, enum metric m, const char *label, struct str name,
+                          const struct count_histogram *h, const int64_t *ends)
+{
+    int64_t count = 0;
+    for (int i = 0; i <= COUNT_BUCKETS; i++) {
+        AUTO_BUF struct buf end = BUF_INIT(32);
+        int rc = i < COUNT_BUCKETS ? buf_append_scaled(&end, ends[i], 3) : buf_append_text(&end, "+Inf");
+        p->rc = p->rc ? p->rc : rc;
+        count += number(&h->bucket[i]);
+        put_line(p, m, "_bucket", (struct label[]){{label, name}, {"le", buf_str(&end)}}, 2, count, 0);
+    }
+    put_line(p, m, "_sum", &(struct label){label, name}, 1, number(&h->sum_ms), 3);
+    put_line(p, m, "_count", &(struct label){label, name}, 1, count, 0);
+}
+
+/* --- what was counted ------------------------------------------------------------------------------------------------------------ */
+
+static void put_jobs(struct page *p, const struct mesh_counts *k)
+{
+    put_head(p, METRIC_CALLS);
+    for (int i = 0; i < mesh_counts_jobs(k); i++)
+        for (int o = 0; o < COUNT_OUTCOMES; o++) {
+            const struct count_calls *job = mesh_counts_job(k, i);
+            const struct label label[] = {{"job", job->name},
+                                          {"outcome", str_from(call_outcome_name((enum call_outcome)o))}};
+            if (o != CALL_LOST && (i || number(&job->outcome[o]))) /* lost ones are found by the next process */
+                put_line(p, METRIC_CALLS, "", label, 2, number(&job->outcome[o]), 0);
+        }
+    put_head(p, METRIC_CALL_FIRST);
+    for (int i = 0; i < mesh_counts_jobs(k); i++)
+        if (any(&mesh_counts_job(k, i)->first))
+            put_histogram(p, METRIC_CALL_FIRST, "job", mesh_counts_job(k, i)->name, &mesh_counts_job(k, i)->first,
+                          count_first_ms);
+    put_head(p, METRIC_CALL_TOTAL);
+    for (int i = 0; i < mesh_counts_jobs(k); i++)
+        if (any(&mesh_counts_job(k, i)->total))
+            put_histogram(p, METRIC_CALL_TOTAL, "job", mesh_counts_job(k, i)->name, &mesh_counts_job(k, i)->total,
+                          count_total_ms);
+}
+
+static void put_attempts(struct page *p, const struct count_attempts *t)
+{
+    for (int r = 0; mesh_reason_name(r); r++)
+        if (number(&t->reason[r]))
+            put_line(p, METRIC_ATTEMPTS, "",
+                     (struct label[]){{"target", t->name}, {"reason", str_from(mesh_reason_name(r))}}, 2,
+                     number(&t->reason[r]), 0);
+}
+
+static void put_attempt_first(struct page *p, const struct count_attempts *t)
+{
+    if (any(&t->first))
+        put_histogram(p, METRIC_ATTEMPT_FIRST, "target", t->name, &t->first, count_first_ms);
+}
+
+static void put_attempt_total(struct page *p, const struct count_attempts *t)
+{
+    put_histogram(p, METRIC_ATTEMPT_TOTAL, "target", t->name, &t->total, count_total_ms);
+}
+
+static void put_tokens(struct page *p, const struct count_attempts *t)
+{
+    static const char *const classes[COUNT_CLASSES] = {"input", "cached", "cache_write", "output", "reasoning"};
+    for (int i = 0; i < COUNT_CLASSES; i++)
+        put_line(p, METRIC_TOKENS, "", (struct label[]){{"target", t->name}, {"class", str_from(classes[i])}}, 2,
+                 number(&t->token[i]), 0);
+}
+
+static void put_estimated(struct page *p, const struct count_attempts *t)
+{
+    put_line(p, METRIC_ESTIMATED, "", &(struct label){"target", t->name}, 1, number(&t->estimated), 0);
+}
+
+static void put_cost(struct page *p, const struct count_attempts *t)
+{
+    put_line(p, METRIC_COST, "", &(struct label){"target", t->name}, 1, number(&t->cost_nusd), 9);
+}
+
+static void put_cost_unknown(struct page *p, const struct count_attempts *t)
+{
+    put_line(p, METRIC_COST_UNKNOWN, "", &(struct label){"target", t->name}, 1, number(&t->cost_unknown), 0);
+}
+
+/* Of targets that have been tried: a row for each that never was would only be long. */
+static void put_targets(struct page *p, const struct mesh_counts *k)
+{
+    static const struct {
+        enum metric metric;
+        void (*put)(struct page *p, const struct count_attempts *t);
+    } part[] = {
+        {METRIC_ATTEMPTS, put_attempts},           {METRIC_ATTEMPT_FIRST, put_attempt_first},
+        {METRIC_ATTEMPT_TOTAL, put_attempt_total}, {METRIC_TOKENS, put_tokens},
+        {METRIC_ESTIMATED, put_estimated},         {METRIC_COST, put_cost},
+        {METRIC_COST_UNKNOWN, put_cost_unknown},
+    };
+    for (size_t m = 0; m < COUNT_OF(part); m++) {
+        put_head(p, part[m].metric);
+        for (int i = 0; i < mesh_counts_targets(k); i++)
+            if (any(&mesh_counts_target(k, i)->total))
+                part[m].put(p, mesh_counts_target(k, i));
+    }
+}
+
+/* --- how things stand ------------------------------------------------------------------------------------------------------------- */
+
+static int put_breaker(const struct mesh_gauge *g, void *page)
+{
+    if (g->target.len)
+        put_line(page, METRIC_BREAKER, "", &(struct label){"target", g->target}, 1, g->breaker, 0);
+    return 0;
+}
+
+static int put_in_flight(const struct mesh_gauge *g, void *page)
+{
+    if (!g->target.len)
+        put_line(page, METRIC_IN_FLIGHT, "", &(struct label){"upstream", g->upstream}, 1, g->in_flight, 0);
+    return 0;
+}
+
+static int put_queue(const struct mesh_gauge *g, void *page)
+{
+    if (!g->target.len)
+        put_line(page, METRIC_QUEUE, "", &(struct label){"upstream", g->upstream}, 1, g->waiting, 0);
+    return 0;
+}
+
+static void put_known(struct page *p, enum metric m, int64_t n, int scale)
+{
+    if (n >= 0)
+        put_alone(p, m, n, scale);
+}
+
+static void put_standing(struct page *p, const struct gateway_loop *gl)
+{
+    struct gateway *g = gl->gateway;
+    int64_t connections = 0;
+    for (int i = 0; i < g->loop_count; i++)
+        connections += (int64_t)http_server_connections(g->loop[i]->server);
+    put_head(p, METRIC_BREAKER);
+    (void)mesh_gauges(g->mesh, put_breaker, p); /* the page keeps its own first problem */
+    put_head(p, METRIC_IN_FLIGHT);
+    (void)mesh_gauges(g->mesh, put_in_flight, p);
+    put_head(p, METRIC_QUEUE);
+    (void)mesh_gauges(g->mesh, put_queue, p);
+    put_alone(p, METRIC_CONNECTIONS, connections, 0);
+    put_alone(p, METRIC_READY, page_why_unready(gl) == NULL, 0);
+    put_alone(p, METRIC_JOURNAL, (int64_t)mesh_journal_bytes(g->mesh), 0);
+    struct process_numbers n;
+    process_numbers_read(&n);
+    put_known(p, METRIC_CPU, n.cpu_us, 6);
+    put_known(p, METRIC_RSS, n.resident_bytes, 0);
+    put_known(p, METRIC_FDS, n.fds, 0);
+    put_known(p, METRIC_FDS_MAX, n.fds_max, 0);
+    put_alone(p, METRIC_START, g->started_wall_ms, 3);
+}
+
+static int write_page(struct buf *out, const struct gateway_loop *gl)
+{
+    struct page p = {.out = out};
+    struct mesh_counts *sum = NULL;
+    const struct label build[] = {{"version", STR(HEARTH_VERSION)}, {"build", STR(HEARTH_BUILD_ID)}};
+    int rc = mesh_counts_open(&sum, NULL);
+    for (int i = 0; rc == 0 && i < gl->gateway->loop_count; i++)
+        if (gl->gateway->loop[i]->counts)
+            rc = mesh_counts_add(sum, gl->gateway->loop[i]->counts);
+    if (rc == 0) {
+        put_head(&p, METRIC_BUILD);
+        put_line(&p, METRIC_BUILD, "", build, 2, 1, 0);
+        put_jobs(&p, sum);
+        put_targets(&p, sum);
+        put_standing(&p, gl);
+        rc = p.rc;
+    }
+    mesh_counts_close(sum);
+    return rc;
+}
+
+void page_metrics(struct gateway_loop *gl, struct http_exchange *x, int unused)
+{
+    (void)unused;
+    struct arena a = ARENA_INIT(64 * KiB);
+    struct caller who;
+    bool admitted = keys_admit(gl, x, &who, &a);
+    arena_fini(&a);
+    if (!admitted)
+        return;
+    AUTO_BUF struct buf body = BUF_INIT(16 * MiB);
+    if (write_page(&body, gl) < 0)
+        reply_error(gl, x, 503, "overloaded", "the metrics do not fit into memory");
+    else
+        reply_with(gl, x, 200, STR("text/plain; version=0.0.4; charset=utf-8"), buf_str(&body));
+}
