@@ -120,6 +120,9 @@ static int run(int argc, char **argv)
                         "           output_nusd_mtok (nano-dollars per million tokens; null: unknown)\n"
                         "import     makes a hearth.yaml of a LiteLLM config.yaml: the result on standard output, on standard error the\n"
                         "           report of what became of every key; the result always passes `config check`\n"
+                        "           --json: file, groups, jobs, upstreams (counts), names (name, as: job, alias, target, model, renamed or\n"
+                        "           none, to), notes (kind: secret, retired, skipped, lost, stricter, different or moot, line, column, key,\n"
+                        "           text); of a refusal: file, refused (line, column, text)\n"
                         "reference  prints every option with its type, default and range",
                         argc, argv, &words);
     if (end)

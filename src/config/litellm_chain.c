@@ -376,6 +376,7 @@ static int strategy(struct litellm *im, const char **balance)
 int litellm_chains_build(struct litellm *im)
 {
     const char *balance;
+    litellm_lists_tell(im);
     int rc = strategy(im, &balance);
     for (struct litellm_group *g = im->group; g && rc == 0 && !im->nomem; g = g->next) {
         g->balance = balance;

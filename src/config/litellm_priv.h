@@ -6,6 +6,7 @@
  *   litellm_model.c      an entry of model_list: its group, its name, its weight
  *   litellm_place.c      its upstream, its key
  *   litellm_limits.c     budgets, time limits, prices: numbers of one world in those of the other
+ *   litellm_lists.c      the fallback lists as they stand in the file
  *   litellm_chain.c      groups and fallbacks become chains; the proof that private groups stay at home
  *   litellm_defaults.c   parameters of the entries become defaults of the job
  *   litellm_write.c      the hearth.yaml
@@ -134,6 +135,8 @@ bool litellm_price(struct str text, int64_t *nusd_mtok);
 
 /* --- litellm_chain.c, litellm_write.c ------------------------------------------------------------------------ */
 
+/* litellm_lists.c: notes what of the fallback lists and group aliases can mean nothing. */
+void litellm_lists_tell(struct litellm *im);
 struct litellm_group *litellm_group_named(const struct litellm *im, struct str name);
 int litellm_chains_build(struct litellm *im);
 int litellm_write(struct litellm *im, struct litellm_import *out, struct str name);

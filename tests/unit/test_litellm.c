@@ -298,6 +298,21 @@ TEST(fallbacks_that_go_round_end)
                  "- openai/gpt-4o\n      - openai/gpt-4.1    # fallbacks, line 4\n  b:");
 }
 
+TEST(lists_that_mean_nothing_are_told)
+{
+    struct litellm_import *im =
+        import_text("model_list: [{ model_name: a, litellm_params: { model: openai/gpt-4o } }]\n"
+                    "router_settings:\n"
+                    "  fallbacks: { a: [b] }\n"
+                    "  context_window_fallbacks: [a, { nobody: [a] }]\n"
+                    "  model_group_alias: [x]\n"
+                    "litellm_settings: { fallbacks: [{ a: [a] }] }\n",
+                    &world);
+    REQUIRE(im);
+    EXPECT_I64(im->note_count[LITELLM_LOST], 5);
+    litellm_import_free(im);
+}
+
 TEST(a_fallback_may_name_what_a_wildcard_stands_for)
 {
     expect_holds("model_list:\n"

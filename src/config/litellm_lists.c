@@ -1,0 +1,48 @@
+/* litellm_lists.c: the fallback lists and group aliases as they stand in the file: what of them cannot mean anything is told
+ * here, so that the chains (litellm_chain.c) may pass over it. */
+#include "base/mem.h"
+#include "config/litellm_priv.h"
+
+static bool is_group(const struct litellm *im, struct str name)
+{
+    return str_eq(name, STR("*")) || litellm_group_named(im, name);
+}
+
+static void tell_entry(struct litellm *im, const char *key, const struct config_node *n)
+{
+    if (n->kind != NODE_MAP)
+        litellm_note(im, LITELLM_LOST, n->mark, litellm_format(im, "%s", key),
+                     "an entry must be a map of a group and its list, not %s", config_found(n).text);
+    for (const struct config_item *i = n->kind == NODE_MAP ? n->first : NULL; i; i = i->next)
+        if (!is_group(im, i->key->text))
+            litellm_note(im, LITELLM_LOST, i->key->mark, litellm_format(im, "%s", key), "there is no group %s",
+                         config_quoted(i->key->text).text);
+}
+
+static void tell_list(struct litellm *im, const char *key)
+{
+    const struct config_item *all = litellm_setting(im, key);
+    if (!all)
+        return;
+    if (all->value->kind != NODE_LIST)
+        litellm_note(im, LITELLM_LOST, all->key->mark, all->key->text,
+                     "must be a list of maps such as `- group: [others]`, not %s", config_found(all->value).text);
+    for (const struct config_item *i = all->value->kind == NODE_LIST ? all->value->first : NULL; i; i = i->next)
+        tell_entry(im, key, i->value);
+}
+
+void litellm_lists_tell(struct litellm *im)
+{
+    static const char *const keys[] = {"fallbacks", "context_window_fallbacks", "content_policy_fallbacks"};
+    const struct config_item *alias = litellm_setting(im, "model_group_alias");
+    for (size_t i = 0; i < COUNT_OF(keys); i++)
+        tell_list(im, keys[i]);
+    if (alias && alias->value->kind != NODE_MAP)
+        litellm_note(im, LITELLM_LOST, alias->key->mark, alias->key->text, "must be a map, not %s",
+                     config_found(alias->value).text);
+    for (const struct config_item *i = im->settings ? im->settings->first : NULL; i; i = i->next)
+        if (litellm_item(im->router, i->key->text.ptr) && litellm_setting(im, i->key->text.ptr)->value != i->value)
+            litellm_note(im, LITELLM_LOST, i->key->mark,
+                         litellm_format(im, "litellm_settings.%.*s", STR_FMT(i->key->text)),
+                         "router_settings has it too, which wins");
+}
