@@ -182,6 +182,10 @@ static struct str base_of(struct litellm *im, const struct litellm_deployment *d
     struct str url = resolve(im, i);
     while (url.len && url.ptr[url.len - 1] == '/')
         url.len--;
+    ptrdiff_t all = str_find(url, STR("://0.0.0.0")); /* where a server listens; it is called on loopback */
+    if (all > 0)
+        url = litellm_format(im, "%.*s://127.0.0.1%.*s", STR_FMT(str_slice(url, 0, (size_t)all)),
+                             STR_FMT(str_skip(url, (size_t)all + strlen("://0.0.0.0"))));
     const char *why = url.len ? config_check_http_url(url) : "is not set in this environment: set it and import again";
     if (!why && str_find_char(url, '?') >= 0)
         why = "must hold no query";
@@ -287,7 +291,9 @@ void litellm_place(struct litellm *im, struct litellm_deployment *d)
     struct litellm_upstream u = {.budget_nusd = {-1, -1, -1}};
     if (p && p->reach != REACH_NOT)
         set_url(im, d, p, base, &u);
-    const char *why = !p                                      ? "no provider that this importer knows"
+    const char *why = str_eq(d->written, STR("*"))            ? "it stands for every provider at once: clients ask for "
+                                                                "`upstream/model`, or make `\"*\"` an alias of a job"
+                      : !p                                    ? "no provider that this importer knows"
                       : p->reach == REACH_NOT                 ? "Hearth does not speak to this provider"
                       : !u.vendor.len && !u.url.len           ? "it needs an `api_base`"
                       : p->reach == REACH_LOCAL && !u.url.len ? "it needs an `api_base`"

@@ -289,6 +289,13 @@ TEST(order_levels_are_steps_one_after_the_other)
         "- [groq/openai/gpt-oss-20b, { target: groq/openai/gpt-oss-120b, weight: 4 }]\n      - openai/gpt-4o\n");
 }
 
+TEST(all_addresses_are_called_on_loopback)
+{
+    expect_holds("model_list:\n  - { model_name: a, litellm_params: { model: openai/x, api_base: "
+                 "\"http://0.0.0.0:8000/v1\" } }\n",
+                 "local: { url: \"http://127.0.0.1:8000/v1\", place: home }");
+}
+
 TEST(fallbacks_that_go_round_end)
 {
     expect_holds("model_list:\n"
