@@ -42,24 +42,6 @@ static const char *know_variable(const char *name)
     return getenv(name);
 }
 
-/* Asked of the mesh itself: what it refuses as planned today it may take tomorrow. */
-static bool know_balance(const char *word)
-{
-    AUTO_BUF struct buf yaml = BUF_INIT(1 * KiB);
-    struct config *c = NULL;
-    struct mesh *m = NULL;
-    bool works =
-        buf_append_format(
-            &yaml,
-            "upstreams: { a: { url: \"http://127.0.0.1:1/v1\" } }\njobs: { j: { chain: [[a/x, a/y]], balance: %s } }\n",
-            word) == 0 &&
-        config_read(&c, buf_str(&yaml), STR("balance"), NULL) == 0 &&
-        mesh_open(&m, &(struct mesh_options){.config = c, .clock = clock_system()}, NULL) == 0;
-    mesh_close(m);
-    config_free(c);
-    return works;
-}
-
 /* --- the report ------------------------------------------------------------------------------------------ */
 
 static void tell_note(const char *path, const struct litellm_note *n)
@@ -224,7 +206,6 @@ int cli_import_litellm(const char *path, const struct import_options *opt)
     const struct litellm_world world = {.vendor = know_vendor,
                                         .model = know_model,
                                         .variable = know_variable,
-                                        .balances = know_balance,
                                         .listen = str_from(opt->listen),
                                         .hosts = str_from(opt->hosts)};
     int rc = litellm_import(&im, buf_str(&text), str_from(slash ? slash + 1 : path), &world, &e);

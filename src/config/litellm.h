@@ -20,7 +20,6 @@ struct litellm_world {
     bool (*vendor)(struct str name, const char **url, const char **key_env); /* key_env may become NULL */
     bool (*model)(struct str vendor, struct str model, struct litellm_fact *out);
     const char *(*variable)(const char *name); /* of the environment; NULL when it is not set */
-    bool (*balances)(const char *word);        /* the mesh takes `balance: word` */
     /* Where clients reach it, which LiteLLM's file does not say: for `listen`, and `hosts` with commas; may be empty. */
     struct str listen, hosts;
 };

@@ -361,11 +361,9 @@ static int strategy(struct litellm *im, const char **balance)
     for (size_t k = 0; k < COUNT_OF(known); k++) {
         if (!str_eq(i->value->text, str_from(known[k].litellm)))
             continue;
-        bool works = im->world->balances(known[k].hearth);
-        *balance = works ? known[k].hearth : "least_busy";
-        if (known[k].note || !works)
-            litellm_note(im, LITELLM_DIFFERENT, i->key->mark, i->key->text, "%s",
-                         known[k].note ? known[k].note : "by calls in flight for now");
+        *balance = known[k].hearth;
+        if (known[k].note)
+            litellm_note(im, LITELLM_DIFFERENT, i->key->mark, i->key->text, "%s", known[k].note);
         return 0;
     }
     litellm_note(im, LITELLM_LOST, i->key->mark, i->key->text,

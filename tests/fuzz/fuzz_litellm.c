@@ -42,11 +42,6 @@ static const char *variable(const char *name)
     return NULL;
 }
 
-static bool balances(const char *word)
-{
-    return strcmp(word, "fastest") != 0 && strcmp(word, "cheapest") != 0;
-}
-
 static void check_config(struct str yaml)
 {
     struct config *c = NULL;
@@ -64,7 +59,7 @@ static void check_config(struct str yaml)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct litellm_world world = {.vendor = vendor, .model = model, .variable = variable, .balances = balances};
+    static const struct litellm_world world = {.vendor = vendor, .model = model, .variable = variable};
     struct litellm_import *im = NULL, *again = NULL;
     struct err e = {0};
     struct str text = str_of(data, size);

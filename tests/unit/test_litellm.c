@@ -47,19 +47,7 @@ static const char *no_variable(const char *name)
     return NULL;
 }
 
-static bool all_balances(const char *word)
-{
-    (void)word;
-    return true;
-}
-
-static bool old_balances(const char *word)
-{
-    return strcmp(word, "fastest") != 0 && strcmp(word, "cheapest") != 0;
-}
-
-static const struct litellm_world world = {
-    .vendor = vendor, .model = model, .variable = no_variable, .balances = all_balances};
+static const struct litellm_world world = {.vendor = vendor, .model = model, .variable = no_variable};
 
 /* --- files --------------------------------------------------------------------------------------------- */
 
@@ -260,23 +248,25 @@ TEST(a_host_looks_like_home_by_its_address_or_by_an_ending_no_public_name_has)
     EXPECT_STR(config_url_host(STR("b:1")), "b");
 }
 
-TEST(strategies_become_balances_where_this_build_has_them)
+TEST(strategies_become_balances)
 {
-    static const char text[] = "model_list:\n"
-                               "  - { model_name: a, litellm_params: { model: openai/gpt-4o } }\n"
-                               "  - { model_name: a, litellm_params: { model: groq/openai/gpt-oss-20b } }\n"
-                               "router_settings: { routing_strategy: latency-based-routing }\n";
-    static const struct litellm_world old = {
-        .vendor = vendor, .model = model, .variable = no_variable, .balances = old_balances};
-    struct litellm_import *im = import_text(text, &old);
-    REQUIRE(im);
-    EXPECT(str_find(buf_str(&im->yaml), STR("balance: least_busy")) > 0 && im->note_count[LITELLM_DIFFERENT] == 1);
-    litellm_import_free(im);
-    struct err e;
-    im = NULL;
-    REQUIRE(litellm_import(&im, str_from(text), STR("t"), &world, &e) == 0);
-    EXPECT(str_find(buf_str(&im->yaml), STR("balance: fastest")) > 0 && im->note_count[LITELLM_DIFFERENT] == 0);
-    litellm_import_free(im);
+    static const struct {
+        const char *strategy, *want;
+    } rows[] = {
+        {"simple-shuffle", "balance: weighted"},        {"least-busy", "balance: least_busy"},
+        {"latency-based-routing", "balance: fastest"},  {"cost-based-routing", "balance: cheapest"},
+        {"usage-based-routing", "balance: least_busy"}, {"auto_router", "balance: weighted"},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        AUTO_BUF struct buf text = BUF_INIT(4 * KiB);
+        REQUIRE(buf_append_format(&text,
+                                  "model_list:\n"
+                                  "  - { model_name: a, litellm_params: { model: openai/gpt-4o } }\n"
+                                  "  - { model_name: a, litellm_params: { model: groq/openai/gpt-oss-20b } }\n"
+                                  "router_settings: { routing_strategy: %s }\n",
+                                  rows[i].strategy) == 0);
+        expect_holds(buf_text(&text), rows[i].want);
+    }
 }
 
 TEST(order_levels_are_steps_one_after_the_other)
