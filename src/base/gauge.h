@@ -7,8 +7,10 @@
 #include <stdint.h>
 
 struct gauge {
-    _Alignas(64) atomic_llong used;
+    char before[64]; /* nothing else on its cache line, wherever its owner was allocated */
+    atomic_llong used;
     int64_t max; /* set before threads start */
+    char after[64];
 };
 
 /* Beyond the ceiling if need be, for what is there already; negative gives back. */

@@ -61,9 +61,11 @@ struct http_handler {
 /* What servers that share their listeners know of each other. A loop that has clearly more connections than the others on
  * average stops accepting until they have caught up: the kernel wakes whom it likes, and a connection stays for long. */
 struct http_share {
-    _Alignas(64) atomic_int servers;
+    char before[64]; /* nothing else on their cache line */
+    atomic_int servers;
     atomic_int connections;
     atomic_int listening; /* servers that take connections now */
+    char after[64];
 };
 
 struct http_server_options {
