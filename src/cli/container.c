@@ -60,6 +60,21 @@ static int key_in(struct buf *key, const char *path, struct err *e)
     return rc;
 }
 
+/* The folder and what is missing above it, for its user alone. */
+static int make_folder(char *path, struct err *e)
+{
+    for (char *at = path + 1; *at; at++) {
+        if (*at != '/')
+            continue;
+        *at = '\0';
+        (void)mkdir(path, 0700); /* what cannot be made is told by the last one */
+        *at = '/';
+    }
+    if (mkdir(path, 0700) != 0 && errno != EEXIST)
+        return err_set_errno(e, ERR_IO, errno, "making the data folder %s", path);
+    return 0;
+}
+
 int container_key(struct buf *key, struct str data, struct err *e)
 {
     AUTO_BUF struct buf path = BUF_INIT(8 * KiB);
@@ -68,8 +83,9 @@ int container_key(struct buf *key, struct str data, struct err *e)
         return buf_append_text(key, given);
     if (buf_append(&path, data) < 0 || !buf_text(&path))
         return err_set(e, ERR_NOMEM, "key");
-    if (mkdir(path.ptr, 0700) != 0 && errno != EEXIST)
-        return err_set_errno(e, ERR_IO, errno, "making the data folder %s", path.ptr);
+    int rc = make_folder(path.ptr, e);
+    if (rc)
+        return rc;
     if (buf_append_text(&path, "/" KEY_FILE) < 0 || !buf_text(&path))
         return err_set(e, ERR_NOMEM, "key");
     return key_in(key, path.ptr, e);

@@ -34,7 +34,7 @@ expect metrics format
 expect metrics "hearth_in_flight{upstream=\"c\"} 1"
 abort c1 rst
 expect aborted c within 1000
-expect ledger last outcome left
+expect ledger count 1 outcome left
 client GET /metrics
 expect metrics format
 expect metrics ledger
