@@ -66,7 +66,9 @@ static void on_idle_check(struct loop_timer *t)
 {
     struct worker *w = (struct worker *)(void *)((char *)t - offsetof(struct worker, idle_check));
     worker_retired_close(w, false);
-    bool busy = worker_calls(w) > 0;
+    uint64_t calls = mesh_loop_total(w->mesh);
+    bool busy = worker_calls(w) > 0 || calls != w->calls_before; /* between two calls it is not calm yet */
+    w->calls_before = calls;
     if (w->was_busy && !busy) {
         mesh_loop_trim(w->mesh);
         (void)malloc_trim(0); /* tells only whether anything was there to give */

@@ -45,6 +45,7 @@ struct worker {
     bool running;
     struct loop_timer idle_check, drain_check;
     bool was_busy;
+    uint64_t calls_before; /* of its mesh, at the last look */
     atomic_bool drained; /* while draining: nothing of this loop is under way; written by its thread, read by all */
 };
 

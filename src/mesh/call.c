@@ -22,6 +22,7 @@ static void link_call(struct mesh_call *c)
         ml->calls->prev = c;
     ml->calls = c;
     ml->call_count++;
+    ml->call_total++;
     count_open_call(ml, 1);
 }
 

@@ -175,6 +175,11 @@ size_t mesh_loop_calls(const struct mesh_loop *ml)
     return ml->call_count;
 }
 
+uint64_t mesh_loop_total(const struct mesh_loop *ml)
+{
+    return ml->call_total;
+}
+
 void mesh_loop_trim(struct mesh_loop *ml)
 {
     http_client_trim(ml->client);

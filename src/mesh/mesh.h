@@ -55,6 +55,7 @@ void mesh_loop_close(struct mesh_loop *ml);
 /* Ends every call now, and tells its client: an error event in a stream, a 503 otherwise. */
 void mesh_loop_end_calls(struct mesh_loop *ml);
 size_t mesh_loop_calls(const struct mesh_loop *ml); /* any thread */
+uint64_t mesh_loop_total(const struct mesh_loop *ml); /* calls since it was opened; on its loop */
 void mesh_loop_trim(struct mesh_loop *ml); /* after a busy time: gives back what was kept for it */
 bool mesh_loop_ready(const struct mesh_loop *ml); /* new calls are let in: the journal can be written */
 

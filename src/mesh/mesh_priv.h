@@ -324,6 +324,7 @@ struct mesh_loop {
     struct loop_task commit_task;
     struct mesh_call *calls; /* all that are open; owned */
     atomic_size_t call_count;     /* written by this loop's thread only */
+    uint64_t call_total;          /* since it was opened */
     struct guard *requires_guard; /* by 2 * job index, + 1 for calls that must stay at home */
     struct guard *home_guard;     /* by upstream index */
     struct loop_timer journal_timer; /* tries again after a failed flush */
