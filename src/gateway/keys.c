@@ -105,7 +105,8 @@ static const struct key *find_key(const struct known *known, const uint8_t diges
     return d && CRYPTO_memcmp(digest, d->digest, KEY_DIGEST_BYTES) == 0 ? d : found;
 }
 
-/* `surely`: it stands where only a key of ours can. What cannot be looked up is refused: it may be an adopted key. */
+/* `surely`: it stands where only a key of ours can. A placeholder is none there either: tools put their default wherever they
+ * are told a key goes. What cannot be looked up is refused: it may be an adopted key. */
 static struct shown look_at(const struct known *known, struct str text, bool surely)
 {
     uint8_t digest[KEY_DIGEST_BYTES];
@@ -113,7 +114,7 @@ static struct shown look_at(const struct known *known, struct str text, bool sur
     const struct key *k = readable ? find_key(known, digest) : NULL;
     if (k)
         return (struct shown){k->revoked_ms ? SHOWN_REVOKED : SHOWN_KEY, k, text};
-    if (!text.len || (!surely && key_is_placeholder(text)))
+    if (!text.len || key_is_placeholder(text))
         return (struct shown){.kind = SHOWN_NOTHING};
     bool ours = surely || !readable || str_starts(text, STR("hearth_"));
     return (struct shown){.kind = ours ? SHOWN_UNKNOWN : SHOWN_CREDENTIAL, .text = text};

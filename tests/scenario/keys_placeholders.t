@@ -1,4 +1,5 @@
 # What clients send when no key is needed is no credential: a passthrough step is skipped. A real credential is passed through.
+# In x-hearth-key it is no key.
 upstream a openai key: passthrough
 upstream b openai
 config <<X
@@ -38,3 +39,15 @@ client POST /v1/chat/completions -H "authorization: Bearer ollama" -H "x-api-key
 X
 expect request a header authorization "Bearer sk-ant-mine"
 expect request a header-absent x-api-key
+client POST /v1/chat/completions -H "x-hearth-key: EMPTY" <<X
+{"model":"bulk","messages":[{"role":"user","content":"hello"}]}
+X
+expect content "from b"
+client POST /v1/chat/completions -H "x-hearth-key: ollama" <<X
+{"model":"bulk","messages":[{"role":"user","content":"hello"}]}
+X
+expect content "from b"
+client POST /v1/chat/completions -H "x-hearth-key: sk-no-key-required" -H "authorization: Bearer sk-mine" <<X
+{"model":"bulk","messages":[{"role":"user","content":"hello"}]}
+X
+expect request a header authorization "Bearer sk-mine"
