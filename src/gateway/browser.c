@@ -75,10 +75,33 @@ static bool is_json_type(struct str type)
     return str_eq_fold(str_trim(semicolon < 0 ? type : str_slice(type, 0, (size_t)semicolon)), STR("application/json"));
 }
 
+/* A field that decides who may do what and stands there twice would be judged by its first and believed by its second
+ * somewhere else: its name, NULL when there is none. (Host is held by the parser.) */
+static const char *said_twice(const struct http_request *r)
+{
+    static const struct str once[] = {{"origin", 6},    {"sec-fetch-site", 14}, {"authorization", 13}, {"x-hearth-key", 12},
+                                      {"x-api-key", 9}, {"api-key", 7},         {"x-goog-api-key", 14}, {"content-type", 12}};
+    unsigned seen = 0;
+    for (size_t i = 0; i < r->header_count; i++)
+        for (size_t k = 0; k < COUNT_OF(once); k++) {
+            if (!str_eq(r->header[i].name, once[k]))
+                continue;
+            if (seen & 1u << k)
+                return once[k].ptr;
+            seen |= 1u << k;
+        }
+    return NULL;
+}
+
 bool browser_admits(struct gateway_loop *gl, struct http_exchange *x)
 {
     const struct gateway *g = gl->gateway;
     const struct http_request *r = http_exchange_request(x);
+    const char *twice = said_twice(r);
+    if (twice) {
+        reply_error(gl, x, 400, "bad_request", "the header %s is given more than once; send it once", twice);
+        return false;
+    }
     struct str origin = http_request_header(r, "origin"), site = http_request_header(r, "sec-fetch-site");
     if (!browser_host_is_ours(g, r->host)) {
         reply_error(gl, x, 403, "host_not_allowed", "Host %.*s is not one of this server's names; add it to `hosts:` in the config",
