@@ -194,16 +194,6 @@ const char *config_check_resolver(struct str s)
     return good ? NULL : "must be the address of a DNS server such as 127.0.0.1:53 or [::1]:53";
 }
 
-const char *config_check_network(struct str s)
-{
-    ptrdiff_t slash = str_find_char(s, '/');
-    struct str address = slash < 0 ? STR_NONE : str_slice(s, 0, (size_t)slash);
-    struct str bits = slash < 0 ? STR_NONE : str_skip(s, (size_t)slash + 1);
-    bool good = (is_address(AF_INET, address) && is_number_to(bits, 0, 32)) ||
-                (is_address(AF_INET6, address) && is_number_to(bits, 0, 128));
-    return good ? NULL : "must be networks such as 10.0.0.0/8 or fd00::/8";
-}
-
 const char *config_check_host(struct str s)
 {
     struct str host, port;

@@ -230,7 +230,7 @@ static const struct config_option top_rows[] = {
      .text = "Addresses to serve: `host:port`, `[v6]:port`, `:port` (all) or `unix:/path`."},
     {.key = "home_networks", .kind = OPTION_TEXTS, FIELDS(config, home_networks, home_network_count),
      .check = config_check_network, .absent = "none",
-     .text = "What is home beside loopback, RFC 1918, link-local and ULA addresses, which always are."},
+     .text = "What is home beside loopback, RFC 1918, link-local and ULA addresses, which always are. At most as wide as /8 (IPv6: /16)."},
     {.key = "hosts", .kind = OPTION_TEXTS, FIELDS(config, hosts, host_count), .check = config_check_host,
      .absent = "none", .text = "Names under which Hearth may be reached, beside localhost, loopback literals and those under `listen`."},
     {.key = "origins", .kind = OPTION_TEXTS, FIELDS(config, origins, origin_count), .check = config_check_origin,

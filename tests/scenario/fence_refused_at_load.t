@@ -22,3 +22,9 @@ jobs:
   private: { chain: [home/m], boundary: any }
 X
 refused "private"
+config <<X
+home_networks: [10.0.0.0/8, "::/0"]
+jobs:
+  private: { chain: [home/m] }
+X
+refused "hearth.yaml:1:29: `home_networks` must be networks of yours: one this wide"
