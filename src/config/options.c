@@ -143,7 +143,7 @@ static const struct config_option job_rows[] = {
      .secret = true, .absent = "nothing",
      .text = "A URL that must answer 2xx before a call is sent; there is no fallback from it."},
     {.key = "defaults", .kind = OPTION_OWN, .read = config_read_defaults, .shape = "map", .absent = "none",
-     .text = "Members of the request that are added when the client leaves them out; at most 12. Not `model`, "
+     .text = "Members of the request that are added when the client leaves them out, and that its kind of call knows (no max_tokens for embeddings); at most 12. Not `model`, "
              "`messages`, `stream`, `prompt` or `input`."},
 };
 const struct option_table config_job_options = OPTION_TABLE(job_rows);

@@ -112,7 +112,7 @@ static int64_t default_of(const struct mesh_call *c, struct str name, int64_t ot
     int64_t n;
     for (size_t i = 0; j && i < j->default_count; i++)
         if (str_eq(j->defaults[i].key, name) && json_to_i64(j->defaults[i].value, &n) && n >= 0)
-            return call_has_member(&c->facts, name) ? otherwise : n;
+            return call_has_member(&c->facts, name) || !call_takes_default(&c->facts, name) ? otherwise : n;
     return otherwise;
 }
 

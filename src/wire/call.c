@@ -334,7 +334,7 @@ void call_heed_default(struct call *c, struct str name, struct str value)
 {
     struct call_reader r = {.call = c};
 
-    if (call_has_member(c, name))
+    if (call_has_member(c, name) || !call_takes_default(c, name))
         return;
     json_scan_init(&r.scan, value);
     switch (call_member_find(name)) {

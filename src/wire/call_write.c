@@ -40,7 +40,7 @@ static int insertion_append(const struct call *c, const struct call_rewrite *w, 
     for (size_t i = 0; rc == 0 && i < w->default_count; i++) {
         const struct json_member *m = &w->defaults[i];
         bool options = str_eq(m->key, STR("stream_options"));
-        if (is_settled(c, m->key) || (options && (ask_usage || !c->stream))) /* without a stream, vendors refuse them */
+        if (is_settled(c, m->key) || !call_takes_default(c, m->key) || (options && (ask_usage || !c->stream))) /* without a stream, vendors refuse them */
             continue;
         rc = member_append(out, m->key, m->value);
     }

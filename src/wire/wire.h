@@ -46,6 +46,9 @@ int call_read(struct call *c, enum wire_op op, struct str body, struct arena *a,
 /* True when the member is there, whatever its value. */
 bool call_has_member(const struct call *c, struct str name);
 
+/* False for a default that only other kinds of calls know (max_tokens for embeddings): call_write leaves it out. */
+bool call_takes_default(const struct call *c, struct str name);
+
 /* A member that call_write will add to the request: what it makes of the call (format, needs, answers, size) as if the client
  * had sent it. Nothing when the client gave one, or when the value is none the upstream would take. */
 void call_heed_default(struct call *c, struct str name, struct str value);

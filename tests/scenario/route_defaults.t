@@ -23,3 +23,16 @@ expect status 200
 expect header x-hearth-target b/m
 expect request b json .response_format.type json_object
 expect request b json .stream_options absent
+script a
+client POST /v1/embeddings <<X
+{"model":"bulk","input":"hello"}
+X
+expect status 200
+expect request a json .max_tokens absent
+expect request a json .temperature absent
+expect request a json .metadata.from hearth
+client POST /v1/completions <<X
+{"model":"bulk","prompt":"hello"}
+X
+expect status 200
+expect request a json .max_tokens 800

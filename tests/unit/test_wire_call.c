@@ -425,6 +425,30 @@ TEST(defaults_are_added_only_where_nothing_was_said)
 #undef BECOMES
 }
 
+TEST(a_default_is_added_only_to_calls_that_know_it)
+{
+    static const struct {
+        enum wire_op op;
+        const char *name;
+        bool added;
+    } rows[] = {
+        {WIRE_CHAT, "max_tokens", true},        {WIRE_COMPLETIONS, "max_tokens", true}, {WIRE_EMBEDDINGS, "max_tokens", false},
+        {WIRE_EMBEDDINGS, "temperature", false}, {WIRE_EMBEDDINGS, "stop", false},       {WIRE_EMBEDDINGS, "response_format", false},
+        {WIRE_EMBEDDINGS, "dimensions", true},  {WIRE_CHAT, "dimensions", false},       {WIRE_COMPLETIONS, "tools", false},
+        {WIRE_COMPLETIONS, "suffix", true},     {WIRE_CHAT, "suffix", false},           {WIRE_EMBEDDINGS, "my_own", true},
+        {WIRE_CHAT, "my_own", true},            {WIRE_COMPLETIONS, "my_own", true},     {WIRE_EMBEDDINGS, "keep_alive", true},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct call c = {.op = rows[i].op};
+        if (call_takes_default(&c, str_from(rows[i].name)) != rows[i].added)
+            test_fail(__FILE__, __LINE__, "%s for operation %d", rows[i].name, (int)rows[i].op);
+    }
+    struct call e = {.op = WIRE_EMBEDDINGS};
+    call_heed_default(&e, STR("tools"), STR("[{\"type\":\"function\"}]"));
+    call_heed_default(&e, STR("response_format"), STR("{\"type\":\"json_object\"}"));
+    EXPECT(e.needs == 0 && e.format == FORMAT_TEXT);
+}
+
 TEST(a_stream_option_is_never_added_twice)
 {
     static const struct json_member defaults[] = {{STR("stream_options"), STR("{}")}};
