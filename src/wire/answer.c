@@ -252,8 +252,11 @@ static int read_all(enum wire_op op, struct str text, bool whole, bool estimate,
     return 0;
 }
 
+/* A byte order mark before a whole answer, as some .NET servers send: RFC 8259 lets a reader ignore it, and clients do. */
 int answer_read(enum wire_op op, struct str body, struct wire_answer *out, struct err *e)
 {
+    if (str_starts(body, STR("\xef\xbb\xbf")))
+        body = str_skip(body, 3);
     int rc = read_all(op, body, true, false, out, e);
     if (rc == 0 && !out->has_usage) /* nearly all whole answers tell; only then the text is worth a second look */
         rc = read_all(op, body, true, true, out, e);

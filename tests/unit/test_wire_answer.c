@@ -445,6 +445,17 @@ TEST(what_is_no_object_is_no_answer)
     }
 }
 
+TEST(a_byte_order_mark_before_an_answer_is_passed_over)
+{
+    struct wire_answer w;
+    struct str body = STR("\xef\xbb\xbf {\"choices\":[{\"message\":{\"content\":\"hi\"},\"finish_reason\":\"stop\"}]}");
+    EXPECT_I64(answer_read(WIRE_CHAT, body, &w, NULL), 0);
+    EXPECT(w.has_content && w.finish == FINISH_STOP);
+    EXPECT_STR(w.content, "hi");
+    EXPECT_I64(answer_read(WIRE_CHAT, STR("\xef\xbb{}"), &w, NULL), ERR_SYNTAX);
+    EXPECT_I64(answer_read(WIRE_CHAT, STR("\xef\xbb\xbf"), &w, NULL), ERR_SYNTAX);
+}
+
 TEST(choices_are_not_data_and_data_not_choices)
 {
     struct wire_answer w;
