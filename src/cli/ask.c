@@ -4,6 +4,8 @@
 #include "cli/cli_priv.h"
 #include "config/config.h"
 #include "ledger/ledger.h"
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -12,6 +14,7 @@ enum { ASK_TIMEOUT_MS = 900000, LOOK_TIMEOUT_MS = 500 };
 struct answer {
     bool quiet;            /* --json: nothing is printed while it comes */
     bool any;
+    bool unread;           /* standard output takes no more */
     char last;             /* last character printed */
     struct buf error;      /* message of an error event */
     int64_t input, output; /* tokens; -1 unknown */
@@ -23,10 +26,8 @@ static void print_part(struct answer *a, struct str text)
         return;
     a->any = true;
     a->last = text.ptr[text.len - 1];
-    if (!a->quiet) {
-        (void)fwrite(text.ptr, 1, text.len, stdout);
-        (void)fflush(stdout);
-    }
+    if (!a->quiet)
+        a->unread = cli_print(text) != EXIT_OK;
 }
 
 static void read_usage(struct answer *a, const struct json_node *root)
@@ -36,7 +37,7 @@ static void read_usage(struct answer *a, const struct json_node *root)
     (void)json_get_i64(usage, "completion_tokens", &a->output);
 }
 
-static void on_event(struct str data, void *ctx)
+static int on_event(struct str data, void *ctx)
 {
     struct answer *a = ctx;
     struct arena arena = ARENA_INIT(64 * MiB);
@@ -53,6 +54,7 @@ static void on_event(struct str data, void *ctx)
         read_usage(a, root);
     }
     arena_fini(&arena);
+    return a->unread ? FETCH_GIVE_UP : 0;
 }
 
 static void write_question(struct buf *out, const char *job, struct str text, bool stream)
@@ -209,7 +211,7 @@ static int tell_error(const struct fetch_reply *r)
     return status;
 }
 
-static int ask(struct place *p, const char *job, struct str text, bool json)
+static int ask(struct place *p, const char *job, struct str text, bool json, int *signal_number)
 {
     AUTO_BUF struct buf body = BUF_INIT(64 * MiB), url = BUF_INIT(8 * KiB);
     struct answer a = {.quiet = json, .error = BUF_INIT(64 * KiB), .input = -1, .output = -1};
@@ -222,19 +224,22 @@ static int ask(struct place *p, const char *job, struct str text, bool json)
     int rc = cli_fetch(&r, buf_str(&url), buf_str(&p->unix_path), buf_str(&body), key ? "x-hearth-key" : NULL, key, ASK_TIMEOUT_MS,
                        json ? NULL : on_event, &a);
     int status = EXIT_OK;
-    if (rc)
+    if (r.given_up)
+        status = cli_fail("%s: the call was cancelled; `hearth usage --calls` has what was paid until then", r.problem);
+    else if (rc)
         status = cli_fail("no answer: %s", r.problem);
     else if (r.status != 200)
         status = tell_error(&r);
     else if (json && (status = cli_print(buf_str(&r.body))) == EXIT_OK)
         status = cli_print(STR("\n"));
-    if (a.any && !json && a.last != '\n')
+    if (a.any && !json && a.last != '\n' && !a.unread)
         printf("\n");
     if (a.error.len)
         status = cli_fail("%.*s", STR_FMT(buf_str(&a.error)));
     (void)fflush(stdout);
     if (rc == 0 && r.target[0] && strcmp(r.target, "-") != 0)
         print_bill(p, &r, &a, since_ms);
+    *signal_number = r.signal_number;
     fetch_reply_fini(&r);
     buf_fini(&a.error);
     return status;
@@ -253,6 +258,17 @@ static int read_question(struct buf *out, int words, char **argv)
     if (rc == 0 && piped.len && out->len)
         rc = buf_append_text(out, "\n\n");
     return rc ? rc : buf_append(out, buf_str(&piped));
+}
+
+/* A shell wants to see that it was the signal: then it stops its loop, too. */
+static void end_by(int signal_number)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, signal_number);
+    (void)fflush(stdout);
+    (void)raise(signal_number); /* waits, for it is blocked */
+    (void)pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
 static int run(int argc, char **argv)
@@ -282,8 +298,13 @@ static int run(int argc, char **argv)
         return cli_usage_error(&command_ask, "the question is empty");
     struct place p = {0};
     struct err e = {0};
-    int status = find_place(&p, config, data, &e) < 0 ? cli_fail_err(&e) : ask(&p, job, buf_str(&question), json);
+    int signal_number = 0;
+    if (cli_watch_open() < 0)
+        return cli_fail("out of descriptors");
+    int status = find_place(&p, config, data, &e) < 0 ? cli_fail_err(&e) : ask(&p, job, buf_str(&question), json, &signal_number);
     place_fini(&p);
+    if (signal_number)
+        end_by(signal_number);
     return status;
 }
 

@@ -115,11 +115,17 @@ struct fetch_reply {
     struct buf body;
     char call[32], target[256], attempts[12], job[128]; /* x-hearth-* of the answer; "" when absent */
     char problem[300];  /* "" when an answer came */
+    bool given_up;      /* see cli_watch_open */
+    int signal_number;  /* by this signal; 0: standard output has no reader */
 };
+enum { FETCH_GIVE_UP = 1 }; /* of on_event */
 /* body NULL ptr: GET. on_event (may be NULL) gets the data of each server-sent event of a 200 as it comes; the body is then
- * empty. Returns 0 when an answer came, whatever its status. */
+ * empty; it returns 0, or FETCH_GIVE_UP. Returns 0 when an answer came, whatever its status. */
 int cli_fetch(struct fetch_reply *out, struct str url, struct str unix_path, struct str body, const char *extra_name,
-              const char *extra_value, int timeout_ms, void (*on_event)(struct str data, void *ctx), void *ctx);
+              const char *extra_value, int timeout_ms, int (*on_event)(struct str data, void *ctx), void *ctx);
+/* From now on a fetch ends at once at SIGINT, SIGTERM or SIGHUP, and when nobody reads standard output any more. Before any thread
+ * is started. */
+int cli_watch_open(void);
 void fetch_reply_fini(struct fetch_reply *r);
 /* How this machine reaches what listens there; unix_path is empty for TCP. */
 int cli_base_url(struct buf *url, struct buf *unix_path, struct str address);

@@ -247,6 +247,11 @@ static bool cli_verb(struct scenario *s, struct words *w)
     return process_cli(s, w, &s->cli, &s->cli_status);
 }
 
+static bool cli_left_verb(struct scenario *s, struct words *w)
+{
+    return process_cli_left(s, w, &s->cli, &s->cli_status);
+}
+
 static bool one_client_verb(struct scenario *s, struct words *w)
 {
     return client_verb(s, w, 1);
@@ -284,6 +289,7 @@ static const struct {
     {"clock", clock_verb},       {"disk", disk_verb},
     {"memory", memory_verb},     {"each", each_verb},
     {"elsewhere", elsewhere_verb}, {"keep", keep_verb},
+    {"cli-left", cli_left_verb},
     {"expect", expect_verb},       {"flood", flood_verb},
 };
 

@@ -158,6 +158,7 @@ bool process_ended(struct scenario *s, int limit_ms); /* by itself, with status 
 bool process_rewrite(struct scenario *s);             /* writes the config as it is told now */
 bool process_reload(struct scenario *s);              /* writes the config as it is told now, and sends SIGHUP */
 bool process_cli(struct scenario *s, struct words *w, struct buf *out, int *status);
+bool process_cli_left(struct scenario *s, struct words *w, struct buf *out, int *status);
 void process_fini(struct scenario *s);
 bool disk_verb(struct scenario *s, struct words *w);
 bool memory_verb(struct scenario *s, struct words *w);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -135,10 +136,10 @@ static char **make_env(struct scenario *s)
 }
 
 /* In the child: only calls that are allowed between fork and exec. */
-static void become(struct scenario *s, char **argv, char **env, int out_fd, pid_t parent)
+static void become(struct scenario *s, char **argv, char **env, int out_fd, int err_fd, pid_t parent)
 {
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* nothing stays behind if we die first */
-    if (getppid() != parent || chdir(s->folder) != 0 || dup2(out_fd, 1) < 0 || dup2(out_fd, 2) < 0)
+    if (getppid() != parent || chdir(s->folder) != 0 || dup2(out_fd, 1) < 0 || dup2(err_fd, 2) < 0)
         _exit(127);
     int nothing = open("/dev/null", O_RDONLY);
     if (nothing < 0 || dup2(nothing, 0) < 0)
@@ -148,7 +149,8 @@ static void become(struct scenario *s, char **argv, char **env, int out_fd, pid_
     _exit(127);
 }
 
-static bool spawn(struct scenario *s, char **argv, const char *output, int flags, pid_t *pid)
+/* `pipe_fd`: what it prints goes there, and only what it complains about into the file; -1: both into the file. */
+static bool spawn_to(struct scenario *s, char **argv, const char *output, int flags, int pipe_fd, pid_t *pid)
 {
     char *path = arena_format(&s->arena, "%s/%s", s->folder, output);
     char **env = make_env(s);
@@ -158,9 +160,14 @@ static bool spawn(struct scenario *s, char **argv, const char *output, int flags
         return scenario_fail(s, "cannot open %s", output);
     *pid = fork();
     if (*pid == 0)
-        become(s, argv, env, fd, parent);
+        become(s, argv, env, pipe_fd < 0 ? fd : pipe_fd, fd, parent);
     close(fd);
     return *pid > 0 || scenario_fail(s, "cannot fork");
+}
+
+static bool spawn(struct scenario *s, char **argv, const char *output, int flags, pid_t *pid)
+{
+    return spawn_to(s, argv, output, flags, -1, pid);
 }
 
 static bool answers(struct scenario *s)
@@ -319,13 +326,11 @@ void process_fini(struct scenario *s)
 
 /* --- its commands ------------------------------------------------------------------------------------------------- */
 
-bool process_cli(struct scenario *s, struct words *w, struct buf *out, int *status)
+static void cli_arguments(struct scenario *s, struct words *w, char **argv)
 {
-    char *argv[ARGS_MAX] = {(char *)(uintptr_t)s->binary};
-    char *path = arena_format(&s->arena, "%s/cli.log", s->folder);
-    pid_t pid;
     int n = 1;
     struct str word;
+    argv[0] = (char *)(uintptr_t)s->binary;
     while ((word = words_next(w)).ptr && n < ARGS_MAX - 5)
         argv[n++] = text_c(s, word);
     argv[n++] = (char *)(uintptr_t) "--config";
@@ -334,8 +339,11 @@ bool process_cli(struct scenario *s, struct words *w, struct buf *out, int *stat
         argv[n++] = (char *)(uintptr_t) "--data";
         argv[n] = arena_format(&s->arena, "%s/data", s->folder);
     }
-    if (!reserve_port(s) || !write_config(s) || !spawn(s, argv, "cli.log", O_TRUNC, &pid))
-        return false;
+}
+
+static bool cli_result(struct scenario *s, char **argv, pid_t pid, struct buf *out, int *status)
+{
+    char *path = arena_format(&s->arena, "%s/cli.log", s->folder);
     if (!wait_end(s, pid, CLI_MS, status)) {
         (void)kill(pid, SIGKILL);
         (void)waitpid(pid, status, 0);
@@ -345,4 +353,37 @@ bool process_cli(struct scenario *s, struct words *w, struct buf *out, int *stat
     buf_clear(out);
     struct err e = {0};
     return buf_read_file(out, path, &e) == 0 || scenario_fail(s, "%s", e.text);
+}
+
+bool process_cli(struct scenario *s, struct words *w, struct buf *out, int *status)
+{
+    char *argv[ARGS_MAX] = {0};
+    pid_t pid;
+    cli_arguments(s, w, argv);
+    return reserve_port(s) && write_config(s) && spawn(s, argv, "cli.log", O_TRUNC, &pid) && cli_result(s, argv, pid, out, status);
+}
+
+/* `cli-left pipe|int WORDS…`: when the first byte is printed, its reader goes away, or the person presses Ctrl-C. */
+bool process_cli_left(struct scenario *s, struct words *w, struct buf *out, int *status)
+{
+    char *argv[ARGS_MAX] = {0}, first;
+    int ends[2];
+    pid_t pid;
+    bool by_signal = str_eq(words_next(w), STR("int"));
+    cli_arguments(s, w, argv);
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        return scenario_fail(s, "no pipe");
+    bool ok = reserve_port(s) && write_config(s) && spawn_to(s, argv, "cli.log", O_TRUNC, ends[1], &pid);
+    close(ends[1]);
+    struct pollfd printed = {.fd = ends[0], .events = POLLIN};
+    if (ok && (poll(&printed, 1, CLI_MS) != 1 || read(ends[0], &first, 1) != 1))
+        (void)scenario_fail(s, "it printed nothing");
+    if (ok && by_signal)
+        (void)kill(pid, SIGINT);
+    else
+        close(ends[0]);
+    ok = ok && cli_result(s, argv, pid, out, status) && s->problem.len == 0;
+    if (by_signal)
+        close(ends[0]);
+    return ok;
 }
