@@ -8,6 +8,18 @@
 
 enum { ROUTES_ARENA_MAX = 64 * 1024 * 1024, JOURNAL_RETRY_MS = 1000 };
 
+static int find_authorities(struct mesh *m, struct err *e)
+{
+    const struct config_text *t = &m->config->ca_file;
+    struct err why = {0};
+    if (!t->text.len)
+        return 0;
+    if (!(m->ca_file = arena_text(&m->arena, t->text)))
+        return err_set(e, ERR_NOMEM, "mesh");
+    int rc = http_ca_file_check(m->ca_file, &why);
+    return rc ? err_set_at(e, rc, t->mark.line, t->mark.column, "ca_file: %s", why.text) : 0;
+}
+
 int mesh_open(struct mesh **out, const struct mesh_options *opt, struct err *e)
 {
     struct mesh *m = new0(struct mesh);
@@ -26,9 +38,9 @@ int mesh_open(struct mesh **out, const struct mesh_options *opt, struct err *e)
     if (rc == 0)
         rc = routes_prove_fence(m, e);
     if (rc == 0)
+        rc = find_authorities(m, e);
+    if (rc == 0)
         rc = states_take(m, opt->before, e);
-    if (rc == 0 && opt->config->ca_file.text.len && !(m->ca_file = arena_text(&m->arena, opt->config->ca_file.text)))
-        rc = err_set(e, ERR_NOMEM, "mesh");
     if (rc) {
         mesh_close(m);
         return rc;

@@ -82,11 +82,13 @@ struct http_fetch_options {
 struct http_client_options {
     struct loop *loop;
     struct resolver *resolver; /* shared by all loops */
-    const char *ca_file;       /* NULL: the system's bundle */
+    const char *ca_file;       /* authorities to trust beside the system's; may be NULL */
     size_t connections_max;    /* kept idle, over all pools; default 1024 */
     size_t head_bytes_max;     /* of a response; default 64 KiB */
 };
 
+/* Is it a file of certificates? ERR_NOT_FOUND, ERR_INVALID, ERR_NOMEM. */
+int http_ca_file_check(const char *path, struct err *e);
 int http_client_open(struct http_client **out, const struct http_client_options *opt, struct err *e);
 void http_client_close(struct http_client *c); /* cancels what is under way; not from inside a callback */
 /* After a busy time: gives back what was kept for as many fetches as there were. A few

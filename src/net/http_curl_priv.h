@@ -13,11 +13,11 @@
 /* --- http_curl_trust.c --------------------------------------------------------------------------------------------- */
 
 struct trust {
-    char *ca_file;     /* owned; NULL: the system's */
+    char *ca_file;     /* owned; to trust beside the system's; NULL: none */
     X509_STORE *store; /* NULL until the first https fetch */
     int64_t loaded_us;
 };
-/* Loads the certificates when that has not been done for a day. A failure with nothing loaded is ERR_NOT_FOUND. */
+/* Loads the certificates when that has not been done for a day. A failure counts only with nothing loaded. */
 int trust_load(struct trust *t, int64_t now_us, struct err *e);
 void trust_fini(struct trust *t);
 
@@ -109,3 +109,4 @@ void socks_fini(struct http_client *c);
 /* --- http_curl_fetch.c --------------------------------------------------------------------------------------------- */
 
 enum fetch_end fetch_end_of(struct curl_fetch *f, CURLcode code);
+const char *fetch_words(const struct curl_fetch *f, CURLcode code); /* what is told of that end; NULL: nothing more */

@@ -2,6 +2,8 @@
  * not, and that a cancelled fetch closes its connection at any stage. What is promised for both transports is tested over
  * both. It is one piece because all of it is one header's promises. */
 #include "fetch_kit.h"
+#include "base/mem.h"
+#include "net/http_curl_priv.h"
 
 /* --- requests ------------------------------------------------------------------------------------------------------ */
 
@@ -1014,6 +1016,27 @@ TEST_BOTH(the_body_may_go_once_it_is_sent)
 
 /* --- TLS ----------------------------------------------------------------------------------------------------------- */
 
+static int trusted(const char *ca_file)
+{
+    struct trust t = {.ca_file = ca_file ? mem_dup_text(ca_file) : NULL};
+    struct err e = {0};
+    int rc = trust_load(&t, 0, &e);
+    int count = rc < 0 ? rc : sk_X509_OBJECT_num(X509_STORE_get0_objects(t.store));
+    trust_fini(&t);
+    return count;
+}
+
+TEST(an_authority_of_ones_own_is_trusted_beside_the_systems)
+{
+    struct authority a;
+    REQUIRE(authority_open(&a, "IP:127.0.0.1"));
+    int system = trusted(NULL), both = trusted(a.path);
+    EXPECT_I64(both, (system > 0 ? system : 0) + 1); /* a machine without ca-certificates has none of its own */
+    EXPECT_I64(trusted("/nowhere/ca.pem"), ERR_NOT_FOUND);
+    EXPECT_I64(trusted("/dev/null"), ERR_INVALID);
+    authority_close(&a);
+}
+
 TEST(https_works_with_the_right_authority_and_keeps_its_connection)
 {
     struct authority a;
@@ -1078,7 +1101,7 @@ TEST(a_certificate_that_does_not_fit_is_refused)
         EXPECT_I64(r.result.end, FETCH_TLS);
         EXPECT(!r.result.sent && r.result.detail[0]);
         if (i == 2)
-            EXPECT_STR(str_from(r.result.detail), "no CA certificates: /nonexistent/ca.pem cannot be read");
+            EXPECT_STR(str_from(r.result.detail), "/nonexistent/ca.pem cannot be read: No such file or directory");
         EXPECT_I64(atomic_load(&w.server.requests), 0);
         run_fini(&r);
         world_close(&w);
