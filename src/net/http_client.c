@@ -144,9 +144,12 @@ void fetch_finish(struct http_fetch *f, enum fetch_end end, const char *detail)
 static void timed_out(struct loop_timer *t)
 {
     struct http_fetch *f = (struct http_fetch *)((char *)t - offsetof(struct http_fetch, connect_timer));
+    bool shaking = !f->query && f->transport->shaking && f->transport->shaking(f);
+    const char *stage = f->query  ? "still looking up the name"
+                        : shaking ? "connected, but the TLS handshake is not over"
+                                  : "not connected";
     char why[128];
-    (void)text_format(why, sizeof why, "%s after %d ms", f->query ? "still looking up the name" : "not connected",
-                      f->opt.connect_timeout_ms);
+    (void)text_format(why, sizeof why, "%s after %d ms", stage, f->opt.connect_timeout_ms);
     fetch_finish(f, FETCH_CONNECT_TIMEOUT, why);
 }
 

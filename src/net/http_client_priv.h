@@ -120,6 +120,7 @@ struct transport {
     bool (*sent_all)(const struct http_fetch *f);
     void (*body_free)(struct http_fetch *f);
     struct str (*peer)(const struct http_fetch *f); /* valid until the next call */
+    bool (*shaking)(const struct http_fetch *f);    /* connected, but TLS is not agreed on yet; NULL: there is no TLS */
 };
 extern const struct transport transport_plain, transport_curl;
 enum { TRANSPORTS = 2 };

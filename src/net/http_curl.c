@@ -57,8 +57,7 @@ static void lane_collect(struct lane *l)
         if (f->base.cancelled)
             continue; /* the reaper takes it */
         CURLcode code = m->data.result;
-        const char *words = f->problem[0] ? f->problem : curl_easy_strerror(code);
-        fetch_finish(&f->base, fetch_end_of(f, code), f->refused ? f->refused_why : words);
+        fetch_finish(&f->base, fetch_end_of(f, code), fetch_words(f, code));
     }
 }
 

@@ -501,6 +501,16 @@ enum fetch_end fetch_end_of(struct curl_fetch *f, CURLcode code)
     }
 }
 
+/* OpenSSL's words for "what came is no TLS" help only who knows them. */
+const char *fetch_words(const struct curl_fetch *f, CURLcode code)
+{
+    if (f->refused)
+        return f->refused_why;
+    if (!f->base.begun && strstr(f->problem, "wrong version number"))
+        return "wrong version number: what listens on this port does not speak TLS; if it speaks plain HTTP, write http:// in `url`";
+    return f->problem[0] ? f->problem : curl_easy_strerror(code);
+}
+
 /* --- the transport ------------------------------------------------------------------------------------------------- */
 
 static struct http_fetch *make(struct http_client *c)
@@ -587,6 +597,14 @@ static struct str peer(const struct http_fetch *base)
     return str_from(text);
 }
 
+static bool shaking(const struct http_fetch *base)
+{
+    const struct curl_fetch *f = (const struct curl_fetch *)base;
+    struct sockaddr_storage other;
+    socklen_t len = sizeof other;
+    return !base->begun && f->sock && f->sock->io.fd >= 0 && getpeername(f->sock->io.fd, (struct sockaddr *)&other, &len) == 0;
+}
+
 const struct transport transport_curl = {
     .open = lanes_open,
     .close = lanes_close,
@@ -604,4 +622,5 @@ const struct transport transport_curl = {
     .sent_all = sent_all,
     .body_free = body_free,
     .peer = peer,
+    .shaking = shaking,
 };

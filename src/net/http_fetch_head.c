@@ -38,6 +38,12 @@ static bool begins_well(const struct http_head *h, const char *bytes, size_t n)
     return true;
 }
 
+/* What a TLS server says to a plain request: a record of type 21 (alert), version 3.x. */
+static bool is_tls_alert(const struct http_head *h, const char *bytes, size_t n)
+{
+    return h->text.len == 0 && n >= 3 && bytes[0] == 21 && bytes[1] == 3;
+}
+
 /* How many bytes belong to the head: up to its empty line, or all, and then *complete is false. A line that begins with a
  * blank would go on with the one before: it is told at once, because libcurl 7.88 must not get to see it. */
 static size_t extent(struct http_head *h, const char *bytes, size_t n, bool *complete, bool *folded)
@@ -219,7 +225,7 @@ static enum http_head_rc feed_one(struct http_head *h, struct http_fields *room,
 {
     bool complete, folded;
     if (!begins_well(h, bytes, n))
-        return bad(h, "it does not begin like HTTP/1.1");
+        return bad(h, is_tls_alert(h, bytes, n) ? "what answers speaks TLS: write https:// in `url`" : "it does not begin like HTTP/1.1");
     *used = extent(h, bytes, n, &complete, &folded);
     h->bytes += *used;
     if (folded)

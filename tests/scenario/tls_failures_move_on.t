@@ -4,8 +4,8 @@ tls:expired | https | 502 | the TLS handshake failed | certificate has expired
 tls:early | https | 502 | the TLS handshake failed | certificate is not yet valid
 tls:wrong-name | https | 502 | the TLS handshake failed | 127.0.0.1
 tls:self-signed | https | 502 | the TLS handshake failed | self-signed certificate
-tls:silent | https | 504 | no connection in time | after 1000 ms
-openai | https | 502 | the TLS handshake failed | wrong version number
+tls:silent | https | 504 | no connection in time | connected, but the TLS handshake is not over after 1000 ms
+openai | https | 502 | the TLS handshake failed | write http:// in `url`
 tls:good | http | 502 | the connection broke | reset
 X
 upstream a $flavour url: "$scheme://127.0.0.1:$a/v1", timeout: { connect: 1s }
