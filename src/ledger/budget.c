@@ -1,6 +1,10 @@
 /* budget.c: windows of spending. A hold reserves the worst case before an attempt leaves; settling replaces it by the
  * truth. What was spent before this process began, or before the budget was configured, is read from the books.
  *
+ * Clocks jump: forward, when a machine without one learns the time or somebody errs, and back again. So a budget remembers
+ * the sums of a few windows, and who returns to one finds what was spent in it. A jump back to a window it does not know
+ * opens none: until the clock is past it again, what is spent counts in the window that was left.
+ *
  * The three numbers of a window (spent, reserved, which window it is) must change together, and are more than one atomic
  * holds. So they stand behind a spin lock of a few dozen instructions, with no call out of it: racing takers can never
  * reserve more than fits, and a loop waits nanoseconds, or a yield when the holder was taken off its core. */
@@ -9,10 +13,10 @@
 #include <assert.h>
 #include <sched.h>
 
-enum { HOUR_MS = 3600000, DAY_MS = 86400000, SPINS_BEFORE_YIELD = 100 };
+enum { HOUR_MS = 3600000, DAY_MS = 86400000, SPINS_BEFORE_YIELD = 100, WINDOWS_KEPT = 8 };
 
 struct window_sum {
-    int64_t spent, reserved;
+    int64_t window, spent, reserved;
 };
 
 struct budget {
@@ -22,8 +26,8 @@ struct budget {
     _Atomic int64_t limit;  /* alone, it may change at any time */
     bool left;              /* spending went on without it; guarded by the ledger's budgets_lock */
     atomic_flag busy;       /* guards all below */
-    int64_t window;         /* never goes back: a clock that steps back does not reopen a window */
-    struct window_sum now, before; /* of this window and of the one before it */
+    struct window_sum sum[WINDOWS_KEPT]; /* `count` of them, in no order */
+    int count, current;     /* the one that holds are taken in */
 };
 
 static void budget_lock(struct budget *b)
@@ -67,20 +71,45 @@ static int64_t window_start_ms(enum budget_span span, int64_t window)
     return civil_to_ms(&c);
 }
 
-/* Makes the window of that moment the current one, unless it is past. Under the lock. */
-static void roll(struct budget *b, int64_t window)
-{
-    if (window <= b->window)
-        return;
-    b->before = window == b->window + 1 ? b->now : (struct window_sum){0};
-    b->now = (struct window_sum){0};
-    b->window = window;
-}
-
-/* The sums of a window, NULL for one that is neither the current nor the one before. Under the lock. */
+/* NULL for a window that is not known. Under the lock. */
 static struct window_sum *sum_of(struct budget *b, int64_t window)
 {
-    return window == b->window ? &b->now : window == b->window - 1 ? &b->before : NULL;
+    for (int i = 0; i < b->count; i++)
+        if (b->sum[i].window == window)
+            return &b->sum[i];
+    return NULL;
+}
+
+static int64_t distance(int64_t a, int64_t b)
+{
+    return a > b ? a - b : b - a;
+}
+
+/* In place of the window furthest away, but of none that holds wait to be settled in. NULL when there is no such one. */
+static struct window_sum *new_window(struct budget *b, int64_t window)
+{
+    int at = b->count < WINDOWS_KEPT ? b->count++ : -1;
+    bool full = at < 0;
+    for (int i = 0; full && i < b->count; i++)
+        if (!b->sum[i].reserved && (at < 0 || distance(b->sum[i].window, window) > distance(b->sum[at].window, window)))
+            at = i;
+    if (at < 0)
+        return NULL;
+    b->sum[at] = (struct window_sum){.window = window};
+    return &b->sum[at];
+}
+
+/* Makes the window of that moment the current one, if it is known, or a later one. Under the lock. */
+static struct window_sum *roll(struct budget *b, int64_t window)
+{
+    if (b->sum[b->current].window != window) {
+        struct window_sum *s = sum_of(b, window);
+        if (!s && window > b->sum[b->current].window)
+            s = new_window(b, window);
+        if (s)
+            b->current = (int)(s - b->sum);
+    }
+    return &b->sum[b->current];
 }
 
 /* --- holds ------------------------------------------------------------------------------------------------------ */
@@ -100,11 +129,11 @@ int budget_take(struct budget *b, int64_t worst_nusd, int64_t wall_ms, struct ho
     int64_t window = window_of(b->span, wall_ms);
     int64_t limit = atomic_load_explicit(&b->limit, memory_order_relaxed);
     budget_lock(b);
-    roll(b, window);
-    bool fits = add_up(add_up(b->now.spent, b->now.reserved), worst_nusd) <= limit;
+    struct window_sum *now = roll(b, window);
+    bool fits = add_up(add_up(now->spent, now->reserved), worst_nusd) <= limit;
     if (fits)
-        b->now.reserved += worst_nusd;
-    window = b->window;
+        now->reserved += worst_nusd;
+    window = now->window;
     budget_unlock(b);
     if (!fits)
         return ERR_BUDGET;
@@ -121,11 +150,9 @@ void budget_settle(struct hold *h, int64_t cost_nusd)
     assert(cost >= 0);
     budget_lock(b);
     struct window_sum *sum = sum_of(b, h->window);
-    if (sum) {
-        assert(sum->reserved >= h->nusd);
-        sum->reserved -= h->nusd;
-        sum->spent = add_up(sum->spent, cost);
-    }
+    assert(sum && sum->reserved >= h->nusd); /* windows with holds stay */
+    sum->reserved -= h->nusd;
+    sum->spent = add_up(sum->spent, cost);
     budget_unlock(b);
     h->budget = NULL;
 }
@@ -182,6 +209,19 @@ static int read_books(const struct budget *b, int64_t window, struct ledger *l, 
     return rc;
 }
 
+/* What was spent in other windows meanwhile is not known. Under the lock. */
+static void forget_others(struct budget *b)
+{
+    struct window_sum now = b->sum[b->current];
+    int kept = 0;
+    for (int i = 0; i < b->count; i++)
+        if (i != b->current && b->sum[i].reserved)
+            b->sum[kept++] = b->sum[i];
+    b->sum[kept] = now;
+    b->current = kept;
+    b->count = kept + 1;
+}
+
 /* A window that comes back. Holds of before are still reserved and stand in the books as open, too: until they are
  * settled the window looks fuller than it is, never emptier. */
 static int come_back(struct budget *b, struct ledger *l, struct err *e)
@@ -191,9 +231,10 @@ static int come_back(struct budget *b, struct ledger *l, struct err *e)
     if (rc < 0)
         return rc;
     budget_lock(b);
-    roll(b, window);
-    if (b->window == window)
-        b->now.spent = spent;
+    struct window_sum *now = roll(b, window);
+    if (now->window == window)
+        now->spent = spent;
+    forget_others(b);
     budget_unlock(b);
     b->left = false;
     return 0;
@@ -211,8 +252,9 @@ static int make(struct budget **out, struct ledger *l, struct str upstream, enum
     }
     b->span = span;
     atomic_flag_clear(&b->busy);
-    b->window = window_of(span, clock_wall_ms(l->clock));
-    int rc = read_books(b, b->window, l, &b->now.spent, e);
+    b->count = 1;
+    b->sum[0].window = window_of(span, clock_wall_ms(l->clock));
+    int rc = read_books(b, b->sum[0].window, l, &b->sum[0].spent, e);
     if (rc < 0) {
         budget_free(b);
         return rc;

@@ -142,7 +142,8 @@ TEST(a_hold_settles_into_the_window_it_was_taken_in)
     EXPECT_I64(budget_reserved(budget, now), 0);
     EXPECT_I64(budget_spent(budget, now + hour), 0);
     EXPECT_I64(budget_take(budget, 100, now + 5 * hour, &fresh), 0);
-    budget_settle(&old, 100); /* its window is long gone */
+    budget_settle(&old, 100); /* its window is long over */
+    EXPECT_I64(budget_spent(budget, now + hour), 100);
     EXPECT_I64(budget_spent(budget, now + 5 * hour), 0);
     EXPECT_I64(budget_reserved(budget, now + 5 * hour), 100);
     EXPECT_I64(budget_spent(budget, now + 4 * hour), 0);
@@ -162,6 +163,55 @@ TEST(a_clock_that_steps_back_reopens_no_window)
     EXPECT_I64(budget_take(budget, 10, now - 30 * hour, &back), 0);
     budget_settle(&back, 10);
     EXPECT_I64(budget_spent(budget, now), 10);
+    bank_close(&b);
+}
+
+TEST(a_clock_that_jumps_ahead_and_comes_back_finds_what_was_spent)
+{
+    struct bank b;
+    int64_t hour = 3600000, now = 1000 * hour, far = now + 9000 * hour;
+    REQUIRE(bank_make(&b, now));
+    struct budget *budget = budget_of(&b, "u", BUDGET_HOUR, 100);
+    struct hold h, ahead, back;
+    REQUIRE(budget);
+    EXPECT_I64(budget_take(budget, 90, now, &h), 0);
+    EXPECT_I64(budget_take(budget, 70, far, &ahead), 0); /* another window, as far as anybody knows */
+    budget_settle(&h, 90);
+    EXPECT_I64(budget_take(budget, 11, now, &back), ERR_BUDGET);
+    EXPECT_I64(budget_take(budget, 10, now, &back), 0);
+    budget_settle(&back, 10);
+    EXPECT_I64(budget_spent(budget, now), 100);
+    EXPECT_I64(budget_take(budget, 100, now + hour, &h), 0); /* the next hour is its own, not that of the jump */
+    budget_settle(&h, 1);
+    budget_settle(&ahead, 70);
+    EXPECT_I64(budget_spent(budget, far), 70);
+    for (int i = 2; i < 30; i++) { /* many more than are kept: the nearest stay */
+        EXPECT_I64(budget_take(budget, 100, now + i * hour, &h), 0);
+        budget_settle(&h, 100);
+        EXPECT_I64(budget_spent(budget, now + (i - 1) * hour), i == 2 ? 1 : 100);
+    }
+    EXPECT_I64(budget_take(budget, 1, now + 28 * hour, &h), ERR_BUDGET);
+    EXPECT_I64(budget_take(budget, 1, now + 2 * hour, &h), ERR_BUDGET); /* long forgotten, and not opened again */
+    bank_close(&b);
+}
+
+TEST(a_window_with_holds_is_never_forgotten)
+{
+    struct bank b;
+    int64_t hour = 3600000, now = 1000 * hour;
+    REQUIRE(bank_make(&b, now));
+    struct budget *budget = budget_of(&b, "u", BUDGET_HOUR, 100);
+    struct hold h[40];
+    int taken = 0;
+    REQUIRE(budget);
+    for (int i = 0; i < 40; i++)
+        taken += budget_take(budget, 40, now + i * hour, &h[taken]) == 0;
+    EXPECT_I64(taken, 9); /* eight windows, and what still fits into the last one */
+    for (int i = 0; i < taken; i++)
+        budget_settle(&h[i], 40);
+    EXPECT_I64(budget_spent(budget, now), 40);
+    EXPECT_I64(budget_take(budget, 100, now + 50 * hour, &h[0]), 0);
+    budget_settle(&h[0], 0);
     bank_close(&b);
 }
 
