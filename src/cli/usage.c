@@ -29,7 +29,7 @@ static void call_json(struct report *r, const struct usage_call *c)
     (void)buf_append_char(&r->out, '\n');
 }
 
-static void csv_text(struct buf *out, struct str s)
+void usage_csv_text(struct buf *out, struct str s)
 {
     bool quote = str_find_char(s, ',') >= 0 || str_find_char(s, '"') >= 0;
     if (quote)
@@ -60,14 +60,14 @@ static void call_csv(struct report *r, const struct usage_call *c)
     char iso[CIVIL_ISO_BYTES];
     civil_iso(c->wall_ms, iso);
     (void)buf_append_format(out, "%s,%s,", c->call, iso);
-    csv_text(out, c->job);
-    csv_text(out, c->target);
+    usage_csv_text(out, c->job);
+    usage_csv_text(out, c->target);
     (void)buf_append_format(out, "%s,%s,%d,", c->attempts ? regime_name(c->regime) : "-", call_outcome_name(c->outcome), c->attempts);
     csv_usage(out, &c->usage);
     (void)buf_append_format(out, "%s,", c->estimated ? "true" : "false");
-    csv_text(out, c->tags);
-    csv_text(out, c->task);
-    csv_text(out, c->key);
+    usage_csv_text(out, c->tags);
+    usage_csv_text(out, c->task);
+    usage_csv_text(out, c->key);
     csv_cost(out, c->cost_nusd);
     (void)buf_append_format(out, ",%lld,%lld\n", (long long)c->first_ms, (long long)c->total_ms);
 }
@@ -107,7 +107,7 @@ static int on_call(const struct usage_call *c, void *ctx)
 
 static void group_csv(struct report *r, const struct usage_group *g)
 {
-    csv_text(&r->out, g->name);
+    usage_csv_text(&r->out, g->name);
     (void)buf_append_format(&r->out, "%lld,%lld,%lld,", (long long)g->calls, (long long)g->failed, (long long)g->attempts);
     csv_usage(&r->out, &g->usage);
     (void)buf_append_format(&r->out, "%lld,%lld,%lld\n", (long long)g->cost_nusd, (long long)g->cost_unknown, (long long)g->estimated);
@@ -216,18 +216,21 @@ static const char details[] =
     "--json fields of a call (one object a line with --calls): call, time, job, target, regime (credit, plan, power), outcome\n"
     "(done, failed, left: the client went away, cut: it broke off after content, lost: the server died), attempts, input,\n"
     "cached, cache_write, output, reasoning (tokens), estimated, tags, task, key, cost_nusd (nano-dollars; null: unknown),\n"
-    "first_ms, total_ms. Of a group: name, calls, failed, attempts, the token sums, cost_nusd (of the calls whose cost is\n"
-    "known), cost_unknown (calls whose cost is not), estimated (calls with estimated tokens).";
+    "first_ms, total_ms. Of an attempt (--attempts, where --target is its own): call, attempt (its number), time, job, target,\n"
+    "regime, ok, reason (done, or what went wrong), the token counts, estimated, cost_nusd, first_ms, total_ms. Of a group: name,\n"
+    "calls, failed, attempts, the token sums, cost_nusd (of the calls whose cost is known), cost_unknown (calls whose cost is\n"
+    "not), estimated (calls with estimated tokens).";
 
 static int run(int argc, char **argv)
 {
     const char *by_text = "job", *data = NULL, *config = NULL, *from = NULL, *to = NULL, *job = NULL, *target = NULL, *key = NULL, *tag = NULL,
                *task = NULL;
-    bool json = false, csv = false, calls = false;
+    bool json = false, csv = false, calls = false, attempts = false;
     const struct cli_option options[] = {
         {'b', "by", "WHAT", "group by job (default), target, regime, day (UTC), key or tag", OPTION_TEXT, &by_text},
         {0, "calls", NULL, "every call instead of sums", OPTION_FLAG, &calls},
-        {0, "json", NULL, "JSON; with --calls one object a line", OPTION_FLAG, &json},
+        {0, "attempts", NULL, "every attempt of every call, and why it ended", OPTION_FLAG, &attempts},
+        {0, "json", NULL, "JSON; with --calls or --attempts one object a line", OPTION_FLAG, &json},
         {0, "csv", NULL, "comma-separated values with a head line", OPTION_FLAG, &csv},
         {0, "from", "DAY", "calls from that day on", OPTION_TEXT, &from},
         {0, "to", "DAY", "calls before that day", OPTION_TEXT, &to},
@@ -255,16 +258,20 @@ static int run(int argc, char **argv)
         return cli_usage_error(&command_usage, "--from %s is not before --to %s, so there can be no calls", from, to);
     if (json && csv)
         return cli_usage_error(&command_usage, "--json or --csv, not both");
+    if (calls && attempts)
+        return cli_usage_error(&command_usage, "--calls or --attempts, not both");
     AUTO_BUF struct buf dir = BUF_INIT(8 * KiB);
     struct err e = {0};
     struct ledger_reader *books;
     if (cli_data_dir(&dir, data, config, &e) < 0 || ledger_reader_open(&books, buf_str(&dir), &e) < 0)
         return cli_fail_err(&e);
     enum format format = json ? FORMAT_LINES_JSON : csv ? FORMAT_LINES_CSV : FORMAT_TABLE;
-    int status = calls                  ? report_calls(books, &f, format)
+    enum usage_lines lines = json ? USAGE_LINES_JSON : csv ? USAGE_LINES_CSV : USAGE_LINES_TEXT;
+    int status = attempts               ? usage_attempts(books, &f, lines)
+                 : calls                ? report_calls(books, &f, format)
                  : format == FORMAT_TABLE ? usage_table(books, &f, by, by_text)
                                           : report_groups(books, &f, by, format);
-    say_pruned(books, &f, calls);
+    say_pruned(books, &f, calls || attempts);
     ledger_reader_close(books);
     return status;
 }

@@ -155,6 +155,20 @@ struct usage_call {
     int64_t cost_nusd;       /* COST_UNKNOWN when any charged attempt has no price */
     int64_t first_ms, total_ms;
 };
+/* One attempt of such a call. */
+struct usage_attempt {
+    char call[ID_TEXT_BYTES];
+    int number;              /* from 1 */
+    int64_t wall_ms;
+    struct str job, target;  /* valid during the callback */
+    struct str reason;       /* why it ended: "done", or what failed; "lost": its process died */
+    enum regime regime;
+    bool ok;
+    struct usage usage;
+    bool estimated;
+    int64_t cost_nusd;       /* COST_UNKNOWN: its price is not known */
+    int64_t first_ms, total_ms; /* -1: unknown */
+};
 struct usage_group {
     struct str name;
     int64_t calls, failed, attempts;
@@ -173,6 +187,9 @@ void ledger_reader_close(struct ledger_reader *r);
 /* fn returns 0 to go on. Calls come in the order of their ids. */
 int ledger_calls(struct ledger_reader *r, const struct usage_filter *f, int (*fn)(const struct usage_call *c, void *ctx),
                  void *ctx, struct err *e);
+/* The attempts of the same calls, but the filter's target is theirs: one that failed is found under where it was made. */
+int ledger_attempts(struct ledger_reader *r, const struct usage_filter *f,
+                    int (*fn)(const struct usage_attempt *a, void *ctx), void *ctx, struct err *e);
 /* Days are UTC. A call with several tags counts under each. Days that were pruned are told from their sums, if the filter
  * takes the first moment of the day; nothing is known of their tags and tasks: a filter on these leaves them out, and by tag
  * they are one group, USAGE_TAGS_GONE. */
@@ -181,6 +198,7 @@ int ledger_groups(struct ledger_reader *r, enum usage_by by, const struct usage_
                   int (*fn)(const struct usage_group *g, void *ctx), void *ctx, struct err *e);
 /* One object with the fields that `hearth usage --json` documents, for the command line and the admin API alike. */
 void usage_call_show(struct json_writer *w, const struct usage_call *c);
+void usage_attempt_show(struct json_writer *w, const struct usage_attempt *a);
 void usage_group_show(struct json_writer *w, const struct usage_group *g);
 bool usage_by_read(struct str word, enum usage_by *out); /* job, target, regime, day, key, tag */
 bool usage_day_read(struct str day, int64_t *out);       /* 2026-11-21, UTC */

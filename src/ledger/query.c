@@ -144,17 +144,54 @@ static bool passes(const struct usage_filter *f, const struct usage_call *u)
 struct walk {
     struct ledger_reader *reader;
     const struct usage_filter *filter;
-    int (*fn)(const struct usage_call *c, void *ctx);
+    int (*fn)(const struct usage_call *c, void *ctx);       /* this one */
+    int (*each)(const struct usage_attempt *a, void *ctx);  /* or this one */
     void *ctx;
     size_t next; /* of the book's calls */
 };
+
+static struct usage_attempt attempt_of(const struct usage_call *u, const struct store_attempt *a)
+{
+    struct charge one = charge_of(a);
+    struct usage_attempt told = {
+        .number = a->number,
+        .wall_ms = a->wall_ms ? a->wall_ms : u->wall_ms,
+        .job = u->job,
+        .target = a->target,
+        .reason = a->closed ? a->reason : STR("lost"),
+        .regime = (enum regime)a->regime,
+        .ok = a->closed && a->ok,
+        .usage = one.usage,
+        .estimated = one.estimated,
+        .cost_nusd = one.cost_nusd == COST_UNKNOWN && !one.used ? 0 : one.cost_nusd,
+        .first_ms = a->closed ? a->first_ms : -1,
+        .total_ms = a->closed ? a->total_ms : -1,
+    };
+    memcpy(told.call, u->call, sizeof told.call);
+    return told;
+}
+
+static int tell_attempts(const struct walk *w, const struct store_call *c, const struct usage_call *u)
+{
+    int rc = 0;
+    for (const struct store_attempt *a = c->attempts; rc == 0 && a; a = a->next) {
+        struct usage_attempt told = attempt_of(u, a);
+        if (is_asked(w->filter->target, told.target))
+            rc = w->each(&told, w->ctx);
+    }
+    return rc;
+}
 
 static int tell(struct walk *w, const struct store_call *c)
 {
     if (!c->closed && w->reader->live)
         return 0; /* in flight: its story is not over */
     struct usage_call u = usage_call_of(c);
-    return passes(w->filter, &u) ? w->fn(&u, w->ctx) : 0;
+    if (!w->each)
+        return passes(w->filter, &u) ? w->fn(&u, w->ctx) : 0;
+    struct usage_filter any_target = *w->filter;
+    any_target.target = STR_NONE;
+    return passes(&any_target, &u) ? tell_attempts(w, c, &u) : 0;
 }
 
 /* One row of the store, after the calls of the book that come before it. A call that is in both is complete in the book. */
@@ -175,15 +212,27 @@ static int tell_row(const struct store_call *c, void *ctx)
     return tell(w, c);
 }
 
+static int walk(struct walk *w, struct err *e)
+{
+    struct ledger_reader *r = w->reader;
+    const struct usage_filter *f = w->filter;
+    int64_t from_ms = f->from_ms ? f->from_ms : INT64_MIN, to_ms = f->to_ms ? f->to_ms : INT64_MAX;
+    int rc = r->db ? store_calls(r->db, from_ms, to_ms, tell_row, w, e) : 0;
+    while (rc == 0 && w->next < r->book.count)
+        rc = tell(w, r->call[w->next++]);
+    return rc < 0 ? rc : 0; /* a caller who has seen enough has not failed */
+}
+
 int ledger_calls(struct ledger_reader *r, const struct usage_filter *f, int (*fn)(const struct usage_call *c, void *ctx),
                  void *ctx, struct err *e)
 {
-    struct walk w = {.reader = r, .filter = f, .fn = fn, .ctx = ctx};
-    int64_t from_ms = f->from_ms ? f->from_ms : INT64_MIN, to_ms = f->to_ms ? f->to_ms : INT64_MAX;
-    int rc = r->db ? store_calls(r->db, from_ms, to_ms, tell_row, &w, e) : 0;
-    while (rc == 0 && w.next < r->book.count)
-        rc = tell(&w, r->call[w.next++]);
-    return rc < 0 ? rc : 0; /* a caller who has seen enough has not failed */
+    return walk(&(struct walk){.reader = r, .filter = f, .fn = fn, .ctx = ctx}, e);
+}
+
+int ledger_attempts(struct ledger_reader *r, const struct usage_filter *f,
+                    int (*fn)(const struct usage_attempt *a, void *ctx), void *ctx, struct err *e)
+{
+    return walk(&(struct walk){.reader = r, .filter = f, .each = fn, .ctx = ctx}, e);
 }
 
 /* --- groups ----------------------------------------------------------------------------------------------------- */

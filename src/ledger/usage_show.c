@@ -67,6 +67,29 @@ void usage_call_show(struct json_writer *w, const struct usage_call *c)
     json_object_end(w);
 }
 
+void usage_attempt_show(struct json_writer *w, const struct usage_attempt *a)
+{
+    char iso[CIVIL_ISO_BYTES];
+    civil_iso(a->wall_ms, iso);
+    json_object_begin(w);
+    member_str(w, "call", str_from(a->call));
+    member_i64(w, "attempt", a->number);
+    member_str(w, "time", str_from(iso));
+    member_str(w, "job", a->job);
+    member_str(w, "target", a->target);
+    member_str(w, "regime", str_from(regime_name(a->regime)));
+    json_key(w, "ok");
+    json_bool(w, a->ok);
+    member_str(w, "reason", a->reason);
+    member_tokens(w, &a->usage);
+    json_key(w, "estimated");
+    json_bool(w, a->estimated);
+    member_cost(w, a->cost_nusd);
+    member_i64(w, "first_ms", a->first_ms);
+    member_i64(w, "total_ms", a->total_ms);
+    json_object_end(w);
+}
+
 void usage_group_show(struct json_writer *w, const struct usage_group *g)
 {
     json_object_begin(w);
