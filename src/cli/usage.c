@@ -12,12 +12,14 @@ struct report {
     int64_t rows;
 };
 
-static void flush(struct report *r)
+/* Nonzero when the reader left: it has seen enough. */
+static int flush(struct report *r)
 {
     if (r->out.len < 32 * KiB)
-        return;
-    (void)cli_print(buf_str(&r->out)); /* a reader that left ends us by its next write */
+        return 0;
+    int stop = cli_print(buf_str(&r->out)) != EXIT_OK;
     buf_clear(&r->out);
+    return stop;
 }
 
 /* --- calls -------------------------------------------------------------------------------------------------------------------- */
@@ -99,8 +101,7 @@ static int on_call(const struct usage_call *c, void *ctx)
         call_csv(r, c);
     else
         call_line(r, c);
-    flush(r);
-    return 0;
+    return flush(r);
 }
 
 /* --- groups ------------------------------------------------------------------------------------------------------------------- */
@@ -120,8 +121,7 @@ static int on_group(const struct usage_group *g, void *ctx)
         usage_group_show(&r->w, g);
     else
         group_csv(r, g);
-    flush(r);
-    return 0;
+    return flush(r);
 }
 
 /* --- the command --------------------------------------------------------------------------------------------------------------- */
