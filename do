@@ -15,6 +15,7 @@ usage: ./do VERB
   asan, tsan             unit tests, corpora and scenarios under address + undefined-behaviour, or thread sanitizer
   torture                unit tests that fail the n-th allocation; prints the points visited
   client                 the official npm client against three simulated vendors
+  move                   follows docs/guide/from-litellm.md word by word, there and back, with simulated servers
   fuzz TARGET SECONDS    libFuzzer on tests/fuzz/fuzz_TARGET.c; prints runs and coverage
   soak [MINUTES]         the crash tests a hundred times, then mixed load for an hour: growth, leaks, whole books
   mutants [NAME…]        breaks each promise with tests/mutants/*.patch; its test must turn red
@@ -49,6 +50,7 @@ asan) need build; exec tools/test address,undefined ;;
 tsan) need build; exec tools/test thread ;;
 torture) build; exec tools/test torture ;;
 client) build; need client; exec tools/client ;;
+move) build; need client move; tools/client --install; exec tools/move-check ;;
 fuzz) need build fuzz; exec tools/fuzz "$@" ;;
 soak) build; need test; tools/test soak; exec bench/soak "$@" ;;
 mutants) need mutants test client; exec tools/mutants "$@" ;;
