@@ -86,7 +86,7 @@ static int check(const char *path, bool json)
     bool made;
     AUTO_BUF struct buf said = BUF_INIT(64 * KiB);
     if (cli_config(&c, path, &made, &said, &e) < 0)
-        return e.line ? fail_at(STR_NONE, &e) : (fprintf(stderr, "%s\n", e.text), EXIT_FAILED);
+        return e.line ? fail_at(STR_NONE, &e) : cli_fail_err(&e);
     int status;
     if (mesh_open(&m, &(struct mesh_options){.config = c, .clock = clock_system()}, &e) < 0)
         status = fail_at(c->path, &e);
@@ -136,7 +136,7 @@ static int run(int argc, char **argv)
     if (words && strcmp(argv[0], "import") == 0)
         return cli_usage_error(&command_config, "say `hearth config import litellm FILE`");
     if (words < 1 || words > 2 || strcmp(argv[0], "check") != 0)
-        return cli_usage_error(&command_config, "say `hearth config check [FILE]`");
+        return cli_usage_error(&command_config, "say check [FILE], import litellm FILE or reference");
     return check(words == 2 ? argv[1] : config, json);
 }
 

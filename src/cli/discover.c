@@ -168,10 +168,9 @@ static int nothing_found(struct err *e)
 {
     return err_set(e, ERR_NOT_FOUND,
                    "nothing to work with: no config (hearth.yaml here, in ~/.config/hearth or /etc/hearth), no key in "
-                   "the usual variables "
-                   "(DEEPSEEK_API_KEY, ANTHROPIC_API_KEY, OPENAI_API_KEY, ...), and neither Ollama (on loopback or "
-                   "OLLAMA_HOST) nor "
-                   "llama-server on loopback. Set a key, start Ollama, or look around with `hearth serve --rehearse`");
+                   "the usual variables (DEEPSEEK_API_KEY, ANTHROPIC_API_KEY, OPENAI_API_KEY, ...), and neither Ollama "
+                   "(on loopback or OLLAMA_HOST) nor llama-server on loopback. Set a key, start Ollama, or look around "
+                   "with `hearth rehearse`");
 }
 
 static int make(struct buf *yaml, struct buf *said, bool measure, struct err *e)

@@ -31,7 +31,8 @@ static int ask(struct str address, const char *page)
     int rc = cli_fetch(&r, buf_str(&url), buf_str(&unix_path), STR_NONE, NULL, NULL, PATIENCE_MS, NULL, NULL);
     int status = EXIT_OK;
     if (rc < 0)
-        status = cli_fail("%.*s: %s", STR_FMT(buf_str(&url)), r.problem);
+        status = cli_fail("%.*s: %s; `hearth serve` is not running there, or --listen names another address",
+                          STR_FMT(buf_str(&url)), r.problem);
     else if (r.status != 200)
         status = cli_fail("%.*s: %d %.*s", STR_FMT(buf_str(&url)), r.status,
                           STR_FMT(str_trim(str_slice(buf_str(&r.body), 0, 200))));

@@ -62,11 +62,14 @@ static int serve_rehearsal(const char *config, const char *listen)
     struct err e = {0};
     AUTO_BUF struct buf found = BUF_INIT(8 * KiB);
     if (config || config_find(&found, NULL, NULL) == 0)
-        return cli_fail("--rehearse plays with simulated vendors and never beside a config (promise 9)");
-    if (in_container())
-        return cli_fail("simulated vendors do not answer in a container (promise 9): give this container a config");
+        return cli_fail("simulated vendors never answer beside a config: %s is there. `hearth rehearse --config FILE` plays it "
+                        "through without a server; `hearth serve` uses it",
+                        config ? config : buf_text(&found));
     if (listen && !str_starts(str_from(listen), STR("127.")) && !str_starts(str_from(listen), STR("localhost:")))
-        return cli_fail("simulated vendors answer on loopback only (promise 9)");
+        return cli_fail("simulated vendors answer on loopback only, not on %s: leave --listen away", listen);
+    if (in_container())
+        return cli_fail("simulated vendors do not answer in a container: give this one a config, or look around with "
+                        "`hearth rehearse`, which needs no server");
     if (stage_open(&stage, &e) < 0)
         return cli_fail_err(&e);
     log_line(LOG_WARN, "serve", "a rehearsal: every vendor behind this server is SIMULATED, and nothing is booked in your ledger");

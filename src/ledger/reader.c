@@ -166,7 +166,11 @@ int ledger_reader_open(struct ledger_reader **out, struct str dir, struct err *e
     if (buf_append(&path, dir) < 0 || !buf_text(&path)) {
         rc = err_set(e, ERR_NOMEM, "opening the ledger");
     } else if ((o.dir_fd = open(path.ptr, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0) {
-        rc = err_set_errno(e, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, errno, "opening the data folder %s", path.ptr);
+        rc = errno == ENOENT ? err_set(e, ERR_NOT_FOUND,
+                                       "there are no books yet: the data folder %s does not exist. `hearth serve` makes "
+                                       "it; --data or --config name another",
+                                       path.ptr)
+                             : err_set_errno(e, ERR_IO, errno, "opening the data folder %s", path.ptr);
     } else {
         /* Asked before and after: open calls are only lost if nobody could have been making them meanwhile. */
         bool live_before = is_live(o.dir_fd);

@@ -7,4 +7,4 @@ X
 start
 cli serve --rehearse
 expect cli status 1
-expect cli contains "never beside a config"
+expect cli contains "never answer beside a config"

@@ -293,3 +293,34 @@ TEST(every_vendor_of_the_table_is_found_by_its_key_with_a_cap_and_the_file_stays
     cli_run_fini(&r);
     house_close(&h);
 }
+
+TEST(simulated_vendors_answer_on_loopback_only_and_the_refusal_says_what_to_do)
+{
+    struct house h;
+    struct cli_run r;
+    REQUIRE(house_open(&h, false, false));
+    REQUIRE(cli_do(&r, &h.world, CLI("serve", "--rehearse", "--listen", "0.0.0.0:0")));
+    EXPECT_I64(r.status, 1);
+    EXPECT_SAYS(&r, "on loopback only, not on 0.0.0.0:0: leave --listen away");
+    cli_run_fini(&r);
+    cli_env(&h.world, "container", "oci");
+    REQUIRE(cli_do(&r, &h.world, CLI("serve", "--rehearse", "--listen", "127.0.0.1:0")));
+    EXPECT_I64(r.status, 1);
+    EXPECT_SAYS(&r, "do not answer in a container");
+    EXPECT_SAYS(&r, "`hearth rehearse`");
+    cli_run_fini(&r);
+    house_close(&h);
+}
+
+TEST(without_books_the_reader_is_told_who_makes_them)
+{
+    struct house h;
+    struct cli_run r;
+    REQUIRE(house_open(&h, false, false));
+    REQUIRE(cli_do(&r, &h.world, CLI("usage")));
+    EXPECT_I64(r.status, 1);
+    EXPECT_SAYS(&r, "there are no books yet");
+    EXPECT_SAYS(&r, "`hearth serve` makes it");
+    cli_run_fini(&r);
+    house_close(&h);
+}
