@@ -66,7 +66,8 @@ static int explain(const struct config *c, const struct mesh *m, bool json)
 {
     AUTO_BUF struct buf out = BUF_INIT(4 * MiB), warnings = BUF_INIT(1 * MiB);
     if (!json)
-        (void)buf_append_format(&out, "%.*s is fine: %d upstreams, %d jobs\n", STR_FMT(c->path), c->upstream_count, c->job_count);
+        (void)buf_append_format(&out, "%.*s is fine: %d upstream%s, %d job%s\n", STR_FMT(c->path), c->upstream_count,
+                                c->upstream_count == 1 ? "" : "s", c->job_count, c->job_count == 1 ? "" : "s");
     if (mesh_explain(m, &out, json, probe, NULL) < 0 || mesh_warnings(m, &warnings) < 0)
         return cli_fail("out of memory");
     cli_warn_spills(c, &warnings);

@@ -5,12 +5,24 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static void say_addresses(const struct service *s)
+/* For a person, who wants to see something happen. `hearth ask` looks at the config's address, not at --listen. */
+static void say_what_next(struct str address, bool ask)
+{
+    if (!isatty(STDERR_FILENO) || str_starts(address, STR("unix:")))
+        return;
+    log_line(LOG_INFO, "serve", "clients take http://%.*s/v1 as base URL, and a job's name as model", STR_FMT(address));
+    if (ask)
+        log_line(LOG_INFO, "serve", "in another terminal: hearth ask \"Why is the sky blue?\"");
+}
+
+static void say_addresses(const struct service *s, const char *listen)
 {
     for (int i = 0; i < service_address_count(s); i++) {
         AUTO_BUF struct buf address = BUF_INIT(4 * KiB);
         if (service_address(s, i, &address) == 0)
             log_line(LOG_INFO, "serve", "listening on %.*s", STR_FMT(buf_str(&address)));
+        if (i == 0 && address.len)
+            say_what_next(buf_str(&address), !listen);
     }
 }
 
@@ -49,7 +61,7 @@ static int run_service(const struct config *c, struct str data, const char *list
         cli_fail_err(&e);
         service_stop(s, 0);
     } else {
-        say_addresses(s);
+        say_addresses(s, listen);
         status = daemon_run(s, daemon);
     }
     service_close(s);

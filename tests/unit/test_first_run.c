@@ -74,6 +74,7 @@ TEST(a_yes_on_the_terminal_writes_the_config_and_serves_from_it)
     EXPECT(cli_until(&r, "[y/N] "));
     EXPECT(cli_say(&r, "y\n"));
     EXPECT(cli_until(&r, "listening on"));
+    EXPECT(cli_until(&r, "clients take http://127.0.0.1:"));
     cli_end(&r, SIGTERM);
     EXPECT_I64(r.status, 0);
     EXPECT_SAYS(&r, "found DeepSeek: its key is in DEEPSEEK_API_KEY; at most 10 USD a month");
