@@ -92,12 +92,17 @@ static const char tail[] =
     ".TP\n.B HEARTH_DATA\nThe data folder.\n"
     ".TP\n.B HEARTH_KEY\nThe key that callers from other machines show. \\fBserve \\-\\-make\\-key\\fR makes one when "
     "it is missing.\n"
+    ".TP\n.BR OLLAMA_HOST \", \" LLAMA_ARG_PORT\nWithout a config: where an Ollama, and on which port a llama-server is "
+    "looked for, beside 127.0.0.1:11434 and port 8080.\n"
+    ".TP\n.BR DEEPSEEK_API_KEY \", \" ANTHROPIC_API_KEY \", \" OPENAI_API_KEY \", ...\nWithout a config: the vendors "
+    "whose keys are there are used. A config names its variables itself.\n"
+    ".TP\n.BR container \", \" KUBERNETES_SERVICE_HOST\nTell that this is a container.\n"
     ".TP\n.BR NOTIFY_SOCKET \", \" WATCHDOG_USEC\nHow the service manager is told that Hearth is ready, reloads, stops "
     "and lives.\n"
     ".SH EXIT STATUS\n"
     "0: it worked. 1: it failed, and standard error says why. 2: the command line was wrong.\n"
     ".SH SEE ALSO\n"
-    "The folder \\fIdocs\\fR of the source: the reference of options, failures and metrics, and how it all works.\n";
+    "The folder \\fIdocs\\fR of the source: the reference of options, vendors, headers, errors, failures and metrics, and how it all works.\n";
 
 int man_page(void)
 {
