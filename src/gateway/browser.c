@@ -38,28 +38,30 @@ static bool is_loopback_name(struct str name)
 }
 
 /* A name or address that the owner wrote under `listen` is listed: no page can make a browser say it for another place. */
-static bool is_listener(const struct gateway *g, struct str name)
+static bool is_listener(const struct gateway *g, const struct config *c, struct str name)
 {
     if (name.len == 0 || str_eq(name, STR("0.0.0.0")) || str_eq(name, STR("[::]")) || str_eq(name, STR("unix")))
         return false; /* all addresses are none */
     if (g->listen.len)
         return str_eq_fold(without_port(g->listen), name);
-    for (int i = 0; i < g->config->listen_count; i++)
-        if (str_eq_fold(without_port(g->config->listen[i].text), name))
+    for (int i = 0; i < c->listen_count; i++)
+        if (str_eq_fold(without_port(c->listen[i].text), name))
             return true;
     return false;
 }
 
 bool browser_host_is_ours(const struct gateway *g, struct str host)
 {
+    const struct config *c = atomic_load(&g->config); /* once: a list and its length must be of one config */
     struct str name = without_port(host);
-    return host.len == 0 || is_loopback_name(name) || is_listener(g, name) ||
-           same_text(g->config->hosts, g->config->host_count, name) || same_text(g->config->hosts, g->config->host_count, host);
+    return host.len == 0 || is_loopback_name(name) || is_listener(g, c, name) ||
+           same_text(c->hosts, c->host_count, name) || same_text(c->hosts, c->host_count, host);
 }
 
 static bool origin_is_listed(const struct gateway *g, struct str origin)
 {
-    return same_text(g->config->origins, g->config->origin_count, origin);
+    const struct config *c = atomic_load(&g->config);
+    return same_text(c->origins, c->origin_count, origin);
 }
 
 /* "http://localhost:4242" against "localhost:4242" */
