@@ -251,7 +251,10 @@ int sim_up(struct sim *s, int upstream, struct err *e)
 static void seen_now(struct sim *s, void *arg)
 {
     struct request *r = arg;
-    *r->seen = upstream_at(s, r->index)->seen;
+    const struct sim_upstream *u = upstream_at(s, r->index);
+    *r->seen = u->seen;
+    for (const struct sim_conn *c = u->conns; c; c = c->next)
+        r->seen->connected++;
 }
 
 void sim_seen(struct sim *s, int upstream, struct sim_seen *out)

@@ -56,6 +56,7 @@ struct sim_seen {
     long connections, requests, completed, aborted; /* aborted: the client closed before the reply's end */
     long probes;                                    /* questions about the server, not among the requests */
     long open;                                      /* replies under way */
+    long connected;                                 /* connections that are open now, kept ones included */
     int64_t last_abort_ms;                          /* monotonic time of the last one */
 };
 void sim_seen(struct sim *s, int upstream, struct sim_seen *out);

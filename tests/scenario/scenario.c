@@ -174,11 +174,16 @@ static bool forget_verb(struct scenario *s, struct words *w)
 
 /* --- the rest ----------------------------------------------------------------------------------------------------- */
 
-static bool config_verb(struct scenario *s, struct words *w)
+static bool config_take(struct scenario *s, struct str text, bool alone)
 {
     buf_clear(&s->config);
-    s->config_alone = words_take(w, "alone");
-    return buf_append(&s->config, w->here) == 0 || scenario_fail(s, "out of memory");
+    s->config_alone = alone;
+    return buf_append(&s->config, text) == 0 || scenario_fail(s, "out of memory");
+}
+
+static bool config_verb(struct scenario *s, struct words *w)
+{
+    return config_take(s, w->here, words_take(w, "alone"));
 }
 
 static bool env_verb(struct scenario *s, struct words *w)
@@ -230,10 +235,11 @@ static bool rewrite_verb(struct scenario *s, struct words *w)
     return process_rewrite(s);
 }
 
+/* reload [TEXT]: a config with its own upstreams, or the one that stands. */
 static bool reload_verb(struct scenario *s, struct words *w)
 {
-    (void)w;
-    return process_reload(s);
+    struct str text = words_next(w);
+    return (!text.ptr || config_take(s, text, true)) && process_reload(s);
 }
 
 static bool kill_verb(struct scenario *s, struct words *w)
@@ -291,9 +297,10 @@ static const struct {
     {"elsewhere", elsewhere_verb}, {"keep", keep_verb},
     {"cli-left", cli_left_verb},
     {"expect", expect_verb},       {"flood", flood_verb},
+    {"chaos", chaos_verb},
 };
 
-static bool run_line(struct scenario *s, struct words *w)
+bool scenario_line(struct scenario *s, struct words *w)
 {
     struct str verb = words_next(w);
     for (size_t i = 0; i < COUNT_OF(verbs); i++)
@@ -313,7 +320,7 @@ bool scenario_run(struct scenario *s)
     s->deadline_ms = now_ms() + SCENARIO_LIMIT_MS;
     while (ok && words_read(s, &w)) {
         line = s->line;
-        ok = run_line(s, &w);
+        ok = scenario_line(s, &w);
         if (ok && now_ms() > s->deadline_ms)
             ok = scenario_fail(s, "the scenario takes longer than %d ms", SCENARIO_LIMIT_MS);
     }

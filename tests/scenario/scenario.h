@@ -8,6 +8,7 @@
  *   scenario_client.c   connections to it;  scenario_reply.c  what came back, taken apart
  *   scenario_expect.c   expectations of replies;  scenario_world.c  of upstreams, ledger, logs and files
  *   scenario_flood.c    more calls than there is room for
+ *   scenario_chaos.c    everything at once, as a die falls
  *   scenario_storm.c    kill -9 under load;  scenario_crowd.c  very many streams at once
  *   scenario_metrics.c  a page of metrics;  scenario_notify.c  the service manager;  scenario_dns.c  a name server of ours
  *   scenario_timed.c    a client and an upstream that time what happens between them;
@@ -60,6 +61,7 @@ struct client {
 };
 
 struct crowd;
+struct words;
 struct column {
     struct str name, text;
 };
@@ -122,6 +124,7 @@ struct scenario {
 };
 
 bool scenario_run(struct scenario *s);
+bool scenario_line(struct scenario *s, struct words *w); /* does what the line says */
 bool scenario_fail(struct scenario *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int64_t now_ms(void);
 /* Waits POLL_MS for the next look at something; false when the time (or the scenario's own) is over. */
@@ -180,6 +183,8 @@ bool flood_verb(struct scenario *s, struct words *w);
 bool expect_flood(struct scenario *s, struct words *w);
 bool storm_verb(struct scenario *s, struct words *w);
 bool expect_storm_books(struct scenario *s, struct str lines);
+bool expect_answered_books(struct scenario *s, struct str lines);
+bool chaos_verb(struct scenario *s, struct words *w);
 bool notify_verb(struct scenario *s, struct words *w);
 bool expect_notified(struct scenario *s, struct words *w);
 void notify_close(struct scenario *s);

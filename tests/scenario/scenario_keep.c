@@ -20,16 +20,18 @@ static bool take_json(struct scenario *s, struct str path, struct buf *out)
            scenario_fail(s, "the reply has no %.*s", STR_FMT(path));
 }
 
-/* keep NAME cli | keep NAME file PATH | keep NAME json PATH */
+/* keep NAME cli | keep NAME file PATH | keep NAME json PATH | keep NAME text <<X */
 bool keep_verb(struct scenario *s, struct words *w)
 {
     struct str name = words_next(w), what = words_next(w);
     AUTO_BUF struct buf text = BUF_INIT(KEPT_BYTES_MAX);
     bool ok;
     if (s->kept_count == KEPT_MAX || !what.ptr)
-        return scenario_fail(s, "keep NAME cli | file PATH | json PATH");
+        return scenario_fail(s, "keep NAME cli | file PATH | json PATH | text <<X");
     if (str_eq(what, STR("cli")))
         ok = buf_append(&text, buf_str(&s->cli)) == 0;
+    else if (str_eq(what, STR("text")))
+        ok = buf_append(&text, w->here) == 0;
     else
         ok = str_eq(what, STR("file")) ? take_file(s, words_next(w), &text) : take_json(s, words_next(w), &text);
     if (!ok)

@@ -108,6 +108,13 @@ static bool seen_ids_are_done(struct scenario *s, struct str lines, int *seen)
     return true;
 }
 
+/* Each call that was seen answered has its line, once, and it says done. */
+bool expect_answered_books(struct scenario *s, struct str lines)
+{
+    int seen;
+    return seen_ids_are_done(s, lines, &seen) && (seen > 0 || scenario_fail(s, "ledger: nobody was answered"));
+}
+
 /* Every line's own id is there once; those that nobody saw are no more than were in flight. */
 bool expect_storm_books(struct scenario *s, struct str lines)
 {
