@@ -6,7 +6,10 @@
  *
  *   join --> waits --granted--> its loop is told --> pick_granted
  *              |                        |
- *              +-- queue_leave: out of the line, or the place goes to the next one */
+ *              +-- queue_leave: out of the line, or the place goes to the next one
+ *
+ * After a reload calls of several configs may stand in one line, and give places back to it. How many places there are is
+ * then what the config of the call at its head says, whoever gives one back. */
 #include "base/mem.h"
 #include "mesh/mesh_priv.h"
 #include "net/loop.h"
@@ -78,9 +81,8 @@ static void on_granted(void *arg)
 
 /* No memory for the message: back to the head of the line. The next place that becomes free tries again, and the call's own
  * time-out ends it at the latest. */
-static void take_back(struct ticket *t)
+static void take_back(struct upstream_state *s, struct ticket *t)
 {
-    struct upstream_state *s = t->up->state;
     lock(s);
     bool gone = t->gone;
     t->granted = false;
@@ -93,23 +95,30 @@ static void take_back(struct ticket *t)
         atomic_fetch_sub(&s->in_flight, 1);
 }
 
+/* Who stands in the line has left neither its call nor its config, as long as the lock is held. */
+static struct ticket *grant_first(struct upstream_state *s)
+{
+    struct ticket *t = s->head && place_take(s->head->up) ? s->head : NULL;
+    if (t) {
+        line_remove(s, t);
+        t->granted = true;
+    }
+    return t;
+}
+
 /* Hands free places to those who wait. Called after a place became free and after somebody joined; each of the two first
  * does its part and then looks at the other's (in_flight, waiting; both sequentially consistent), so none is missed. */
-static void serve(const struct upstream *u)
+static void serve(struct upstream_state *s)
 {
-    struct upstream_state *s = u->state;
     for (;;) {
         lock(s);
-        struct ticket *t = s->head && place_take(u) ? s->head : NULL;
-        if (t) {
-            line_remove(s, t);
-            t->granted = true;
-        }
+        struct ticket *t = grant_first(s);
+        struct loop *l = t ? t->loop : NULL;
         unlock(s);
         if (!t)
             return;
-        if (loop_post(t->loop, on_granted, t) < 0) {
-            take_back(t);
+        if (loop_post(l, on_granted, t) < 0) {
+            take_back(s, t);
             return;
         }
     }
@@ -127,8 +136,8 @@ bool queue_place_take(const struct upstream *u)
 void queue_place_give(const struct upstream *u)
 {
     atomic_fetch_sub(&u->state->in_flight, 1);
-    if (u->concurrent && atomic_load(&u->state->waiting) > 0)
-        serve(u);
+    if (atomic_load(&u->state->waiting) > 0) /* also without places of its own: the line may be another config's */
+        serve(u->state);
 }
 
 enum reason queue_join(struct mesh_call *c, const struct upstream *u)
@@ -149,7 +158,7 @@ enum reason queue_join(struct mesh_call *c, const struct upstream *u)
         return REASON_QUEUE_FULL;
     }
     c->ticket = t;
-    serve(u);
+    serve(s);
     return REASON_DONE;
 }
 
