@@ -52,15 +52,15 @@ static int64_t now_ms(void)
     return clock_mono_us(clock_system()) / 1000;
 }
 
-/* True when one of the two has something, false when the time is over; until_ms -1: no limit. */
-static bool wait_for(int a, int b, int64_t until_ms)
+/* True when one of them has something, false when the time is over; until_ms -1: no limit. c may be -1: none. */
+static bool wait_for(int a, int b, int c, int64_t until_ms)
 {
-    struct pollfd fds[] = {{.fd = a, .events = POLLIN}, {.fd = b, .events = POLLIN}};
+    struct pollfd fds[] = {{.fd = a, .events = POLLIN}, {.fd = b, .events = POLLIN}, {.fd = c, .events = POLLIN}};
     for (;;) {
         int64_t left_ms = until_ms < 0 ? -1 : until_ms - now_ms();
         if (until_ms >= 0 && left_ms <= 0)
             return false;
-        if (poll(fds, 2, (int)left_ms) > 0)
+        if (poll(fds, COUNT_OF(fds), (int)left_ms) > 0)
             return true;
     }
 }
@@ -133,6 +133,20 @@ static int reload(struct buf *text, void *ctx)
 
 /* --- stopping --------------------------------------------------------------------------------------------------------------- */
 
+static bool is_readable(int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    return poll(&p, 1, 0) > 0;
+}
+
+/* Whoever asks now is a reply under way, and waiting for it would take all the time there is. */
+static int too_late(struct buf *text, void *unused)
+{
+    (void)unused;
+    (void)buf_append_text(text, "Hearth is stopping"); /* its ceiling is far above */
+    return ERR_CLOSED;
+}
+
 static void drain(struct daemon *d)
 {
     int64_t grace_ms = service_config(d->service)->drain_ms;
@@ -143,12 +157,16 @@ static void drain(struct daemon *d)
                 (long long)(grace_ms + STOP_MS) * 1000);
     service_drain(d->service);
     const char *how = "the time is over: what is left is ended";
-    while (wait_for(service_drained_fd(d->service), d->signals, until_ms)) {
+    int drained = service_drained_fd(d->service);
+    while (how && wait_for(drained, d->signals, service_asked_fd(d->service), until_ms)) {
+        service_asked(d->service, too_late, NULL);
         int got = next_signal(d->signals);
-        if (got == SIGHUP)
-            continue; /* too late for another config */
-        how = got ? "told twice: what is left is ended" : NULL;
-        break;
+        if (got && got != SIGHUP) { /* which is too late for another config */
+            how = "told twice: what is left is ended";
+            break;
+        }
+        if (is_readable(drained))
+            how = NULL;
     }
     if (how)
         log_line(LOG_WARN, "serve", "%s", how);
@@ -170,7 +188,7 @@ int daemon_run(struct service *s, const struct daemon_options *opt)
     }
     notify_send("READY=1\nSTATUS=Serving");
     for (;;) {
-        (void)wait_for(d.signals, service_asked_fd(s), -1);
+        (void)wait_for(d.signals, service_asked_fd(s), -1, -1);
         service_asked(s, reload, &d);
         AUTO_BUF struct buf said = BUF_INIT(16 * KiB);
         int got = next_signal(d.signals);
