@@ -82,6 +82,14 @@ int service_ask_reload(void *service, struct loop *l, gateway_told_fn *told, voi
     return 0;
 }
 
+static int asked_now(struct service_asks *q)
+{
+    (void)pthread_mutex_lock(&q->lock);
+    int n = q->count;
+    (void)pthread_mutex_unlock(&q->lock);
+    return n;
+}
+
 int service_asked_fd(const struct service *s)
 {
     return s->asks.fd;
@@ -89,9 +97,10 @@ int service_asked_fd(const struct service *s)
 
 void service_asked(struct service *s, int (*reload)(struct buf *text, void *ctx), void *ctx)
 {
-    eventfd_t count;
-    (void)eventfd_read(s->asks.fd, &count);
-    for (struct service_ask *a; (a = take_first(&s->asks));) {
+    eventfd_t ignored;
+    (void)eventfd_read(s->asks.fd, &ignored);
+    int now = asked_now(&s->asks); /* who asks meanwhile has made it readable again: signals are not kept waiting */
+    for (struct service_ask *a; now-- > 0 && (a = take_first(&s->asks));) {
         a->rc = reload(&a->text, ctx);
         while (loop_post(a->loop, deliver, a) < 0)
             (void)poll(NULL, 0, POST_AGAIN_MS); /* memory comes back when calls end */
