@@ -66,6 +66,8 @@ static int write_target(const struct mesh_target *t, void *ctx)
     member_i64(w, "upstream_in_flight", t->upstream_in_flight);
     json_key(w, "concurrent");
     t->concurrent ? json_i64(w, t->concurrent) : json_null(w);
+    json_key(w, "spill_percent");
+    t->spill_percent >= 0 ? json_i64(w, t->spill_percent) : json_null(w);
     member_text(w, "why_not", t->why_not);
     json_object_end(w);
     return w->rc;

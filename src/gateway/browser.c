@@ -139,7 +139,8 @@ size_t browser_headers(const struct gateway *g, const struct http_request *r, st
     h[1] = (struct http_header){STR("vary"), STR("origin")};
     h[2] = (struct http_header){STR("access-control-expose-headers"),
                                 STR("x-request-id, retry-after, x-should-retry, x-hearth-call, x-hearth-job, x-hearth-target, "
-                                    "x-hearth-attempts, x-hearth-regime, x-hearth-boundary, x-hearth-overhead-us, x-hearth-cost-usd")};
+                                    "x-hearth-attempts, x-hearth-regime, x-hearth-boundary, x-hearth-overhead-us, x-hearth-cost-usd, "
+                                    "x-hearth-spill")};
     return 3;
 }
 

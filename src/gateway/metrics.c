@@ -200,6 +200,13 @@ static int put_breaker(const struct mesh_gauge *g, void *page)
     return 0;
 }
 
+static int put_spill(const struct mesh_gauge *g, void *page)
+{
+    if (g->target.len && g->spill_percent >= 0)
+        put_line(page, METRIC_SPILL, "", &(struct label){"target", g->target}, 1, g->spill_percent, 0);
+    return 0;
+}
+
 static int put_in_flight(const struct mesh_gauge *g, void *page)
 {
     if (!g->target.len)
@@ -228,6 +235,8 @@ static void put_standing(struct page *p, const struct gateway_loop *gl)
         connections += (int64_t)http_server_connections(g->loop[i]->server);
     put_head(p, METRIC_BREAKER);
     (void)mesh_gauges(g->mesh, put_breaker, p); /* the page keeps its own first problem */
+    put_head(p, METRIC_SPILL);
+    (void)mesh_gauges(g->mesh, put_spill, p);
     put_head(p, METRIC_IN_FLIGHT);
     (void)mesh_gauges(g->mesh, put_in_flight, p);
     put_head(p, METRIC_QUEUE);

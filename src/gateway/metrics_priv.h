@@ -17,6 +17,7 @@
     X(COST,          "hearth_cost_usd_total",           "counter",   "target",           "Cost as charged, of attempts whose cost is known")      \
     X(COST_UNKNOWN,  "hearth_cost_unknown_total",       "counter",   "target",           "Attempts whose cost is not known")                       \
     X(BREAKER,       "hearth_breaker_state",            "gauge",     "target",           "0 closed, 1 half-open, 2 open: no call goes there now") \
+    X(SPILL,         "hearth_spill_percent",            "gauge",     "target",           "How much of a model its Ollama computes on the CPU, as seen while answers came; left out when it is not known") \
     X(IN_FLIGHT,     "hearth_in_flight",                "gauge",     "upstream",         "Attempts under way")                                     \
     X(QUEUE,         "hearth_queue_length",             "gauge",     "upstream",         "Calls that wait for a place at the upstream")             \
     X(CONNECTIONS,   "hearth_connections",              "gauge",     "",                 "Connections of clients, idle ones included")              \

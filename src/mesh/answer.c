@@ -81,6 +81,9 @@ size_t answer_headers(struct mesh_call *c, struct http_header *h, bool pending, 
     h[n++] = (struct http_header){STR("content-type"), type};
     if (cost_nusd)
         h[n++] = (struct http_header){STR("x-hearth-cost-usd"), dollars(c, *cost_nusd)};
+    int spill = pending ? 0 : spill_percent(c->at->target, loop_now_ms(c->ml->loop));
+    if (spill > 0)
+        h[n++] = (struct http_header){STR("x-hearth-spill"), number(c, spill)};
     if (c->facts.stream) {
         h[n++] = (struct http_header){STR("cache-control"), STR("no-cache")};
         h[n++] = (struct http_header){STR("x-accel-buffering"), STR("no")};

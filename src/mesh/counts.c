@@ -291,7 +291,8 @@ int mesh_gauges(const struct mesh *m, int (*fn)(const struct mesh_gauge *g, void
         const struct target *t = &m->target[i];
         rc = fn(&(struct mesh_gauge){.target = t->name,
                                      .upstream = t->up->name,
-                                     .breaker = breaker_state(&t->state->breaker, now_ms)},
+                                     .breaker = breaker_state(&t->state->breaker, now_ms),
+                                     .spill_percent = spill_percent(t, now_ms)},
                 ctx);
     }
     for (int i = 0; rc == 0 && i < m->upstream_count; i++) {

@@ -52,6 +52,7 @@ struct mesh_gauge {
     struct str target; /* empty: this is about the upstream */
     struct str upstream;
     int breaker; /* of a target: 0 closed, 1 half-open, 2 open */
+    int spill_percent; /* of a target: how much of it the CPU computes; -1: not known */
     int in_flight, waiting; /* of an upstream: attempts under way, calls in the line before it */
 };
 int mesh_gauges(const struct mesh *m, int (*fn)(const struct mesh_gauge *g, void *ctx), void *ctx);

@@ -36,6 +36,7 @@ int mesh_targets(const struct mesh *m, int (*fn)(const struct mesh_target *t, vo
                                       .in_flight = atomic_load_explicit(&t->state->in_flight, memory_order_relaxed),
                                       .upstream_in_flight = all,
                                       .concurrent = t->up->concurrent,
+                                      .spill_percent = spill_percent(t, now_ms),
                                       .why_not = why_not_now(t, pass, all)},
                 ctx);
     }

@@ -94,7 +94,8 @@ static int open_guards(struct mesh_loop *ml, struct err *e)
     const struct mesh *m = ml->mesh;
     ml->requires_guard = new0_array(struct guard, 2 * (size_t)m->job_count + 1);
     ml->home_guard = new0_array(struct guard, (size_t)m->upstream_count + 1);
-    if (!ml->requires_guard || !ml->home_guard)
+    ml->spill = new0_array(struct spill_watch, (size_t)m->upstream_count + 1);
+    if (!ml->requires_guard || !ml->home_guard || !ml->spill)
         return err_set(e, ERR_NOMEM, "mesh loop");
     uint32_t pool = (uint32_t)m->upstream_count * 2; /* behind the pools of the upstreams */
     for (int i = 0; i < 2 * m->job_count; i++)
@@ -103,6 +104,8 @@ static int open_guards(struct mesh_loop *ml, struct err *e)
         ml->home_guard[i] = (struct guard){.ml = ml, .url = m->upstream[i].probe_url, .unix_path = m->upstream[i].unix_path,
                                            .authorization = m->upstream[i].authorization, .home = true, .lists_models = true,
                                            .pool = (uint32_t)i * 2 + 1};
+    for (int i = 0; i < m->upstream_count; i++)
+        ml->spill[i] = (struct spill_watch){.ml = ml, .up = &m->upstream[i]};
     return 0;
 }
 
@@ -167,6 +170,8 @@ void mesh_loop_close(struct mesh_loop *ml)
         guard_fini(&ml->requires_guard[i]);
     for (int i = 0; ml->home_guard && i < ml->mesh->upstream_count; i++)
         guard_fini(&ml->home_guard[i]);
+    for (int i = 0; ml->spill && i < ml->mesh->upstream_count; i++)
+        spill_watch_fini(&ml->spill[i]);
     if (ml->journal) {
         struct err e = {0};
         if (ledger_flush(ml->journal, &e) < 0)
@@ -179,6 +184,7 @@ void mesh_loop_close(struct mesh_loop *ml)
     mem_free(ml->count_row);
     mem_free(ml->requires_guard);
     mem_free(ml->home_guard);
+    mem_free(ml->spill);
     mem_free(ml);
 }
 

@@ -126,6 +126,7 @@ struct mesh_target {
     int64_t breaker_wait_ms; /* while it is open: until the next try */
     int64_t in_flight, upstream_in_flight;
     int concurrent;          /* limit of the upstream; 0 = none */
+    int spill_percent;       /* how much of an Ollama's model the CPU computes; -1: not known */
     struct str why_not;      /* why no call would be sent there now; empty: one would */
 };
 int mesh_targets(const struct mesh *m, int (*fn)(const struct mesh_target *t, void *ctx), void *ctx);

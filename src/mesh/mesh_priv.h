@@ -152,6 +152,8 @@ struct target_state {
     atomic_int in_flight;
     struct target_speed speed[2]; /* by call.stream */
     struct target_speed busy;     /* how long an answer takes as a whole */
+    atomic_int spill_percent;     /* of an Ollama's model: the CPU's part of it (spill.c) ... */
+    atomic_llong spill_seen_ms;   /* ... as it was then, monotonic; 0 = never seen */
 };
 struct job_state {
     _Alignas(64) atomic_llong output_mean; /* tokens of an answer, decayed; 0 = not known */
@@ -161,6 +163,7 @@ struct upstream_state {
     atomic_int waiting;                /* length of the line; written under the lock */
     atomic_flag lock;                  /* guards the line; held for a few instructions */
     struct ticket *head, *tail;        /* of the line (queue.c) */
+    atomic_llong spill_ask_ms;         /* before then nobody asks which models it has loaded; monotonic */
 };
 
 struct upstream {
@@ -171,6 +174,7 @@ struct upstream {
     struct str vendor_name;      /* for prices and facts; empty if none */
     struct str url[3];           /* by enum wire_op */
     struct str probe_url;        /* /api/tags of a home upstream; empty otherwise */
+    struct str loaded_url;       /* /api/ps of a home upstream; empty otherwise */
     struct str unix_path;
     struct str host;
     bool home, passthrough;
@@ -278,6 +282,7 @@ bool fence_literal(struct str host, struct sockaddr_storage *out); /* an address
 
 /* --- guards: small GETs whose answers are remembered for a moment (guard.c) ------------------------------------------------ */
 
+struct attempt;
 struct guard;
 struct guard_waiter { /* embedded in the call */
     struct guard_waiter *next;
@@ -311,6 +316,21 @@ void guard_leave(struct guard_waiter *w);
 void guard_fini(struct guard *g);
 bool guard_model_forwards(const struct guard *g, struct str model);
 
+/* --- spills (spill.c) ------------------------------------------------------------------------------------------------------ */
+
+struct spill_watch { /* of one home upstream, on one loop */
+    struct mesh_loop *ml;
+    const struct upstream *up;
+    struct http_fetch *fetch; /* NULL: nothing is asked */
+    struct loop_timer timer;
+    struct buf body;
+    int status;
+};
+void spill_look(const struct attempt *a); /* content has come from there: asks, when it is time to */
+void spill_watch_fini(struct spill_watch *w);
+/* The CPU's part of the model; -1: not known, or of too long ago. */
+int spill_percent(const struct target *t, int64_t now_ms);
+
 /* --- a loop's part (mesh.c) -------------------------------------------------------------------------------------------------- */
 
 struct mesh_loop {
@@ -327,6 +347,7 @@ struct mesh_loop {
     uint64_t call_total;          /* since it was opened */
     struct guard *requires_guard; /* by 2 * job index, + 1 for calls that must stay at home */
     struct guard *home_guard;     /* by upstream index */
+    struct spill_watch *spill;    /* by upstream index */
     struct loop_timer journal_timer; /* tries again after a failed flush */
     bool journal_failed;          /* said so already */
     struct mesh_counts *counts;   /* NULL: nothing is counted */

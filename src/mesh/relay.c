@@ -82,6 +82,7 @@ static void first_content(struct attempt *a)
     a->call->first_us = a->first_us = loop_now_us(a->call->ml->loop);
     attempt_wait_over(a);
     balance_content(a);
+    spill_look(a);
     hedge_won(a);
 }
 

@@ -89,7 +89,7 @@ static int upstream_urls(struct mesh *m, struct upstream *u, const struct config
             return err_set(e, ERR_NOMEM, "routes");
     u->host = url_host(base);
     struct str root = str_ends(base, STR("/v1")) ? str_slice(base, 0, base.len - 3) : base;
-    if (u->home && !(u->probe_url = join(m, root, "/api/tags")).ptr)
+    if (u->home && (!(u->probe_url = join(m, root, "/api/tags")).ptr || !(u->loaded_url = join(m, root, "/api/ps")).ptr))
         return err_set(e, ERR_NOMEM, "routes");
     return 0;
 }
