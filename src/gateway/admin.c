@@ -153,12 +153,17 @@ bool query_value(struct arena *a, struct str query, const char *name, struct str
 
 /* --- the door ------------------------------------------------------------------------------------------------------------ */
 
-bool admin_admits(struct gateway_loop *gl, struct http_exchange *x)
+bool admin_shows_token(const struct gateway_loop *gl, struct http_exchange *x)
 {
     uint8_t digest[KEY_DIGEST_BYTES];
     struct str token = usual_bearer(http_exchange_request(x));
-    if (token.len && key_digest(token, digest) == 0 &&
-        CRYPTO_memcmp(digest, gl->gateway->admin_digest, sizeof digest) == 0)
+    return token.len && key_digest(token, digest) == 0 &&
+           CRYPTO_memcmp(digest, gl->gateway->admin_digest, sizeof digest) == 0;
+}
+
+bool admin_admits(struct gateway_loop *gl, struct http_exchange *x)
+{
+    if (admin_shows_token(gl, x))
         return true;
     struct http_header h[REPLY_HEADERS_MAX];
     AUTO_BUF struct buf body = BUF_INIT(4 * KiB);

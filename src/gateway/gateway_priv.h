@@ -71,6 +71,7 @@ struct caller {
 bool keys_admit(struct gateway_loop *gl, struct http_exchange *x, struct caller *out, struct arena *a);
 /* Counts a call against the key's rpm. False when it is answered, with 429. */
 bool keys_count(struct gateway_loop *gl, struct http_exchange *x, const struct key *k);
+size_t keys_in_force(struct gateway_loop *gl);
 bool key_may_ask(const struct key *k, struct str job); /* job empty: a target, say */
 struct str usual_bearer(const struct http_request *r); /* of `authorization: Bearer` */
 int keys_open(struct gateway *g, struct str default_key, struct err *e);
@@ -83,6 +84,7 @@ void calls_start(struct gateway_loop *gl, struct http_exchange *x, int op);
 
 /* admin.c: the admin API: its table of endpoints is there. */
 void admin_request(struct gateway_loop *gl, struct http_exchange *x, int unused);
+bool admin_shows_token(const struct gateway_loop *gl, struct http_exchange *x);
 bool admin_admits(struct gateway_loop *gl, struct http_exchange *x); /* it shows the token; else it is answered */
 
 /* pages.c */

@@ -83,6 +83,15 @@ static const struct keyring *current_ring(struct gateway_loop *gl)
     return gl->ring;
 }
 
+size_t keys_in_force(struct gateway_loop *gl)
+{
+    const struct keyring *ring = current_ring(gl);
+    size_t n = gl->gateway->has_default;
+    for (size_t i = 0; i < keyring_count(ring); i++)
+        n += keyring_at(ring, i)->revoked_ms == 0;
+    return n;
+}
+
 /* --- what a request shows ----------------------------------------------------------------------------------------------------- */
 
 enum shown_kind { SHOWN_NOTHING, SHOWN_KEY, SHOWN_REVOKED, SHOWN_UNKNOWN, SHOWN_CREDENTIAL };

@@ -1,6 +1,6 @@
 /* metrics.c: `/metrics` in Prometheus' text format. The loops' numbers are read where they stand and added up here, so that
  * counting costs the hot path an add and nothing else. Only names from the owner's config appear, and no content. Readers
- * are who may call: this machine, or whoever shows a key. */
+ * are this machine, whoever shows a key that may ask for every job, or the admin API's token. */
 #include "gateway/metrics_priv.h"
 #include "base/clock.h"
 #include "gateway/gateway_priv.h"
@@ -221,13 +221,46 @@ static int put_queue(const struct mesh_gauge *g, void *page)
     return 0;
 }
 
+static void put_budget(struct page *p, enum metric m, const struct mesh_budget *b, int64_t nusd)
+{
+    put_line(p, m, "", (struct label[]){{"upstream", b->upstream}, {"window", str_from(b->window)}}, 2, nusd, 9);
+}
+
+static int put_spent(const struct mesh_budget *b, void *page)
+{
+    put_budget(page, METRIC_BUDGET_SPENT, b, b->spent_nusd);
+    return 0;
+}
+
+static int put_held(const struct mesh_budget *b, void *page)
+{
+    put_budget(page, METRIC_BUDGET_HELD, b, b->held_nusd);
+    return 0;
+}
+
+static int put_limit(const struct mesh_budget *b, void *page)
+{
+    put_budget(page, METRIC_BUDGET_LIMIT, b, b->limit_nusd);
+    return 0;
+}
+
+static void put_budgets(struct page *p, const struct mesh *m)
+{
+    put_head(p, METRIC_BUDGET_SPENT);
+    (void)mesh_budgets(m, put_spent, p); /* the page keeps its own first problem */
+    put_head(p, METRIC_BUDGET_HELD);
+    (void)mesh_budgets(m, put_held, p);
+    put_head(p, METRIC_BUDGET_LIMIT);
+    (void)mesh_budgets(m, put_limit, p);
+}
+
 static void put_known(struct page *p, enum metric m, int64_t n, int scale)
 {
     if (n >= 0)
         put_alone(p, m, n, scale);
 }
 
-static void put_standing(struct page *p, const struct gateway_loop *gl)
+static void put_standing(struct page *p, struct gateway_loop *gl)
 {
     struct gateway *g = gl->gateway;
     int64_t connections = 0;
@@ -241,6 +274,14 @@ static void put_standing(struct page *p, const struct gateway_loop *gl)
     (void)mesh_gauges(g->mesh, put_in_flight, p);
     put_head(p, METRIC_QUEUE);
     (void)mesh_gauges(g->mesh, put_queue, p);
+    put_budgets(p, g->mesh);
+    struct mesh_ceilings top;
+    mesh_ceilings(g->mesh, &top);
+    put_known(p, METRIC_OPEN_CALLS, top.calls, 0);
+    put_known(p, METRIC_CALLS_MAX, top.calls_max, 0);
+    put_known(p, METRIC_HELD, top.held_bytes, 0);
+    put_known(p, METRIC_HELD_MAX, top.held_bytes_max, 0);
+    put_alone(p, METRIC_KEYS, (int64_t)keys_in_force(gl), 0);
     put_alone(p, METRIC_CONNECTIONS, connections, 0);
     put_alone(p, METRIC_READY, page_why_unready(gl) == NULL, 0);
     put_alone(p, METRIC_JOURNAL, (int64_t)mesh_journal_bytes(g->mesh), 0);
@@ -253,7 +294,7 @@ static void put_standing(struct page *p, const struct gateway_loop *gl)
     put_alone(p, METRIC_START, g->started_wall_ms, 3);
 }
 
-static int write_page(struct buf *out, const struct gateway_loop *gl)
+static int write_page(struct buf *out, struct gateway_loop *gl)
 {
     struct page p = {.out = out};
     struct mesh_counts *sum = NULL;
@@ -274,14 +315,27 @@ static int write_page(struct buf *out, const struct gateway_loop *gl)
     return rc;
 }
 
+/* Whoever shows a key that is limited to some jobs has no business with the numbers of the others, wherever it calls from. */
+static bool may_read(struct gateway_loop *gl, struct http_exchange *x)
+{
+    struct arena a = ARENA_INIT(64 * KiB);
+    struct caller who = {0};
+    bool token = admin_shows_token(gl, x);
+    bool admitted = token || keys_admit(gl, x, &who, &a);
+    arena_fini(&a);
+    if (admitted && who.key && who.key->job_count) {
+        reply_error(gl, x, 403, "key_limited",
+                    "key %.*s is limited to some jobs, and the metrics tell of all: they are for keys without `--jobs`, and "
+                    "for the admin token", STR_FMT(who.key->name));
+        return false;
+    }
+    return admitted;
+}
+
 void page_metrics(struct gateway_loop *gl, struct http_exchange *x, int unused)
 {
     (void)unused;
-    struct arena a = ARENA_INIT(64 * KiB);
-    struct caller who;
-    bool admitted = keys_admit(gl, x, &who, &a);
-    arena_fini(&a);
-    if (!admitted)
+    if (!may_read(gl, x))
         return;
     AUTO_BUF struct buf body = BUF_INIT(16 * MiB);
     if (write_page(&body, gl) < 0)

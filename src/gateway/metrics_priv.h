@@ -20,6 +20,14 @@
     X(SPILL,         "hearth_spill_percent",            "gauge",     "target",           "How much of a model its Ollama computes on the CPU, as seen while answers came; left out when it is not known") \
     X(IN_FLIGHT,     "hearth_in_flight",                "gauge",     "upstream",         "Attempts under way")                                     \
     X(QUEUE,         "hearth_queue_length",             "gauge",     "upstream",         "Calls that wait for a place at the upstream")             \
+    X(BUDGET_SPENT,  "hearth_budget_spent_usd",         "gauge",     "upstream, window", "Spent of a budget in its window of this moment; `window` is hour, day or month (UTC)") \
+    X(BUDGET_HELD,   "hearth_budget_held_usd",          "gauge",     "upstream, window", "Reserved of it for attempts under way, each at its worst case") \
+    X(BUDGET_LIMIT,  "hearth_budget_limit_usd",         "gauge",     "upstream, window", "The budget; an attempt whose worst case does not fit into what is left is not made") \
+    X(OPEN_CALLS,    "hearth_calls_open",               "gauge",     "",                 "Calls under way, those that wait included")              \
+    X(CALLS_MAX,     "hearth_calls_open_max",           "gauge",     "",                 "Their ceiling; one more is refused with 503")            \
+    X(HELD,          "hearth_held_bytes",               "gauge",     "",                 "Bytes of bodies, answers that are held, and output that clients have not taken") \
+    X(HELD_MAX,      "hearth_held_bytes_max",           "gauge",     "",                 "Their ceiling, `memory.buffered`; requests beyond it are refused with 503") \
+    X(KEYS,          "hearth_keys",                     "gauge",     "",                 "Keys in force, HEARTH_KEY included")                     \
     X(CONNECTIONS,   "hearth_connections",              "gauge",     "",                 "Connections of clients, idle ones included")              \
     X(READY,         "hearth_ready",                    "gauge",     "",                 "1 while new calls are let in, as /readyz says")           \
     X(JOURNAL,       "hearth_journal_bytes",            "gauge",     "",                 "Bytes in the journal segments that are being written")    \

@@ -179,6 +179,11 @@ int64_t budget_reserved(const struct budget *b, int64_t wall_ms)
     return read_window(b, wall_ms).reserved;
 }
 
+int64_t budget_limit(const struct budget *b)
+{
+    return atomic_load_explicit(&b->limit, memory_order_relaxed);
+}
+
 /* --- making them ------------------------------------------------------------------------------------------------ */
 
 static void budget_free(struct budget *b)

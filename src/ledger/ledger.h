@@ -136,6 +136,7 @@ int budget_take(struct budget *b, int64_t worst_nusd, int64_t wall_ms, struct ho
 void budget_settle(struct hold *h, int64_t cost_nusd);
 int64_t budget_spent(const struct budget *b, int64_t wall_ms);    /* settled */
 int64_t budget_reserved(const struct budget *b, int64_t wall_ms); /* in flight */
+int64_t budget_limit(const struct budget *b);
 
 /* --- reading -------------------------------------------------------------------------------------------------------- */
 

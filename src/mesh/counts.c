@@ -304,6 +304,40 @@ int mesh_gauges(const struct mesh *m, int (*fn)(const struct mesh_gauge *g, void
     return rc;
 }
 
+int mesh_budgets(const struct mesh *m, int (*fn)(const struct mesh_budget *b, void *ctx), void *ctx)
+{
+    static const char *const window[] = {[BUDGET_HOUR] = "hour", [BUDGET_DAY] = "day", [BUDGET_MONTH] = "month"};
+    int64_t wall_ms = clock_wall_ms(m->clock);
+    int rc = 0;
+    for (int i = 0; i < m->upstream_count; i++) {
+        const struct upstream *u = &m->upstream[i];
+        for (size_t span = 0; rc == 0 && span < COUNT_OF(u->budget); span++) {
+            const struct budget *b = u->budget[span];
+            if (b)
+                rc = fn(&(struct mesh_budget){.upstream = u->name,
+                                              .window = window[span],
+                                              .spent_nusd = budget_spent(b, wall_ms),
+                                              .held_nusd = budget_reserved(b, wall_ms),
+                                              .limit_nusd = budget_limit(b)},
+                        ctx);
+        }
+    }
+    return rc;
+}
+
+void mesh_ceilings(const struct mesh *m, struct mesh_ceilings *out)
+{
+    *out = (struct mesh_ceilings){-1, -1, -1, -1};
+    if (m->calls) {
+        out->calls = atomic_load_explicit(&m->calls->used, memory_order_relaxed);
+        out->calls_max = m->calls->max;
+    }
+    if (m->held) {
+        out->held_bytes = atomic_load_explicit(&m->held->used, memory_order_relaxed);
+        out->held_bytes_max = m->held->max;
+    }
+}
+
 uint64_t mesh_journal_bytes(const struct mesh *m)
 {
     return ledger_journal_bytes(m->ledger);

@@ -56,4 +56,16 @@ struct mesh_gauge {
     int in_flight, waiting; /* of an upstream: attempts under way, calls in the line before it */
 };
 int mesh_gauges(const struct mesh *m, int (*fn)(const struct mesh_gauge *g, void *ctx), void *ctx);
+/* The budgets of the config, each in its window of this moment. */
+struct mesh_budget {
+    struct str upstream;
+    const char *window; /* "hour", "day", "month" */
+    int64_t spent_nusd, held_nusd, limit_nusd;
+};
+int mesh_budgets(const struct mesh *m, int (*fn)(const struct mesh_budget *b, void *ctx), void *ctx);
+/* What there is a ceiling for over all calls; -1: it has none, and is not counted. */
+struct mesh_ceilings {
+    int64_t calls, calls_max, held_bytes, held_bytes_max;
+};
+void mesh_ceilings(const struct mesh *m, struct mesh_ceilings *out);
 uint64_t mesh_journal_bytes(const struct mesh *m); /* in the journal segments being written */
