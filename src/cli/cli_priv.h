@@ -158,8 +158,18 @@ struct import_options {
 /* `config import litellm FILE`; the exit status. */
 int cli_import_litellm(const char *path, const struct import_options *opt);
 
-/* One line for each model at home that its Ollama computes on the CPU in part; asks each home upstream for half a second. */
-void cli_warn_spills(const struct config *c, struct buf *out);
+/* Does anybody listen where a URL leads? First begin for each (it returns NULL), then one wait for all, then why_not: NULL, or
+ * static text. URLs outlive it. The functions over URLs are as mesh_explain takes them. (awake.c) */
+struct cli_awake;
+struct cli_awake *cli_awake_new(void); /* NULL: no memory */
+void cli_awake_free(struct cli_awake *a);
+const char *cli_awake_begin(struct str url, void *awake);
+void cli_awake_wait(struct cli_awake *a);
+const char *cli_awake_why_not(struct str url, void *awake);
+
+/* One line for each model at home that its Ollama computes on the CPU in part; asks each home upstream that is awake, for half
+ * a second at most. */
+void cli_warn_spills(const struct config *c, struct cli_awake *awake, struct buf *out);
 
 /* --- simulated vendors ------------------------------------------------------------------------------------------------------------ */
 

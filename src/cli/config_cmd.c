@@ -2,57 +2,6 @@
 #include "cli/cli_priv.h"
 #include "config/config.h"
 #include "mesh/mesh.h"
-#include <arpa/inet.h>
-#include <netdb.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-/* Does anybody listen there? A home upstream that sleeps is the commonest reason for a chain that surprises. */
-static const char *try_address(const struct addrinfo *a)
-{
-    enum { PATIENCE_MS = 500 };
-    int fd = socket(a->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), problem = 0;
-    socklen_t size = sizeof problem;
-    const char *why = "does not answer";
-    if (fd < 0)
-        return "no socket for it";
-    if (connect(fd, a->ai_addr, a->ai_addrlen) == 0)
-        why = NULL;
-    else if (poll(&(struct pollfd){.fd = fd, .events = POLLOUT}, 1, PATIENCE_MS) == 1 &&
-             getsockopt(fd, SOL_SOCKET, SO_ERROR, &problem, &size) == 0 && problem == 0)
-        why = NULL;
-    close(fd);
-    return why;
-}
-
-static const char *probe(struct str url, void *ctx)
-{
-    (void)ctx;
-    bool https = str_starts(url, STR("https://"));
-    struct str rest = str_skip(url, https ? 8 : 7), authority;
-    if (!str_cut(&rest, '/', &authority))
-        return "no host in its url";
-    ptrdiff_t close_bracket = str_find_char(authority, ']'), colon = -1;
-    for (size_t i = close_bracket < 0 ? 0 : (size_t)close_bracket; i < authority.len; i++)
-        if (authority.ptr[i] == ':')
-            colon = (ptrdiff_t)i;
-    struct str host = colon < 0 ? authority : str_slice(authority, 0, (size_t)colon);
-    if (host.len && host.ptr[0] == '[')
-        host = str_slice(host, 1, host.len - 1);
-    AUTO_BUF struct buf name = BUF_INIT(300), port = BUF_INIT(16);
-    struct str port_text = colon < 0 ? (https ? STR("443") : STR("80")) : str_skip(authority, (size_t)colon + 1);
-    if (buf_append(&name, host) || buf_append(&port, port_text) || !buf_text(&name) || !buf_text(&port))
-        return "its host cannot be read";
-    struct addrinfo *list, hints = {.ai_socktype = SOCK_STREAM};
-    if (getaddrinfo(name.ptr, port.ptr, &hints, &list) != 0)
-        return "its name does not resolve";
-    const char *why = "does not answer";
-    for (struct addrinfo *a = list; a && why; a = a->ai_next)
-        why = try_address(a);
-    freeaddrinfo(list);
-    return why;
-}
 
 static int fail_at(struct str path, const struct err *e)
 {
@@ -62,15 +11,30 @@ static int fail_at(struct str path, const struct err *e)
     return EXIT_FAILED;
 }
 
+/* Told twice: the first time only finds out who is to be looked for, all at once. */
+static bool tell(const struct config *c, const struct mesh *m, bool json, struct cli_awake *awake, struct buf *out, struct buf *warnings)
+{
+    AUTO_BUF struct buf nobody = BUF_INIT(4 * MiB);
+    if (mesh_explain(m, &nobody, false, cli_awake_begin, awake) < 0)
+        return false;
+    cli_awake_wait(awake);
+    if (mesh_explain(m, out, json, cli_awake_why_not, awake) < 0 || mesh_warnings(m, warnings) < 0)
+        return false;
+    cli_warn_spills(c, awake, warnings);
+    return true;
+}
+
 static int explain(const struct config *c, const struct mesh *m, bool json)
 {
     AUTO_BUF struct buf out = BUF_INIT(4 * MiB), warnings = BUF_INIT(1 * MiB);
     if (!json)
         (void)buf_append_format(&out, "%.*s is fine: %d upstream%s, %d job%s\n", STR_FMT(c->path), c->upstream_count,
                                 c->upstream_count == 1 ? "" : "s", c->job_count, c->job_count == 1 ? "" : "s");
-    if (mesh_explain(m, &out, json, probe, NULL) < 0 || mesh_warnings(m, &warnings) < 0)
+    struct cli_awake *awake = cli_awake_new();
+    bool told = awake && tell(c, m, json, awake, &out, &warnings);
+    cli_awake_free(awake);
+    if (!told)
         return cli_fail("out of memory");
-    cli_warn_spills(c, &warnings);
     if (json)
         (void)buf_append_char(&out, '\n');
     struct str rest = buf_str(&warnings), line;

@@ -33,7 +33,7 @@ static void ask(const struct config_upstream *u, struct str base, struct buf *ou
     fetch_reply_fini(&r);
 }
 
-void cli_warn_spills(const struct config *c, struct buf *out)
+void cli_warn_spills(const struct config *c, struct cli_awake *awake, struct buf *out)
 {
     for (int i = 0; i < c->upstream_count; i++) {
         const struct config_upstream *u = &c->upstream[i];
@@ -41,7 +41,9 @@ void cli_warn_spills(const struct config *c, struct buf *out)
         struct str base = u->url.text.ptr ? u->url.text : str_from(v ? v->openai_url : NULL);
         while (base.len && base.ptr[base.len - 1] == '/')
             base.len--;
-        if (u->place == PLACE_HOME && base.len && !u->unix_path.text.ptr)
+        AUTO_BUF struct buf url = BUF_INIT(8 * KiB);
+        bool here = u->place == PLACE_HOME && base.len && !u->unix_path.text.ptr && buf_append_format(&url, "%.*s/", STR_FMT(base)) == 0;
+        if (here && !cli_awake_why_not(buf_str(&url), awake)) /* who sleeps is not waited for again */
             ask(u, base, out);
     }
 }

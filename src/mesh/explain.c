@@ -184,6 +184,35 @@ static bool explain_step(const struct mesh *m, const struct job *j, int index, b
     return taken_here && !conditional;
 }
 
+/* What else clients may call it. */
+static void explain_aliases(const struct mesh *m, const struct job *j, struct buf *out)
+{
+    bool any = false;
+    for (int i = 0; i < m->alias_count; i++) {
+        if (m->alias[i].job != j || m->alias[i].pattern)
+            continue;
+        (void)buf_append_format(out, "%s%.*s", any ? ", " : "    also asked for as ", STR_FMT(m->alias[i].name));
+        any = true;
+    }
+    if (any)
+        (void)buf_append_char(out, '\n');
+}
+
+/* Two patterns may catch one name: they are listed as they are looked at. */
+static void explain_names(const struct mesh *m, bool patterns, const char *head, struct buf *out)
+{
+    bool any = false;
+    for (int i = 0; i < m->alias_count; i++) {
+        const struct alias *a = &m->alias[i];
+        if (a->pattern != patterns || (!patterns && a->job))
+            continue;
+        if (!any)
+            (void)buf_append_format(out, "  %s\n", head);
+        (void)buf_append_format(out, "    %.*s -> %.*s\n", STR_FMT(a->name), STR_FMT(a->to));
+        any = true;
+    }
+}
+
 static void explain_job(const struct mesh *m, const struct job *j, const char *const *problem, struct buf *out, struct json_writer *w)
 {
     bool taken = false;
@@ -197,6 +226,7 @@ static void explain_job(const struct mesh *m, const struct job *j, const char *c
         json_array_begin(w);
     } else {
         (void)buf_append_format(out, "  %.*s (boundary %s)\n", STR_FMT(j->name), j->home ? "home" : "any");
+        explain_aliases(m, j, out);
     }
     for (int i = 0; i < j->step_count; i++)
         taken = explain_step(m, j, i, taken, problem, out, w) || taken;
@@ -223,6 +253,10 @@ int mesh_explain(const struct mesh *m, struct buf *out, bool json, const char *(
         explain_job(m, &m->job[i], problem, out, json ? &w : NULL);
     if (json)
         json_array_end(&w);
+    if (!json)
+        explain_names(m, false, "aliases of targets", out);
+    if (!json)
+        explain_names(m, true, "patterns, for names that are no job and no alias; the first that matches counts", out);
     mem_free(problem);
     return json ? json_done(&w) : 0;
 }

@@ -158,6 +158,25 @@ TEST(opening_a_mesh_survives_every_failed_allocation)
     unmake(&m);
 }
 
+TEST(explain_tells_other_names_of_jobs_and_patterns_in_the_order_in_which_they_count)
+{
+    AUTO_BUF struct buf text = BUF_INIT(64 * KiB), json = BUF_INIT(64 * KiB);
+    struct made m = make(UPSTREAMS "  bulk: { chain: [cloud/a] }\n  hard: { chain: [cloud/a] }\n"
+                                   "aliases: { \"*\": bulk, gpt-4o: hard, gpt-5: hard, \"gpt-4*\": bulk, \"gpt-*\": hard, direct: cloud/a }\n");
+    REQUIRE(m.rc == 0);
+    EXPECT_I64(mesh_explain(m.mesh, &text, false, NULL, NULL), 0);
+    EXPECT_I64(mesh_explain(m.mesh, &json, true, NULL, NULL), 0);
+    static const char *const told[] = {
+        "  hard (boundary any)\n    also asked for as gpt-4o, gpt-5\n",
+        "  aliases of targets\n    direct -> cloud/a\n  patterns, for names that are no job and no alias; the first that matches counts\n"
+        "    gpt-4* -> bulk\n    gpt-* -> hard\n    * -> bulk\n"};
+    for (size_t i = 0; i < COUNT_OF(told); i++)
+        if (str_find(buf_str(&text), str_from(told[i])) < 0)
+            test_fail(__FILE__, __LINE__, "\"%s\" is not in:\n%.*s", told[i], STR_FMT(buf_str(&text)));
+    EXPECT(str_find(buf_str(&json), STR("patterns")) < 0);
+    unmake(&m);
+}
+
 TEST(explain_tells_places_lines_balance_and_hedges)
 {
     AUTO_BUF struct buf text = BUF_INIT(64 * KiB), json = BUF_INIT(64 * KiB), warnings = BUF_INIT(64 * KiB);
