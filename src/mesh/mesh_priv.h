@@ -174,7 +174,7 @@ struct upstream {
     struct str vendor_name;      /* for prices and facts; empty if none */
     struct str url[3];           /* by enum wire_op */
     struct str probe_url;        /* /api/tags of a home upstream; empty otherwise */
-    struct str loaded_url;       /* /api/ps of a home upstream; empty otherwise */
+    struct str loaded_url;       /* /api/ps of an Ollama at home; empty otherwise */
     struct str unix_path;
     struct str host;
     bool home, passthrough;

@@ -69,6 +69,12 @@ static struct str url_host(struct str url)
     return colon < 0 ? authority : str_slice(authority, 0, (size_t)colon);
 }
 
+/* By its vendor, or by the port nobody else uses: a server that is no Ollama shall not hear questions it does not know. */
+static bool is_ollama(const struct upstream *u, struct str base)
+{
+    return u->vendor ? str_eq(str_from(u->vendor->name), STR("ollama")) : str_find(base, STR(":11434")) >= 0;
+}
+
 static int upstream_urls(struct mesh *m, struct upstream *u, const struct config_upstream *c, struct err *e)
 {
     struct str base = c->url.text;
@@ -89,7 +95,9 @@ static int upstream_urls(struct mesh *m, struct upstream *u, const struct config
             return err_set(e, ERR_NOMEM, "routes");
     u->host = url_host(base);
     struct str root = str_ends(base, STR("/v1")) ? str_slice(base, 0, base.len - 3) : base;
-    if (u->home && (!(u->probe_url = join(m, root, "/api/tags")).ptr || !(u->loaded_url = join(m, root, "/api/ps")).ptr))
+    if (u->home && !(u->probe_url = join(m, root, "/api/tags")).ptr)
+        return err_set(e, ERR_NOMEM, "routes");
+    if (u->home && is_ollama(u, base) && !(u->loaded_url = join(m, root, "/api/ps")).ptr)
         return err_set(e, ERR_NOMEM, "routes");
     return 0;
 }

@@ -3,7 +3,8 @@
  * half minute and by one loop, which models it has loaded (/api/ps). What it says is kept beside the target's breaker, where
  * the head of an answer, /metrics and the admin API read it. Nobody waits for it, and that it fails counts for nothing.
  *
- * A home upstream that is no Ollama says so by its answer, and is asked again much later only. */
+ * Only an upstream that is called an Ollama (its vendor, or Ollama's port) is asked; one that knows no such list is asked
+ * again much later only. */
 #include "base/log.h"
 #include "mesh/mesh_priv.h"
 #include "net/loop.h"

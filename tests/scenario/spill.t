@@ -1,5 +1,5 @@
 # An Ollama that computes a part of a model on the CPU is told on the answers, in /metrics, the admin API and the log, once.
-upstream closet ollama place: home
+upstream closet ollama vendor: ollama, place: home
 upstream server openai place: home
 upstream far ollama
 config <<X
@@ -40,7 +40,7 @@ repeat 2 client POST /v1/chat/completions <<X
 {"model":"odd","messages":[{"role":"user","content":"hello"}]}
 X
 expect header-absent x-hearth-spill
-expect seen server probes 1
+expect seen server probes 0
 repeat 2 client POST /v1/chat/completions <<X
 {"model":"away","messages":[{"role":"user","content":"hello"}]}
 X

@@ -5,7 +5,7 @@ info "HTTP/1.1 200 OK\r\ncontent-length: 900\r\n\r\n{\"models\":["
 info "HTTP/1.1 500 Oh\r\ncontent-length: 0\r\n\r\n"
 ps "{\"models\":[{\"name\":7},{\"size\":-1}]}"
 X
-upstream closet ollama place: home
+upstream closet ollama vendor: ollama, place: home
 config <<X
 jobs:
   bulk: { chain: [closet/llama3.1] }
