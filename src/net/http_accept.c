@@ -1,7 +1,7 @@
 /* http_accept.c: the listeners of a server: taking connections, and knowing when not to. Listeners leave epoll while all
  * places are taken (the backlog keeps the rest), while the process is out of descriptors (tried again a little later,
- * since a listener that stays ready would spin), while this loop has clearly more connections than the others (looked at
- * again a little later, for nobody tells), and for good when draining. */
+ * since a listener that stays ready would spin), for a moment while this loop has clearly more connections than the others,
+ * and for good when draining. */
 #include "base/mem.h"
 #include "net/http_server_priv.h"
 #include <errno.h>
@@ -13,7 +13,7 @@ enum {
     ACCEPTS_PER_EVENT = 8, /* few, so that loops which share a listener each get some */
     BACKOFF_MS = 100,      /* after EMFILE and its like */
     SHARE_SLACK = 8,       /* connections more than a quarter above the mean: few connections need no balance */
-    SHARE_MS = 20,         /* until it is looked at again; whoever takes a connection meanwhile is another loop */
+    SHARE_MS = 20,         /* how long connections are left to the others; then a few of those that wait are taken */
 };
 
 static bool address_is_local(const struct sockaddr_storage *a)
@@ -62,15 +62,13 @@ static bool has_enough(const struct http_server *s)
     return others && s->conn_count > mean + mean / 4 + SHARE_SLACK;
 }
 
-static void leave_to_others(struct http_server *s);
-
+/* Only one loop is woken for a connection (EPOLLEXCLUSIVE). When that was this one, and it left the connection, nobody else
+ * may know of it: so what still waits after a moment is ours after all. */
 static void on_share_end(struct loop_timer *t)
 {
     struct http_server *s = (struct http_server *)((char *)t - offsetof(struct http_server, accept_timer));
-    if (has_enough(s))
-        leave_to_others(s);
-    else
-        http_accept_resume(s);
+    s->left_long_enough = true;
+    http_accept_resume(s);
 }
 
 static void leave_to_others(struct http_server *s)
@@ -115,11 +113,12 @@ static void on_listener(struct loop_io *io, uint32_t events)
     for (int i = 0; i < ACCEPTS_PER_EVENT && s->listening; i++) {
         if (s->conn_count >= s->opt.connections_max)
             http_accept_pause(s);
-        else if (has_enough(s))
+        else if (!s->left_long_enough && has_enough(s))
             leave_to_others(s);
         else if (!accept_one(l))
             break;
     }
+    s->left_long_enough = false;
 }
 
 void http_accept_rest(struct http_server *s)

@@ -120,6 +120,7 @@ struct http_server {
     struct loop_task reap;
     struct loop_timer accept_timer; /* pending while out of descriptors */
     bool listening;                 /* the listeners are in epoll */
+    bool left_long_enough;          /* connections were left to the others; what waits now is taken */
     bool draining;
     int calling; /* depth of handler calls; the server must not be closed from inside */
     struct http_pool pool;
