@@ -32,7 +32,7 @@ static bool more(struct input *in)
 static char *arrived(const struct input *in, struct str *out)
 {
     size_t len = in->seen - in->at;
-    char *copy = mem_dup(in->bytes.ptr + in->at, len);
+    char *copy = mem_dup(in->bytes.ptr ? in->bytes.ptr + in->at : "", len); /* an empty input has no address */
     assert(copy);
     *out = str_of(copy, len);
     return copy;
