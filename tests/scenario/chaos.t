@@ -47,7 +47,9 @@ keep last text <<X
 loops: 2
 memory: { buffered: 1 MiB }
 limits: { body: 1 MiB, calls: 30 }
-upstreams: { z: { url: "http://127.0.0.1:$b/v1", concurrent: 30 } }
+upstreams:
+  z: { url: "http://127.0.0.1:$b/v1", concurrent: 30 }
+  c: { url: "http://127.0.0.1:$c/v1", budget: { day: 5 USD } }
 jobs: { bulk: { chain: [z/m] } }
 prices: { z/m: { input: 1, output: 2 } }
 X
@@ -111,6 +113,9 @@ client GET /metrics
 expect metrics format
 expect metrics ledger
 expect metrics "hearth_in_flight{upstream=\"z\"} 0"
+expect metrics "hearth_calls_open 0"
+expect metrics "hearth_held_bytes 0"
+expect metrics "hearth_budget_held_usd{upstream=\"c\",window=\"day\"} 0"
 expect metrics "hearth_queue_length{upstream=\"z\"} 0"
 script b reply "fine" first 600
 burst 31 POST /v1/chat/completions -H "x-hearth-key: $stays" <<X
