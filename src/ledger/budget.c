@@ -17,6 +17,7 @@ enum { HOUR_MS = 3600000, DAY_MS = 86400000, SPINS_BEFORE_YIELD = 100, WINDOWS_K
 
 struct window_sum {
     int64_t window, spent, reserved;
+    int64_t holds; /* to be settled in it, those of nothing included: it stays while there are any */
 };
 
 struct budget {
@@ -91,7 +92,7 @@ static struct window_sum *new_window(struct budget *b, int64_t window)
     int at = b->count < WINDOWS_KEPT ? b->count++ : -1;
     bool full = at < 0;
     for (int i = 0; full && i < b->count; i++)
-        if (!b->sum[i].reserved && (at < 0 || distance(b->sum[i].window, window) > distance(b->sum[at].window, window)))
+        if (!b->sum[i].holds && (at < 0 || distance(b->sum[i].window, window) > distance(b->sum[at].window, window)))
             at = i;
     if (at < 0)
         return NULL;
@@ -131,8 +132,10 @@ int budget_take(struct budget *b, int64_t worst_nusd, int64_t wall_ms, struct ho
     budget_lock(b);
     struct window_sum *now = roll(b, window);
     bool fits = add_up(add_up(now->spent, now->reserved), worst_nusd) <= limit;
-    if (fits)
+    if (fits) {
         now->reserved += worst_nusd;
+        now->holds++;
+    }
     window = now->window;
     budget_unlock(b);
     if (!fits)
@@ -152,6 +155,7 @@ void budget_settle(struct hold *h, int64_t cost_nusd)
     struct window_sum *sum = sum_of(b, h->window);
     assert(sum && sum->reserved >= h->nusd); /* windows with holds stay */
     sum->reserved -= h->nusd;
+    sum->holds--;
     sum->spent = add_up(sum->spent, cost);
     budget_unlock(b);
     h->budget = NULL;

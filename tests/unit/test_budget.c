@@ -150,6 +150,23 @@ TEST(a_hold_settles_into_the_window_it_was_taken_in)
     bank_close(&b);
 }
 
+TEST(a_hold_of_nothing_finds_its_window_however_many_came_after_it)
+{
+    struct bank b;
+    REQUIRE(bank_make(&b, 0));
+    struct budget *budget = budget_of(&b, "u", BUDGET_HOUR, 100);
+    REQUIRE(budget);
+    struct hold free_of_charge, h;
+    EXPECT_I64(budget_take(budget, 0, 0, &free_of_charge), 0);
+    for (int64_t hours = 1; hours < 30; hours++) {
+        EXPECT_I64(budget_take(budget, 1, hours * 3600000, &h), 0);
+        budget_settle(&h, 1);
+    }
+    budget_settle(&free_of_charge, 0);
+    EXPECT_I64(budget_reserved(budget, 0), 0);
+    bank_close(&b);
+}
+
 TEST(a_clock_that_steps_back_reopens_no_window)
 {
     struct bank b;
