@@ -22,7 +22,7 @@ usage: ./do VERB
   bench [FIGURE…]        figures beside nginx in the same run
   dist                   the Debian package, under build/dist
   dist-check             installs it in a bare Debian, and runs the container's steps in another; needs root
-  tidy                   layers, banned calls, headers alone, dead functions, layout
+  tidy                   layers, banned calls, headers alone, dead functions, openings, names, docs
   fmt                    clang-format on every C file
 TEXT
 }
