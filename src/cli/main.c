@@ -33,10 +33,21 @@ static void no_core_dumps(void)
 #endif
 }
 
+/* What the C library keeps of memory that was given back. It raises the last two limits by itself once something large was
+ * freed, and then the top of a thread's heap stays for good, for malloc_trim does not reach it. Another C library may not
+ * know these, and need not. */
+static void bound_kept_memory(void)
+{
+    enum { ARENAS = 2, KEPT_AT_TOP = 256 << 10, OWN_MAPPING_FROM = 4 << 20 };
+    (void)mallopt(M_ARENA_MAX, ARENAS); /* a handful of threads; each arena more is memory at rest */
+    (void)mallopt(M_TRIM_THRESHOLD, KEPT_AT_TOP);
+    (void)mallopt(M_MMAP_THRESHOLD, OWN_MAPPING_FROM); /* prompts of a megabyte come from the heap */
+}
+
 int main(int argc, char **argv)
 {
     no_core_dumps();
-    (void)mallopt(M_ARENA_MAX, 2); /* a handful of threads; each arena more is memory at rest */
+    bound_kept_memory();
     (void)signal(SIGPIPE, SIG_IGN);
     (void)signal(SIGXFSZ, SIG_IGN); /* a journal at the file size limit is an error we handle, not our end */
     log_init(LOG_INFO, !isatty(STDERR_FILENO));

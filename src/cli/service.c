@@ -17,7 +17,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { LOOPS_DEFAULT_MAX = 4, IDLE_CHECK_MS = 1000 };
+enum { LOOPS_DEFAULT_MAX = 4, IDLE_CHECK_MS = 500 };
 
 static int loops_wanted(const struct config *c)
 {

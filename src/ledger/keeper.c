@@ -20,7 +20,7 @@ enum {
     SYNC_DELAY_MS = 500,            /* promise: within a second; the other half is for the disk */
     FOLD_AS_SYNC_BYTES = 1 << 20,   /* so much is folded and committed well within that half, even on a shared core */
     NICE = 10,                      /* a tenth of a core that a loop keeps busy: enough for the syncs between chunks */
-    TRIM_EVERY_MS = 1000,           /* how often should_trim is asked */
+    TRIM_EVERY_MS = 500,            /* how often should_trim is asked */
     ROTATE_FOLDED_BYTES = 1 << 20,  /* a segment this far folded is closed, so that it can go */
     PRUNE_FIRST_FOLDS = 20,         /* after the start, when it is in nobody's way any more */
     PRUNE_STEP_MS = 100,            /* between steps while there is something to prune: a thousand calls a second */
