@@ -8,6 +8,7 @@
  * is to recycle it. */
 #include "net/http_plain_priv.h"
 #include "base/mem.h"
+#include "net/http_put_priv.h"
 #include <assert.h>
 #include <errno.h>
 #include <sys/epoll.h>
@@ -27,24 +28,6 @@ struct plain_part {
 };
 
 /* --- the request as text ------------------------------------------------------------------------------------------- */
-
-static char *put(char *at, struct str s)
-{
-    if (s.len)
-        memcpy(at, s.ptr, s.len);
-    return at + s.len;
-}
-
-static char *put_u64(char *at, uint64_t n)
-{
-    char digits[20];
-    size_t first = sizeof digits;
-    do {
-        digits[--first] = (char)('0' + n % 10);
-        n /= 10;
-    } while (n);
-    return put(at, str_of(digits + first, sizeof digits - first));
-}
 
 static bool request_reserve(struct plain_fetch *f, const struct http_fetch_options *opt)
 {
@@ -67,9 +50,9 @@ static char *put_headers(char *at, const struct http_fetch_options *opt)
         if (http_header_is_ours(h->name))
             continue;
         struct str value = str_trim(h->value);
-        at = put(at, h->name);
-        at = value.len ? put(put(at, STR(": ")), h->value) : put(at, STR(":"));
-        at = put(at, STR("\r\n"));
+        at = http_put(at, h->name);
+        at = value.len ? http_put(http_put(at, STR(": ")), h->value) : http_put(at, STR(":"));
+        at = http_put(at, STR("\r\n"));
     }
     return at;
 }
@@ -80,18 +63,18 @@ static int prepare(struct http_fetch *base, const struct http_fetch_options *opt
     struct plain_fetch *f = plain_of(base);
     if (!request_reserve(f, opt))
         return err_set(e, ERR_NOMEM, "out of memory for a request");
-    char *at = put(f->request, opt->method);
-    at = put(at, url->path.len && url->path.ptr[0] == '/' ? STR(" ") : STR(" /"));
-    at = put(at, url->path);
-    at = put(at, STR(" HTTP/1.1\r\nHost: "));
-    at = put(at, url->authority);
-    at = put_headers(put(at, STR("\r\n")), opt);
-    at = put(at, STR("accept-encoding: identity\r\n"));
+    char *at = http_put(f->request, opt->method);
+    at = http_put(at, url->path.len && url->path.ptr[0] == '/' ? STR(" ") : STR(" /"));
+    at = http_put(at, url->path);
+    at = http_put(at, STR(" HTTP/1.1\r\nHost: "));
+    at = http_put(at, url->authority);
+    at = put_headers(http_put(at, STR("\r\n")), opt);
+    at = http_put(at, STR("accept-encoding: identity\r\n"));
     if (http_request_has_length(opt)) {
-        at = put(at, STR("Content-Length: "));
-        at = put(put_u64(at, base->body_bytes), STR("\r\n"));
+        at = http_put(at, STR("Content-Length: "));
+        at = http_put(http_put_u64(at, base->body_bytes), STR("\r\n"));
     }
-    at = put(at, STR("\r\n"));
+    at = http_put(at, STR("\r\n"));
     f->request_bytes = (size_t)(at - f->request);
     assert(f->request_bytes <= f->request_max);
     f->no_body = str_eq(opt->method, STR("HEAD"));

@@ -2,6 +2,7 @@
  * size known beforehand, filled front to back, and sent by one system call at the end of the turn. Nothing here calls
  * back into the handler, so replies may be given from anywhere on the loop. */
 #include "base/err.h"
+#include "net/http_put_priv.h"
 #include "net/http_server_priv.h"
 #include <assert.h>
 
@@ -104,24 +105,6 @@ static bool header_valid(const struct http_header *h)
     return h->name.len > 0 && !is_ours(h->name) && http_value_is_one_line(h->value);
 }
 
-static char *put(char *at, struct str s)
-{
-    if (s.len)
-        memcpy(at, s.ptr, s.len);
-    return at + s.len;
-}
-
-static char *put_u64(char *at, uint64_t n)
-{
-    char digits[20];
-    size_t first = sizeof digits;
-    do {
-        digits[--first] = (char)('0' + n % 10);
-        n /= 10;
-    } while (n);
-    return put(at, str_of(digits + first, sizeof digits - first));
-}
-
 /* --- the head ----------------------------------------------------------------------------------------------------- */
 
 enum { LENGTH_CHUNKED = -1, LENGTH_NONE = -2 }; /* beside a real content-length */
@@ -136,30 +119,30 @@ struct reply_head {
 
 static char *put_head(char *at, struct http_exchange *x, const struct reply_head *h)
 {
-    at = put(at, STR("HTTP/1.1 "));
-    at = put_u64(at, (uint64_t)h->status);
-    at = put(at, STR(" "));
-    at = put(at, reason(h->status));
-    at = put(at, STR("\r\n"));
-    at = put(at, date_field(x->conn->server));
+    at = http_put(at, STR("HTTP/1.1 "));
+    at = http_put_u64(at, (uint64_t)h->status);
+    at = http_put(at, STR(" "));
+    at = http_put(at, reason(h->status));
+    at = http_put(at, STR("\r\n"));
+    at = http_put(at, date_field(x->conn->server));
     for (size_t i = 0; i < h->header_count; i++) {
-        at = put(at, h->header[i].name);
-        at = put(at, STR(": "));
-        at = put(at, h->header[i].value);
-        at = put(at, STR("\r\n"));
+        at = http_put(at, h->header[i].name);
+        at = http_put(at, STR(": "));
+        at = http_put(at, h->header[i].value);
+        at = http_put(at, STR("\r\n"));
     }
     if (h->length >= 0) {
-        at = put(at, STR("content-length: "));
-        at = put_u64(at, (uint64_t)h->length);
-        at = put(at, STR("\r\n"));
+        at = http_put(at, STR("content-length: "));
+        at = http_put_u64(at, (uint64_t)h->length);
+        at = http_put(at, STR("\r\n"));
     } else if (h->length == LENGTH_CHUNKED) {
-        at = put(at, STR("transfer-encoding: chunked\r\n"));
+        at = http_put(at, STR("transfer-encoding: chunked\r\n"));
     }
     if (!h->keep_alive)
-        at = put(at, STR("connection: close\r\n"));
+        at = http_put(at, STR("connection: close\r\n"));
     else if (x->request.minor == 0)
-        at = put(at, STR("connection: keep-alive\r\n"));
-    return put(at, STR("\r\n"));
+        at = http_put(at, STR("connection: keep-alive\r\n"));
+    return http_put(at, STR("\r\n"));
 }
 
 /* Queues head and body. On failure nothing has changed. */
@@ -176,7 +159,7 @@ static int queue_reply(struct http_exchange *x, const struct reply_head *h, stru
     if (!begin)
         return ERR_NOMEM;
     char *end = put_head(begin, x, h);
-    end = put(end, body);
+    end = http_put(end, body);
     assert((size_t)(end - begin) <= bytes);
     http_out_added(&c->out, (size_t)(end - begin));
 
@@ -255,9 +238,9 @@ static char *put_chunk(char *at, struct str piece)
         shift -= 4;
     for (; shift >= 0; shift -= 4)
         *at++ = hex[piece.len >> shift & 15];
-    at = put(at, STR("\r\n"));
-    at = put(at, piece);
-    return put(at, STR("\r\n"));
+    at = http_put(at, STR("\r\n"));
+    at = http_put(at, piece);
+    return http_put(at, STR("\r\n"));
 }
 
 int http_reply_write(struct http_exchange *x, struct str piece)
@@ -270,7 +253,7 @@ int http_reply_write(struct http_exchange *x, struct str piece)
         char *begin = http_out_room(&c->out, &c->server->pool, piece.len + CHUNK_FRAME_BYTES);
         if (!begin)
             return ERR_NOMEM;
-        char *end = x->chunking ? put_chunk(begin, piece) : put(begin, piece);
+        char *end = x->chunking ? put_chunk(begin, piece) : http_put(begin, piece);
         http_out_added(&c->out, (size_t)(end - begin));
         http_conn_flush_later(c);
     }
@@ -293,7 +276,7 @@ void http_reply_end(struct http_exchange *x)
             http_reply_abort(x); /* without its end the client must not take it for whole */
             return;
         }
-        put(begin, last);
+        http_put(begin, last);
         http_out_added(&c->out, last.len);
     }
     reply_ended(x);
