@@ -4,43 +4,12 @@
  * line ends of its own; the same file gives the same result. */
 #include "base/mem.h"
 #include "config/config.h"
-#include "config/litellm.h"
+#include "litellm_kit.h"
 #include "mesh/mesh.h"
-#include "wire/models.h"
-#include "wire/wire.h"
 #include <assert.h>
 #include <stdio.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static bool vendor(struct str name, const char **url, const char **key_env)
-{
-    const struct vendor *v = vendor_find(name);
-    if (v) {
-        *url = v->openai_url;
-        *key_env = v->key_env;
-    }
-    return v;
-}
-
-static bool model(struct str vendor_name, struct str id, struct litellm_fact *out)
-{
-    const struct model_row *r = model_find(vendor_name, id);
-    if (r)
-        *out = (struct litellm_fact){.retired = r->retired,
-                                     .embedding = r->embedding,
-                                     .successor = r->successor,
-                                     .input = r->input,
-                                     .output = r->output,
-                                     .context_tokens = r->context_tokens};
-    return r;
-}
-
-static const char *variable(const char *name)
-{
-    (void)name;
-    return NULL;
-}
 
 static void check_config(struct str yaml)
 {
@@ -59,11 +28,10 @@ static void check_config(struct str yaml)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct litellm_world world = {.vendor = vendor, .model = model, .variable = variable};
     struct litellm_import *im = NULL, *again = NULL;
     struct err e = {0};
     struct str text = str_of(data, size);
-    int rc = litellm_import(&im, text, STR("fuzz.yaml"), &world, &e);
+    int rc = litellm_import(&im, text, STR("fuzz.yaml"), &litellm_kit_world, &e);
     if (rc < 0) {
         assert(!im && e.code == rc && e.text[0]);
         return 0;
@@ -71,7 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_config(buf_str(&im->yaml));
     for (const struct litellm_note *n = im->note; n; n = n->next)
         assert(n->mark.line > 0 && n->mark.column > 0 && n->text.len && n->kind < LITELLM_KINDS);
-    rc = litellm_import(&again, text, STR("fuzz.yaml"), &world, &e);
+    rc = litellm_import(&again, text, STR("fuzz.yaml"), &litellm_kit_world, &e);
     assert(rc == 0 && str_eq(buf_str(&again->yaml), buf_str(&im->yaml)));
     litellm_import_free(again);
     litellm_import_free(im);

@@ -6,48 +6,14 @@
 #include "base/mem.h"
 #include "config/config.h"
 #include "config/litellm_priv.h"
+#include "litellm_kit.h"
 #include "mesh/mesh.h"
 #include "test.h"
-#include "wire/models.h"
-#include "wire/wire.h"
 #include <dirent.h>
 #include <limits.h>
 #include <unistd.h>
 
 enum { FILE_BYTES_MAX = 256 * 1024 };
-
-/* --- a world ------------------------------------------------------------------------------------------ */
-
-static bool vendor(struct str name, const char **url, const char **key_env)
-{
-    const struct vendor *v = vendor_find(name);
-    if (v) {
-        *url = v->openai_url;
-        *key_env = v->key_env;
-    }
-    return v;
-}
-
-static bool model(struct str vendor_name, struct str id, struct litellm_fact *out)
-{
-    const struct model_row *r = model_find(vendor_name, id);
-    if (r)
-        *out = (struct litellm_fact){.retired = r->retired,
-                                     .embedding = r->embedding,
-                                     .successor = r->successor,
-                                     .input = r->input,
-                                     .output = r->output,
-                                     .context_tokens = r->context_tokens};
-    return r;
-}
-
-static const char *no_variable(const char *name)
-{
-    (void)name;
-    return NULL;
-}
-
-static const struct litellm_world world = {.vendor = vendor, .model = model, .variable = no_variable};
 
 /* --- files --------------------------------------------------------------------------------------------- */
 
@@ -113,7 +79,7 @@ static void expect_import(const char *name)
     AUTO_BUF struct buf text = BUF_INIT(FILE_BYTES_MAX), notes = BUF_INIT(FILE_BYTES_MAX);
     text_format(file, sizeof file, "%s.yaml", name);
     REQUIRE(read_golden(&text, file));
-    if (litellm_import(&im, buf_str(&text), str_from(file), &world, &e) < 0) {
+    if (litellm_import(&im, buf_str(&text), str_from(file), &litellm_kit_world, &e) < 0) {
         test_fail(__FILE__, __LINE__, "%s: %d:%d: %s", file, e.line, e.column, e.text);
         return;
     }
@@ -150,7 +116,7 @@ static void expect_refused(const char *name)
     REQUIRE(read_golden(&text, name));
     struct str rest = buf_str(&text), first, prefix = STR("# expect: ");
     REQUIRE(str_cut(&rest, '\n', &first) && str_starts(first, prefix));
-    EXPECT(litellm_import(&im, buf_str(&text), str_from(name), &world, &e) < 0 && !im);
+    EXPECT(litellm_import(&im, buf_str(&text), str_from(name), &litellm_kit_world, &e) < 0 && !im);
     (void)config_error(&got, str_from(name), &e);
     if (!str_eq(buf_str(&got), str_skip(first, prefix.len)))
         test_fail(__FILE__, __LINE__, "%s: got: %.*s", name, STR_FMT(buf_str(&got)));
@@ -180,7 +146,7 @@ static struct litellm_import *import_text(const char *text, const struct litellm
     struct err e = {0};
     if (litellm_import(&im, str_from(text), STR("t.yaml"), w, &e) < 0)
         test_fail(__FILE__, __LINE__, "%d:%d: %s", e.line, e.column, e.text);
-    else if (!is_config(buf_str(&im->yaml), &e) && w == &world)
+    else if (!is_config(buf_str(&im->yaml), &e) && w == &litellm_kit_world)
         test_fail(__FILE__, __LINE__, "the result is no config: %d:%d: %s\n%.*s", e.line, e.column, e.text,
                   STR_FMT(buf_str(&im->yaml)));
     return im;
@@ -188,7 +154,7 @@ static struct litellm_import *import_text(const char *text, const struct litellm
 
 static void expect_holds(const char *text, const char *want)
 {
-    struct litellm_import *im = import_text(text, &world);
+    struct litellm_import *im = import_text(text, &litellm_kit_world);
     if (im && str_find(buf_str(&im->yaml), str_from(want)) < 0)
         test_fail(__FILE__, __LINE__, "lacks %s:\n%.*s", want, STR_FMT(buf_str(&im->yaml)));
     litellm_import_free(im);
@@ -304,7 +270,7 @@ TEST(lists_that_mean_nothing_are_told)
                     "  context_window_fallbacks: [a, { nobody: [a] }]\n"
                     "  model_group_alias: [x]\n"
                     "litellm_settings: { fallbacks: [{ a: [a] }] }\n",
-                    &world);
+                    &litellm_kit_world);
     REQUIRE(im);
     EXPECT_I64(im->note_count[LITELLM_LOST], 5);
     litellm_import_free(im);
@@ -325,7 +291,7 @@ TEST(a_budget_without_a_price_is_told_for_it_would_refuse_every_call)
         "model_list:\n"
         "  - { model_name: a, litellm_params: { model: mistral/x, max_budget: 1, budget_duration: 1d } }\n"
         "  - { model_name: b, litellm_params: { model: openai/gpt-4o, max_budget: 1, budget_duration: 1d } }\n",
-        &world);
+        &litellm_kit_world);
     REQUIRE(im);
     int told = 0;
     for (const struct litellm_note *n = im->note; n; n = n->next)
@@ -340,7 +306,7 @@ TEST(large_groups_and_long_chains_stay_within_their_bounds_and_say_so)
     REQUIRE(buf_append_text(&text, "model_list:\n") == 0);
     for (int i = 0; i < 300; i++) /* 18 full steps and a rest: two more than a chain has */
         (void)buf_append_format(&text, "  - { model_name: a, litellm_params: { model: ollama/m%d } }\n", i);
-    struct litellm_import *im = import_text(buf_text(&text), &world);
+    struct litellm_import *im = import_text(buf_text(&text), &litellm_kit_world);
     REQUIRE(im);
     EXPECT(str_find(buf_str(&im->yaml), STR("ollama/m255")) > 0 &&
            str_find(buf_str(&im->yaml), STR("ollama/m256")) < 0);
@@ -357,7 +323,7 @@ TEST(one_literal_key_gets_one_name_and_another_key_another)
         "  - { model_name: c, litellm_params: { model: openai/gpt-4.1, api_key: CANARY-2 } }\n"
         "  - { model_name: d, litellm_params: { model: groq/openai/gpt-oss-20b, api_key: CANARY-3 } }\n"
         "  - { model_name: e, litellm_params: { model: groq/x, api_key: os.environ/GROQ_API_KEY } }\n";
-    struct litellm_import *im = import_text(text, &world);
+    struct litellm_import *im = import_text(text, &litellm_kit_world);
     REQUIRE(im);
     struct str yaml = buf_str(&im->yaml);
     EXPECT(str_find(yaml, STR("openai: { vendor: openai, key: \"env:OPENAI_API_KEY\" }")) > 0);
@@ -378,7 +344,7 @@ TEST(every_model_name_stays_a_name_that_clients_can_ask_for)
         REQUIRE(buf_append_format(&text,
                                   "model_list: [{ model_name: \"%s\", litellm_params: { model: openai/gpt-4o } }]\n",
                                   names[i]) == 0);
-        struct litellm_import *im = import_text(buf_text(&text), &world);
+        struct litellm_import *im = import_text(buf_text(&text), &litellm_kit_world);
         REQUIRE(im);
         EXPECT_I64(im->name_count, 1);
         EXPECT(im->name_count == 1 && (str_eq(im->name[0].as, STR("job")) || str_eq(im->name[0].as, STR("alias")) ||
@@ -392,7 +358,7 @@ static int torture_import(void *ctx)
     struct buf *text = ctx;
     struct litellm_import *im = NULL;
     struct err e = {0};
-    int rc = litellm_import(&im, buf_str(text), STR("t.yaml"), &world, &e);
+    int rc = litellm_import(&im, buf_str(text), STR("t.yaml"), &litellm_kit_world, &e);
     if (rc < 0 && rc != ERR_NOMEM)
         test_fail(__FILE__, __LINE__, "out of memory was told as %s: %s", err_name(rc), e.text);
     EXPECT((rc < 0) == !im);

@@ -1,7 +1,7 @@
 /* test_upgrade.c: the data folder of an earlier version, taken over by today's binary. tests/golden/folder-1 holds one: a
  * ledger.db of format 1 (as SQL) and a segment of the journal (as hexadecimal digits), as the first version of Hearth left them
- * when it was killed in the middle of a call, what that version itself told of them (usage.jsonl), and keys and an admin token
- * of the first version that had them. */
+ * when it was killed in the middle of a call, and what that version itself told of them (usage.jsonl). It had no keys and no admin
+ * token: these are in the first format that either file had, written by hand. */
 #include "cli_kit.h"
 #include <arpa/inet.h>
 #include <sqlite3.h>
