@@ -56,3 +56,18 @@ int call_prompt_read(struct call_reader *r, const char *name); /* prompt, input:
 int call_tools_read(struct call_reader *r, const char *name);  /* tools, functions */
 /* The value that starts here, counted as it stands. */
 void call_raw_count(struct call_reader *r);
+
+/* What is added for what is not text. */
+enum {
+    /* Each message costs its role and the marks around it; the answer's own header comes on top. The numbers are what
+     * OpenAI documents, and close to the ChatML and Llama templates. */
+    MESSAGE_TOKENS = 4,
+    ANSWER_HEADER_TOKENS = 3,
+    /* An image's size is unknown without decoding it. 765 is OpenAI's figure for 1024 x 1024, vision models at home use
+     * 256 to 1,600; in the same range a page of a document, which is sent as an image, too. */
+    IMAGE_TOKENS = 800,
+    /* A scanned or printed PDF page has about this many bytes in base64. */
+    PAGE_BYTES = 100000,
+    /* Audio is about 10 tokens a second; a second is 16 to 32 KB as mp3 or 16 kHz wav, a third more in base64. */
+    AUDIO_BYTES_PER_TOKEN = 2048,
+};

@@ -2,20 +2,6 @@
  * tools, prompt and input. Hot path: string text is scanned once and handed to the estimate as it stands. */
 #include "wire/call_priv.h"
 
-enum {
-    /* Each message costs its role and the marks around it; the answer's own header comes on top. The numbers are what
-     * OpenAI documents, and close to the ChatML and Llama templates. */
-    MESSAGE_TOKENS = 4,
-    ANSWER_HEADER_TOKENS = 3,
-    /* An image's size is unknown without decoding it. 765 is OpenAI's figure for 1024 x 1024, vision models at home use
-     * 256 to 1,600; in the same range a page of a document, which is sent as an image, too. */
-    IMAGE_TOKENS = 800,
-    /* A scanned or printed PDF page has about this many bytes in base64. */
-    PAGE_BYTES = 100000,
-    /* Audio is about 10 tokens a second; a second is 16 to 32 KB as mp3 or 16 kHz wav, a third more in base64. */
-    AUDIO_BYTES_PER_TOKEN = 2048,
-};
-
 static void text_count(struct call_reader *r, struct str text, bool escaped)
 {
     r->call->text_bytes += (int64_t)text.len;
@@ -63,21 +49,21 @@ static int64_t data_bytes(struct call_reader *r)
     return (int64_t)longest;
 }
 
-enum part_kind { PART_OTHER, PART_IMAGE, PART_AUDIO };
+enum content_kind { CONTENT_OTHER, CONTENT_IMAGE, CONTENT_AUDIO };
 
-static enum part_kind part_type_read(struct call_reader *r)
+static enum content_kind part_type_read(struct call_reader *r)
 {
     struct str type;
 
     if (json_peek(&r->scan) != JSON_STRING) {
         json_skip(&r->scan, NULL);
-        return PART_OTHER;
+        return CONTENT_OTHER;
     }
     if (!json_string(&r->scan, &type))
-        return PART_OTHER;
+        return CONTENT_OTHER;
     if (json_key_is(type, STR("image_url")) || json_key_is(type, STR("image")) || json_key_is(type, STR("input_image")))
-        return PART_IMAGE;
-    return json_key_is(type, STR("input_audio")) ? PART_AUDIO : PART_OTHER;
+        return CONTENT_IMAGE;
+    return json_key_is(type, STR("input_audio")) ? CONTENT_AUDIO : CONTENT_OTHER;
 }
 
 /* A part is recognised by its type or by the member that only that type has, whichever is there. */
@@ -90,9 +76,9 @@ static void part_read(struct call_reader *r)
     json_enter(&r->scan);
     while (json_member(&r->scan, &key)) {
         if (json_key_is(key, STR("type"))) {
-            enum part_kind kind = part_type_read(r);
-            image |= kind == PART_IMAGE;
-            audio |= kind == PART_AUDIO;
+            enum content_kind kind = part_type_read(r);
+            image |= kind == CONTENT_IMAGE;
+            audio |= kind == CONTENT_AUDIO;
         } else if (json_key_is(key, STR("text")) || json_key_is(key, STR("refusal"))) {
             text_read(r);
         } else if (json_key_is(key, STR("image_url"))) {

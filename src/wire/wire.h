@@ -140,7 +140,7 @@ int64_t tokens_estimate(struct str text, bool escaped);
 
 /* --- vendors -------------------------------------------------------------------------------------------------------- */
 
-enum dialect { DIALECT_OPENAI, DIALECT_ANTHROPIC, DIALECT_OLLAMA, DIALECT_ENGINE };
+enum dialect { DIALECT_OPENAI, DIALECT_RESPONSES, DIALECT_ANTHROPIC, DIALECT_OLLAMA, DIALECT_ENGINE };
 enum regime { REGIME_CREDIT, REGIME_PLAN, REGIME_POWER };
 enum vendor_quirk {
     QUIRK_NO_STREAM_OPTIONS = 1, /* refuses stream_options; usage comes by itself */

@@ -1,0 +1,197 @@
+/* codec.h: one dialect, both ways: requests, whole answers, streams and errors, to and from the neutral conversation.
+ *
+ * Each dialect is one `const struct codec` in a file of its own; five dialects are five files, not twenty-five. Between two
+ * different dialects a call goes bytes -> chat -> bytes and its stream bytes -> deltas -> bytes; between equal ones the bytes pass, and only
+ * the readers are used, for what a relay must know. Knows no sockets and no routing. One thread per object.
+ *
+ * A stream's writer is in two halves: stream.c puts the deltas in an order that every dialect can say (one block after the
+ * other, calls never interleaved) and the codec's verbs write single blocks. */
+#pragma once
+#include "wire/chat.h"
+
+/* --- streams: reading ---------------------------------------------------------------------------------------------------- */
+
+enum delta_kind {
+    DELTA_BEGIN,     /* id and model are known; either may be empty. At most once, before everything else but ALIVE */
+    DELTA_TEXT,      /* `text`: a piece, never empty; REFUSAL and REASONING too */
+    DELTA_REFUSAL,
+    DELTA_REASONING,
+    DELTA_SIGNATURE, /* `text`: of the reasoning that ends here */
+    DELTA_HIDDEN,    /* `text`: reasoning that only its vendor can read, whole */
+    DELTA_CALL,      /* a tool call begins: `call` counts from 0 without gaps; id and name are known (an id that the upstream
+                      * did not give is made) */
+    DELTA_ARGUMENTS, /* `text`: a piece of the arguments of `call` */
+    DELTA_FINISH,    /* why the answer ended: `finish`, and `text` the stop sequence if one is told */
+    DELTA_USAGE,     /* totals as far as they are known; replaces what came before */
+    DELTA_ALIVE,     /* nothing but a sign of life */
+    DELTA_FAILED,    /* an error inside the stream: the event's data is for failure_read */
+    DELTA_END,       /* the stream is complete */
+};
+struct delta {
+    enum delta_kind kind;
+    int call;
+    struct str text, id, name, model; /* valid during the call */
+    enum finish finish;
+    struct usage usage;
+};
+/* 0 to go on; anything else stops the reader and is returned. */
+typedef int delta_fn(const struct delta *d, void *ctx);
+
+enum { STREAM_CALLS_MAX = 256 }; /* tool calls in one answer; the largest seen is 128 */
+
+/* A tool call of a stream, as the upstream counts it. */
+struct stream_call {
+    int64_t key;         /* the upstream's index, or its block's */
+    struct str id, name; /* in the arena; may come late */
+    bool told;           /* DELTA_CALL was emitted */
+    bool pieces;         /* arguments came */
+    struct buf waiting;  /* arguments that came before they could be said; owned */
+};
+
+struct stream_reader {
+    const struct codec *codec;
+    enum wire_op op;
+    struct arena *arena; /* borrowed: ids, names; grows with the number of calls only */
+    delta_fn *emit;
+    void *ctx;
+    /* the codecs' own business */
+    bool begun;
+    bool finished;               /* DELTA_FINISH was emitted */
+    struct str id;               /* of the answer, for ids that must be made; in the arena; may be empty */
+    struct usage usage;          /* merged so far */
+    bool has_usage;
+    struct stream_call *call;    /* STREAM_CALLS_MAX of them, made with the first one */
+    int call_count;
+    int64_t block;               /* Anthropic, Responses: index of the block under way; -1 */
+    enum part_kind block_kind;
+    int block_call;              /* its call, for PART_CALL */
+};
+void stream_reader_init(struct stream_reader *r, const struct codec *codec, enum wire_op op, struct arena *arena, delta_fn *emit,
+                        void *ctx);
+void stream_reader_fini(struct stream_reader *r);
+/* The call with that key (of several, the last), made when there is none; NULL when there are too many or memory is out. Its
+ * index is result - r->call. */
+struct stream_call *stream_call_of(struct stream_reader *r, int64_t key);
+struct stream_call *stream_call_new(struct stream_reader *r, int64_t key);
+/* Emits DELTA_CALL and what waited for it, unless that was done. To be called when the name is known; an id that the upstream
+ * does not give is made of r->id. */
+int stream_call_tell(struct stream_reader *r, struct stream_call *c);
+
+/* --- streams: writing ------------------------------------------------------------------------------------------------------ */
+
+struct stream_block {
+    enum part_kind kind; /* TEXT, REFUSAL, REASONING, HIDDEN, CALL */
+    int index;           /* counts blocks from 0 */
+    int call;            /* of PART_CALL: counts calls from 0 */
+    struct str id, name; /* of PART_CALL; the writer's */
+    struct str signature; /* of REASONING, known when it closes; the writer's */
+    int64_t pieces;      /* bytes so far */
+};
+struct stream_writer {
+    const struct codec *codec;
+    enum wire_op op;
+    struct arena *arena;     /* borrowed */
+    struct str id, model;    /* what the client reads; model as it asked for it */
+    int64_t created_s;
+    int64_t input_estimated; /* tokens; for dialects that tell the input first */
+    bool include_usage;      /* OpenAI: the client wants the usage chunk */
+    bool begun, ended;
+    bool open;               /* `block` is under way */
+    struct stream_block block;
+    int block_count, call_count;
+    struct usage usage;
+    bool has_usage;
+    enum finish finish;
+    struct str stop;
+    struct stream_call *call; /* those that wait for their turn; by the reader's index */
+    struct buf kept;          /* text of the open block, if the codec wants it (keeps_text) */
+    struct buf items;         /* Responses: the finished items, as JSON */
+    int64_t sequence;         /* Responses: events so far */
+};
+void stream_writer_init(struct stream_writer *w, const struct codec *codec, enum wire_op op, struct arena *arena);
+void stream_writer_fini(struct stream_writer *w);
+/* Appends what that delta becomes, which may be nothing yet. DELTA_FINISH and DELTA_USAGE are kept for the end; DELTA_END and
+ * DELTA_FAILED are the caller's. 0, ERR_NOMEM, ERR_LIMIT. */
+int stream_write(struct stream_writer *w, const struct delta *d, struct buf *out);
+/* Closes what is open and ends the stream: finish reason, usage, end mark. */
+int stream_write_end(struct stream_writer *w, struct buf *out);
+/* An error, and the end, in place of stream_write_end. */
+struct wire_error;
+int stream_write_error(struct stream_writer *w, const struct wire_error *e, struct buf *out);
+
+/* How a dialect writes the pieces of a stream. Called in the order begin, (open, piece…, close)…, end | error; alive anywhere. */
+struct stream_verbs {
+    int (*begin)(struct stream_writer *w, struct buf *out);
+    int (*open)(struct stream_writer *w, struct buf *out);                    /* w->block */
+    int (*piece)(struct stream_writer *w, struct str text, struct buf *out);
+    int (*close)(struct stream_writer *w, struct buf *out);                   /* w->kept has the whole text, if it is kept */
+    int (*end)(struct stream_writer *w, struct buf *out);
+    int (*error)(struct stream_writer *w, const struct wire_error *e, struct buf *out);
+    bool keeps_text;
+};
+
+/* --- errors ------------------------------------------------------------------------------------------------------------------ */
+
+struct wire_error {
+    int status;
+    struct str message;
+    const char *type;  /* OpenAI's word; NULL: by the status */
+    const char *code;  /* OpenAI's word, or ours; NULL */
+    const char *param; /* NULL */
+    struct str id;     /* of the call; may be empty */
+};
+
+/* --- the table ----------------------------------------------------------------------------------------------------------------- */
+
+enum framing { FRAMING_SSE, FRAMING_LINES /* a JSON value a line */ };
+
+/* How a request to one target must look. */
+struct chat_write {
+    enum wire_op op;
+    struct str model;              /* the target's own name */
+    const struct vendor *vendor;   /* NULL if unknown */
+    const struct model_row *fact;  /* NULL if unknown */
+    struct arena *arena;           /* for what must be made */
+    struct lost *lost;
+};
+
+struct codec {
+    const char *name;
+    enum dialect dialect;
+    enum framing framing;
+    struct str stream_type;     /* content type of its streams */
+    struct str keep_alive;      /* a sign of life between events; empty: the dialect has none */
+
+    /* A client's request. ERR_SYNTAX, ERR_INVALID with a story fit for the client's 400, ERR_NOMEM. c->arena is given, c->model and
+     * c->stream are filled as well. Unknown members go to c->extra. */
+    int (*request_read)(struct chat *c, enum wire_op op, struct str body, struct err *e);
+    /* An upstream's request. ERR_INVALID names the field that this dialect cannot express; ERR_NOMEM, ERR_LIMIT. */
+    int (*request_write)(const struct chat *c, const struct chat_write *w, struct buf *out, struct err *e);
+
+    /* An upstream's whole answer; a->arena is given. ERR_SYNTAX when it is no answer at all, ERR_NOMEM. */
+    int (*answer_read)(struct chat_answer *a, enum wire_op op, struct str body, struct err *e);
+    /* The client's. a->id and a->model are as the client shall read them. */
+    int (*answer_write)(const struct chat_answer *a, enum wire_op op, struct lost *lost, struct buf *out);
+
+    /* One event of an upstream's stream: its name (SSE) and data, or a line. 0, what `emit` returned, ERR_SYNTAX, ERR_NOMEM. */
+    int (*event_read)(struct stream_reader *r, struct str name, struct str data);
+    struct stream_verbs write;
+
+    /* The body of an answer with that status. */
+    int (*error_write)(const struct wire_error *e, struct buf *out);
+    /* A status that this dialect's clients understand. */
+    int (*error_status)(int status);
+
+    const struct limit *limit; /* what it cannot say */
+    size_t limit_count;
+};
+extern const struct codec codec_openai, codec_responses, codec_anthropic, codec_ollama;
+const struct codec *codec_of(enum dialect d); /* NULL: none (the engine speaks OpenAI's) */
+
+/* For request_write: that field is in the request, and this dialect cannot say it. 0 when the row says LIMIT_LOST (then it is in
+ * w->lost), else ERR_INVALID with the field and the reason. A field without a row is lost. */
+int codec_cannot(const struct codec *codec, const struct chat_write *w, struct str field, struct err *e);
+/* All of c->extra that is not in `carried` (NULL-terminated; may be NULL): as codec_cannot. */
+int codec_extra(const struct codec *codec, const struct chat *c, const char *const *carried, const struct chat_write *w,
+                struct err *e);
+int codec_reference(struct buf *out); /* docs/reference/translation.md */

@@ -1,0 +1,38 @@
+/* limit.c: what a dialect cannot say: refused by name, or left out and listed; see codec.h. Apart from the table of dialects, so
+ * that one dialect can be had alone. */
+#include "wire/codec.h"
+
+static const struct limit *limit_find(const struct codec *codec, struct str field)
+{
+    for (size_t i = 0; i < codec->limit_count; i++)
+        if (str_eq(str_from(codec->limit[i].field), field))
+            return &codec->limit[i];
+    return NULL;
+}
+
+int codec_cannot(const struct codec *codec, const struct chat_write *w, struct str field, struct err *e)
+{
+    const struct limit *l = limit_find(codec, field);
+    if (l && l->then == LIMIT_REFUSED)
+        return err_set(e, ERR_INVALID, "%.*s cannot be said in the %s dialect: %s", STR_FMT(str_slice(field, 0, 100)), codec->name, l->why);
+    lost_add(w->lost, l ? str_from(l->field) : field);
+    return 0;
+}
+
+static bool is_carried(const char *const *carried, struct str name)
+{
+    for (; carried && *carried; carried++)
+        if (str_eq(str_from(*carried), name))
+            return true;
+    return false;
+}
+
+int codec_extra(const struct codec *codec, const struct chat *c, const char *const *carried, const struct chat_write *w,
+                struct err *e)
+{
+    int rc = 0;
+    for (const struct chat_member *m = c->extra; m && rc == 0; m = m->next)
+        if (!is_carried(carried, m->name))
+            rc = codec_cannot(codec, w, m->name, e);
+    return rc;
+}

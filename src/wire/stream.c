@@ -1,0 +1,286 @@
+/* stream.c: the halves of a stream's translation that no dialect owns: the table of tool calls of a reader, and the order in
+ * which a writer says things.
+ *
+ *   deltas, as they come             blocks, one after the other
+ *   TEXT a, CALL 0, ARGS 0,    -->   open text, piece, close, open call 0, piece, close, open call 1, ...
+ *   CALL 1, ARGS 1, ARGS 0
+ *
+ * What a call says while another block is still under way waits in its own buffer. A call under way makes room for the next
+ * one as soon as its arguments are a complete JSON value; one that never is, at the end. */
+#include "wire/codec.h"
+#include "base/mem.h"
+#include <assert.h>
+
+enum {
+    CALL_WAITING_MAX = 8 * 1024 * 1024, /* arguments of one call */
+    KEPT_MAX = 16 * 1024 * 1024,        /* text of one block, or the items of a whole answer */
+};
+
+/* --- reading ------------------------------------------------------------------------------------------------------------------ */
+
+void stream_reader_init(struct stream_reader *r, const struct codec *codec, enum wire_op op, struct arena *arena, delta_fn *emit,
+                        void *ctx)
+{
+    *r = (struct stream_reader){.codec = codec, .op = op, .arena = arena, .emit = emit, .ctx = ctx, .block = -1,
+                                .usage = {.cost_nusd = -1}};
+}
+
+static void calls_fini(struct stream_call *call, int count)
+{
+    for (int i = 0; call && i < count; i++)
+        buf_fini(&call[i].waiting);
+}
+
+void stream_reader_fini(struct stream_reader *r)
+{
+    calls_fini(r->call, r->call_count);
+    r->call_count = 0;
+}
+
+struct stream_call *stream_call_of(struct stream_reader *r, int64_t key)
+{
+    for (int i = r->call_count - 1; i >= 0; i--) /* of several with one key, the last */
+        if (r->call[i].key == key)
+            return &r->call[i];
+    return stream_call_new(r, key);
+}
+
+struct stream_call *stream_call_new(struct stream_reader *r, int64_t key)
+{
+    if (!r->call)
+        r->call = arena_new_array(r->arena, struct stream_call, STREAM_CALLS_MAX);
+    if (!r->call || r->call_count == STREAM_CALLS_MAX)
+        return NULL;
+    struct stream_call *c = &r->call[r->call_count++];
+    *c = (struct stream_call){.key = key, .waiting = BUF_INIT(CALL_WAITING_MAX)};
+    return c;
+}
+
+int stream_call_tell(struct stream_reader *r, struct stream_call *c)
+{
+    int index = (int)(c - r->call);
+    if (c->told)
+        return 0;
+    if (c->id.len == 0) {
+        const char *made = arena_format(r->arena, "call_%08x%04d", (unsigned)str_hash(r->id), index);
+        if (!made)
+            return ERR_NOMEM;
+        c->id = str_from(made);
+    }
+    c->told = true;
+    int rc = r->emit(&(struct delta){.kind = DELTA_CALL, .call = index, .id = c->id, .name = c->name}, r->ctx);
+    if (rc == 0 && c->waiting.len)
+        rc = r->emit(&(struct delta){.kind = DELTA_ARGUMENTS, .call = index, .text = buf_str(&c->waiting)}, r->ctx);
+    buf_fini(&c->waiting);
+    return rc;
+}
+
+/* --- writing -------------------------------------------------------------------------------------------------------------------- */
+
+void stream_writer_init(struct stream_writer *w, const struct codec *codec, enum wire_op op, struct arena *arena)
+{
+    *w = (struct stream_writer){.codec = codec, .op = op, .arena = arena, .kept = BUF_INIT(KEPT_MAX), .items = BUF_INIT(KEPT_MAX),
+                                .usage = {.cost_nusd = -1}};
+}
+
+void stream_writer_fini(struct stream_writer *w)
+{
+    calls_fini(w->call, w->call ? STREAM_CALLS_MAX : 0);
+    buf_fini(&w->kept);
+    buf_fini(&w->items);
+}
+
+static int begin(struct stream_writer *w, struct buf *out)
+{
+    if (w->begun)
+        return 0;
+    w->begun = true;
+    return w->codec->write.begin(w, out);
+}
+
+static int close_block(struct stream_writer *w, struct buf *out)
+{
+    if (!w->open)
+        return 0;
+    w->open = false;
+    int rc = w->codec->write.close(w, out);
+    buf_clear(&w->kept);
+    return rc;
+}
+
+static int open_block(struct stream_writer *w, struct stream_block block, struct buf *out)
+{
+    int rc = begin(w, out);
+    if (rc == 0)
+        rc = close_block(w, out);
+    if (rc)
+        return rc;
+    block.index = w->block_count++;
+    w->block = block;
+    w->open = true;
+    return w->codec->write.open(w, out);
+}
+
+static int piece(struct stream_writer *w, struct str text, struct buf *out)
+{
+    if (text.len == 0)
+        return 0;
+    int rc = w->codec->write.keeps_text || w->block.kind == PART_CALL ? buf_append(&w->kept, text) : 0;
+    w->block.pieces += (int64_t)text.len;
+    return rc ? rc : w->codec->write.piece(w, text, out);
+}
+
+/* --- calls, one after the other --- */
+
+static bool call_is_open(const struct stream_writer *w, int call)
+{
+    return w->open && w->block.kind == PART_CALL && w->block.call == call;
+}
+
+/* Nothing more can come for the open block: it is no call, or a call whose arguments are complete. */
+static bool may_close(const struct stream_writer *w)
+{
+    return !w->open || w->block.kind != PART_CALL || json_check(buf_str(&w->kept), NULL) == 0;
+}
+
+static int open_call(struct stream_writer *w, int call, struct buf *out)
+{
+    struct stream_call *c = &w->call[call];
+    int rc = open_block(w, (struct stream_block){.kind = PART_CALL, .call = call, .id = c->id, .name = c->name}, out);
+    c->told = true;
+    if (rc == 0)
+        rc = piece(w, buf_str(&c->waiting), out);
+    buf_fini(&c->waiting);
+    return rc;
+}
+
+/* The next call that waits, or all of them; they are told in their order. */
+static int open_waiting(struct stream_writer *w, bool all, struct buf *out)
+{
+    int rc = 0;
+    for (int i = 0; i < w->call_count && rc == 0; i++) {
+        if (w->call[i].told || !w->call[i].id.ptr)
+            continue;
+        if (!all && !may_close(w))
+            return 0;
+        rc = open_call(w, i, out);
+    }
+    return rc;
+}
+
+static int call_begins(struct stream_writer *w, const struct delta *d, struct buf *out)
+{
+    if (!w->call)
+        w->call = arena_new_array(w->arena, struct stream_call, STREAM_CALLS_MAX);
+    if (!w->call)
+        return ERR_NOMEM;
+    if (d->call < 0 || d->call >= STREAM_CALLS_MAX)
+        return ERR_LIMIT;
+    if (d->call >= w->call_count) /* one that came before may not have told its name yet */
+        w->call_count = d->call + 1;
+    struct stream_call *c = &w->call[d->call];
+    *c = (struct stream_call){.key = d->call, .id = arena_dup(w->arena, d->id), .name = arena_dup(w->arena, d->name),
+                              .waiting = BUF_INIT(CALL_WAITING_MAX)};
+    if (!c->id.ptr || !c->name.ptr)
+        return ERR_NOMEM;
+    return open_waiting(w, false, out);
+}
+
+static int call_goes_on(struct stream_writer *w, const struct delta *d, struct buf *out)
+{
+    assert(d->call >= 0 && d->call < w->call_count);
+    if (call_is_open(w, d->call)) {
+        int rc = piece(w, d->text, out);
+        return rc ? rc : open_waiting(w, false, out);
+    }
+    if (w->call[d->call].told)
+        return 0; /* it was complete, and is over: what comes behind a whole value is no argument */
+    return buf_append(&w->call[d->call].waiting, d->text);
+}
+
+/* --- the rest --- */
+
+static int text(struct stream_writer *w, enum part_kind kind, struct str bytes, struct buf *out)
+{
+    int rc = 0;
+    if (!w->open || w->block.kind != kind)
+        rc = open_block(w, (struct stream_block){.kind = kind}, out);
+    return rc ? rc : piece(w, bytes, out);
+}
+
+static int signature(struct stream_writer *w, struct str seal, struct buf *out)
+{
+    int rc = 0;
+    if (!w->open || w->block.kind != PART_REASONING) /* thinking that is not shown has a seal all the same */
+        rc = open_block(w, (struct stream_block){.kind = PART_REASONING}, out);
+    if (rc)
+        return rc;
+    w->block.signature = arena_dup(w->arena, seal);
+    return w->block.signature.ptr ? close_block(w, out) : ERR_NOMEM;
+}
+
+static int hidden(struct stream_writer *w, struct str data, struct buf *out)
+{
+    int rc = open_block(w, (struct stream_block){.kind = PART_HIDDEN}, out);
+    if (rc == 0)
+        rc = piece(w, data, out);
+    return rc ? rc : close_block(w, out);
+}
+
+static int finish(struct stream_writer *w, const struct delta *d)
+{
+    w->finish = d->finish;
+    w->stop = d->text.len ? arena_dup(w->arena, d->text) : STR_NONE;
+    return d->text.len && !w->stop.ptr ? ERR_NOMEM : 0;
+}
+
+int stream_write(struct stream_writer *w, const struct delta *d, struct buf *out)
+{
+    switch (d->kind) {
+    case DELTA_BEGIN: return begin(w, out);
+    case DELTA_TEXT: return text(w, PART_TEXT, d->text, out);
+    case DELTA_REFUSAL: return text(w, PART_REFUSAL, d->text, out);
+    case DELTA_REASONING: return text(w, PART_REASONING, d->text, out);
+    case DELTA_SIGNATURE: return signature(w, d->text, out);
+    case DELTA_HIDDEN: return hidden(w, d->text, out);
+    case DELTA_CALL: return call_begins(w, d, out);
+    case DELTA_ARGUMENTS: return call_goes_on(w, d, out);
+    case DELTA_FINISH: return finish(w, d);
+    case DELTA_USAGE:
+        w->usage = d->usage;
+        w->has_usage = true;
+        return 0;
+    case DELTA_ALIVE: return w->codec->keep_alive.len ? buf_append(out, w->codec->keep_alive) : 0;
+    case DELTA_FAILED:
+    case DELTA_END: return 0;
+    }
+    return 0;
+}
+
+/* Calls were made: every dialect has a word for that, and agents wait for it; an answer that was cut stays cut. */
+static void repair_finish(struct stream_writer *w)
+{
+    bool plain = w->finish == FINISH_NONE || w->finish == FINISH_STOP || w->finish == FINISH_OTHER;
+    if (w->call_count && plain)
+        w->finish = FINISH_TOOLS;
+    else if (w->finish == FINISH_NONE)
+        w->finish = FINISH_STOP;
+}
+
+int stream_write_end(struct stream_writer *w, struct buf *out)
+{
+    int rc = begin(w, out);
+    if (rc == 0)
+        rc = open_waiting(w, true, out);
+    if (rc == 0)
+        rc = close_block(w, out);
+    repair_finish(w);
+    w->ended = true;
+    return rc ? rc : w->codec->write.end(w, out);
+}
+
+int stream_write_error(struct stream_writer *w, const struct wire_error *e, struct buf *out)
+{
+    w->ended = true;
+    return w->codec->write.error(w, e, out);
+}
