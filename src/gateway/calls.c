@@ -9,7 +9,7 @@ struct pending {
     struct http_exchange *x;
     struct gateway_loop *gl;
     struct mesh_call *call; /* NULL before it started and after it is over */
-    struct arena arena;     /* the caller's credential */
+    struct arena arena;     /* names, tags, the list of headers that go on */
 };
 
 static void pending_free(struct pending *p)
@@ -170,12 +170,15 @@ static bool apply_key(struct pending *p, const struct key *k, struct mesh_ask *a
 static bool fill_ask(struct pending *p, struct mesh_ask *ask)
 {
     struct caller who;
-    if (!keys_admit(p->gl, p->x, &who, &p->arena) || !read_wishes(p->gl, p->x, ask))
+    if (!keys_admit(p->gl, p->x, &who) || !read_wishes(p->gl, p->x, ask))
         return false;
     if ((who.key && !keys_count(p->gl, p->x, who.key)) || !apply_key(p, who.key, ask))
         return false;
     ask->credential = who.credential;
-    return true;
+    if (headers_collect(ask, http_exchange_request(p->x), who.credential_in, &p->arena))
+        return true;
+    reply_error(p->gl, p->x, 503, "overloaded", "out of memory; try again");
+    return false;
 }
 
 static void on_gone(struct reply_owner *o)
@@ -190,16 +193,29 @@ static void on_drain(struct reply_owner *o)
     mesh_call_resume(((struct pending *)o)->call);
 }
 
-void calls_start(struct gateway_loop *gl, struct http_exchange *x, int op)
+const struct codec *dialect_of(const struct http_request *r)
 {
-    enum { CREDENTIAL_BYTES_MAX = 64 * 1024 }; /* as much as a request's head may hold */
+    static const struct {
+        struct str path;
+        enum dialect dialect;
+    } paths[] = {{STR("/v1/messages"), DIALECT_ANTHROPIC}, {STR("/messages"), DIALECT_ANTHROPIC}, {STR("/v1/v1/messages"), DIALECT_ANTHROPIC},
+                 {STR("/api/"), DIALECT_OLLAMA}};
+    for (size_t i = 0; i < COUNT_OF(paths); i++)
+        if (str_starts(r->path, paths[i].path))
+            return codec_of(paths[i].dialect);
+    return codec_of(DIALECT_OPENAI);
+}
+
+void calls_start(struct gateway_loop *gl, struct http_exchange *x, int api)
+{
+    enum { ARENA_BYTES_MAX = 64 * 1024 };
     struct pending *p = new0(struct pending);
     if (!p) {
         reply_error_later(gl, x, 503, "overloaded", 1000, "out of memory; try again");
         return;
     }
-    *p = (struct pending){.owner = {on_gone, on_drain}, .x = x, .gl = gl, .arena = ARENA_INIT(CREDENTIAL_BYTES_MAX)};
-    struct mesh_ask ask = {.op = (enum wire_op)op, .body = http_exchange_request(x)->body, .sink = &sink, .ctx = p,
+    *p = (struct pending){.owner = {on_gone, on_drain}, .x = x, .gl = gl, .arena = ARENA_INIT(ARENA_BYTES_MAX)};
+    struct mesh_ask ask = {.dialect = (enum dialect)(api >> 8), .op = (enum wire_op)(api & 0xff), .body = http_exchange_request(x)->body, .sink = &sink, .ctx = p,
                            .body_free = on_body_free, .received_us = loop_now_us(gl->loop)};
     if (!fill_ask(p, &ask)) {
         arena_fini(&p->arena); /* answered already: the exchange is not ours to touch */

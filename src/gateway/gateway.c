@@ -18,9 +18,17 @@ struct page {
 
 /* Paths without their /v1; see normal_path. */
 static const struct page pages[] = {
-    {"/chat/completions", false, POST_BIT, calls_start, WIRE_CHAT},
-    {"/completions", false, POST_BIT, calls_start, WIRE_COMPLETIONS},
-    {"/embeddings", false, POST_BIT, calls_start, WIRE_EMBEDDINGS},
+    {"/chat/completions", false, POST_BIT, calls_start, CALL_API(DIALECT_OPENAI, WIRE_CHAT)},
+    {"/completions", false, POST_BIT, calls_start, CALL_API(DIALECT_OPENAI, WIRE_COMPLETIONS)},
+    {"/embeddings", false, POST_BIT, calls_start, CALL_API(DIALECT_OPENAI, WIRE_EMBEDDINGS)},
+    {"/responses", false, POST_BIT, calls_start, CALL_API(DIALECT_RESPONSES, WIRE_CHAT)},
+    {"/messages", false, POST_BIT, calls_start, CALL_API(DIALECT_ANTHROPIC, WIRE_CHAT)},
+    {"/messages/count_tokens", false, POST_BIT, calls_start, CALL_API(DIALECT_ANTHROPIC, WIRE_COUNT_TOKENS)},
+    {"/api/chat", false, POST_BIT, calls_start, CALL_API(DIALECT_OLLAMA, WIRE_CHAT)},
+    {"/api/generate", false, POST_BIT, calls_start, CALL_API(DIALECT_OLLAMA, WIRE_GENERATE)},
+    {"/api/embed", false, POST_BIT, calls_start, CALL_API(DIALECT_OLLAMA, WIRE_EMBEDDINGS)},
+    {"/api/embeddings", false, POST_BIT, calls_start, CALL_API(DIALECT_OLLAMA, WIRE_EMBED_ONE)},
+    {"/api/hello", false, GET_BITS, page_healthz, 0}, /* Claude Code looks whether somebody is there */
     {"/models", false, GET_BITS, page_models, 0},
     {"/models/", true, GET_BITS, page_models, 0},
     {"/metrics", false, GET_BITS, page_metrics, 0},
@@ -53,10 +61,10 @@ static const struct page *page_find(struct str path)
 static void not_found(struct gateway_loop *gl, struct http_exchange *x)
 {
     struct str path = http_exchange_request(x)->path;
-    static const char *const planned[] = {"/v1/responses", "/v1/messages", "/api/", "/v1/audio/", "/v1/files", "/v1/batches"};
+    static const char *const planned[] = {"/v1/audio/", "/v1/files", "/v1/batches"};
     for (size_t i = 0; i < COUNT_OF(planned); i++)
         if (str_starts(path, str_from(planned[i]))) {
-            reply_error(gl, x, 404, "not_found", "%s is planned and not there yet; chat/completions, completions, embeddings and models are",
+            reply_error(gl, x, 404, "not_found", "%s is planned and not there yet; chat/completions, completions, responses, messages, embeddings and models are",
                         planned[i]);
             return;
         }
@@ -69,7 +77,8 @@ static void wrong_method(struct gateway_loop *gl, struct http_exchange *x, unsig
     bool post = methods & POST_BIT;
     AUTO_BUF struct buf text = BUF_INIT(8 * KiB), body = BUF_INIT(64 * KiB);
     (void)buf_append_format(&text, "%.*s does not work here; use %s", STR_FMT(http_exchange_request(x)->method_text), post ? "POST" : "GET");
-    if (error_write(&body, 405, buf_str(&text), "invalid_request_error", NULL, "method_not_allowed") < 0)
+    struct wire_error e = {.status = 405, .message = buf_str(&text), .type = "invalid_request_error", .code = "method_not_allowed"};
+    if (dialect_of(http_exchange_request(x))->error_write(&e, &body) < 0)
         buf_clear(&body);
     struct http_header h[REPLY_HEADERS_MAX];
     size_t n = mesh_headers_none(h, "-");
@@ -98,14 +107,11 @@ static void on_request(struct http_exchange *x, void *ctx)
 /* A large body is read only for who may send it. */
 static void admit_early(struct gateway_loop *gl, struct http_exchange *x, const struct page *p)
 {
-    enum { CREDENTIAL_BYTES_MAX = 64 * 1024 };
-    struct arena a = ARENA_INIT(CREDENTIAL_BYTES_MAX);
     struct caller who;
     if (p->fn == admin_request)
         (void)admin_admits(gl, x);
     else if (p->fn == calls_start)
-        (void)keys_admit(gl, x, &who, &a);
-    arena_fini(&a);
+        (void)keys_admit(gl, x, &who);
 }
 
 /* Before the body is read: a page from elsewhere, or somebody without a key, does not get to send us megabytes. */

@@ -6,6 +6,7 @@
 #include "gateway/keyring.h"
 #include "mesh/mesh.h"
 #include "net/http_server.h"
+#include "wire/codec.h"
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -66,9 +67,12 @@ void browser_preflight(struct gateway_loop *gl, struct http_exchange *x);
 /* keys.c: who calls. True when admitted; else it is answered. */
 struct caller {
     const struct key *key; /* NULL: nobody in particular. Until this turn ends */
-    struct str credential; /* the client's own vendor credential, as an authorization value; in the arena */
+    struct str credential; /* the client's own vendor credential; empty: it shows none */
+    unsigned credential_in; /* the headers that show it: bits of usual_headers */
 };
-bool keys_admit(struct gateway_loop *gl, struct http_exchange *x, struct caller *out, struct arena *a);
+enum { USUAL_HEADERS = 4 };
+extern const char *const usual_headers[USUAL_HEADERS]; /* where clients put keys */
+bool keys_admit(struct gateway_loop *gl, struct http_exchange *x, struct caller *out);
 /* Counts a call against the key's rpm. False when it is answered, with 429. */
 bool keys_count(struct gateway_loop *gl, struct http_exchange *x, const struct key *k);
 size_t keys_in_force(struct gateway_loop *gl);
@@ -80,7 +84,12 @@ void keys_close(struct gateway *g);
 int keys_reload(struct gateway *g, struct err *e);
 
 /* calls.c */
-void calls_start(struct gateway_loop *gl, struct http_exchange *x, int op);
+#define CALL_API(dialect, op) ((int)(dialect) << 8 | (int)(op))
+void calls_start(struct gateway_loop *gl, struct http_exchange *x, int api);
+const struct codec *dialect_of(const struct http_request *r); /* the client's, by the path it asks for */
+
+/* headers.c: what of a request's head may go on to an upstream, into ask->identity and ask->dialect_header. False: memory is out. */
+bool headers_collect(struct mesh_ask *ask, const struct http_request *r, unsigned credential_in, struct arena *a);
 
 /* admin.c: the admin API: its table of endpoints is there. */
 void admin_request(struct gateway_loop *gl, struct http_exchange *x, int unused);

@@ -135,20 +135,22 @@ struct str usual_bearer(const struct http_request *r)
     return str_starts_fold(a, STR("bearer ")) ? str_trim(str_skip(a, 7)) : STR_NONE;
 }
 
-/* All that the request shows: our key, and apart from it the first credential. What is wrong counts before what is right:
- * nobody shows a wrong key on purpose. */
-static struct shown look_at_all(const struct known *known, const struct http_request *r, struct str *credential)
+const char *const usual_headers[USUAL_HEADERS] = {"authorization", "x-api-key", "api-key", "x-goog-api-key"};
+
+/* All that the request shows: our key, and apart from it the first credential, and where. What is wrong counts before what is
+ * right: nobody shows a wrong key on purpose. */
+static struct shown look_at_all(const struct known *known, const struct http_request *r, struct caller *out)
 {
-    static const char *const names[] = {"x-api-key", "api-key", "x-goog-api-key"};
     struct shown best = look_at(known, str_trim(http_request_header(r, "x-hearth-key")), true);
     bool explicit = best.kind != SHOWN_NOTHING;
-    *credential = STR_NONE;
-    for (size_t i = 0; i <= COUNT_OF(names); i++) {
-        struct shown s = look_at(known, i ? str_trim(http_request_header(r, names[i - 1])) : usual_bearer(r), false);
-        if (s.kind == SHOWN_CREDENTIAL && !credential->len)
-            *credential = s.text;
-        else if (s.kind != SHOWN_CREDENTIAL && !explicit && s.kind > best.kind)
+    for (unsigned i = 0; i < USUAL_HEADERS; i++) {
+        struct shown s = look_at(known, i ? str_trim(http_request_header(r, usual_headers[i])) : usual_bearer(r), false);
+        if (s.kind == SHOWN_CREDENTIAL) {
+            out->credential_in |= 1u << i;
+            out->credential = out->credential.len ? out->credential : s.text;
+        } else if (!explicit && s.kind > best.kind) {
             best = s;
+        }
     }
     return best;
 }
@@ -166,13 +168,13 @@ static bool no_key(struct gateway_loop *gl, struct http_exchange *x, const struc
     return false;
 }
 
-bool keys_admit(struct gateway_loop *gl, struct http_exchange *x, struct caller *out, struct arena *a)
+bool keys_admit(struct gateway_loop *gl, struct http_exchange *x, struct caller *out)
 {
     const struct gateway *g = gl->gateway;
     struct known known = {.ring = current_ring(gl), .default_key = g->has_default ? &g->default_key : NULL};
-    struct str credential;
-    struct shown s = look_at_all(&known, http_exchange_request(x), &credential);
-    *out = (struct caller){.key = s.key};
+    *out = (struct caller){.key = NULL};
+    struct shown s = look_at_all(&known, http_exchange_request(x), out);
+    out->key = s.key;
     if (s.kind == SHOWN_UNKNOWN) {
         reply_error(gl, x, 401, "invalid_api_key", "this key is not known here");
         return false;
@@ -183,12 +185,6 @@ bool keys_admit(struct gateway_loop *gl, struct http_exchange *x, struct caller 
     }
     if (!s.key && !http_exchange_is_local(x))
         return no_key(gl, x, &known);
-    const char *value = credential.len ? arena_format(a, "Bearer %.*s", STR_FMT(credential)) : "";
-    if (!value) {
-        reply_error(gl, x, 503, "overloaded", "out of memory; try again");
-        return false;
-    }
-    out->credential = str_from(value);
     return true;
 }
 

@@ -318,11 +318,9 @@ static int write_page(struct buf *out, struct gateway_loop *gl)
 /* Whoever shows a key that is limited to some jobs has no business with the numbers of the others, wherever it calls from. */
 static bool may_read(struct gateway_loop *gl, struct http_exchange *x)
 {
-    struct arena a = ARENA_INIT(64 * KiB);
     struct caller who = {0};
     bool token = admin_shows_token(gl, x);
-    bool admitted = token || keys_admit(gl, x, &who, &a);
-    arena_fini(&a);
+    bool admitted = token || keys_admit(gl, x, &who);
     if (admitted && who.key && who.key->job_count) {
         reply_error(gl, x, 403, "key_limited",
                     "key %.*s is limited to some jobs, and the metrics tell of all: they are for keys without `--jobs`, and "

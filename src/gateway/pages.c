@@ -129,13 +129,9 @@ static int decode(struct buf *out, struct str s)
 void page_models(struct gateway_loop *gl, struct http_exchange *x, int unused)
 {
     (void)unused;
-    struct arena a = ARENA_INIT(64 * KiB);
     struct caller who;
-    if (!is_page_method(gl, x) || !keys_admit(gl, x, &who, &a)) {
-        arena_fini(&a);
+    if (!is_page_method(gl, x) || !keys_admit(gl, x, &who))
         return;
-    }
-    arena_fini(&a);
     struct str path = http_exchange_request(x)->path;
     ptrdiff_t at = str_find(path, STR("/models"));
     AUTO_BUF struct buf body = BUF_INIT(4 * MiB), wanted = BUF_INIT(64 * KiB);

@@ -30,7 +30,9 @@ static void reply_error_v(struct gateway_loop *gl, struct http_exchange *x, int 
     char seconds[24];
     size_t n = mesh_headers_none(h, "-");
     (void)buf_append_format_v(&text, format, args);
-    if (error_write(&body, status, buf_str(&text), type_of(status), NULL, code) < 0)
+    const struct codec *codec = dialect_of(http_exchange_request(x));
+    struct wire_error e = {.status = status, .message = buf_str(&text), .type = type_of(status), .code = code};
+    if (codec->error_write(&e, &body) < 0)
         buf_clear(&body);
     h[n++] = (struct http_header){STR("content-type"), STR("application/json")};
     if (retry_after_ms >= 0)

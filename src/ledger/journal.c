@@ -234,7 +234,7 @@ static struct str take_str(struct cursor *c)
 static void read_call_open(struct cursor *c, struct ledger_call_open *r)
 {
     r->wall_ms = take_i64(c);
-    r->op = (enum wire_op)take_below(c, WIRE_EMBEDDINGS + 1);
+    r->op = (enum wire_op)take_below(c, WIRE_OP_COUNT);
     r->home = take_below(c, 2);
     r->job = take_str(c);
     r->asked = take_str(c);

@@ -70,13 +70,23 @@ static size_t litellm_headers(struct mesh_call *c, struct http_header *h, struct
     return n;
 }
 
+static struct str lost_names(struct mesh_call *c)
+{
+    AUTO_BUF struct buf b = BUF_INIT(4 * KiB);
+    int rc = 0;
+    for (int i = 0; i < c->lost.count && rc == 0; i++)
+        rc = buf_append_format(&b, "%s%.*s", i ? "," : "", STR_FMT(c->lost.name[i]));
+    return rc == 0 ? text_or_dash(arena_dup(&c->arena, buf_str(&b))) : STR("more");
+}
+
 size_t answer_headers(struct mesh_call *c, struct http_header *h, bool pending, const int64_t *cost_nusd)
 {
     struct str target = pending ? STR("pending") : c->at->target->name;
     struct str regime = pending ? STR("-") : str_from(regime_name(c->at->target->up->regime));
     size_t n = common_headers(c, h, target, regime);
-    struct str type = c->facts.stream ? STR("text/event-stream; charset=utf-8") : STR("application/json");
-    if (!pending && c->at->content_type.len)
+    bool translated = c->at->translation && !c->at->translation->passes;
+    struct str type = c->facts.stream ? call_codec(c)->stream_type : STR("application/json");
+    if (!pending && !translated && c->at->content_type.len)
         type = c->at->content_type;
     h[n++] = (struct http_header){STR("content-type"), type};
     if (cost_nusd)
@@ -84,6 +94,10 @@ size_t answer_headers(struct mesh_call *c, struct http_header *h, bool pending, 
     int spill = pending ? 0 : spill_percent(c->at->target, loop_now_ms(c->ml->loop));
     if (spill > 0)
         h[n++] = (struct http_header){STR("x-hearth-spill"), number(c, spill)};
+    if (!pending && translated && c->lost.count)
+        h[n++] = (struct http_header){STR("x-hearth-lost"), lost_names(c)};
+    for (size_t i = 0; !pending && i < c->at->beside_count; i++)
+        h[n++] = c->at->beside[i];
     if (c->facts.stream) {
         h[n++] = (struct http_header){STR("cache-control"), STR("no-cache")};
         h[n++] = (struct http_header){STR("x-accel-buffering"), STR("no")};
@@ -105,18 +119,31 @@ size_t mesh_headers_none(struct http_header *h, const char *boundary)
 
 /* --- sending an error ------------------------------------------------------------------------------------------------------ */
 
-/* Gives `body` to the client, as a whole answer, or inside the stream whose head is out already. Ends the call. */
-static void give_error(struct mesh_call *c, int status, struct str body, int64_t retry_after_ms, bool final)
+/* Inside the stream whose head is out already. */
+static void give_error_event(struct mesh_call *c, const struct wire_error *e)
 {
     const struct mesh_sink *sink = c->ask.sink;
+    AUTO_BUF struct buf event = BUF_INIT(1 * MiB);
+    bool told = translate_error_event(c, e, &event) == 0 && sink->write(c->ask.ctx, buf_str(&event)) >= 0;
+    (told ? sink->end : sink->cut)(c->ask.ctx);
+    call_free(c);
+}
+
+/* Gives the error to the client, in its dialect; `verbatim`: this body instead, as it came. Ends the call. */
+static void give_error(struct mesh_call *c, struct wire_error e, struct str verbatim, int64_t retry_after_ms, bool final)
+{
+    const struct mesh_sink *sink = c->ask.sink;
+    const struct codec *codec = call_codec(c);
+    int status = codec->error_status(e.status);
+    e.id = str_from(c->id_text);
     call_finish(c, CALL_FAILED, status);
     if (c->client_begun) {
-        AUTO_BUF struct buf event = BUF_INIT(256 * KiB);
-        bool told = buf_append_format(&event, "data: %.*s\n\n", STR_FMT(body)) == 0 && sink->write(c->ask.ctx, buf_str(&event)) >= 0;
-        (told ? sink->end : sink->cut)(c->ask.ctx);
-        call_free(c);
+        give_error_event(c, &e);
         return;
     }
+    AUTO_BUF struct buf body = BUF_INIT(256 * KiB);
+    if (!verbatim.len && codec->error_write(&e, &body) < 0)
+        buf_clear(&body);
     struct http_header h[MESH_HEADERS_MAX];
     size_t n = common_headers(c, h, STR("-"), STR("-"));
     h[n++] = (struct http_header){STR("content-type"), STR("application/json")};
@@ -126,17 +153,29 @@ static void give_error(struct mesh_call *c, int status, struct str body, int64_t
     if (final)
         h[n++] = (struct http_header){STR("x-should-retry"), STR("false")};
     n += litellm_headers(c, h + n, STR("-"), &c->cost_nusd);
-    struct mesh_head head = {.status = status, .header = h, .header_count = n};
-    sink->whole(c->ask.ctx, &head, body);
+    struct mesh_head head = {.status = verbatim.len ? e.status : status, .header = h, .header_count = n};
+    sink->whole(c->ask.ctx, &head, verbatim.len ? verbatim : buf_str(&body));
     call_free(c);
 }
 
 void answer_refuse(struct mesh_call *c, int status, const char *type, const char *code, struct str message, int64_t retry_after_ms)
 {
-    AUTO_BUF struct buf body = BUF_INIT(64 * KiB);
-    if (error_write(&body, status, message, type, NULL, code) < 0)
-        buf_clear(&body);
-    give_error(c, status, buf_str(&body), retry_after_ms, false);
+    give_error(c, (struct wire_error){.status = status, .message = message, .type = type, .code = code}, STR_NONE, retry_after_ms, false);
+}
+
+/* A question that costs nothing and may be answered by an estimate: how many tokens a request has. */
+void answer_count(struct mesh_call *c)
+{
+    AUTO_BUF struct buf body = BUF_INIT(1 * KiB);
+    (void)buf_append_format(&body, "{\"input_tokens\":%lld}", (long long)c->facts.tokens_estimated);
+    struct http_header h[MESH_HEADERS_MAX];
+    size_t n = common_headers(c, h, STR("-"), STR("-"));
+    h[n++] = (struct http_header){STR("content-type"), STR("application/json")};
+    h[n++] = (struct http_header){STR("x-hearth-cost-usd"), dollars(c, c->cost_nusd)};
+    struct mesh_head head = {.status = 200, .header = h, .header_count = n};
+    call_finish(c, CALL_DONE, 200);
+    c->ask.sink->whole(c->ask.ctx, &head, buf_str(&body));
+    call_free(c);
 }
 
 /* --- nobody could answer ------------------------------------------------------------------------------------------------------ */
@@ -230,15 +269,19 @@ static bool we_failed(const struct mesh_call *c)
 
 void answer_exhausted(struct mesh_call *c)
 {
-    if (c->refusal_status && !c->client_begun) { /* the call's own fault, in the vendor's own words */
-        give_error(c, c->refusal_status, c->refusal_body, -1, true);
+    if (c->facts.op == WIRE_COUNT_TOKENS) {
+        answer_count(c);
         return;
     }
-    AUTO_BUF struct buf story = BUF_INIT(64 * KiB), body = BUF_INIT(200 * KiB);
+    if (c->refusal_status && !c->client_begun) { /* the call's own fault, in the vendor's own words */
+        struct wire_error e = {.status = c->refusal_status, .message = c->refusal_body, .code = c->refusal_code};
+        give_error(c, e, c->refusal_words ? STR_NONE : c->refusal_body, -1, true);
+        return;
+    }
+    AUTO_BUF struct buf story = BUF_INIT(64 * KiB);
     int status = exhausted_status(c);
     tell_story(c, &story);
     const char *type = status == 400 ? "invalid_request_error" : status == 429 ? "rate_limit_error" : "server_error";
-    if (error_write(&body, status, buf_str(&story), type, NULL, exhausted_code(c, status)) < 0)
-        buf_clear(&body);
-    give_error(c, status, buf_str(&body), soonest_ms(c), !we_failed(c));
+    struct wire_error e = {.status = status, .message = buf_str(&story), .type = type, .code = exhausted_code(c, status)};
+    give_error(c, e, STR_NONE, soonest_ms(c), !we_failed(c));
 }

@@ -11,16 +11,48 @@ static struct attempt *of_task(struct loop_task *t)
 
 /* --- sending -------------------------------------------------------------------------------------------------------------- */
 
+static size_t copy_headers(struct http_header *h, const struct http_header *from, size_t count)
+{
+    if (count)
+        memcpy(h, from, count * sizeof *h);
+    return count;
+}
+
+static bool is_given(const struct mesh_ask *ask, struct str name)
+{
+    for (size_t i = 0; i < ask->dialect_header_count; i++)
+        if (str_eq(ask->dialect_header[i].name, name))
+            return true;
+    return false;
+}
+
+/* What the dialect wants beside the request; the client's own word for it, where it speaks the same. */
+static size_t dialect_headers(const struct attempt *a, struct http_header *h)
+{
+    const struct mesh_ask *ask = &a->call->ask;
+    size_t n = 0;
+    bool same = a->face == ask->dialect;
+    if (a->face == DIALECT_ANTHROPIC && !(same && is_given(ask, STR("anthropic-version"))))
+        h[n++] = (struct http_header){STR("anthropic-version"), STR("2023-06-01")};
+    return same ? n + copy_headers(h + n, ask->dialect_header, ask->dialect_header_count) : n;
+}
+
+/* A passthrough upstream reads the client's own credential and program, byte for byte; nobody else ever does. */
 static size_t request_headers(const struct attempt *a, struct http_header *h)
 {
     const struct upstream *u = a->target->up;
+    const struct mesh_ask *ask = &a->call->ask;
     size_t n = 0;
+    bool lines = a->translation && a->translation->from->framing == FRAMING_LINES;
     h[n++] = (struct http_header){STR("content-type"), STR("application/json")};
-    h[n++] = (struct http_header){STR("accept"), a->call->facts.stream ? STR("text/event-stream, application/json") : STR("application/json")};
+    h[n++] = (struct http_header){STR("accept"), lines ? STR("application/x-ndjson, application/json")
+                                                 : a->call->facts.stream ? STR("text/event-stream, application/json") : STR("application/json")};
+    n += dialect_headers(a, h + n);
+    if (u->passthrough)
+        return n + copy_headers(h + n, ask->identity, ask->identity_count);
     h[n++] = (struct http_header){STR("user-agent"), STR("hearth")};
-    struct str auth = u->passthrough ? a->call->ask.credential : u->authorization;
-    if (auth.len)
-        h[n++] = (struct http_header){STR("authorization"), auth};
+    if (u->face[a->face].auth.value.len)
+        h[n++] = u->face[a->face].auth;
     return n;
 }
 
@@ -61,9 +93,9 @@ static void on_sent(struct loop_task *t)
 static void send_now(struct attempt *a)
 {
     const struct upstream *u = a->target->up;
-    struct http_header header[8];
+    struct http_header header[8 + 2 * ASK_HEADERS_MAX];
     struct http_fetch_options opt = {
-        .url = u->url[a->call->facts.op], .unix_path = u->unix_path, .method = STR("POST"), .header = header,
+        .url = u->face[a->face].url[face_op(a->call->facts.op, a->call->ask.dialect, a->face)], .unix_path = u->unix_path, .method = STR("POST"), .header = header,
         .header_count = request_headers(a, header), .body = a->piece, .body_count = (size_t)a->piece_count, .pool = pool_of(a),
         .connect_timeout_ms = u->connect_ms, .allow = u->home ? allow_home : NULL, .on_head = relay_on_head,
         .on_body = relay_on_body, .on_done = relay_on_done, .ctx = a,
@@ -111,7 +143,8 @@ static int open_books(struct attempt *a)
     return rc;
 }
 
-static int write_request(struct attempt *a)
+/* The plain path: OpenAI's dialect on both sides. */
+static int write_plain(struct attempt *a)
 {
     const struct job *j = a->call->route.job;
     const struct upstream *u = a->target->up;
@@ -123,10 +156,27 @@ static int write_request(struct attempt *a)
     return a->piece_count = call_write(&a->call->facts, &w, &a->call->arena, a->piece);
 }
 
+/* REASON_DONE, or why the request could not be made; then *words is the story, in the arena. */
+static enum reason write_request(struct attempt *a, struct str *words)
+{
+    struct err e = {0};
+    int rc = translate_request(a, &e);
+    if (rc == ERR_UNSUPPORTED)
+        rc = write_plain(a);
+    if (rc >= 0)
+        return REASON_DONE;
+    *words = rc == ERR_NOMEM ? STR_NONE : arena_dup(&a->call->arena, str_from(e.text));
+    return rc == ERR_INVALID ? REASON_UNSAYABLE : REASON_NO_MEMORY;
+}
+
 static void open_and_send(struct attempt *a)
 {
-    if (write_request(a) < 0 || open_books(a) < 0) {
-        attempt_failed(a, REASON_NO_MEMORY, STR_NONE);
+    struct str words = STR_NONE;
+    enum reason r = write_request(a, &words);
+    if (r == REASON_DONE && open_books(a) < 0)
+        r = REASON_NO_MEMORY;
+    if (r != REASON_DONE) {
+        attempt_failed(a, r, words);
         return;
     }
     a->state = ATTEMPT_OPENING;
@@ -155,6 +205,9 @@ void attempt_begin(struct attempt *a, const struct target *t)
     a->begin_us = loop_now_us(a->call->ml->loop);
     a->sent = a->open_booked = a->hedge_tried = false;
     relay_reset(a);
+    int face = face_choose(a->call, t);
+    assert(face != FACE_NONE); /* pick.c saw to it */
+    a->face = (enum dialect)face;
     if (!a->call->home || !t->up->probe_url.len) {
         open_and_send(a);
         return;
@@ -210,6 +263,10 @@ static void close_books(struct attempt *a, enum reason r)
         a->usage = (struct usage){.input = a->call->facts.tokens_estimated, .output = a->output_estimated, .cost_nusd = -1};
     else if (!a->has_usage)
         a->usage = (struct usage){.cost_nusd = -1, .reported = true}; /* nothing was used, and that is no estimate */
+    else if (a->is_stream && !a->finished && a->output_estimated > a->usage.output) { /* told at the beginning, and then it broke off */
+        a->usage.output = a->output_estimated;
+        a->usage.reported = false;
+    }
     int64_t now = loop_now_us(a->call->ml->loop), cost = attempt_cost(a, now);
     for (size_t i = 0; i < COUNT_OF(a->hold); i++)
         if (a->hold[i].budget)
@@ -299,11 +356,26 @@ static int64_t context_of(const struct target *t)
     return t->fact ? t->fact->context_tokens : 0;
 }
 
+/* OpenAI's word for it, by which the client's dialect finds its own. */
+static const char *code_of(enum reason r)
+{
+    return r == REASON_CONTEXT ? "context_length_exceeded" : r == REASON_POLICY ? "content_policy_violation"
+           : r == REASON_NO_SUCH_MODEL ? "model_not_found" : NULL;
+}
+
 /* What the client will read if nobody else can do better: the vendor's own words. */
-static void keep_refusal(struct attempt *a)
+static void keep_refusal(struct attempt *a, enum reason r, struct str words)
 {
     struct wire_answer w;
-    if (a->status < 400 || answer_read(a->call->facts.op, buf_str(&a->held), &w, NULL) < 0 || !w.has_error)
+    if (a->translation && !a->translation->passes && a->status >= 400 && words.len) {
+        a->call->refusal_body = words;
+        a->call->refusal_code = code_of(r);
+        a->call->refusal_status = a->status;
+        a->call->refusal_words = true;
+        return;
+    }
+    a->call->refusal_words = false;
+    if (a->status < 400 || answer_read(WIRE_CHAT, buf_str(&a->held), &w, NULL) < 0 || !w.has_error)
         return; /* a page of HTML is nothing for an API's client: it gets our words */
     a->call->refusal_body = arena_dup(&a->call->arena, buf_str(&a->held));
     a->call->refusal_status = a->call->refusal_body.len ? a->status : 0;
@@ -343,7 +415,7 @@ void attempt_failed(struct attempt *a, enum reason r, struct str words)
     int64_t rest_ms = attempt_close(a, r);
     story_add(c, a->target, r, true, a->status, rest_ms ? rest_ms : a->retry_after_ms, words);
     if (row->fault == FAULT_CALL || row->fault == FAULT_CLIENT)
-        keep_refusal(a);
+        keep_refusal(a, r, words);
     struct attempt *beside = hedge_other(a);
     if (!beside || row->fault != FAULT_US) /* want of memory for a hedge says nothing of the chain */
         heed(a, row->next);

@@ -36,6 +36,7 @@ void call_free(struct mesh_call *c)
     queue_leave(c);
     loop_timer_cancel(ml->loop, &c->timer);
     relay_reset(&c->first);
+    arena_fini(&c->chat_arena);
     if (c->second)
         relay_reset(c->second);
     mem_free(c->second);
@@ -77,9 +78,11 @@ static int set_chain(struct mesh_call *c)
         c->chain = c->route.job->step;
         c->chain_count = c->route.job->step_count;
         c->home = c->home || c->route.job->home;
-        for (size_t i = 0; i < c->route.job->default_count; i++)
+        for (size_t i = 0; c->ask.dialect == DIALECT_OPENAI && i < c->route.job->default_count; i++)
             call_heed_default(&c->facts, c->route.job->defaults[i].key, c->route.job->defaults[i].value);
-        return 0;
+        if (c->facts.op == WIRE_COUNT_TOKENS) /* who comes first would count; nobody else needs to read it */
+            c->chain_count = c->chain_count ? 1 : 0;
+        return translate_defaults(c);
     }
     struct step *s = arena_new(&c->arena, struct step);
     struct step_target *of = arena_new(&c->arena, struct step_target);
@@ -194,7 +197,8 @@ int mesh_call_start(struct mesh_call **out, struct mesh_loop *ml, const struct m
         refuse_overload(c);
         return 0;
     }
-    if (call_read(&c->facts, ask->op, ask->body, &c->arena, &e) < 0) {
+    int read = ask->dialect == DIALECT_OPENAI ? call_read(&c->facts, ask->op, ask->body, &c->arena, &e) : translate_read(c, &e);
+    if (read < 0) {
         answer_refuse(c, e.code == ERR_NOMEM ? 503 : 400, "invalid_request_error", NULL, str_from(e.text), -1);
         return 0;
     }

@@ -245,7 +245,7 @@ int mesh_explain(const struct mesh *m, struct buf *out, bool json, const char *(
         return ERR_NOMEM;
     for (int i = 0; probe && i < m->upstream_count; i++)
         if (m->upstream[i].home && !m->upstream[i].unix_path.len)
-            problem[i] = probe(m->upstream[i].url[WIRE_CHAT], ctx);
+            problem[i] = probe(m->upstream[i].base, ctx);
     struct json_writer w = JSON_WRITER(out);
     if (json)
         json_array_begin(&w);

@@ -61,7 +61,7 @@ bool mesh_loop_ready(const struct mesh_loop *ml); /* new calls are let in: the j
 
 /* --- calls ----------------------------------------------------------------------------------------------------------- */
 
-#define MESH_HEADERS_MAX 24
+#define MESH_HEADERS_MAX 64 /* ours, and what an upstream of the client's dialect says beside its answer */
 
 /* The head of an answer; slices are valid during the call-back. */
 struct mesh_head {
@@ -80,7 +80,10 @@ struct mesh_sink {
     void (*cut)(void *ctx); /* the connection must be broken so that nobody takes what came for the whole */
 };
 
+enum { ASK_HEADERS_MAX = 40 }; /* of each kind of header that is handed on */
+
 struct mesh_ask {
+    enum dialect dialect;   /* the client's */
     enum wire_op op;
     struct str body;        /* borrowed until body_free is called or the call is over */
     bool home;              /* the client narrowed the boundary */
@@ -88,7 +91,11 @@ struct mesh_ask {
     const struct str *jobs; /* all that this key may ask for, by whatever name; read by mesh_call_start only */
     int job_count;          /* 0: everything */
     struct str tags, task;  /* as the client sent them, checked by the caller */
-    struct str credential;  /* the client's own vendor credential ("Bearer ..."), for passthrough upstreams; may be empty */
+    struct str credential;  /* the client's own vendor credential; empty: it shows none */
+    /* Headers for upstreams, borrowed until the call is over. `identity` (the credential, as it was sent, and what tells the client's
+     * program) is for passthrough upstreams alone; `dialect_header` (versions, betas) for faces of the client's dialect. */
+    const struct http_header *identity, *dialect_header;
+    size_t identity_count, dialect_header_count;
     int64_t received_us;    /* when the turn began in which the request was complete */
     const struct mesh_sink *sink;
     void *ctx;

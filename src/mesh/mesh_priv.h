@@ -5,6 +5,7 @@
 #include "mesh/mesh.h"
 #include "net/http_client.h"
 #include "net/sse.h"
+#include "wire/codec.h"
 #include <stdatomic.h>
 #include <sys/socket.h>
 
@@ -81,6 +82,8 @@ enum reason_cool {
     X(CONDITION,          FAULT_TARGET, NEXT_STEP,   COOL_NONE,  503, "the step's conditions do not fit this call")     \
     X(TOO_SMALL,          FAULT_CALL,   NEXT_STEP,   COOL_NONE,  400, "the call is too long for its context")           \
     X(INCAPABLE,          FAULT_CALL,   NEXT_STEP,   COOL_NONE,  400, "the model cannot do what the call needs")        \
+    X(NO_ENDPOINT,        FAULT_CALL,   NEXT_STEP,   COOL_NONE,  400, "it has no endpoint for this kind of call")       \
+    X(UNSAYABLE,          FAULT_CALL,   NEXT_STEP,   COOL_NONE,  400, "the call cannot be said in its dialect")         \
     X(REQUIRES,           FAULT_US,     NEXT_STOP,   COOL_NONE,  503, "what the job requires does not answer")
 
 enum reason {
@@ -129,6 +132,8 @@ int64_t breaker_failure(struct breaker *b, enum reason_cool cool, bool probe, in
                         struct rng *rng);
 void breaker_release(struct breaker *b, bool probe); /* the call ended for reasons that say nothing of the target */
 
+struct mesh_call;
+
 /* --- electricity (power.c) ---------------------------------------------------------------------------------------------- */
 
 struct target;
@@ -166,18 +171,27 @@ struct upstream_state {
     atomic_llong spill_ask_ms;         /* before then nobody asks which models it has loaded; monotonic */
 };
 
+/* One dialect of an upstream (faces.c). */
+struct face {
+    struct str url[WIRE_OP_COUNT]; /* empty: it has no such endpoint */
+    struct http_header auth;       /* how its key is shown; no value without a key */
+};
+
 struct upstream {
     int index;
     struct str name;
     struct config_mark mark;
     const struct vendor *vendor; /* NULL: none given */
     struct str vendor_name;      /* for prices and facts; empty if none */
-    struct str url[3];           /* by enum wire_op */
+    enum dialect dialect;        /* of its `url`, where one is given, and of the face that is asked when no other fits better */
+    struct face face[DIALECT_COUNT];
+    struct str base;             /* of the face of `dialect` */
     struct str probe_url;        /* /api/tags of a home upstream; empty otherwise */
     struct str loaded_url;       /* /api/ps of an Ollama at home; empty otherwise */
     struct str unix_path;
     struct str host;
     bool home, passthrough;
+    struct str key;              /* empty without one */
     struct str authorization;    /* "Bearer ..."; empty without a key */
     struct str key_problem;      /* why there is no key although one is configured; empty if all is well */
     enum regime regime;
@@ -255,6 +269,15 @@ struct mesh {
     const char *ca_file;
     struct gauge *calls, *held; /* the caller's; may be NULL */
 };
+
+/* faces.c. `given`: the config's URL, may be empty; one_dialect: the config names the dialect, so there is this one face.
+ * u->vendor and u->dialect are set. */
+int faces_build(struct upstream *u, struct str given, bool one_dialect, struct arena *a);
+int faces_keys(struct upstream *u, struct arena *a); /* u->key is set */
+enum { FACE_NONE = -1 };
+/* The dialect in which that target is asked; FACE_NONE: it cannot be asked for this kind of call. */
+int face_choose(const struct mesh_call *c, const struct target *t);
+enum wire_op face_op(enum wire_op op, enum dialect client, enum dialect face); /* what is asked at that face */
 
 int routes_build(struct mesh *m, struct err *e);
 int routes_prove_fence(const struct mesh *m, struct err *e);
@@ -405,6 +428,8 @@ struct attempt {
     bool priced;
     int64_t hold_nusd;                /* worst case, COST_UNKNOWN without a price */
     struct hold hold[3];
+    enum dialect face;                /* of the upstream, that is asked */
+    struct translation *translation;  /* owned; NULL: both sides speak OpenAI's dialect */
     struct str piece[2 * JSON_EDITS_MAX + 1];
     int piece_count;
     int status;
@@ -413,6 +438,8 @@ struct attempt {
     bool paused;
     int64_t retry_after_ms;
     struct str content_type, request_id, failure_words; /* arena */
+    struct http_header beside[32];    /* headers that are handed on to a client of the same dialect; arena */
+    size_t beside_count;
     struct buf held;                  /* bytes not yet given to the client */
     size_t held_counted;              /* of them and the reader's, in mesh.held */
     struct sse_reader sse;
@@ -466,6 +493,12 @@ struct mesh_call {
     int attempts;
     bool stop;                        /* nobody else is asked */
     struct guard_waiter waiter;       /* for the job's `requires` */
+    struct arena chat_arena;
+    struct chat *chat;                /* what the client said, where it had to be understood; NULL; in chat_arena */
+    bool chat_has_defaults;           /* the job's are in it */
+    struct lost lost;                 /* what the last translation left out */
+    bool refusal_words;               /* refusal_body is words, to be written in the client's dialect ... */
+    const char *refusal_code;         /* ... with this code, OpenAI's word; may be NULL */
     int refusal_status;               /* the last answer that blamed the call itself (context, policy, bad request): */
     struct str refusal_body;          /* given to the client as it is when nobody else can do better; arena */
 
@@ -528,6 +561,39 @@ void clock_arm(struct mesh_call *c); /* to be called when a clock starts; bytes 
 /* The client has its answer: the upstream's last bytes are read and dropped, for a moment. Then frees the call. */
 void clock_drain(struct mesh_call *c);
 
+/* translate.c: an attempt where one side or both do not speak OpenAI's dialect. */
+struct translation {
+    const struct codec *from, *to; /* the upstream's, the client's */
+    bool passes;                   /* they are the same */
+    bool ended;                    /* the stream's end mark came */
+    struct arena arena;
+    struct stream_reader reader;
+    struct stream_writer writer;
+    struct wire_answer facts;      /* of the event at hand */
+    struct chat_answer answer;     /* the whole answer */
+    struct buf request, line;      /* the upstream's request; an unfinished line of its stream */
+    struct buf out;                /* what the event at hand, or the whole answer, became */
+};
+const struct codec *call_codec(const struct mesh_call *c); /* the client's */
+/* Reads the facts of a request that is not OpenAI's. */
+int translate_read(struct mesh_call *c, struct err *e);
+int translate_defaults(struct mesh_call *c); /* the job is known: its defaults count */
+/* Makes a->translation and a->piece. ERR_UNSUPPORTED: there is nothing to translate; ERR_INVALID: the face's dialect cannot say it. */
+int translate_request(struct attempt *a, struct err *e);
+void translate_request_free(struct attempt *a); /* it will not be sent again */
+void translate_close(struct attempt *a);        /* fine without */
+size_t translate_held(const struct attempt *a);
+/* One event; a->translation's facts, out and ended tell the rest. ERR_SYNTAX: it is none. */
+int translate_event(struct attempt *a, struct str name, struct str data);
+/* A stream whose events are lines. As sse_feed, sse_finish. */
+int translate_lines(struct attempt *a, struct str bytes, int (*fn)(const struct sse_event *ev, void *ctx), void *ctx);
+int translate_last_line(struct attempt *a, int (*fn)(const struct sse_event *ev, void *ctx), void *ctx);
+int translate_end(struct attempt *a); /* the last bytes, into out; none when bytes pass */
+/* a->held is a whole answer. ERR_SYNTAX: it is none. */
+int translate_whole(struct attempt *a, struct wire_answer *out, enum wire_format format, bool *keeps_format);
+int translate_whole_write(struct attempt *a); /* into out; nothing when bytes pass */
+int translate_error_event(struct mesh_call *c, const struct wire_error *e, struct buf *out); /* in the stream of c->at */
+
 /* relay.c */
 int relay_on_head(struct http_fetch *f, const struct http_fetch_head *h, void *ctx);
 int relay_on_body(struct http_fetch *f, struct str bytes, void *ctx);
@@ -547,6 +613,7 @@ void call_free(struct mesh_call *c);
 /* The headers of an answer into `h` (room for MESH_HEADERS_MAX): ours, and the content type. cost_nusd is given for whole
  * answers only (else NULL); pending: nobody answers yet. */
 size_t answer_headers(struct mesh_call *c, struct http_header *h, bool pending, const int64_t *cost_nusd);
+void answer_count(struct mesh_call *c); /* WIRE_COUNT_TOKENS, by our estimate; ends the call */
 void answer_exhausted(struct mesh_call *c); /* nobody could answer: one error that tells each attempt; ends the call */
 /* A refusal before the call was let in, or by ourselves; ends the call. */
 void answer_refuse(struct mesh_call *c, int status, const char *type, const char *code, struct str message,

@@ -60,7 +60,7 @@ static bool is_capable(const struct mesh_call *c, const struct target *t)
     unsigned needs = c->facts.needs;
     const struct model_row *fact = t->fact;
     const struct vendor *v = t->up->vendor;
-    if (c->facts.format == FORMAT_JSON_SCHEMA && v && v->quirks & QUIRK_NO_JSON_SCHEMA)
+    if (c->facts.format == FORMAT_JSON_SCHEMA && v && v->quirks & QUIRK_NO_JSON_SCHEMA && face_choose(c, t) == DIALECT_OPENAI)
         return false;
     if (!fact)
         return true; /* unknown models are given the chance */
@@ -81,7 +81,10 @@ static enum reason why_not(struct mesh_call *c, const struct step *s, const stru
         return REASON_CONDITION;
     if (u->key_problem.len)
         return REASON_NO_KEY;
-    if (u->passthrough && !c->ask.credential.len)
+    int face = face_choose(c, t);
+    if (face == FACE_NONE)
+        return REASON_NO_ENDPOINT;
+    if (u->passthrough && (!c->ask.credential.len || face != (int)c->ask.dialect)) /* what a client shows is for the service it speaks to */
         return REASON_NO_CREDENTIAL;
     int64_t context = t->fact ? t->fact->context_tokens : 0;
     if (surely_exceeds(c->facts.tokens_estimated, context) || (c->larger_than && context && context <= c->larger_than))
@@ -124,7 +127,7 @@ static int64_t larger(int64_t a, int64_t b)
 static int64_t output_at_most(const struct mesh_call *c, const struct target *t)
 {
     enum { OUTPUT_UNKNOWN_MAX = 32768 }; /* neither the client nor the table gives a bound: what most models stop at */
-    if (c->facts.op == WIRE_EMBEDDINGS)
+    if (c->facts.op == WIRE_EMBEDDINGS || c->facts.op == WIRE_EMBED_ONE || c->facts.op == WIRE_COUNT_TOKENS)
         return 0;
     int64_t each = c->facts.max_tokens;
     if (each < 0)

@@ -13,6 +13,7 @@ enum {
     HOLD_WHOLE_MAX = 1024 * 1024,     /* promise 3 */
     HOLD_ERROR_MAX = 64 * 1024,       /* an error's body beyond this says nothing new */
     EVENT_BYTES_MAX = 8 * 1024 * 1024, /* one SSE event: a generated image fits */
+    HOLD_TRANSLATED_MAX = 32 * 1024 * 1024, /* a whole answer that is translated, or read as another dialect, cannot be relayed in parts */
     TAIL_BYTES = 4096,                /* of a large whole answer: `usage` stands at its end */
 };
 
@@ -20,7 +21,7 @@ enum {
  * has been paid for and is never refused for it. */
 static void count_held(struct attempt *a)
 {
-    size_t now = a->held.cap + (a->sse_open ? a->sse.pending.cap + a->sse.joined.cap : 0);
+    size_t now = a->held.cap + translate_held(a) + (a->sse_open ? a->sse.pending.cap + a->sse.joined.cap : 0);
     if (now != a->held_counted)
         gauge_add(a->call->ml->mesh->held, (int64_t)now - (int64_t)a->held_counted);
     a->held_counted = now;
@@ -32,11 +33,13 @@ void relay_reset(struct attempt *a)
         sse_reader_fini(&a->sse);
     a->sse_open = false;
     buf_fini(&a->held);
+    translate_close(a);
     count_held(a);
     a->status = 0;
     a->is_stream = a->passed_limit = false;
     a->retry_after_ms = -1;
     a->content_type = a->request_id = STR_NONE;
+    a->beside_count = 0;
     a->usage = (struct usage){.cost_nusd = -1};
     a->has_usage = a->saw_done = a->at_end = a->tail_open = false;
     a->finished = 0;
@@ -65,7 +68,8 @@ void relay_begin_pending(struct mesh_call *c)
 
 void relay_keep_alive(struct mesh_call *c)
 {
-    (void)c->ask.sink->write(c->ask.ctx, STR(": keep-alive\n\n")); /* a broken client is reported by itself */
+    if (call_codec(c)->keep_alive.len)
+        (void)c->ask.sink->write(c->ask.ctx, call_codec(c)->keep_alive); /* a broken client is reported by itself */
 }
 
 static void write_out(struct attempt *a, struct str bytes)
@@ -96,7 +100,8 @@ static void commit(struct attempt *a)
     if (!c->client_begun)
         begin(c, false);
     http_fetch_body_free(a->fetch);
-    if (c->ask.body_free)
+    translate_request_free(a);
+    if (c->ask.body_free && !c->chat) /* a conversation points into it, and a writer may repeat what was asked */
         c->ask.body_free(c->ask.ctx);
     write_out(a, buf_str(&a->held));
     buf_fini(&a->held);
@@ -105,8 +110,11 @@ static void commit(struct attempt *a)
 
 /* --- the head --------------------------------------------------------------------------------------------------------------- */
 
-static bool is_event_stream(struct str content_type)
+/* Lines of JSON look like any JSON; what is asked for as a stream in such a dialect is one. */
+static bool is_event_stream(const struct attempt *a, struct str content_type)
 {
+    if (a->translation && a->translation->from->framing == FRAMING_LINES)
+        return true;
     return str_starts_fold(str_trim(content_type), STR("text/event-stream"));
 }
 
@@ -126,6 +134,22 @@ static int64_t sane_wait(int64_t ms)
     return ms > WAIT_MAX_MS ? WAIT_MAX_MS : ms;
 }
 
+/* What a server of the client's own dialect says beside its answer and clients of that dialect read: limits, windows, ids. */
+static void note_beside(struct attempt *a, struct str name, struct str value)
+{
+    static const struct str prefixes[] = {STR("anthropic-"), STR("request-id")};
+    if (a->face != DIALECT_ANTHROPIC || a->call->ask.dialect != DIALECT_ANTHROPIC || a->beside_count == COUNT_OF(a->beside))
+        return;
+    for (size_t i = 0; i < COUNT_OF(prefixes); i++) {
+        if (!str_starts(name, prefixes[i]))
+            continue;
+        struct http_header h = {arena_dup(&a->call->arena, name), clean_value(a, value)};
+        if (h.name.ptr && h.value.ptr)
+            a->beside[a->beside_count++] = h;
+        return;
+    }
+}
+
 static void read_headers(struct attempt *a, const struct http_fetch_head *h)
 {
     int64_t wall_ms = loop_wall_ms(a->call->ml->loop);
@@ -138,6 +162,7 @@ static void read_headers(struct attempt *a, const struct http_fetch_head *h)
             a->request_id = clean_value(a, value);
         else if (failed && a->retry_after_ms < 0 && str_starts(name, STR("retry-after")))
             a->retry_after_ms = sane_wait(retry_after_read(name, value, wall_ms));
+        note_beside(a, name, value);
     }
 }
 
@@ -158,10 +183,10 @@ int relay_on_head(struct http_fetch *f, const struct http_fetch_head *h, void *c
     a->last_byte_us = loop_now_us(a->call->ml->loop);
     read_headers(a, h);
     bool good = h->status >= 200 && h->status < 300;
-    if (good && a->call->facts.stream && is_event_stream(a->content_type))
+    if (good && a->call->facts.stream && is_event_stream(a, a->content_type))
         open_stream(a);
     else
-        a->held = BUF_INIT(good ? HOLD_WHOLE_MAX : HOLD_ERROR_MAX);
+        a->held = BUF_INIT(!good ? HOLD_ERROR_MAX : a->translation ? HOLD_TRANSLATED_MAX : HOLD_WHOLE_MAX);
     clock_arm(a->call); /* from now on silence counts */
     return 0;
 }
@@ -224,12 +249,46 @@ static bool is_ours(const struct attempt *a, const struct wire_answer *w)
     return !a->call->facts.wants_usage && w->has_usage && w->has_choices && w->choice_count == 0;
 }
 
+static void note_facts(struct attempt *a, const struct wire_answer *w)
+{
+    take_usage(a, w);
+    a->output_estimated += w->tokens_estimated;
+    if (w->finish != FINISH_NONE) {
+        a->finished++;
+        a->finish = w->finish;
+    }
+}
+
+/* An event of a stream that is translated, or of another dialect than OpenAI's. */
+static int on_foreign_event(struct attempt *a, const struct sse_event *ev)
+{
+    struct translation *t = a->translation;
+    int rc = translate_event(a, ev->name, ev->data);
+    if (rc == ERR_SYNTAX)
+        return t->passes ? broken_event(a, ev->raw) : stop_feed(a, a->at_end ? REASON_TRUNCATED : REASON_MALFORMED);
+    if (rc < 0)
+        return stop_feed(a, rc == ERR_LIMIT ? REASON_TOO_LARGE : REASON_NO_MEMORY);
+    if (t->facts.has_error)
+        return failed_event(a, ev->data);
+    note_facts(a, &t->facts);
+    if (t->facts.has_content && a->state == ATTEMPT_WAITING)
+        commit(a);
+    if (t->ended) {
+        a->saw_done = true;
+        rc = t->passes ? hold(a, ev->raw) : t->out.len ? pass(a, buf_str(&t->out)) : 0;
+        return rc ? rc : 1;
+    }
+    return pass(a, t->passes ? ev->raw : buf_str(&t->out));
+}
+
 static int on_event(const struct sse_event *ev, void *ctx)
 {
     struct attempt *a = ctx;
     struct wire_answer w;
-    if (!ev->data.ptr)
-        return pass(a, ev->raw);
+    if (!ev->data.ptr) /* comments; a translated stream has signs of life of its own dialect */
+        return a->translation && !a->translation->passes ? 0 : pass(a, ev->raw);
+    if (a->translation)
+        return on_foreign_event(a, ev);
     if (sse_is_done(ev->data)) {
         a->saw_done = true;
         int rc = hold(a, ev->raw); /* not before the books are closed */
@@ -239,12 +298,7 @@ static int on_event(const struct sse_event *ev, void *ctx)
         return broken_event(a, ev->raw);
     if (w.has_error)
         return failed_event(a, ev->data);
-    take_usage(a, &w);
-    a->output_estimated += w.tokens_estimated;
-    if (w.finish != FINISH_NONE) {
-        a->finished++;
-        a->finish = w.finish;
-    }
+    note_facts(a, &w);
     if (is_ours(a, &w))
         return 0;
     if (w.has_content && a->state == ATTEMPT_WAITING)
@@ -263,14 +317,16 @@ static void finish_stream(struct attempt *a)
         }
         commit(a);
     }
+    bool ended = !a->translation || translate_end(a) == 0;
     struct http_fetch *fetch = a->fetch;
     (void)attempt_close(a, REASON_DONE);
     a->fetch = fetch;
     call_finish(a->call, CALL_DONE, 200);
     const struct mesh_sink *sink = a->call->ask.sink;
-    if (a->held.len)
-        (void)sink->write(a->call->ask.ctx, buf_str(&a->held)); /* the last bytes; a client that fails now is told by its server */
-    sink->end(a->call->ask.ctx);
+    struct str last = a->translation && !a->translation->passes ? buf_str(&a->translation->out) : buf_str(&a->held);
+    if (last.len)
+        (void)sink->write(a->call->ask.ctx, last); /* the last bytes; a client that fails now is told by its server */
+    (ended ? sink->end : sink->cut)(a->call->ask.ctx);
     a->call->ask.sink = NULL;
     if (fetch)
         clock_drain(a->call);
@@ -280,7 +336,8 @@ static void finish_stream(struct attempt *a)
 
 static int stream_bytes(struct attempt *a, struct str bytes)
 {
-    int rc = sse_feed(&a->sse, bytes, on_event, a);
+    bool lines = a->translation && a->translation->from->framing == FRAMING_LINES;
+    int rc = lines ? translate_lines(a, bytes, on_event, a) : sse_feed(&a->sse, bytes, on_event, a);
     count_held(a);
     if (a->saw_done && a->stream_reason == REASON_DONE) {
         finish_stream(a);
@@ -341,7 +398,7 @@ static bool looks_like_events(struct str bytes)
 static bool is_stream_after_all(struct attempt *a, struct str bytes)
 {
     bool first = a->call->facts.stream && a->held.len == 0 && a->status >= 200 && a->status < 300;
-    if (!first || !looks_like_events(bytes))
+    if (!first || (a->translation && a->translation->from->framing != FRAMING_SSE) || !looks_like_events(bytes))
         return false;
     open_stream(a);
     a->content_type = STR_NONE;
@@ -359,7 +416,7 @@ static int whole_bytes(struct attempt *a, struct str bytes)
     if (rc == 0)
         return 0;
     bool good = a->status >= 200 && a->status < 300;
-    if (rc == ERR_LIMIT && good && !a->call->facts.stream)
+    if (rc == ERR_LIMIT && good && !a->call->facts.stream && !a->translation)
         return whole_overflow(a, bytes);
     if (rc == ERR_LIMIT && !good)
         return 0; /* an error page without end: what we have says enough */
@@ -424,8 +481,11 @@ static void fail_with_body(struct attempt *a)
 /* A whole 200: is it an answer, and the one that was asked for? */
 static enum reason judge(struct attempt *a, struct wire_answer *w)
 {
-    if (answer_read(a->call->facts.op, buf_str(&a->held), w, NULL) < 0)
-        return buf_str(&a->held).len == 0 ? REASON_EMPTY : REASON_MALFORMED;
+    bool keeps_format = true;
+    int rc = a->translation ? translate_whole(a, w, a->call->facts.format, &keeps_format)
+                            : answer_read(a->call->facts.op, buf_str(&a->held), w, NULL);
+    if (rc < 0)
+        return rc == ERR_NOMEM ? REASON_NO_MEMORY : buf_str(&a->held).len == 0 ? REASON_EMPTY : REASON_MALFORMED;
     if (w->has_error)
         return REASON_ERROR_IN_200;
     take_usage(a, w);
@@ -436,6 +496,8 @@ static enum reason judge(struct attempt *a, struct wire_answer *w)
         return REASON_INTERRUPTED;
     if (!w->has_content)
         return w->finish == FINISH_LENGTH || w->finish == FINISH_FILTER ? REASON_DONE : REASON_EMPTY;
+    if (!keeps_format)
+        return REASON_BAD_FORMAT;
     if (a->call->facts.format != FORMAT_TEXT && w->finish == FINISH_STOP && w->content.len && !answer_keeps_format(w, a->call->facts.format))
         return REASON_BAD_FORMAT;
     return REASON_DONE;
@@ -445,7 +507,7 @@ static void finish_whole(struct attempt *a)
 {
     struct wire_answer w = {0};
     if (a->call->facts.stream) { /* asked for a stream, got one piece: an error in it, or a server that cannot stream */
-        bool error = answer_read(a->call->facts.op, buf_str(&a->held), &w, NULL) == 0 && w.has_error;
+        bool error = answer_read(WIRE_CHAT, buf_str(&a->held), &w, NULL) == 0 && w.has_error; /* every dialect's error has that member */
         if (error)
             fail_with_body(a);
         else
@@ -461,12 +523,17 @@ static void finish_whole(struct attempt *a)
         attempt_failed(a, r, STR_NONE);
         return;
     }
+    if (a->translation && translate_whole_write(a) < 0) {
+        attempt_failed(a, REASON_NO_MEMORY, STR_NONE);
+        return;
+    }
     first_content(a);
     (void)attempt_close(a, REASON_DONE);
+    struct str body = a->translation && !a->translation->passes ? buf_str(&a->translation->out) : buf_str(&a->held);
     struct http_header h[MESH_HEADERS_MAX];
     struct mesh_head head = {.status = 200, .header = h, .header_count = answer_headers(a->call, h, false, &a->call->cost_nusd)};
     call_finish(a->call, CALL_DONE, 200);
-    a->call->ask.sink->whole(a->call->ask.ctx, &head, buf_str(&a->held));
+    a->call->ask.sink->whole(a->call->ask.ctx, &head, body);
     call_free(a->call);
 }
 
@@ -475,7 +542,7 @@ static void finish_whole(struct attempt *a)
 /* After the commit: an error event that says where it stopped, and no word that could pass for an end. */
 static void cut(struct attempt *a, enum reason r, struct str words)
 {
-    AUTO_BUF struct buf text = BUF_INIT(4 * KiB), event = BUF_INIT(16 * KiB);
+    AUTO_BUF struct buf text = BUF_INIT(4 * KiB), event = BUF_INIT(16 * MiB); /* a failed response repeats what came */
     (void)buf_append_format(&text, "the answer of %.*s stopped after about %lld tokens: %s", STR_FMT(a->target->name),
                             (long long)a->output_estimated, reason_row(r)->text);
     if (words.len)
@@ -484,9 +551,10 @@ static void cut(struct attempt *a, enum reason r, struct str words)
     (void)attempt_close(a, r);
     call_finish(a->call, CALL_CUT, 200);
     const struct mesh_sink *sink = a->call->ask.sink;
-    bool told = a->is_stream && buf_append_text(&event, a->tail_open ? "\n\ndata: " : "data: ") == 0 &&
-                error_write(&event, 502, buf_str(&text), "server_error", NULL, "stream_interrupted") == 0 &&
-                buf_append_text(&event, "\n\n") == 0 && sink->write(a->call->ask.ctx, buf_str(&event)) >= 0;
+    struct wire_error we = {.status = 502, .message = buf_str(&text), .type = "server_error", .code = "stream_interrupted",
+                            .id = str_from(a->call->id_text)};
+    bool told = a->is_stream && buf_append_text(&event, a->tail_open ? "\n\n" : "") == 0 &&
+                translate_error_event(a->call, &we, &event) == 0 && sink->write(a->call->ask.ctx, buf_str(&event)) >= 0;
     if (told)
         sink->end(a->call->ask.ctx);
     else
@@ -506,7 +574,8 @@ static void done_well(struct attempt *a)
 {
     if (a->is_stream) {
         a->at_end = true;
-        (void)sse_finish(&a->sse, on_event, a);
+        bool lines = a->translation && a->translation->from->framing == FRAMING_LINES;
+        (void)(lines ? translate_last_line(a, on_event, a) : sse_finish(&a->sse, on_event, a));
         if (a->stream_reason != REASON_DONE)
             relay_stop(a, a->stream_reason, a->failure_words);
         else if (!a->saw_done && a->finished < a->call->facts.choices)

@@ -23,18 +23,20 @@ static struct str join(struct mesh *m, struct str a, const char *b)
 
 /* --- upstreams ---------------------------------------------------------------------------------------------------------- */
 
-static int check_dialect(const struct config_upstream *c, struct err *e)
+static int upstream_dialect(struct upstream *u, const struct config_upstream *c, struct err *e)
 {
-    if (!c->dialect.text.ptr || str_eq(c->dialect.text, STR("openai")))
-        return 0;
-    if (str_eq(c->dialect.text, STR("ollama")))
-        return refuse(e, c->dialect.mark,
-                      "upstream %.*s: the ollama dialect is planned; reach this Ollama through its OpenAI face: "
-                      "`dialect: openai` and a url that ends in /v1", STR_FMT(c->name.text));
-    if (str_eq(c->dialect.text, STR("anthropic")))
-        return refuse(e, c->dialect.mark,
-                      "upstream %.*s: the anthropic dialect is planned; Claude answers through its OpenAI face: "
-                      "`vendor: anthropic` without a dialect", STR_FMT(c->name.text));
+    static const struct {
+        const char *name;
+        enum dialect dialect;
+    } words[] = {{"openai", DIALECT_OPENAI}, {"responses", DIALECT_RESPONSES}, {"anthropic", DIALECT_ANTHROPIC}, {"ollama", DIALECT_OLLAMA}};
+    for (size_t i = 0; i < COUNT_OF(words); i++)
+        if (!c->dialect.text.ptr || str_eq(c->dialect.text, str_from(words[i].name))) {
+            u->dialect = words[i].dialect;
+            if (c->dialect.text.ptr && !c->url.text.ptr && u->vendor && !(u->vendor->dialects >> u->dialect & 1))
+                return refuse(e, c->dialect.mark, "upstream %.*s: %s is not known to speak the %s dialect; give its `url`",
+                              STR_FMT(c->name.text), u->vendor->title, words[i].name);
+            return 0;
+        }
     return refuse(e, c->dialect.mark, "upstream %.*s: the built-in engine is planned; use Ollama or llama-server as `dialect: openai`",
                   STR_FMT(c->name.text));
 }
@@ -69,35 +71,29 @@ static struct str url_host(struct str url)
     return colon < 0 ? authority : str_slice(authority, 0, (size_t)colon);
 }
 
-/* By its vendor, or by the port nobody else uses: a server that is no Ollama shall not hear questions it does not know. */
-static bool is_ollama(const struct upstream *u, struct str base)
+/* By its vendor, its dialect, or the port nobody else uses: a server that is no Ollama shall not hear questions it does not know. */
+static bool is_ollama(const struct upstream *u)
 {
-    return u->vendor ? str_eq(str_from(u->vendor->name), STR("ollama")) : str_find(base, STR(":11434")) >= 0;
+    if (u->dialect == DIALECT_OLLAMA)
+        return true;
+    return u->vendor ? str_eq(str_from(u->vendor->name), STR("ollama")) : str_find(u->base, STR(":11434")) >= 0;
 }
 
 static int upstream_urls(struct mesh *m, struct upstream *u, const struct config_upstream *c, struct err *e)
 {
-    struct str base = c->url.text;
-    if (!base.ptr && u->vendor && u->vendor->openai_url)
-        base = str_from(u->vendor->openai_url);
+    struct str given = c->url.text;
     u->unix_path = c->unix_path.text;
-    if (!base.ptr && u->unix_path.ptr)
-        base = STR("http://localhost/v1");
-    if (!base.ptr)
-        return refuse(e, c->mark, "upstream %.*s needs a `url` (with its /v1) or a known `vendor`", STR_FMT(c->name.text));
-    while (base.len && base.ptr[base.len - 1] == '/')
-        base.len--;
-    static const char *const path[] = {
-        [WIRE_CHAT] = "/chat/completions", [WIRE_COMPLETIONS] = "/completions", [WIRE_EMBEDDINGS] = "/embeddings",
-    };
-    for (size_t i = 0; i < COUNT_OF(path); i++)
-        if (!(u->url[i] = join(m, base, path[i])).ptr)
-            return err_set(e, ERR_NOMEM, "routes");
-    u->host = url_host(base);
-    struct str root = str_ends(base, STR("/v1")) ? str_slice(base, 0, base.len - 3) : base;
+    if (!given.ptr && u->unix_path.ptr)
+        given = u->dialect == DIALECT_OPENAI || u->dialect == DIALECT_RESPONSES ? STR("http://localhost/v1") : STR("http://localhost");
+    if (!given.ptr && !u->vendor)
+        return refuse(e, c->mark, "upstream %.*s needs a `url` (for OpenAI's dialect with its /v1) or a known `vendor`", STR_FMT(c->name.text));
+    if (faces_build(u, given, c->dialect.text.ptr != NULL, &m->arena) < 0)
+        return err_set(e, ERR_NOMEM, "routes");
+    u->host = url_host(u->base);
+    struct str root = str_ends(u->base, STR("/v1")) ? str_slice(u->base, 0, u->base.len - 3) : u->base;
     if (u->home && !(u->probe_url = join(m, root, "/api/tags")).ptr)
         return err_set(e, ERR_NOMEM, "routes");
-    if (u->home && is_ollama(u, base) && !(u->loaded_url = join(m, root, "/api/ps")).ptr)
+    if (u->home && is_ollama(u) && !(u->loaded_url = join(m, root, "/api/ps")).ptr)
         return err_set(e, ERR_NOMEM, "routes");
     return 0;
 }
@@ -128,9 +124,11 @@ static int upstream_key(struct mesh *m, struct upstream *u, const struct config_
         if ((unsigned char)key.ptr[i] <= 0x20 || (unsigned char)key.ptr[i] >= 0x7f)
             return refuse(e, c->key.mark.line ? c->key.mark : c->mark, "upstream %.*s: its key holds a blank or a control byte",
                           STR_FMT(c->name.text));
+    u->key = arena_dup(&m->arena, key);
     u->authorization = str_from(arena_format(&m->arena, "Bearer %.*s", STR_FMT(key)));
     memset(secret.ptr, 0, secret.len);
-    return u->authorization.ptr ? 0 : err_set(e, ERR_NOMEM, "routes");
+    bool made = u->key.ptr && u->authorization.ptr && faces_keys(u, &m->arena) == 0;
+    return made ? 0 : err_set(e, ERR_NOMEM, "routes");
 }
 
 static int upstream_budgets(struct mesh *m, struct upstream *u, const struct config_upstream *c, struct err *e)
@@ -171,7 +169,7 @@ static int upstream_build(struct mesh *m, struct upstream *u, const struct confi
     u->concurrent = c->concurrent;
     u->queue_max = c->queue_wait_ms > 0 ? c->queue_max : 0; /* no patience, no line */
     u->queue_wait_ms = c->queue_wait_ms;
-    int rc = check_dialect(c, e);
+    int rc = upstream_dialect(u, c, e);
     if (rc == 0)
         rc = upstream_regime(u, c, e);
     if (rc == 0)

@@ -55,7 +55,7 @@ static const struct upstream *upstream_before(const struct mesh *before, const s
     for (int i = 0; before && i < before->upstream_count; i++) {
         const struct upstream *b = &before->upstream[i];
         if (str_eq(b->name, u->name))
-            return str_eq(b->url[0], u->url[0]) && str_eq(b->unix_path, u->unix_path) ? b : NULL;
+            return str_eq(b->base, u->base) && str_eq(b->unix_path, u->unix_path) ? b : NULL;
     }
     return NULL;
 }

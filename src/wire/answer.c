@@ -268,18 +268,23 @@ int chunk_read(enum wire_op op, struct str data, struct wire_answer *out, struct
     return read_all(op, data, false, true, out, e);
 }
 
-bool answer_keeps_format(const struct wire_answer *w, enum wire_format format)
+bool text_keeps_format(struct str text, enum wire_format format)
 {
     struct json_scan s;
 
+    json_scan_init(&s, text);
+    bool object = json_peek(&s) == JSON_OBJECT; /* a schema may ask for a list or a word; vLLM, llama-server and Ollama give it */
+    return (object || format == FORMAT_JSON_SCHEMA) && json_skip(&s, NULL) && json_finish(&s, NULL) == 0;
+}
+
+bool answer_keeps_format(const struct wire_answer *w, enum wire_format format)
+{
     if (format == FORMAT_TEXT || !w->content.ptr)
         return true; /* nothing was promised, or there is no text that could break the promise */
     AUTO_BUF struct buf text = BUF_INIT(w->content.len);
     if (json_unescape(w->content, &text) < 0)
         return true; /* without memory to look, the answer is given as it came rather than paid for twice */
-    json_scan_init(&s, buf_str(&text));
-    bool object = json_peek(&s) == JSON_OBJECT; /* a schema may ask for a list or a word; vLLM, llama-server and Ollama give it */
-    return (object || format == FORMAT_JSON_SCHEMA) && json_skip(&s, NULL) && json_finish(&s, NULL) == 0;
+    return text_keeps_format(buf_str(&text), format);
 }
 
 bool sse_is_done(struct str data)

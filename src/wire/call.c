@@ -13,7 +13,7 @@ enum {
 #define TOKENS_MAX ((int64_t)1 << 40) /* no model goes anywhere near; keeps sums and products of tokens in range */
 
 #define BIT(name) (UINT64_C(1) << CALL_MEMBER_##name)
-static const uint64_t ours = BIT(model) | BIT(messages) | BIT(stream) | BIT(stream_options) | BIT(max_tokens) |
+const uint64_t call_members_ours = BIT(model) | BIT(messages) | BIT(stream) | BIT(stream_options) | BIT(max_tokens) |
                              BIT(max_completion_tokens) | BIT(n) | BIT(tools) | BIT(functions) | BIT(response_format) |
                              BIT(prompt) | BIT(input) | BIT(best_of);
 
@@ -45,7 +45,7 @@ int call_member_find(struct str key_raw)
     return key_raw.len > 0 && memchr(key_raw.ptr, '\\', key_raw.len) ? escaped_member_find(key_raw) : CALL_MEMBER_NONE;
 }
 
-static int model_read(struct call_reader *r)
+int call_model_read(struct call_reader *r)
 {
     struct call *c = r->call;
     struct str raw;
@@ -213,7 +213,7 @@ static int text_read(struct call_reader *r, int member)
 /* Some servers (those written in Go) take member names in any case, and the last one wins: `Model` behind `model` would
  * run another model than the one we looked at. Letters of theirs that fold to ASCII count too: U+017F is an s, U+212A a k.
  * Returns the name of ours that a key could pass for, or NULL. */
-static const char *disguise_of(struct str key_raw)
+const char *call_disguise_of(struct str key_raw)
 {
     enum { KEY_BYTES_MAX = 64 }; /* the longest of ours, all in two-byte letters, is shorter */
     AUTO_BUF struct buf key = BUF_INIT(KEY_BYTES_MAX), folded = BUF_INIT(KEY_BYTES_MAX);
@@ -233,7 +233,7 @@ static const char *disguise_of(struct str key_raw)
         (void)buf_append_char(&folded, c); /* shorter than key, which fits */
     }
     for (int i = 0; i < CALL_MEMBER_COUNT; i++) {
-        if (ours >> i & 1 && str_eq_fold(buf_str(&folded), call_member_names[i]))
+        if (call_members_ours >> i & 1 && str_eq_fold(buf_str(&folded), call_member_names[i]))
             return call_member_names[i].ptr;
     }
     return NULL;
@@ -245,7 +245,7 @@ static int member_read(struct call_reader *r, struct str key_raw)
     int member = call_member_find(key_raw);
 
     if (member == CALL_MEMBER_NONE) {
-        const char *name = disguise_of(key_raw);
+        const char *name = call_disguise_of(key_raw);
         if (name)
             return err_set(r->err, ERR_INVALID, "a member is spelled almost like %s; write it exactly so", name);
         json_skip(&r->scan, NULL);
@@ -253,12 +253,12 @@ static int member_read(struct call_reader *r, struct str key_raw)
     }
     const char *name = call_member_names[member].ptr;
     uint64_t bit = UINT64_C(1) << member;
-    if (c->members & bit & ours)
+    if (c->members & bit & call_members_ours)
         return err_set(r->err, ERR_INVALID, "%s is given twice", name);
     c->members |= bit;
 
     switch (member) {
-    case CALL_MEMBER_model: return model_read(r);
+    case CALL_MEMBER_model: return call_model_read(r);
     case CALL_MEMBER_stream: return flag_read(r, name, &c->stream);
     case CALL_MEMBER_stream_options: return stream_options_read(r);
     case CALL_MEMBER_max_tokens:
@@ -279,7 +279,7 @@ static int required_check(const struct call *c, struct err *e)
 {
     static const int text[] = {[WIRE_CHAT] = CALL_MEMBER_messages,
                                [WIRE_COMPLETIONS] = CALL_MEMBER_prompt,
-                               [WIRE_EMBEDDINGS] = CALL_MEMBER_input};
+                               [WIRE_EMBEDDINGS] = CALL_MEMBER_input}; /* the others are of other dialects */
 
     if (!(c->members & BIT(model)))
         return err_set(e, ERR_INVALID, "model is missing");

@@ -41,6 +41,8 @@ extern const struct str call_member_names[CALL_MEMBER_COUNT];
 /* Index in the table of a raw (maybe escaped) key, or CALL_MEMBER_NONE. */
 int call_member_find(struct str key_raw);
 
+extern const uint64_t call_members_ours; /* bits of those that must not be there twice */
+
 /* One request being read. */
 struct call_reader {
     struct json_scan scan;
@@ -48,6 +50,10 @@ struct call_reader {
     struct arena *arena; /* borrowed */
     struct err *err;     /* borrowed, may be NULL */
 };
+
+int call_model_read(struct call_reader *r);
+/* The member of ours that a key could pass for at a server that ignores case; NULL: none. */
+const char *call_disguise_of(struct str key_raw);
 
 /* The parts of a request that become tokens, each from its value on; they count into r->call. A malformed text is left
  * to json_finish (they return 0 then, and the scan goes no further); what no server would take is ERR_INVALID. */

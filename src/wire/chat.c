@@ -168,6 +168,8 @@ static void count_parts(struct call *out, const struct part *list)
 
 void chat_facts(const struct chat *c, struct call *out)
 {
+    out->needs = 0;
+    out->text_bytes = out->tokens_estimated = 0;
     for (const struct message *m = c->message; m; m = m->next) {
         count_parts(out, m->part);
         out->tokens_estimated += MESSAGE_TOKENS;

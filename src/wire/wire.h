@@ -10,9 +10,20 @@
 #include "base/err.h"
 #include "base/json.h"
 
+enum dialect { DIALECT_OPENAI, DIALECT_RESPONSES, DIALECT_ANTHROPIC, DIALECT_OLLAMA, DIALECT_ENGINE, DIALECT_COUNT };
+
 /* --- the request --------------------------------------------------------------------------------------------------- */
 
-enum wire_op { WIRE_CHAT, WIRE_COMPLETIONS, WIRE_EMBEDDINGS };
+/* What is asked for. The order is in the books: new ones are added at the end. */
+enum wire_op {
+    WIRE_CHAT,
+    WIRE_COMPLETIONS,
+    WIRE_EMBEDDINGS,
+    WIRE_GENERATE,     /* Ollama: one prompt */
+    WIRE_EMBED_ONE,    /* Ollama: the older endpoint, one text */
+    WIRE_COUNT_TOKENS, /* Anthropic: how many tokens a request has */
+    WIRE_OP_COUNT
+};
 
 enum wire_need { NEED_TOOLS = 1, NEED_VISION = 2, NEED_JSON = 4, NEED_AUDIO = 8 };
 enum wire_format { FORMAT_TEXT, FORMAT_JSON_OBJECT, FORMAT_JSON_SCHEMA };
@@ -43,6 +54,9 @@ struct call {
  * prompt, input) given twice, in any spelling; model missing or no string; messages missing or no array; and so on. Unknown members
  * are left alone. `a` holds unescaped names. */
 int call_read(struct call *c, enum wire_op op, struct str body, struct arena *a, struct err *e);
+/* The same for a request of another dialect, as far as the dialects agree: an object with one `model`, whose place is told for
+ * call_write. The rest of the facts come from the conversation (chat.h). */
+int call_read_envelope(struct call *c, enum wire_op op, struct str body, struct arena *a, struct err *e);
 /* True when the member is there, whatever its value. */
 bool call_has_member(const struct call *c, struct str name);
 
@@ -101,6 +115,7 @@ int chunk_read(enum wire_op op, struct str data, struct wire_answer *out, struct
 /* Is the content what `format` asked for (valid JSON; an object for both kinds)? Called for whole answers that finished
  * with FINISH_STOP and carry text. Text inside a ``` fence is not JSON. */
 bool answer_keeps_format(const struct wire_answer *w, enum wire_format format);
+bool text_keeps_format(struct str text, enum wire_format format); /* the same for unescaped text; not FORMAT_TEXT */
 bool sse_is_done(struct str data); /* starts with [DONE] */
 
 /* --- failures ------------------------------------------------------------------------------------------------------ */
@@ -140,18 +155,21 @@ int64_t tokens_estimate(struct str text, bool escaped);
 
 /* --- vendors -------------------------------------------------------------------------------------------------------- */
 
-enum dialect { DIALECT_OPENAI, DIALECT_RESPONSES, DIALECT_ANTHROPIC, DIALECT_OLLAMA, DIALECT_ENGINE };
 enum regime { REGIME_CREDIT, REGIME_PLAN, REGIME_POWER };
 enum vendor_quirk {
     QUIRK_NO_STREAM_OPTIONS = 1, /* refuses stream_options; usage comes by itself */
-    QUIRK_NO_JSON_SCHEMA = 2,    /* json_object only */
+    QUIRK_NO_JSON_SCHEMA = 2,    /* json_object only, at its OpenAI face */
+    QUIRK_ONE_ROOT = 4,          /* its faces stand under one address: /v1 and /api of the same server */
+    QUIRK_BEARER = 8,            /* its Anthropic face takes the key as a bearer token, too */
+    QUIRK_SEALED = 16,           /* refuses thinking that does not carry its own seal */
 };
 
 /* A row of facts about a service. */
 struct vendor {
     const char *name;       /* "deepseek" */
     const char *title;      /* "DeepSeek" */
-    const char *openai_url; /* base of its OpenAI-compatible face, with its version part */
+    const char *openai_url; /* base of its OpenAI-compatible face, with its version part; /responses is there, too */
+    const char *anthropic_url, *ollama_url; /* as those dialects' clients take them; NULL: no such face */
     const char *key_env;    /* where people keep its key; NULL for local servers, as default_model */
     unsigned dialects;      /* bit per enum dialect it speaks */
     unsigned quirks;
