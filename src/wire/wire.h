@@ -12,7 +12,17 @@
 
 /* --- the request --------------------------------------------------------------------------------------------------- */
 
-enum wire_op { WIRE_CHAT, WIRE_COMPLETIONS, WIRE_EMBEDDINGS };
+enum wire_op {
+    WIRE_CHAT,
+    WIRE_COMPLETIONS,
+    WIRE_EMBEDDINGS,
+    WIRE_GENERATE,  /* Ollama's /api/generate: a conversation of one message, whose answers say `response` */
+    WIRE_EMBED_ONE, /* Ollama's older /api/embeddings: one prompt, one vector */
+};
+static inline bool wire_op_embeds(enum wire_op op)
+{
+    return op == WIRE_EMBEDDINGS || op == WIRE_EMBED_ONE;
+}
 
 enum wire_need { NEED_TOOLS = 1, NEED_VISION = 2, NEED_JSON = 4, NEED_AUDIO = 8 };
 enum wire_format { FORMAT_TEXT, FORMAT_JSON_OBJECT, FORMAT_JSON_SCHEMA };
