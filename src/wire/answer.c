@@ -210,9 +210,9 @@ static void object_name_read(struct answer_reader *r)
 
 static void top_read(struct answer_reader *r, enum wire_op op, struct str key)
 {
-    if (json_key_is(key, STR("choices")) && op != WIRE_EMBEDDINGS)
+    if (json_key_is(key, STR("choices")) && !wire_op_embeds(op))
         choices_read(r);
-    else if (json_key_is(key, STR("data")) && op == WIRE_EMBEDDINGS)
+    else if (json_key_is(key, STR("data")) && wire_op_embeds(op))
         vectors_read(r);
     else if (json_key_is(key, STR("usage")))
         usage_read(r, false);

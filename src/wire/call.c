@@ -203,8 +203,8 @@ static int text_read(struct call_reader *r, int member)
 
     if (op == WIRE_CHAT && member == CALL_MEMBER_messages)
         return call_messages_read(r);
-    if ((op == WIRE_COMPLETIONS && member == CALL_MEMBER_prompt) ||
-        (op == WIRE_EMBEDDINGS && member == CALL_MEMBER_input))
+    bool prompts = op == WIRE_COMPLETIONS || op == WIRE_GENERATE || op == WIRE_EMBED_ONE;
+    if ((prompts && member == CALL_MEMBER_prompt) || (op == WIRE_EMBEDDINGS && member == CALL_MEMBER_input))
         return call_prompt_read(r, call_member_names[member].ptr);
     json_skip(&r->scan, NULL);
     return 0;
@@ -304,7 +304,7 @@ int call_read(struct call *c, enum wire_op op, struct str body, struct arena *a,
         if (rc < 0)
             return rc;
     }
-    if (op == WIRE_EMBEDDINGS)
+    if (wire_op_embeds(op))
         c->stream = false; /* vectors come whole, whatever was asked */
     int rc = json_finish(&r.scan, e);
     return rc < 0 ? rc : required_check(c, e);

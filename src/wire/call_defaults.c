@@ -3,7 +3,12 @@
  * a vendor's own, are added to every call: what they mean is the owner's to know. */
 #include "wire/call_priv.h"
 
-enum { CHAT = 1u << WIRE_CHAT, COMPLETIONS = 1u << WIRE_COMPLETIONS, EMBEDDINGS = 1u << WIRE_EMBEDDINGS, TEXT = CHAT | COMPLETIONS };
+enum {
+    CHAT = 1u << WIRE_CHAT | 1u << WIRE_GENERATE,
+    COMPLETIONS = 1u << WIRE_COMPLETIONS,
+    EMBEDDINGS = 1u << WIRE_EMBEDDINGS | 1u << WIRE_EMBED_ONE,
+    TEXT = CHAT | COMPLETIONS,
+};
 
 static const struct {
     const char *name;

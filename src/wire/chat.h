@@ -109,6 +109,7 @@ struct chat {
     struct str cache;                /* raw top-level cache_control */
     struct str suffix;               /* Ollama generate: what comes after the answer */
     bool raw_prompt;                 /* Ollama generate: no template */
+    bool thinks;                     /* Ollama: `think` was true and no more; `effort` is then what that usually means */
     struct chat_member *extra;       /* members without a neutral form, by the client's names; dialects other than its own
                                       * list them as lost, or refuse what the answer would be wrong without */
     bool has_signed_only;            /* Anthropic: no thinking block in it is foreign, so its bytes may pass as they are */
@@ -155,6 +156,7 @@ struct chat_answer {
     bool has_usage;
     int64_t choice_count;
     bool has_error;             /* it is an error after all: failure_read has the rest */
+    int64_t elapsed_us;         /* how long it took, for dialects that tell; 0: not known */
 };
 struct part *chat_answer_add(struct chat_answer *a, enum part_kind kind);
 /* The facts that a relay judges an answer by, as answer_read (wire.h) finds them in OpenAI's dialect. `content` is not set. */

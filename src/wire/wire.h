@@ -24,6 +24,10 @@ enum wire_op {
     WIRE_COUNT_TOKENS, /* Anthropic: how many tokens a request has */
     WIRE_OP_COUNT
 };
+static inline bool wire_op_embeds(enum wire_op op)
+{
+    return op == WIRE_EMBEDDINGS || op == WIRE_EMBED_ONE;
+}
 
 enum wire_need { NEED_TOOLS = 1, NEED_VISION = 2, NEED_JSON = 4, NEED_AUDIO = 8 };
 enum wire_format { FORMAT_TEXT, FORMAT_JSON_OBJECT, FORMAT_JSON_SCHEMA };
