@@ -41,6 +41,7 @@ struct part {
     struct str signature;      /* REASONING: its vendor's seal; empty: it has none, and no vendor that wants one takes it back */
     struct str cache;          /* raw cache_control; empty: no mark */
     struct str raw;            /* OPAQUE: the whole block */
+    struct str phase;          /* TEXT of an assistant, Responses: commentary or final_answer, handed back as it came; empty */
 };
 
 enum chat_role { ROLE_SYSTEM, ROLE_DEVELOPER, ROLE_USER, ROLE_ASSISTANT };
@@ -112,7 +113,8 @@ struct chat {
     bool thinks;                     /* Ollama: `think` was true and no more; `effort` is then what that usually means */
     struct chat_member *extra;       /* members without a neutral form, by the client's names; dialects other than its own
                                       * list them as lost, or refuse what the answer would be wrong without */
-    bool has_signed_only;            /* Anthropic: no thinking block in it is foreign, so its bytes may pass as they are */
+    struct chat_member *own;         /* Responses: every top-level member but `input`, raw: its answers repeat them */
+    bool has_signed_only;            /* Anthropic, Responses: no thinking in it is foreign, so its bytes may pass as they are */
 };
 
 /* Helpers for readers; NULL or false when memory is out. They append at the end. */
@@ -147,6 +149,7 @@ struct str media_type_sniff(struct str base64);
 
 struct chat_answer {
     struct arena *arena; /* borrowed */
+    const struct chat *asked;   /* to be written: the request, whose settings Responses repeats; NULL if unknown */
     struct str id, model;
     int64_t created_s;          /* 0: not told */
     struct part *part;          /* TEXT, REASONING, HIDDEN, CALL, REFUSAL, OPAQUE, in the order they were said */

@@ -30,7 +30,8 @@ enum delta_kind {
 struct delta {
     enum delta_kind kind;
     int call;
-    struct str text, id, name, model; /* valid during the call */
+    struct str text, id, name, model; /* valid during the call. HIDDEN may have an id, its item's */
+    bool custom;                      /* CALL: of a tool that takes free text; its arguments are that text */
     enum finish finish;
     struct usage usage;
 };
@@ -43,6 +44,7 @@ enum { STREAM_CALLS_MAX = 256 }; /* tool calls in one answer; the largest seen i
 struct stream_call {
     int64_t key;         /* the upstream's index, or its block's */
     struct str id, name; /* in the arena; may come late */
+    bool custom;         /* takes free text */
     bool told;           /* DELTA_CALL was emitted */
     bool pieces;         /* arguments came */
     struct buf waiting;  /* arguments that came before they could be said; owned */
@@ -65,6 +67,7 @@ struct stream_reader {
     int64_t block;               /* Anthropic, Responses: index of the block under way; -1 */
     enum part_kind block_kind;
     int block_call;              /* its call, for PART_CALL */
+    uint64_t told;               /* Responses: a bit for each output item of which something was emitted */
 };
 void stream_reader_init(struct stream_reader *r, const struct codec *codec, enum wire_op op, struct arena *arena, delta_fn *emit,
                         void *ctx);
@@ -83,7 +86,9 @@ struct stream_block {
     enum part_kind kind; /* TEXT, REFUSAL, REASONING, HIDDEN, CALL */
     int index;           /* counts blocks from 0 */
     int call;            /* of PART_CALL: counts calls from 0 */
-    struct str id, name; /* of PART_CALL; the writer's */
+    struct str id, name; /* of PART_CALL; of PART_HIDDEN its item's id, or empty; the writer's */
+    bool custom;         /* of PART_CALL: its arguments are free text */
+    struct str item;     /* Responses: the item's own id; the codec's */
     struct str signature; /* of REASONING, known when it closes; the writer's */
     int64_t pieces;      /* bytes so far */
 };
@@ -91,6 +96,7 @@ struct stream_writer {
     const struct codec *codec;
     enum wire_op op;
     struct arena *arena;     /* borrowed */
+    const struct chat *asked; /* the request, whose settings Responses repeats and whose tools it looks up; NULL if unknown */
     struct str id, model;    /* what the client reads; model as it asked for it */
     int64_t created_s;
     int64_t input_estimated; /* tokens; for dialects that tell the input first */

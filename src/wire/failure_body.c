@@ -112,7 +112,8 @@ static enum place place_below(enum place place, struct str key)
         return place == PLACE_INSIDE ? PLACE_INSIDE : PLACE_ERROR;
     if (place == PLACE_CHOICE)
         return PLACE_NONE;
-    if (place == PLACE_TOP && json_key_is(key, STR("choices")))
+    bool holder = json_key_is(key, STR("choices")) || json_key_is(key, STR("response")); /* response.failed */
+    if (place == PLACE_TOP && holder)
         return PLACE_CHOICE;
     return key_is_any(key, inside) ? PLACE_INSIDE : PLACE_NONE;
 }

@@ -68,7 +68,8 @@ int stream_call_tell(struct stream_reader *r, struct stream_call *c)
         c->id = str_from(made);
     }
     c->told = true;
-    int rc = r->emit(&(struct delta){.kind = DELTA_CALL, .call = index, .id = c->id, .name = c->name}, r->ctx);
+    int rc = r->emit(&(struct delta){.kind = DELTA_CALL, .call = index, .id = c->id, .name = c->name, .custom = c->custom},
+                     r->ctx);
     if (rc == 0 && c->waiting.len)
         rc = r->emit(&(struct delta){.kind = DELTA_ARGUMENTS, .call = index, .text = buf_str(&c->waiting)}, r->ctx);
     buf_fini(&c->waiting);
@@ -140,13 +141,16 @@ static bool call_is_open(const struct stream_writer *w, int call)
 /* Nothing more can come for the open block: it is no call, or a call whose arguments are complete. */
 static bool may_close(const struct stream_writer *w)
 {
-    return !w->open || w->block.kind != PART_CALL || json_check(buf_str(&w->kept), NULL) == 0;
+    if (!w->open || w->block.kind != PART_CALL)
+        return true;
+    return !w->block.custom && json_check(buf_str(&w->kept), NULL) == 0; /* free text has no end of its own */
 }
 
 static int open_call(struct stream_writer *w, int call, struct buf *out)
 {
     struct stream_call *c = &w->call[call];
-    int rc = open_block(w, (struct stream_block){.kind = PART_CALL, .call = call, .id = c->id, .name = c->name}, out);
+    struct stream_block block = {.kind = PART_CALL, .call = call, .id = c->id, .name = c->name, .custom = c->custom};
+    int rc = open_block(w, block, out);
     c->told = true;
     if (rc == 0)
         rc = piece(w, buf_str(&c->waiting), out);
@@ -180,7 +184,7 @@ static int call_begins(struct stream_writer *w, const struct delta *d, struct bu
         w->call_count = d->call + 1;
     struct stream_call *c = &w->call[d->call];
     *c = (struct stream_call){.key = d->call, .id = arena_dup(w->arena, d->id), .name = arena_dup(w->arena, d->name),
-                              .waiting = BUF_INIT(CALL_WAITING_MAX)};
+                              .custom = d->custom, .waiting = BUF_INIT(CALL_WAITING_MAX)};
     if (!c->id.ptr || !c->name.ptr)
         return ERR_NOMEM;
     return open_waiting(w, false, out);
@@ -219,11 +223,12 @@ static int signature(struct stream_writer *w, struct str seal, struct buf *out)
     return w->block.signature.ptr ? close_block(w, out) : ERR_NOMEM;
 }
 
-static int hidden(struct stream_writer *w, struct str data, struct buf *out)
+static int hidden(struct stream_writer *w, const struct delta *d, struct buf *out)
 {
-    int rc = open_block(w, (struct stream_block){.kind = PART_HIDDEN}, out);
+    struct stream_block block = {.kind = PART_HIDDEN, .id = d->id.len ? arena_dup(w->arena, d->id) : STR_NONE};
+    int rc = d->id.len && !block.id.ptr ? ERR_NOMEM : open_block(w, block, out);
     if (rc == 0)
-        rc = piece(w, data, out);
+        rc = piece(w, d->text, out);
     return rc ? rc : close_block(w, out);
 }
 
@@ -242,7 +247,7 @@ int stream_write(struct stream_writer *w, const struct delta *d, struct buf *out
     case DELTA_REFUSAL: return text(w, PART_REFUSAL, d->text, out);
     case DELTA_REASONING: return text(w, PART_REASONING, d->text, out);
     case DELTA_SIGNATURE: return signature(w, d->text, out);
-    case DELTA_HIDDEN: return hidden(w, d->text, out);
+    case DELTA_HIDDEN: return hidden(w, d, out);
     case DELTA_CALL: return call_begins(w, d, out);
     case DELTA_ARGUMENTS: return call_goes_on(w, d, out);
     case DELTA_FINISH: return finish(w, d);
