@@ -1,7 +1,8 @@
 /* sim.h: simulated vendors on loopback, for `hearth rehearse` and for the tests; one thread, one loop, real HTTP.
  *
  * Each simulated upstream speaks the OpenAI-compatible face of its vendor with that vendor's habits (where usage is
- * put, keep-alive comments, extra members, error shapes) and takes a script of behaviours. They answer only on
+ * put, keep-alive comments, extra members, error shapes) and takes a script of behaviours. Asked at /v1/messages, /v1/responses
+ * or, being an Ollama, at its own API, it says the same in that dialect. They answer only on
  * 127.0.0.1 and only where a person or a test started them (promise 9). Callable from any thread. */
 #pragma once
 #include "base/buf.h"

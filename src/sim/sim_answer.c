@@ -56,7 +56,7 @@ static void count(struct sim_answer *a, const struct sim_facts *f)
         s->usage_in >= 0 ? s->usage_in : tokens_of((size_t)f->text_bytes) + 3; /* the template's own tokens */
     a->usage.reasoning = tokens_of(a->reasoning.len);
     a->usage.output = s->usage_out >= 0              ? s->usage_out
-                      : a->endpoint == EP_EMBEDDINGS ? 0
+                      : a->endpoint == EP_EMBEDDINGS || a->endpoint == EP_OLLAMA_EMBED ? 0
                                                      : said * a->choices + a->usage.reasoning;
     a->usage.cached = s->cached < a->usage.input ? s->cached : a->usage.input;
 }
@@ -65,7 +65,7 @@ int sim_answer_init(struct sim_answer *a, const struct sim_facts *f)
 {
     a->text = BUF_INIT(SIM_BODY_MAX);
     a->model = BUF_INIT(64 * KiB);
-    a->choices = f->choices;
+    a->choices = a->face ? 1 : f->choices;
     a->include_usage = f->include_usage;
     bool thinks = (a->flavour->habits & HABIT_THINKS) && !f->no_thinking && !f->wants_json;
     a->reasoning = a->step->reasoning.ptr         ? a->step->reasoning
@@ -284,6 +284,10 @@ static int write_chat(struct sim_answer *a, struct json_writer *w)
 int sim_answer_whole(struct sim_answer *a, const struct sim_facts *f, struct str body, struct buf *out)
 {
     struct json_writer w = JSON_WRITER(out);
-    int rc = a->endpoint == EP_EMBEDDINGS ? sim_vectors_write(a, f, body, &w) : write_chat(a, &w);
+    if (a->endpoint == EP_COUNT_TOKENS)
+        return buf_append_format(out, "{\"input_tokens\":%lld}", (long long)a->usage.input);
+    if (a->face && a->face->whole)
+        return a->face->whole(a, out);
+    int rc = a->endpoint == EP_EMBEDDINGS || a->endpoint == EP_OLLAMA_EMBED ? sim_vectors_write(a, f, body, &w) : write_chat(a, &w);
     return rc ? rc : json_done(&w);
 }

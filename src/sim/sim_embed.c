@@ -38,10 +38,22 @@ static void write_base64(struct json_writer *w, const uint8_t *bytes, size_t len
         json_str(w, buf_str(out));
 }
 
+static void write_numbers(struct json_writer *w, const float *vector, int length)
+{
+    json_array_begin(w);
+    for (int i = 0; i < length; i++)
+        json_double(w, (double)vector[i]);
+    json_array_end(w);
+}
+
 static void write_vector(const struct sim_facts *f, struct json_writer *w, struct str text, int64_t index, int length)
 {
     float vector[VECTOR_LENGTH_MAX];
     make_vector(str_hash(text), vector, length);
+    if (f->bare_vectors) {
+        write_numbers(w, vector, length);
+        return;
+    }
     json_object_begin(w);
     json_key(w, "object");
     json_text(w, "embedding");
@@ -53,10 +65,7 @@ static void write_vector(const struct sim_facts *f, struct json_writer *w, struc
         write_base64(w, (const uint8_t *)vector, (size_t)length * sizeof vector[0],
                      &text64); /* little-endian machines only */
     } else {
-        json_array_begin(w);
-        for (int i = 0; i < length; i++)
-            json_double(w, (double)vector[i]);
-        json_array_end(w);
+        write_numbers(w, vector, length);
     }
     json_object_end(w);
 }
@@ -84,11 +93,33 @@ static void write_vectors(const struct sim_facts *f, struct json_writer *w, stru
     } while (json_element(&inner));
 }
 
+/* Ollama's own form. */
+static int bare_vectors_write(const struct sim_answer *a, const struct sim_facts *f, struct str body, int length, struct json_writer *w)
+{
+    json_object_begin(w);
+    json_key(w, "model");
+    json_str(w, buf_str(&a->model));
+    json_key(w, "embeddings");
+    json_array_begin(w);
+    write_vectors(f, w, body, length);
+    json_array_end(w);
+    json_key(w, "total_duration");
+    json_i64(w, 14143917);
+    if (!a->step->usage_off) {
+        json_key(w, "prompt_eval_count");
+        json_i64(w, a->usage.input);
+    }
+    json_object_end(w);
+    return 0;
+}
+
 int sim_vectors_write(const struct sim_answer *a, const struct sim_facts *f, struct str body, struct json_writer *w)
 {
     int64_t length = a->step->tokens ? a->step->tokens : f->dimensions ? f->dimensions : VECTOR_LENGTH;
     if (length < 1 || length > VECTOR_LENGTH_MAX)
         length = VECTOR_LENGTH;
+    if (f->bare_vectors)
+        return bare_vectors_write(a, f, body, (int)length, w);
     json_object_begin(w);
     json_key(w, "object");
     json_text(w, "list");

@@ -226,6 +226,11 @@ int sim_fault_status(const struct sim_flavour *f, enum sim_fault fault)
     return row_of(f, fault)->status;
 }
 
+struct str sim_fault_words(const struct sim_flavour *f, int status, enum sim_fault fault)
+{
+    return str_from(row_of(f, fault ? fault : fault_of_status(status))->message);
+}
+
 static void write_code(const struct sim_flavour *f, const struct fault_row *r, int status, struct json_writer *w)
 {
     switch (f->shape) {

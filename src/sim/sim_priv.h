@@ -7,6 +7,7 @@
  *   sim_script.c  the language of behaviours
  *   sim_flavour.c what is particular to each vendor, as a table
  *   sim_answer.c  whole answers;  sim_embed.c embeddings;  sim_stream.c answers as streams
+ *   sim_faces.c   both, in the dialects that are not OpenAI's
  *   sim_info.c    lists of models, Ollama's own endpoints, errors in each vendor's shape
  *
  * Everything below runs on the simulator's thread, scripts being parsed excepted. */
@@ -49,7 +50,7 @@ enum sim_habit {
 };
 struct sim_flavour {
     const char *name, *owner;
-    const char *base[3]; /* paths in front of /chat/completions; /v1 works everywhere */
+    const char *base[4]; /* paths in front of /chat/completions; /v1 works everywhere */
     const char *model[6];
     const char *reasoning; /* member that carries it; NULL: hidden, counted only */
     const char *comment;   /* keep-alive, with its line end */
@@ -126,6 +127,12 @@ enum sim_endpoint {
     EP_CHAT,
     EP_COMPLETIONS,
     EP_EMBEDDINGS,
+    EP_MESSAGES,
+    EP_COUNT_TOKENS,
+    EP_RESPONSES,
+    EP_OLLAMA_CHAT,
+    EP_OLLAMA_GENERATE,
+    EP_OLLAMA_EMBED,
     EP_HEALTH,
     EP_UNKNOWN,
     EP_MODELS,
@@ -147,6 +154,7 @@ struct sim_head { /* slices point into the connection's input */
 struct sim_facts {               /* slices point into the body */
     struct str model, last_user; /* raw string text */
     bool stream, include_usage, base64, wants_json, no_thinking;
+    bool bare_vectors; /* Ollama's own embeddings */
     int64_t text_bytes, choices, dimensions;
 };
 enum sim_read { READ_MORE, READ_DONE, READ_BAD };
@@ -175,7 +183,24 @@ enum sim_stage {
     STAGE_DONE,
     STAGE_OVER
 };
+struct sim_answer;
+/* A dialect that is not OpenAI's chat. */
+struct sim_face {
+    enum sim_endpoint endpoint;
+    const char *type;                   /* of a stream */
+    const char *comment;                /* a sign of life; empty: it has none */
+    const char *error_begin, *error_end; /* around an error inside a stream */
+    int (*whole)(struct sim_answer *a, struct buf *out);
+    int (*event)(struct sim_answer *a, struct str piece, struct buf *out);
+    const char *last;                   /* what ends a stream */
+    int (*error)(int status, struct str message, struct buf *out); /* NULL: as the flavour's */
+};
+const struct sim_face *sim_face_find(enum sim_endpoint ep); /* NULL: it is OpenAI's */
+
 struct sim_answer {
+    const struct sim_face *face;       /* NULL: OpenAI's */
+    const char *open;                  /* faces: the kind of block under way */
+    int64_t block, sequence;           /* faces: blocks before it; events */
     const struct sim_flavour *flavour; /* what follows is valid as long as the step's script */
     const struct sim_step *step;
     enum sim_endpoint endpoint;
@@ -208,6 +233,7 @@ void sim_id_write(const struct sim_answer *a, struct json_writer *w, const char 
 int sim_info_write(const struct sim_flavour *f, enum sim_endpoint ep, struct str path, const struct sim_step *next, int *status,
                    struct buf *out);
 int sim_fault_status(const struct sim_flavour *f, enum sim_fault fault);
+struct str sim_fault_words(const struct sim_flavour *f, int status, enum sim_fault fault);
 /* An error in the flavour's shape; `message` empty: the vendor's words for that fault. */
 int sim_error_write(const struct sim_flavour *f, int status, enum sim_fault fault, struct str message, struct buf *out);
 enum sim_fault sim_fault_find(struct str name); /* SIM_FAULT_NONE if unknown */

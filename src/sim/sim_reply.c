@@ -37,8 +37,15 @@ static const char json_type[] = "application/json", html_type[] = "text/html", t
 
 static int prepare_error(struct sim_conn *c, int status, struct str message)
 {
+    const struct sim_face *face = sim_face_find(c->endpoint);
+    if (face && face->error == NULL)
+        face = NULL;
+    if (status == 503 && c->endpoint == EP_MESSAGES && strcmp(c->up->flavour->name, "anthropic") == 0)
+        status = 529; /* what this vendor calls overloaded */
     c->status = status;
     c->type = json_type;
+    if (face)
+        return face->error(status, message.len ? message : sim_fault_words(c->up->flavour, status, c->step->fault), &c->whole);
     return sim_error_write(c->up->flavour, status, c->step->fault, message, &c->whole);
 }
 
@@ -65,7 +72,8 @@ static int prepare_html(struct sim_conn *c)
 static int prepare_answer(struct sim_conn *c, const struct sim_facts *f, struct str body)
 {
     struct sim_answer *a = &c->answer;
-    *a = (struct sim_answer){.flavour = c->up->flavour,
+    *a = (struct sim_answer){.face = sim_face_find(c->endpoint),
+                             .flavour = c->up->flavour,
                              .step = c->step,
                              .endpoint = c->endpoint,
                              .serial = c->up->serial++,
@@ -92,7 +100,8 @@ static int prepare_reply(struct sim_conn *c, const struct sim_facts *f, struct s
 static int prepare(struct sim_conn *c, const struct sim_facts *f, struct str body)
 {
     const struct sim_step *s = c->step;
-    bool works = c->endpoint == EP_CHAT || c->endpoint == EP_COMPLETIONS;
+    const struct sim_face *face = sim_face_find(c->endpoint);
+    bool works = c->endpoint == EP_CHAT || c->endpoint == EP_COMPLETIONS || (face && face->event);
     bool answers = s->act == ACT_REPLY || s->act == ACT_ECHO || s->act == ACT_NO_CHOICES || s->act == ACT_EMPTY ||
                    s->act == ACT_MALFORMED;
     c->streams = f->stream && works && answers;
@@ -142,18 +151,25 @@ static const char *reason_phrase(int status)
 static void vendor_headers(struct sim_conn *c)
 {
     char line[160];
-    size_t n = text_format(line, sizeof line, "x-request-id: req_%08llx\r\n", (unsigned long long)c->up->serial);
+    bool anthropic = c->endpoint == EP_MESSAGES || c->endpoint == EP_COUNT_TOKENS;
+    size_t n = text_format(line, sizeof line, "%srequest-id: req_%08llx\r\n", anthropic ? "" : "x-", (unsigned long long)c->up->serial);
     sim_conn_out(c, str_of(line, n));
     if (c->up->flavour->habits & HABIT_X_GROQ)
         out_text(c, "x-ratelimit-limit-requests: 14400\r\nx-ratelimit-remaining-requests: 14370\r\n"
                     "x-ratelimit-reset-requests: 2m59.56s\r\n");
 }
 
+static const char *stream_type(const struct sim_conn *c)
+{
+    const struct sim_face *face = sim_face_find(c->endpoint);
+    return face ? face->type : "text/event-stream";
+}
+
 static void write_head(struct sim_conn *c)
 {
     char line[128];
     size_t n = text_format(line, sizeof line, "HTTP/1.1 %d %s\r\ncontent-type: %s\r\n", c->status,
-                           reason_phrase(c->status), c->streams ? "text/event-stream" : c->type);
+                           reason_phrase(c->status), c->streams ? stream_type(c) : c->type);
     sim_conn_out(c, str_of(line, n));
     vendor_headers(c);
     sim_conn_out(c, c->step->headers);
@@ -173,6 +189,20 @@ static void write_head(struct sim_conn *c)
 static void error_event(struct sim_conn *c)
 {
     AUTO_BUF struct buf text = BUF_INIT(1 * MiB);
+    const struct sim_face *face = sim_face_find(c->endpoint);
+    if (face && face->error) {
+        int failed = buf_append_text(&text, face->error_begin);
+        if (failed == 0)
+            failed = face->error(c->step->fault == SIM_FAULT_OVERLOAD ? 529 : 500,
+                                 c->step->error_text.len ? c->step->error_text : sim_fault_words(c->up->flavour, 500, c->step->fault), &text);
+        if (failed == 0)
+            failed = buf_append_text(&text, face->error_end);
+        if (failed)
+            c->broken = true;
+        else
+            out_chunk(c, buf_str(&text));
+        return;
+    }
     int rc = buf_append_text(&text, c->up->flavour->habits & HABIT_EVENT_ERROR ? "event: error\ndata: " : "data: ");
     if (rc == 0)
         rc = sim_error_write(c->up->flavour, 500, c->step->fault, c->step->error_text, &text);
@@ -335,7 +365,10 @@ void sim_reply_start(struct sim_conn *c, const struct sim_head *head, struct str
 static void ping(struct sim_conn *c)
 {
     int64_t left = c->due_ms - now_ms(c);
-    out_chunk(c, c->streams ? str_from(c->up->flavour->comment) : STR("\n"));
+    const struct sim_face *face = sim_face_find(c->endpoint);
+    const char *comment = face ? face->comment : c->up->flavour->comment;
+    if (!c->streams || comment[0]) /* an empty chunk would be the last */
+        out_chunk(c, c->streams ? str_from(comment) : STR("\n"));
     sim_conn_wait(c, left < c->step->ping_ms ? left : c->step->ping_ms);
 }
 

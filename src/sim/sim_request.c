@@ -58,6 +58,9 @@ static enum sim_endpoint below_base(struct str path)
     } doors[] = {{"/chat/completions", EP_CHAT},
                  {"/completions", EP_COMPLETIONS},
                  {"/embeddings", EP_EMBEDDINGS},
+                 {"/messages", EP_MESSAGES},
+                 {"/messages/count_tokens", EP_COUNT_TOKENS},
+                 {"/responses", EP_RESPONSES},
                  {"/models", EP_MODELS}};
     for (size_t i = 0; i < COUNT_OF(doors); i++)
         if (str_eq(path, str_from(doors[i].path)))
@@ -79,6 +82,12 @@ static enum sim_endpoint own_door(const struct sim_flavour *f, struct str path)
         return EP_VERSION;
     if (str_eq(path, STR("/api/ps")))
         return EP_PS;
+    if (str_eq(path, STR("/api/chat")))
+        return EP_OLLAMA_CHAT;
+    if (str_eq(path, STR("/api/generate")))
+        return EP_OLLAMA_GENERATE;
+    if (str_eq(path, STR("/api/embed")))
+        return EP_OLLAMA_EMBED;
     return str_eq(path, STR("/api/show")) ? EP_SHOW : EP_UNKNOWN;
 }
 
@@ -95,9 +104,39 @@ enum sim_endpoint sim_endpoint_find(const struct sim_flavour *f, struct str path
 
 /* --- the body ----------------------------------------------------------------------------------------------------- */
 
+/* The last text among the parts of a message, raw; the same string when the content is one. */
+static struct str text_of(struct str content)
+{
+    struct json_scan s;
+    struct str key, raw, found = STR_NONE;
+    json_scan_init(&s, content);
+    if (json_peek(&s) != JSON_ARRAY)
+        return content;
+    (void)json_enter(&s);
+    while (json_element(&s)) {
+        if (json_peek(&s) != JSON_OBJECT) {
+            (void)json_skip(&s, NULL);
+            continue;
+        }
+        (void)json_enter(&s);
+        while (json_member(&s, &key) && json_skip(&s, &raw))
+            if (str_eq(key, STR("text")))
+                found = raw;
+    }
+    return found;
+}
+
 static void read_messages(struct sim_facts *f, struct json_scan *s)
 {
     struct str key, raw;
+    if (json_peek(s) == JSON_STRING) { /* the input of Responses */
+        struct str text;
+        if (json_string(s, &text)) {
+            f->last_user = text;
+            f->text_bytes += (int64_t)text.len;
+        }
+        return;
+    }
     if (json_peek(s) != JSON_ARRAY) {
         (void)json_skip(s, NULL);
         return;
@@ -117,6 +156,7 @@ static void read_messages(struct sim_facts *f, struct json_scan *s)
                 content = raw;
         }
         f->text_bytes += (int64_t)content.len;
+        content = text_of(content);
         if (str_eq(role, STR("\"user\"")) && content.len >= 2 && content.ptr[0] == '"')
             f->last_user = str_slice(content, 1, content.len - 1);
     }
@@ -137,10 +177,11 @@ static struct str member_of(struct json_scan *s, const char *name)
     return found;
 }
 
-static void read_member(struct sim_facts *f, struct json_scan *s, struct str key)
+static void read_member(struct sim_facts *f, enum sim_endpoint ep, struct json_scan *s, struct str key)
 {
     struct str raw = STR_NONE;
-    if (str_eq(key, STR("messages"))) {
+    if (str_eq(key, STR("messages")) || (ep == EP_RESPONSES && str_eq(key, STR("input"))) ||
+        (ep == EP_OLLAMA_GENERATE && str_eq(key, STR("prompt")))) {
         read_messages(f, s);
     } else if (str_eq(key, STR("stream_options"))) {
         f->include_usage = str_eq(member_of(s, "include_usage"), STR("true"));
@@ -166,16 +207,17 @@ static void read_member(struct sim_facts *f, struct json_scan *s, struct str key
 
 void sim_facts_read(struct sim_facts *f, enum sim_endpoint ep, struct str body)
 {
-    *f = (struct sim_facts){.choices = 1};
+    *f = (struct sim_facts){.choices = 1, .stream = ep == EP_OLLAMA_CHAT || ep == EP_OLLAMA_GENERATE,
+                             .bare_vectors = ep == EP_OLLAMA_EMBED};
     struct json_scan s;
     struct str key;
     json_scan_init(&s, body);
     if (json_peek(&s) == JSON_OBJECT && json_enter(&s))
         while (json_member(&s, &key))
-            read_member(f, &s, key);
+            read_member(f, ep, &s, key);
     if (f->choices < 1 || f->choices > 128)
         f->choices = 1;
-    if (ep == EP_EMBEDDINGS)
+    if (ep == EP_EMBEDDINGS || ep == EP_OLLAMA_EMBED || ep == EP_COUNT_TOKENS)
         f->stream = false;
 }
 

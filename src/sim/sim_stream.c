@@ -24,7 +24,7 @@ static struct str piece_of(struct str text, int64_t at)
 static struct str stage_text(const struct sim_answer *a)
 {
     switch (a->stage) {
-    case STAGE_REASONING: return a->flavour->reasoning && a->endpoint == EP_CHAT ? a->reasoning : STR_NONE;
+    case STAGE_REASONING: return a->face || (a->flavour->reasoning && a->endpoint == EP_CHAT) ? a->reasoning : STR_NONE;
     case STAGE_CONTENT: return buf_str(&a->text);
     case STAGE_REFUSAL: return a->step->refusal;
     case STAGE_TOOL_ARGUMENTS: return a->step->tool_json;
@@ -35,14 +35,14 @@ static struct str stage_text(const struct sim_answer *a)
 static bool stage_applies(const struct sim_answer *a)
 {
     switch (a->stage) {
-    case STAGE_ROLE: return a->endpoint == EP_CHAT;
+    case STAGE_ROLE: return a->face || a->endpoint == EP_CHAT;
     case STAGE_CONTENT:
         if (a->step->tokens)
             return a->at < a->step->tokens;
         break;
     case STAGE_TOOL: return a->step->tool_name.ptr && a->at == 0;
     case STAGE_USAGE:
-        return !a->step->usage_off &&
+        return !a->face && !a->step->usage_off &&
                (a->flavour->usage == USAGE_EXTRA_CHOICE || (a->flavour->usage == USAGE_EXTRA && a->include_usage));
     case STAGE_FINISH:
     case STAGE_DONE:
@@ -240,17 +240,20 @@ int sim_answer_event(struct sim_answer *a, struct buf *out)
     if (a->stage == STAGE_DONE) {
         a->stage = STAGE_OVER;
         a->sent++;
-        return buf_append(out, STR("data: [DONE]\n\n"));
+        return a->face ? buf_append_text(out, a->face->last) : buf_append(out, STR("data: [DONE]\n\n"));
     }
     AUTO_BUF struct buf made = BUF_INIT(2 * MiB);
     struct str piece;
     int rc = next_piece(a, &made, &piece);
-    if (rc == 0)
+    if (rc == 0 && a->face) {
+        rc = a->face->event(a, piece, out);
+    } else if (rc == 0) {
         rc = buf_append(out, STR("data: "));
-    if (rc == 0)
-        rc = write_chunk(a, piece, out);
-    if (rc == 0)
-        rc = buf_append(out, STR("\n\n"));
+        if (rc == 0)
+            rc = write_chunk(a, piece, out);
+        if (rc == 0)
+            rc = buf_append(out, STR("\n\n"));
+    }
     if (rc)
         return rc;
     advance(a, piece.len);
