@@ -28,6 +28,11 @@ static const struct page pages[] = {
     {"/api/generate", false, POST_BIT, calls_start, CALL_API(DIALECT_OLLAMA, WIRE_GENERATE)},
     {"/api/embed", false, POST_BIT, calls_start, CALL_API(DIALECT_OLLAMA, WIRE_EMBEDDINGS)},
     {"/api/embeddings", false, POST_BIT, calls_start, CALL_API(DIALECT_OLLAMA, WIRE_EMBED_ONE)},
+    {"/api/tags", false, GET_BITS, page_ollama_tags, 0},
+    {"/api/ps", false, GET_BITS, page_ollama_ps, 0},
+    {"/api/version", false, GET_BITS, page_ollama_version, 0},
+    {"/api/show", false, POST_BIT, page_ollama_show, 0},
+    {"/api/pull", false, POST_BIT, page_ollama_pull, 0},
     {"/api/hello", false, GET_BITS, page_healthz, 0}, /* Claude Code looks whether somebody is there */
     {"/models", false, GET_BITS, page_models, 0},
     {"/models/", true, GET_BITS, page_models, 0},

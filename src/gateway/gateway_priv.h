@@ -103,6 +103,13 @@ void page_healthz(struct gateway_loop *gl, struct http_exchange *x, int unused);
 void page_readyz(struct gateway_loop *gl, struct http_exchange *x, int unused);
 const char *page_why_unready(const struct gateway_loop *gl); /* NULL when ready; static text */
 
+/* ollama.c */
+void page_ollama_tags(struct gateway_loop *gl, struct http_exchange *x, int unused);
+void page_ollama_ps(struct gateway_loop *gl, struct http_exchange *x, int unused);
+void page_ollama_version(struct gateway_loop *gl, struct http_exchange *x, int unused);
+void page_ollama_show(struct gateway_loop *gl, struct http_exchange *x, int unused);
+void page_ollama_pull(struct gateway_loop *gl, struct http_exchange *x, int unused);
+
 /* metrics.c */
 void page_metrics(struct gateway_loop *gl, struct http_exchange *x, int unused);
 

@@ -208,20 +208,49 @@ bool mesh_loop_ready(const struct mesh_loop *ml)
     return ledger_writable(ml->journal);
 }
 
+/* What is known of the model that would be asked first. */
+static void describe(struct mesh_name *n, const struct target *t)
+{
+    n->embeds = model_is_embedding(t);
+    n->context_tokens = t->fact ? t->fact->context_tokens : 0;
+    n->vision = t->fact && t->fact->vision;
+    n->thinks = t->fact && t->fact->reasoning;
+    n->tools = !n->embeds && (!t->fact || t->fact->tools);
+}
+
+static struct mesh_name name_of_job(const struct job *j, struct str name, const char *kind)
+{
+    struct mesh_name n = {.name = name, .kind = kind, .owner = STR("hearth"), .job = j->name, .home = j->home};
+    describe(&n, j->step[0].of[0].target);
+    return n;
+}
+
+static struct mesh_name name_of_target(const struct target *t, struct str name, const char *kind, struct str owner)
+{
+    struct mesh_name n = {.name = name, .kind = kind, .owner = owner};
+    describe(&n, t);
+    return n;
+}
+
 int mesh_names(const struct mesh *m, int (*fn)(const struct mesh_name *n, void *ctx), void *ctx)
 {
     int rc = 0;
-    for (int i = 0; rc == 0 && i < m->job_count; i++)
-        rc = fn(&(struct mesh_name){.name = m->job[i].name, .kind = "job", .owner = STR("hearth"), .job = m->job[i].name, .home = m->job[i].home,
-                                    .embeds = model_is_embedding(m->job[i].step[0].of[0].target)}, ctx);
-    for (int i = 0; rc == 0 && i < m->alias_count; i++)
-        if (!m->alias[i].pattern)
-            rc = fn(&(struct mesh_name){.name = m->alias[i].name, .kind = "alias", .owner = STR("hearth"),
-                                        .job = m->alias[i].job ? m->alias[i].job->name : STR_NONE}, ctx);
+    struct mesh_name n;
+    for (int i = 0; rc == 0 && i < m->job_count; i++) {
+        n = name_of_job(&m->job[i], m->job[i].name, "job");
+        rc = fn(&n, ctx);
+    }
+    for (int i = 0; rc == 0 && i < m->alias_count; i++) {
+        const struct alias *a = &m->alias[i];
+        if (a->pattern)
+            continue;
+        n = a->job ? name_of_job(a->job, a->name, "alias") : name_of_target(a->target, a->name, "alias", STR("hearth"));
+        rc = fn(&n, ctx);
+    }
     for (int i = 0; rc == 0 && i < m->target_count; i++) {
         const struct target *t = &m->target[i];
-        rc = fn(&(struct mesh_name){.name = t->name, .kind = "target", .owner = t->up->name,
-                                    .context_tokens = t->fact ? t->fact->context_tokens : 0}, ctx);
+        n = name_of_target(t, t->name, "target", t->up->name);
+        rc = fn(&n, ctx);
     }
     return rc;
 }

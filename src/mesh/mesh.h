@@ -119,8 +119,9 @@ struct mesh_name {
     const char *kind; /* "job", "alias", "target" */
     struct str owner; /* upstream of a target, else "hearth" */
     struct str job;   /* what it leads to; empty for a target */
-    int64_t context_tokens; /* 0 = unknown */
-    bool home, embeds;      /* of a job: stays at home; is asked at /v1/embeddings */
+    int64_t context_tokens; /* of the model that would be asked first, as what follows; 0 = unknown */
+    bool embeds, vision, tools, thinks; /* embeds: is asked at /v1/embeddings */
+    bool home;              /* of a job: its calls stay at home */
 };
 int mesh_names(const struct mesh *m, int (*fn)(const struct mesh_name *n, void *ctx), void *ctx);
 
