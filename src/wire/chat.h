@@ -40,8 +40,10 @@ struct part {
     struct part *content;      /* RESULT: TEXT, IMAGE, FILE, OPAQUE */
     struct str signature;      /* REASONING: its vendor's seal; empty: it has none, and no vendor that wants one takes it back */
     struct str cache;          /* raw cache_control; empty: no mark */
-    struct str raw;            /* OPAQUE: the whole block */
+    struct str raw;            /* OPAQUE: the whole block. Others: the same, if it says things that only its own dialect knows:
+                                * extra_content of a call, an element of reasoning_details; empty */
     struct str phase;          /* TEXT of an assistant, Responses: commentary or final_answer, handed back as it came; empty */
+    bool foreign;              /* HIDDEN: not of the vendor whose dialect the request is in */
 };
 
 enum chat_role { ROLE_SYSTEM, ROLE_DEVELOPER, ROLE_USER, ROLE_ASSISTANT };
@@ -78,6 +80,7 @@ int64_t effort_budget(enum effort e); /* tokens; 0 for NONE and UNSET */
 struct chat_member {
     struct chat_member *next;
     struct str name, value; /* value raw */
+    bool by_default;        /* a job's default: by OpenAI's name, whatever dialect the conversation is from */
 };
 struct chat_text {
     struct chat_text *next;
@@ -113,9 +116,14 @@ struct chat {
     bool thinks;                     /* Ollama: `think` was true and no more; `effort` is then what that usually means */
     struct chat_member *extra;       /* members without a neutral form, by the client's names; dialects other than its own
                                       * list them as lost, or refuse what the answer would be wrong without */
-    struct chat_member *own;         /* Responses: every top-level member but `input`, raw: its answers repeat them */
+    struct chat_member *own;         /* members that have a neutral form, raw as well: for writers of the same dialect alone (Responses repeats
+                                      * them in its answers) */
     bool has_signed_only;            /* Anthropic, Responses: no thinking in it is foreign, so its bytes may pass as they are */
 };
+
+/* A job's default, by OpenAI's name; `value` is JSON and must outlive c. Nothing when the conversation says something already.
+ * ERR_INVALID when the value is none for that member, ERR_NOMEM. */
+int chat_default(struct chat *c, struct str name, struct str value, struct err *e);
 
 /* Helpers for readers; NULL or false when memory is out. They append at the end. */
 struct message *chat_message_add(struct chat *c, enum chat_role role);

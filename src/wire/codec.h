@@ -111,7 +111,7 @@ struct stream_writer {
     struct str stop;
     struct stream_call *call; /* those that wait for their turn; by the reader's index */
     struct buf kept;          /* text of the open block, if the codec wants it (keeps_text) */
-    struct buf items;         /* Responses: the finished items, as JSON. Ollama: what its lines begin with */
+    struct buf items;         /* Responses: the finished items, as JSON. Ollama, OpenAI: what each line or chunk begins with */
     int64_t elapsed_us;       /* Ollama: how long the answer took, told at the end; 0: not known */
     int64_t sequence;         /* Responses: events so far */
 };
