@@ -67,6 +67,7 @@ struct tool {
     struct str format;   /* of a custom tool: raw; empty */
     struct str cache;    /* as in a part */
     bool custom;         /* takes free text */
+    struct str raw;      /* the whole tool, if it says things that only its own dialect knows; empty */
     struct str opaque;   /* a tool that the vendor runs itself (web search, …): its type; raw in `schema` */
 };
 enum tool_choice { CHOICE_UNSET, CHOICE_AUTO, CHOICE_NONE, CHOICE_REQUIRED, CHOICE_NAMED };
