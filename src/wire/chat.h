@@ -40,7 +40,8 @@ struct part {
     struct part *content;      /* RESULT: TEXT, IMAGE, FILE, OPAQUE */
     struct str signature;      /* REASONING: its vendor's seal; empty: it has none, and no vendor that wants one takes it back */
     struct str cache;          /* raw cache_control; empty: no mark */
-    struct str raw;            /* OPAQUE: the whole block */
+    struct str raw;            /* OPAQUE: the whole block. Others: the same, if it says things that only its own dialect knows */
+    bool foreign;              /* HIDDEN: not of the vendor whose dialect the request is in */
 };
 
 enum chat_role { ROLE_SYSTEM, ROLE_DEVELOPER, ROLE_USER, ROLE_ASSISTANT };
@@ -65,6 +66,7 @@ struct tool {
     struct str cache;    /* as in a part */
     bool custom;         /* takes free text */
     struct str opaque;   /* a tool that the vendor runs itself (web search, …): its type; raw in `schema` */
+    struct str raw;      /* the whole tool, if it says things that only its own dialect knows; else empty */
 };
 enum tool_choice { CHOICE_UNSET, CHOICE_AUTO, CHOICE_NONE, CHOICE_REQUIRED, CHOICE_NAMED };
 enum tristate { UNSET, NO, YES };
@@ -111,6 +113,7 @@ struct chat {
     bool raw_prompt;                 /* Ollama generate: no template */
     struct chat_member *extra;       /* members without a neutral form, by the client's names; dialects other than its own
                                       * list them as lost, or refuse what the answer would be wrong without */
+    struct chat_member *own;         /* members that have a neutral form, raw as well: for the writer of the same dialect alone */
     bool has_signed_only;            /* Anthropic: no thinking block in it is foreign, so its bytes may pass as they are */
 };
 
