@@ -27,6 +27,11 @@ struct str anthropic_id_safe(struct anthropic_write *w, struct str id)
     return chat_id_safe(id, w->how->arena);
 }
 
+struct str anthropic_name_safe(struct anthropic_write *w, struct str name)
+{
+    return w->own ? name : chat_id_safe(name, w->how->arena);
+}
+
 static void begin(struct anthropic_write *w, const char *type)
 {
     json_object_begin(w->json);
@@ -145,7 +150,7 @@ static int input_write(struct anthropic_write *w, const struct part *p)
 
 static int use_write(struct anthropic_write *w, const struct turn_item *item)
 {
-    struct str name = anthropic_id_safe(w, item->part->name);
+    struct str name = anthropic_name_safe(w, item->part->name);
     if (!name.ptr)
         return ERR_NOMEM;
     begin(w, "tool_use");

@@ -73,7 +73,8 @@ struct anthropic_write {
 };
 int anthropic_lost(struct anthropic_write *w, struct str field); /* codec_cannot */
 void anthropic_cache(struct anthropic_write *w, struct str mark);
-struct str anthropic_id_safe(struct anthropic_write *w, struct str id); /* of a call, or a tool's name; ptr NULL: no memory */
+struct str anthropic_id_safe(struct anthropic_write *w, struct str id); /* of a call; ptr NULL: no memory */
+struct str anthropic_name_safe(struct anthropic_write *w, struct str name); /* of a tool; those of its own dialect fit */
 
 struct turn_item {
     struct turn_item *next;

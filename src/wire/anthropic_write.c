@@ -371,7 +371,7 @@ static int tool_write(struct anthropic_write *w, const struct tool *t)
         json_raw(w->json, t->opaque.len ? t->schema : t->raw);
         return 0;
     }
-    struct str name = anthropic_id_safe(w, t->name);
+    struct str name = anthropic_name_safe(w, t->name);
     if (!name.ptr)
         return ERR_NOMEM;
     json_object_begin(w->json);
@@ -411,7 +411,7 @@ static int choice_write(struct anthropic_write *w, enum tool_choice choice)
     json_key(w->json, "type");
     json_text(w->json, words[choice]);
     if (choice == CHOICE_NAMED) {
-        struct str name = anthropic_id_safe(w, w->chat->choice_name);
+        struct str name = anthropic_name_safe(w, w->chat->choice_name);
         if (!name.ptr)
             return ERR_NOMEM;
         member_str(w, "name", name);
