@@ -19,7 +19,7 @@
 static const char *const place_words[] = {"home", "cloud", NULL};
 static const char *const boundary_words[] = {"home", "any", NULL};
 static const char *const balance_words[] = {"order", "weighted", "least_busy", "fastest", "cheapest", NULL};
-static const char *const dialect_words[] = {"openai", "anthropic", "ollama", "engine", NULL};
+static const char *const dialect_words[] = {"openai", "responses", "anthropic", "ollama", "engine", NULL};
 static const char *const regime_words[] = {"credit", "plan", "power", NULL};
 static const char *const log_format_words[] = {"auto", "human", "json", NULL};
 static const char *const log_level_words[] = {"debug", "info", "warn", "error", NULL};
