@@ -6,10 +6,13 @@
 
 static size_t name_find(const struct str *names, size_t count, struct str key)
 {
-    size_t i = 0;
-    while (i < count && !json_key_is(key, names[i]))
-        i++;
-    return i;
+    for (size_t i = 0; i < count; i++) /* names have no escapes, so that equal bytes are equal names */
+        if (names[i].len == key.len && memcmp(names[i].ptr, key.ptr, key.len) == 0)
+            return i;
+    for (size_t i = 0; i < count && memchr(key.ptr, '\\', key.len); i++)
+        if (json_key_is(key, names[i]))
+            return i;
+    return count;
 }
 
 int fields_read(struct fields *f, const struct str *names, size_t count, struct str text, struct err *e)
