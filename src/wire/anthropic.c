@@ -15,17 +15,15 @@ static size_t name_find(const struct str *names, size_t count, struct str key)
     return count;
 }
 
-int fields_read(struct fields *f, const struct str *names, size_t count, struct str text, struct err *e)
+int fields_walk(struct fields *f, const struct str *names, size_t count, struct json_scan *s, struct err *e)
 {
-    struct json_scan s;
     struct str key, value;
     uint32_t seen = 0;
     *f = (struct fields){0};
-    json_scan_init(&s, text);
-    if (json_peek(&s) != JSON_OBJECT || !json_enter(&s))
-        return err_set(e, ERR_SYNTAX, "an object is missing");
-    while (json_member(&s, &key)) {
-        if (!json_skip(&s, &value))
+    if (json_peek(s) != JSON_OBJECT || !json_enter(s))
+        return s->problem ? json_finish(s, e) : err_set(e, ERR_SYNTAX, "an object is missing");
+    while (json_member(s, &key)) {
+        if (!json_skip(s, &value))
             break;
         bool null = value.ptr[0] == 'n';
         size_t i = name_find(names, count, key);
@@ -38,7 +36,15 @@ int fields_read(struct fields *f, const struct str *names, size_t count, struct 
         seen |= 1u << i;
         f->raw[i] = null ? STR_NONE : value;
     }
-    return json_finish(&s, e);
+    return s->problem ? json_finish(s, e) : 0;
+}
+
+int fields_read(struct fields *f, const struct str *names, size_t count, struct str text, struct err *e)
+{
+    struct json_scan s;
+    json_scan_init(&s, text);
+    int rc = fields_walk(f, names, count, &s, e);
+    return rc ? rc : json_finish(&s, e);
 }
 
 static bool unquote(struct str *raw)

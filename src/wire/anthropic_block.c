@@ -68,6 +68,7 @@ static int needed_text_of(struct anthropic_read *r, const struct fields *f, int 
     return text_of(r, f, member, out);
 }
 
+static int plain_read(struct anthropic_read *r, struct str raw, struct place *at);
 static int parts_read(struct anthropic_read *r, struct json_scan *s, struct place at);
 
 /* --- images and documents --------------------------------------------------------------------------------------------------- */
@@ -201,10 +202,14 @@ static int tool_result_read(struct anthropic_read *r, struct part *p, const stru
     if (failed.len && failed.ptr[0] != 't' && failed.ptr[0] != 'f')
         return anthropic_bad(r, "is_error", "must be true or false");
     p->failed = failed.len && failed.ptr[0] == 't';
-    if (f->raw[CONTENT].len == 0)
+    struct str content = f->raw[CONTENT];
+    struct place at = {.end = &p->content, .inside = true};
+    if (content.len == 0)
         return 0;
-    json_scan_init(&s, f->raw[CONTENT]);
-    return parts_read(r, &s, (struct place){.end = &p->content, .inside = true});
+    if (content.ptr[0] == '"') /* most are, and long: scanned already */
+        return plain_read(r, str_slice(content, 1, content.len - 1), &at);
+    json_scan_init(&s, content);
+    return parts_read(r, &s, at);
 }
 
 /* --- thinking ----------------------------------------------------------------------------------------------------------------------- */
@@ -261,13 +266,15 @@ static size_t block_find(struct str type, bool inside)
     return i;
 }
 
-static int block_read(struct anthropic_read *r, struct str raw, struct place *at)
+static int block_read(struct anthropic_read *r, struct json_scan *s, struct place *at)
 {
     struct fields f;
     struct str type;
-    if (raw.ptr[0] != '{')
+    const char *from = s->pos;
+    if (json_peek(s) != JSON_OBJECT && !s->problem)
         return anthropic_bad(r, "content", "must hold objects");
-    int rc = fields_read(&f, block_names, BLOCK_COUNT, raw, r->err);
+    int rc = fields_walk(&f, block_names, BLOCK_COUNT, s, r->err);
+    struct str raw = str_trim(str_of(from, (size_t)(s->pos - from)));
     if (rc == 0)
         rc = needed_text_of(r, &f, TYPE, &type);
     if (rc)
@@ -286,28 +293,28 @@ static int block_read(struct anthropic_read *r, struct str raw, struct place *at
     return rc;
 }
 
+static int plain_read(struct anthropic_read *r, struct str raw, struct place *at)
+{
+    struct part *p = add(r, at, PART_TEXT);
+    if (!p)
+        return nomem(r);
+    p->text = json_unescape_arena(raw, r->chat->arena);
+    return p->text.ptr ? 0 : nomem(r);
+}
+
 static int parts_read(struct anthropic_read *r, struct json_scan *s, struct place at)
 {
     struct str raw;
     enum json_type type = json_peek(s);
-    if (type == JSON_STRING) {
-        if (!json_string(s, &raw))
-            return json_finish(s, r->err);
-        struct part *p = add(r, &at, PART_TEXT);
-        if (!p)
-            return nomem(r);
-        p->text = json_unescape_arena(raw, r->chat->arena);
-        return p->text.ptr ? 0 : nomem(r);
-    }
+    if (type == JSON_STRING)
+        return json_string(s, &raw) ? plain_read(r, raw, &at) : json_finish(s, r->err);
     if (type != JSON_ARRAY)
         return s->problem ? json_finish(s, r->err) : anthropic_bad(r, "content", "must be a string or a list of blocks");
     int rc = 0;
     (void)json_enter(s);
     while (rc == 0 && json_element(s)) {
         r->block += !at.inside;
-        if (!json_skip(s, &raw))
-            break;
-        rc = block_read(r, raw, &at);
+        rc = block_read(r, s, &at);
     }
     if (!at.inside && rc == 0)
         r->block = -1;

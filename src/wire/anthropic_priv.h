@@ -17,7 +17,8 @@ struct fields {
     struct str raw[FIELDS_MAX];
     bool odd; /* it has others, too, that are not null */
 };
-/* `text` is an object that was scanned before, or is now. ERR_SYNTAX: it is none, or a known member is there twice. */
+/* ERR_SYNTAX: it is no object, or a known member is there twice. The first consumes one that `s` stands before. */
+int fields_walk(struct fields *f, const struct str *names, size_t count, struct json_scan *s, struct err *e);
 int fields_read(struct fields *f, const struct str *names, size_t count, struct str text, struct err *e);
 /* A raw string, unescaped in the arena: ERR_INVALID when it is another type. Absent: empty. */
 int raw_text(struct str raw, struct arena *a, struct str *out);
