@@ -2,7 +2,7 @@
  * anthropic_priv.h for the other files. Sources: Anthropic's published API reference and SDK types. */
 #include "wire/anthropic_priv.h"
 
-/* --- members of an object, raw ------------------------------------------------------------------------------------------- */
+/* --- members of an object, raw ------------------------------------------------------------------------------------ */
 
 static size_t name_find(const struct str *names, size_t count, struct str key)
 {
@@ -82,7 +82,7 @@ int raw_piece(struct str raw, struct buf *scratch, struct str *out)
     return rc;
 }
 
-/* --- why an answer ended --------------------------------------------------------------------------------------------------- */
+/* --- why an answer ended ------------------------------------------------------------------------------------------ */
 
 static const struct {
     struct str word;
@@ -119,7 +119,7 @@ const char *anthropic_stop_reason(enum finish f, bool by_sequence)
     return "end_turn";
 }
 
-/* --- usage -------------------------------------------------------------------------------------------------------------------- */
+/* --- usage -------------------------------------------------------------------------------------------------------- */
 
 static bool number(struct str raw, int64_t *out)
 {
@@ -134,7 +134,8 @@ int anthropic_usage_read(struct usage *u, bool *has, struct str raw, struct err 
 {
     enum { INPUT, WRITTEN, CACHED, OUTPUT, DETAILS, COUNT };
     static const struct str names[COUNT] = {STR("input_tokens"), STR("cache_creation_input_tokens"),
-                                            STR("cache_read_input_tokens"), STR("output_tokens"), STR("output_tokens_details")};
+                                            STR("cache_read_input_tokens"), STR("output_tokens"),
+                                            STR("output_tokens_details")};
     struct fields f, details = {0};
     if (raw.len == 0 || raw.ptr[0] != '{')
         return 0;
@@ -182,23 +183,27 @@ void anthropic_usage_write(struct json_writer *w, const struct usage *u)
     json_object_end(w);
 }
 
-/* --- errors ------------------------------------------------------------------------------------------------------------------ */
+/* --- errors ------------------------------------------------------------------------------------------------------- */
 
 static const struct {
     int status;
     const char *type;
 } statuses[] = {
-    {400, "invalid_request_error"}, {401, "authentication_error"}, {402, "billing_error"},    {403, "permission_error"},
-    {404, "not_found_error"},       {408, "timeout_error"},        {413, "request_too_large"}, {429, "rate_limit_error"},
-    {502, "api_error"},             {503, "overloaded_error"},     {504, "timeout_error"},     {529, "overloaded_error"},
+    {400, "invalid_request_error"}, {401, "authentication_error"}, {402, "billing_error"},
+    {403, "permission_error"},      {404, "not_found_error"},      {408, "timeout_error"},
+    {413, "request_too_large"},     {429, "rate_limit_error"},     {502, "api_error"},
+    {503, "overloaded_error"},      {504, "timeout_error"},        {529, "overloaded_error"},
 };
 /* Codes that say more than the status: ours, and OpenAI's. */
 static const struct {
     const char *code, *type;
 } codes[] = {
-    {"context_length_exceeded", "invalid_request_error"}, {"budget_exhausted", "billing_error"},
-    {"insufficient_quota", "billing_error"},              {"invalid_api_key", "authentication_error"},
-    {"model_not_found", "not_found_error"},               {"rate_limit_exceeded", "rate_limit_error"},
+    {"context_length_exceeded", "invalid_request_error"},
+    {"budget_exhausted", "billing_error"},
+    {"insufficient_quota", "billing_error"},
+    {"invalid_api_key", "authentication_error"},
+    {"model_not_found", "not_found_error"},
+    {"rate_limit_exceeded", "rate_limit_error"},
     {"overloaded", "overloaded_error"},
 };
 static const char TOO_LONG[] = "prompt is too long: "; /* agents compact their history when a message begins so */
@@ -259,7 +264,7 @@ static int error_status(int status)
     return status == 503 ? 529 : status;
 }
 
-/* --- the table ------------------------------------------------------------------------------------------------------------------ */
+/* --- the table ---------------------------------------------------------------------------------------------------- */
 
 static const struct limit limits[] = {
     {"n", LIMIT_REFUSED, "one answer per call"},
@@ -294,7 +299,8 @@ static const struct limit limits[] = {
     {"reasoning_effort", LIMIT_LOST, "not with a forced tool, too few tokens, or a model that does not think"},
     {"reasoning_content", LIMIT_LOST, "thinking without its vendor's signature is not taken back"},
     {"encrypted_content", LIMIT_LOST, "another vendor's hidden thinking is not taken back"},
-    {"prefill", LIMIT_LOST, "newer models, and thinking, do not go on from a last message of the assistant; they answer it"},
+    {"prefill", LIMIT_LOST,
+     "newer models, and thinking, do not go on from a last message of the assistant; they answer it"},
     {"cache_control", LIMIT_LOST, "four marks at most"},
     {"verbosity", LIMIT_LOST, "it is not known there"},
     {"prediction", LIMIT_LOST, "it only makes an answer faster"},

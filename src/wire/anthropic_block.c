@@ -6,11 +6,26 @@
 #include <assert.h>
 
 enum {
-    TYPE, TEXT, ID, TOOL_USE_ID, NAME, INPUT, CONTENT, SOURCE, IS_ERROR, THINKING, SIGNATURE, DATA, CACHE, TITLE, BLOCK_COUNT
+    TYPE,
+    TEXT,
+    ID,
+    TOOL_USE_ID,
+    NAME,
+    INPUT,
+    CONTENT,
+    SOURCE,
+    IS_ERROR,
+    THINKING,
+    SIGNATURE,
+    DATA,
+    CACHE,
+    TITLE,
+    BLOCK_COUNT
 };
 static const struct str block_names[BLOCK_COUNT] = {
-    STR("type"),   STR("text"),     STR("id"),       STR("tool_use_id"), STR("name"), STR("input"),         STR("content"),
-    STR("source"), STR("is_error"), STR("thinking"), STR("signature"),   STR("data"), STR("cache_control"), STR("title"),
+    STR("type"),          STR("text"),   STR("id"),       STR("tool_use_id"), STR("name"),      STR("input"),
+    STR("content"),       STR("source"), STR("is_error"), STR("thinking"),    STR("signature"), STR("data"),
+    STR("cache_control"), STR("title"),
 };
 static_assert((int)BLOCK_COUNT <= (int)FIELDS_MAX, "a block's members fit");
 
@@ -34,7 +49,7 @@ int anthropic_bad(const struct anthropic_read *r, const char *member, const char
     return err_set(r->err, ERR_INVALID, "%s%s %s", where, member, must);
 }
 
-static int nomem(const struct anthropic_read *r)
+int anthropic_nomem(const struct anthropic_read *r)
 {
     return err_set(r->err, ERR_NOMEM, "no memory for the request");
 }
@@ -44,7 +59,7 @@ int anthropic_text(const struct anthropic_read *r, struct str raw, const char *m
     int rc = raw_text(raw, r->chat->arena, out);
     if (rc == ERR_INVALID)
         return anthropic_bad(r, member, "must be a string");
-    return rc ? nomem(r) : 0;
+    return rc ? anthropic_nomem(r) : 0;
 }
 
 static struct part *add(struct anthropic_read *r, struct place *at, enum part_kind kind)
@@ -71,7 +86,7 @@ static int needed_text_of(struct anthropic_read *r, const struct fields *f, int 
 static int plain_read(struct anthropic_read *r, struct str raw, struct place *at);
 static int parts_read(struct anthropic_read *r, struct json_scan *s, struct place at);
 
-/* --- images and documents --------------------------------------------------------------------------------------------------- */
+/* --- images and documents ----------------------------------------------------------------------------------------- */
 
 enum { S_TYPE, S_MEDIA_TYPE, S_DATA, S_URL, S_FILE_ID, S_CONTENT, SOURCE_COUNT };
 static const struct str source_names[SOURCE_COUNT] = {STR("type"), STR("media_type"), STR("data"),
@@ -81,10 +96,8 @@ static const struct {
     enum part_source source;
     int member;
 } sources[] = {
-    {STR("base64"), SOURCE_BASE64, S_DATA},
-    {STR("url"), SOURCE_URL, S_URL},
-    {STR("file"), SOURCE_ID, S_FILE_ID},
-    {STR("text"), SOURCE_TEXT, S_DATA},
+    {STR("base64"), SOURCE_BASE64, S_DATA},   {STR("url"), SOURCE_URL, S_URL},
+    {STR("file"), SOURCE_ID, S_FILE_ID},      {STR("text"), SOURCE_TEXT, S_DATA},
     {STR("content"), SOURCE_TEXT, S_CONTENT},
 };
 
@@ -100,7 +113,7 @@ static int joined_text(struct anthropic_read *r, struct str raw, struct str *out
     for (const struct part *p = list; p; p = p->next)
         *fits &= p->kind == PART_TEXT;
     *out = chat_join_text(list, STR("\n"), r->chat->arena);
-    return out->ptr ? 0 : nomem(r);
+    return out->ptr ? 0 : anthropic_nomem(r);
 }
 
 static int source_of(struct anthropic_read *r, struct part *p, const struct fields *f)
@@ -158,13 +171,13 @@ static int search_result_read(struct anthropic_read *r, struct part *p, const st
     if (source.len) {
         const char *made = arena_format(r->chat->arena, "%.*s\n%.*s", STR_FMT(source), STR_FMT(text));
         if (!made)
-            return nomem(r);
+            return anthropic_nomem(r);
         p->data = str_of(made, source.len + 1 + text.len);
     }
     return 0;
 }
 
-/* --- tools ------------------------------------------------------------------------------------------------------------------------ */
+/* --- tools -------------------------------------------------------------------------------------------------------- */
 
 /* The id as the model's own vendor knows it. */
 static int id_of(struct anthropic_read *r, const struct fields *f, int member, struct str *out)
@@ -175,7 +188,7 @@ static int id_of(struct anthropic_read *r, const struct fields *f, int member, s
         return rc;
     *out = chat_id_plain(id, r->chat->arena);
     if (!out->ptr)
-        return nomem(r);
+        return anthropic_nomem(r);
     if (out->ptr != id.ptr)
         r->chat->has_signed_only = false;
     return 0;
@@ -212,7 +225,7 @@ static int tool_result_read(struct anthropic_read *r, struct part *p, const stru
     return parts_read(r, &s, at);
 }
 
-/* --- thinking ----------------------------------------------------------------------------------------------------------------------- */
+/* --- thinking ----------------------------------------------------------------------------------------------------- */
 
 static int thinking_read(struct anthropic_read *r, struct part *p, const struct fields *f)
 {
@@ -240,7 +253,7 @@ static int text_read(struct anthropic_read *r, struct part *p, const struct fiel
     return needed_text_of(r, f, TEXT, &p->text);
 }
 
-/* --- one block, and all of them ------------------------------------------------------------------------------------------------------- */
+/* --- one block, and all of them ----------------------------------------------------------------------------------- */
 
 static const struct {
     struct str type;
@@ -282,7 +295,7 @@ static int block_read(struct anthropic_read *r, struct json_scan *s, struct plac
     size_t known = block_find(type, at->inside);
     struct part *p = add(r, at, known < COUNT_OF(blocks) ? blocks[known].kind : PART_OPAQUE);
     if (!p)
-        return nomem(r);
+        return anthropic_nomem(r);
     if (known < COUNT_OF(blocks))
         rc = blocks[known].read(r, p, &f);
     if (p->kind == PART_OPAQUE || f.odd || (p->kind == PART_FILE && p->source == SOURCE_TEXT)) /* joined, maybe */
@@ -297,9 +310,9 @@ static int plain_read(struct anthropic_read *r, struct str raw, struct place *at
 {
     struct part *p = add(r, at, PART_TEXT);
     if (!p)
-        return nomem(r);
+        return anthropic_nomem(r);
     p->text = json_unescape_arena(raw, r->chat->arena);
-    return p->text.ptr ? 0 : nomem(r);
+    return p->text.ptr ? 0 : anthropic_nomem(r);
 }
 
 static int parts_read(struct anthropic_read *r, struct json_scan *s, struct place at)
@@ -309,7 +322,8 @@ static int parts_read(struct anthropic_read *r, struct json_scan *s, struct plac
     if (type == JSON_STRING)
         return json_string(s, &raw) ? plain_read(r, raw, &at) : json_finish(s, r->err);
     if (type != JSON_ARRAY)
-        return s->problem ? json_finish(s, r->err) : anthropic_bad(r, "content", "must be a string or a list of blocks");
+        return s->problem ? json_finish(s, r->err)
+                          : anthropic_bad(r, "content", "must be a string or a list of blocks");
     int rc = 0;
     (void)json_enter(s);
     while (rc == 0 && json_element(s)) {
