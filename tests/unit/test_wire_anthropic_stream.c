@@ -216,23 +216,24 @@ TEST(deltas_become_a_stream)
         OUT_START "event: ping\ndata: {\"type\":\"ping\"}\n\n" OUT(
             "content_block_start",
             ",\"index\":0,\"content_block\":{\"type\":\"thinking\",\"thinking\":\"\",\"signature\":\"\"}")
-            OUT("content_block_delta",
-                ",\"index\":0,\"delta\":{\"type\":\"thinking_delta\",\"thinking\":\"hm \\\"1\\\"\"}")
-                OUT("content_block_delta", ",\"index\":0,\"delta\":{\"type\":\"signature_delta\",\"signature\":\"\"}")
-                    OUT("content_block_stop", ",\"index\":0") OUT(
-                        "content_block_start", ",\"index\":1,\"content_block\":{\"type\":\"text\",\"text\":\"\"}")
-                        OUT("content_block_delta", ",\"index\":1,\"delta\":{\"type\":\"text_delta\",\"text\":\"a\\n\"}")
-                            OUT("content_block_stop", ",\"index\":1") OUT(
-                                "content_block_start", ",\"index\":2,\"content_block\":{\"type\":\"redacted_thinking\","
-                                                       "\"data\":\"hx_D\"}") OUT("content_block_stop", ",\"index\":2")
-                                OUT("content_block_start", ",\"index\":3,\"content_block\":{\"type\":\"tool_use\","
-                                                           "\"id\":\"hx_f-2Ex-3A0\",\"name\":\"f\",\"input\":{}}") OUT(
-                                    "content_block_delta",
-                                    ",\"index\":3,\"delta\":{\"type\":\"input_json_delta\",\"partial_json\":\"{"
-                                    "\\\"a\\\":1}\"}") OUT("content_block_stop", ",\"index\":3")
-                                    OUT("content_block_start", ",\"index\":4,\"content_block\":{\"type\":\"tool_use\","
-                                                               "\"id\":\"call_2\",\"name\":\"g\",\"input\":{}}") OUT(
-                                        "content_block_delta",
+            OUT("content_block_delta", ",\"index\":0,\"delta\":{\"type\":\"thinking_delta\",\"thinking\":\"hm "
+                                       "\\\"1\\\"\"}") OUT(
+                "content_block_delta",
+                ",\"index\":0,\"delta\":{\"type\":\"signature_delta\",\"signature\":\"\"}") OUT("content_block_stop",
+                                                                                                ",\"index\":0")
+                OUT("content_block_start", ",\"index\":1,\"content_block\":{\"type\":\"text\",\"text\":\"\"}") OUT(
+                    "content_block_delta", ",\"index\":1,\"delta\":{\"type\":\"text_delta\",\"text\":\"a\\n\"}")
+                    OUT("content_block_stop", ",\"index\":1") OUT(
+                        "content_block_start", ",\"index\":2,\"content_block\":{\"type\":\"redacted_thinking\","
+                                               "\"data\":\"hx_D\"}") OUT("content_block_stop", ",\"index\":2")
+                        OUT("content_block_start", ",\"index\":3,\"content_block\":{\"type\":\"tool_use\","
+                                                   "\"id\":\"hx_f-2Ex-3A0\",\"name\":\"f\",\"input\":{}}")
+                            OUT("content_block_delta",
+                                ",\"index\":3,\"delta\":{\"type\":\"input_json_delta\",\"partial_json\":\"{"
+                                "\\\"a\\\":1}\"}") OUT("content_block_stop", ",\"index\":3")
+                                OUT("content_block_start", ",\"index\":4,\"content_block\":{\"type\":\"tool_use\","
+                                                           "\"id\":\"call_2\",\"name\":\"g\",\"input\":{}}")
+                                    OUT("content_block_delta",
                                         ",\"index\":4,\"delta\":{\"type\":\"input_json_delta\",\"partial_json\":\"{"
                                         "\\\"b\\\":2}\"}") OUT("content_block_stop", ",\"index\":4")
                                         OUT("message_delta",
