@@ -32,7 +32,7 @@ static_assert((int)BLOCK_COUNT <= (int)FIELDS_MAX, "a block's members fit");
 /* Where the block goes, and what may stand there. */
 struct place {
     struct part **end; /* the last `next` of the list */
-    bool inside;       /* of a tool's result */
+    int level; /* 0: a message. 1: a tool's result. 2: a document, which holds text: what is deeper is not walked */
 };
 
 int anthropic_bad(const struct anthropic_read *r, const char *member, const char *must)
@@ -107,7 +107,7 @@ static int joined_text(struct anthropic_read *r, struct str raw, struct str *out
     struct json_scan s;
     struct part *list = NULL;
     json_scan_init(&s, raw);
-    int rc = parts_read(r, &s, (struct place){.end = &list, .inside = true});
+    int rc = parts_read(r, &s, (struct place){.end = &list, .level = 2});
     if (rc)
         return rc;
     for (const struct part *p = list; p; p = p->next)
@@ -216,7 +216,7 @@ static int tool_result_read(struct anthropic_read *r, struct part *p, const stru
         return anthropic_bad(r, "is_error", "must be true or false");
     p->failed = failed.len && failed.ptr[0] == 't';
     struct str content = f->raw[CONTENT];
-    struct place at = {.end = &p->content, .inside = true};
+    struct place at = {.end = &p->content, .level = 1};
     if (content.len == 0)
         return 0;
     if (content.ptr[0] == '"') /* most are, and long: scanned already */
@@ -258,23 +258,23 @@ static int text_read(struct anthropic_read *r, struct part *p, const struct fiel
 static const struct {
     struct str type;
     enum part_kind kind;
-    bool inside; /* may stand in a tool's result */
+    int level; /* may stand so deep */
     int (*read)(struct anthropic_read *r, struct part *p, const struct fields *f);
 } blocks[] = {
-    {STR("text"), PART_TEXT, true, text_read},
-    {STR("tool_use"), PART_CALL, false, tool_use_read},
-    {STR("tool_result"), PART_RESULT, false, tool_result_read},
-    {STR("thinking"), PART_REASONING, false, thinking_read},
-    {STR("image"), PART_IMAGE, true, media_read},
-    {STR("document"), PART_FILE, true, media_read},
-    {STR("redacted_thinking"), PART_HIDDEN, false, redacted_read},
-    {STR("search_result"), PART_FILE, true, search_result_read},
+    {STR("text"), PART_TEXT, 2, text_read},
+    {STR("tool_use"), PART_CALL, 0, tool_use_read},
+    {STR("tool_result"), PART_RESULT, 0, tool_result_read},
+    {STR("thinking"), PART_REASONING, 0, thinking_read},
+    {STR("image"), PART_IMAGE, 1, media_read},
+    {STR("document"), PART_FILE, 1, media_read},
+    {STR("redacted_thinking"), PART_HIDDEN, 0, redacted_read},
+    {STR("search_result"), PART_FILE, 1, search_result_read},
 };
 
-static size_t block_find(struct str type, bool inside)
+static size_t block_find(struct str type, int level)
 {
     size_t i = 0;
-    while (i < COUNT_OF(blocks) && (!str_eq(blocks[i].type, type) || (inside && !blocks[i].inside)))
+    while (i < COUNT_OF(blocks) && (!str_eq(blocks[i].type, type) || level > blocks[i].level))
         i++;
     return i;
 }
@@ -292,7 +292,7 @@ static int block_read(struct anthropic_read *r, struct json_scan *s, struct plac
         rc = needed_text_of(r, &f, TYPE, &type);
     if (rc)
         return rc;
-    size_t known = block_find(type, at->inside);
+    size_t known = block_find(type, at->level);
     struct part *p = add(r, at, known < COUNT_OF(blocks) ? blocks[known].kind : PART_OPAQUE);
     if (!p)
         return anthropic_nomem(r);
@@ -327,10 +327,10 @@ static int parts_read(struct anthropic_read *r, struct json_scan *s, struct plac
     int rc = 0;
     (void)json_enter(s);
     while (rc == 0 && json_element(s)) {
-        r->block += !at.inside;
+        r->block += at.level == 0;
         rc = block_read(r, s, &at);
     }
-    if (!at.inside && rc == 0)
+    if (at.level == 0 && rc == 0)
         r->block = -1;
     return rc || !s->problem ? rc : json_finish(s, r->err);
 }

@@ -44,6 +44,10 @@ static const struct {
     {"{\"role\":\"assistant\",\"content\":[{\"type\":\"server_tool_use\",\"id\":\"srvtoolu_1\",\"name\":\"web_search\","
      "\"input\":{}}]}",
      "assistant: [opaque name=server_tool_use]\n"},
+    {"{\"role\":\"user\",\"content\":[{\"type\":\"document\",\"source\":{\"type\":\"content\",\"content\":[{\"type\":"
+     "\"document\",\"source\":"
+     "{\"type\":\"content\",\"content\":[{\"type\":\"text\",\"text\":\"a\"}]}}]}}]}",
+     "user: [opaque text name=document]\n"},
     {"{\"role\":\"system\",\"content\":\"now\"}", "system: [text now]\n"},
 };
 
