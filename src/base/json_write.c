@@ -6,10 +6,19 @@
 #include <math.h>
 #include <stdlib.h>
 
-static void put(struct json_writer *w, struct str s)
+/* Pieces are short, as text full of escapes is: what fits is copied here, without a call. */
+static inline void put(struct json_writer *w, struct str s)
 {
-    if (w->rc == 0)
-        w->rc = buf_append(w->out, s);
+    struct buf *b = w->out;
+
+    if (w->rc)
+        return;
+    if (s.len == 0 || b->cap - b->len < s.len) {
+        w->rc = buf_append(b, s);
+        return;
+    }
+    memcpy(b->ptr + b->len, s.ptr, s.len);
+    b->len += s.len;
 }
 
 /* Before a value or key: the comma that is due. What follows it is due one too, unless something opens. */

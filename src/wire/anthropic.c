@@ -2,27 +2,28 @@
  * anthropic_priv.h for the other files. Sources: Anthropic's published API reference and SDK types. */
 #include "wire/anthropic_priv.h"
 
-/* --- members of an object, raw ------------------------------------------------------------------------------------------- */
+/* --- members of an object, raw ------------------------------------------------------------------------------------ */
 
 static size_t name_find(const struct str *names, size_t count, struct str key)
 {
-    size_t i = 0;
-    while (i < count && !json_key_is(key, names[i]))
-        i++;
-    return i;
+    for (size_t i = 0; i < count; i++) /* names have no escapes, so that equal bytes are equal names */
+        if (names[i].len == key.len && memcmp(names[i].ptr, key.ptr, key.len) == 0)
+            return i;
+    for (size_t i = 0; i < count && memchr(key.ptr, '\\', key.len); i++)
+        if (json_key_is(key, names[i]))
+            return i;
+    return count;
 }
 
-int fields_read(struct fields *f, const struct str *names, size_t count, struct str text, struct err *e)
+int fields_walk(struct fields *f, const struct str *names, size_t count, struct json_scan *s, struct err *e)
 {
-    struct json_scan s;
     struct str key, value;
     uint32_t seen = 0;
     *f = (struct fields){0};
-    json_scan_init(&s, text);
-    if (json_peek(&s) != JSON_OBJECT || !json_enter(&s))
-        return err_set(e, ERR_SYNTAX, "an object is missing");
-    while (json_member(&s, &key)) {
-        if (!json_skip(&s, &value))
+    if (json_peek(s) != JSON_OBJECT || !json_enter(s))
+        return s->problem ? json_finish(s, e) : err_set(e, ERR_SYNTAX, "an object is missing");
+    while (json_member(s, &key)) {
+        if (!json_skip(s, &value))
             break;
         bool null = value.ptr[0] == 'n';
         size_t i = name_find(names, count, key);
@@ -35,7 +36,15 @@ int fields_read(struct fields *f, const struct str *names, size_t count, struct 
         seen |= 1u << i;
         f->raw[i] = null ? STR_NONE : value;
     }
-    return json_finish(&s, e);
+    return s->problem ? json_finish(s, e) : 0;
+}
+
+int fields_read(struct fields *f, const struct str *names, size_t count, struct str text, struct err *e)
+{
+    struct json_scan s;
+    json_scan_init(&s, text);
+    int rc = fields_walk(f, names, count, &s, e);
+    return rc ? rc : json_finish(&s, e);
 }
 
 static bool unquote(struct str *raw)
@@ -73,7 +82,7 @@ int raw_piece(struct str raw, struct buf *scratch, struct str *out)
     return rc;
 }
 
-/* --- why an answer ended --------------------------------------------------------------------------------------------------- */
+/* --- why an answer ended ------------------------------------------------------------------------------------------ */
 
 static const struct {
     struct str word;
@@ -110,7 +119,7 @@ const char *anthropic_stop_reason(enum finish f, bool by_sequence)
     return "end_turn";
 }
 
-/* --- usage -------------------------------------------------------------------------------------------------------------------- */
+/* --- usage -------------------------------------------------------------------------------------------------------- */
 
 static bool number(struct str raw, int64_t *out)
 {
@@ -125,7 +134,8 @@ int anthropic_usage_read(struct usage *u, bool *has, struct str raw, struct err 
 {
     enum { INPUT, WRITTEN, CACHED, OUTPUT, DETAILS, COUNT };
     static const struct str names[COUNT] = {STR("input_tokens"), STR("cache_creation_input_tokens"),
-                                            STR("cache_read_input_tokens"), STR("output_tokens"), STR("output_tokens_details")};
+                                            STR("cache_read_input_tokens"), STR("output_tokens"),
+                                            STR("output_tokens_details")};
     struct fields f, details = {0};
     if (raw.len == 0 || raw.ptr[0] != '{')
         return 0;
@@ -173,23 +183,27 @@ void anthropic_usage_write(struct json_writer *w, const struct usage *u)
     json_object_end(w);
 }
 
-/* --- errors ------------------------------------------------------------------------------------------------------------------ */
+/* --- errors ------------------------------------------------------------------------------------------------------- */
 
 static const struct {
     int status;
     const char *type;
 } statuses[] = {
-    {400, "invalid_request_error"}, {401, "authentication_error"}, {402, "billing_error"},    {403, "permission_error"},
-    {404, "not_found_error"},       {408, "timeout_error"},        {413, "request_too_large"}, {429, "rate_limit_error"},
-    {502, "api_error"},             {503, "overloaded_error"},     {504, "timeout_error"},     {529, "overloaded_error"},
+    {400, "invalid_request_error"}, {401, "authentication_error"}, {402, "billing_error"},
+    {403, "permission_error"},      {404, "not_found_error"},      {408, "timeout_error"},
+    {413, "request_too_large"},     {429, "rate_limit_error"},     {502, "api_error"},
+    {503, "overloaded_error"},      {504, "timeout_error"},        {529, "overloaded_error"},
 };
 /* Codes that say more than the status: ours, and OpenAI's. */
 static const struct {
     const char *code, *type;
 } codes[] = {
-    {"context_length_exceeded", "invalid_request_error"}, {"budget_exhausted", "billing_error"},
-    {"insufficient_quota", "billing_error"},              {"invalid_api_key", "authentication_error"},
-    {"model_not_found", "not_found_error"},               {"rate_limit_exceeded", "rate_limit_error"},
+    {"context_length_exceeded", "invalid_request_error"},
+    {"budget_exhausted", "billing_error"},
+    {"insufficient_quota", "billing_error"},
+    {"invalid_api_key", "authentication_error"},
+    {"model_not_found", "not_found_error"},
+    {"rate_limit_exceeded", "rate_limit_error"},
     {"overloaded", "overloaded_error"},
 };
 static const char TOO_LONG[] = "prompt is too long: "; /* agents compact their history when a message begins so */
@@ -250,7 +264,7 @@ static int error_status(int status)
     return status == 503 ? 529 : status;
 }
 
-/* --- the table ------------------------------------------------------------------------------------------------------------------ */
+/* --- the table ---------------------------------------------------------------------------------------------------- */
 
 static const struct limit limits[] = {
     {"n", LIMIT_REFUSED, "one answer per call"},
@@ -285,7 +299,8 @@ static const struct limit limits[] = {
     {"reasoning_effort", LIMIT_LOST, "not with a forced tool, too few tokens, or a model that does not think"},
     {"reasoning_content", LIMIT_LOST, "thinking without its vendor's signature is not taken back"},
     {"encrypted_content", LIMIT_LOST, "another vendor's hidden thinking is not taken back"},
-    {"prefill", LIMIT_LOST, "newer models, and thinking, do not go on from a last message of the assistant; they answer it"},
+    {"prefill", LIMIT_LOST,
+     "newer models, and thinking, do not go on from a last message of the assistant; they answer it"},
     {"cache_control", LIMIT_LOST, "four marks at most"},
     {"verbosity", LIMIT_LOST, "it is not known there"},
     {"prediction", LIMIT_LOST, "it only makes an answer faster"},

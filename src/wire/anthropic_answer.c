@@ -1,7 +1,7 @@
 /* anthropic_answer.c: whole answers in Anthropic's dialect, both ways; see anthropic_priv.h. */
 #include "wire/anthropic_priv.h"
 
-/* --- reading ------------------------------------------------------------------------------------------------------------------ */
+/* --- reading ------------------------------------------------------------------------------------------------------ */
 
 static struct str text_or_none(const struct json_node *object, const char *key)
 {
@@ -119,7 +119,7 @@ int anthropic_answer_read(struct chat_answer *a, enum wire_op op, struct str bod
     return rc == ERR_NOMEM ? err_set(e, rc, "no memory for the answer") : rc;
 }
 
-/* --- writing ------------------------------------------------------------------------------------------------------------------ */
+/* --- writing ------------------------------------------------------------------------------------------------------ */
 
 static void member(struct json_writer *w, const char *key, struct str text)
 {

@@ -6,18 +6,33 @@
 #include <assert.h>
 
 enum {
-    TYPE, TEXT, ID, TOOL_USE_ID, NAME, INPUT, CONTENT, SOURCE, IS_ERROR, THINKING, SIGNATURE, DATA, CACHE, TITLE, BLOCK_COUNT
+    TYPE,
+    TEXT,
+    ID,
+    TOOL_USE_ID,
+    NAME,
+    INPUT,
+    CONTENT,
+    SOURCE,
+    IS_ERROR,
+    THINKING,
+    SIGNATURE,
+    DATA,
+    CACHE,
+    TITLE,
+    BLOCK_COUNT
 };
 static const struct str block_names[BLOCK_COUNT] = {
-    STR("type"),   STR("text"),     STR("id"),       STR("tool_use_id"), STR("name"), STR("input"),         STR("content"),
-    STR("source"), STR("is_error"), STR("thinking"), STR("signature"),   STR("data"), STR("cache_control"), STR("title"),
+    STR("type"),          STR("text"),   STR("id"),       STR("tool_use_id"), STR("name"),      STR("input"),
+    STR("content"),       STR("source"), STR("is_error"), STR("thinking"),    STR("signature"), STR("data"),
+    STR("cache_control"), STR("title"),
 };
 static_assert((int)BLOCK_COUNT <= (int)FIELDS_MAX, "a block's members fit");
 
 /* Where the block goes, and what may stand there. */
 struct place {
     struct part **end; /* the last `next` of the list */
-    bool inside;       /* of a tool's result */
+    int level; /* 0: a message. 1: a tool's result. 2: a document, which holds text: what is deeper is not walked */
 };
 
 int anthropic_bad(const struct anthropic_read *r, const char *member, const char *must)
@@ -34,7 +49,7 @@ int anthropic_bad(const struct anthropic_read *r, const char *member, const char
     return err_set(r->err, ERR_INVALID, "%s%s %s", where, member, must);
 }
 
-static int nomem(const struct anthropic_read *r)
+int anthropic_nomem(const struct anthropic_read *r)
 {
     return err_set(r->err, ERR_NOMEM, "no memory for the request");
 }
@@ -44,7 +59,7 @@ int anthropic_text(const struct anthropic_read *r, struct str raw, const char *m
     int rc = raw_text(raw, r->chat->arena, out);
     if (rc == ERR_INVALID)
         return anthropic_bad(r, member, "must be a string");
-    return rc ? nomem(r) : 0;
+    return rc ? anthropic_nomem(r) : 0;
 }
 
 static struct part *add(struct anthropic_read *r, struct place *at, enum part_kind kind)
@@ -68,9 +83,10 @@ static int needed_text_of(struct anthropic_read *r, const struct fields *f, int 
     return text_of(r, f, member, out);
 }
 
+static int plain_read(struct anthropic_read *r, struct str raw, struct place *at);
 static int parts_read(struct anthropic_read *r, struct json_scan *s, struct place at);
 
-/* --- images and documents --------------------------------------------------------------------------------------------------- */
+/* --- images and documents ----------------------------------------------------------------------------------------- */
 
 enum { S_TYPE, S_MEDIA_TYPE, S_DATA, S_URL, S_FILE_ID, S_CONTENT, SOURCE_COUNT };
 static const struct str source_names[SOURCE_COUNT] = {STR("type"), STR("media_type"), STR("data"),
@@ -80,10 +96,8 @@ static const struct {
     enum part_source source;
     int member;
 } sources[] = {
-    {STR("base64"), SOURCE_BASE64, S_DATA},
-    {STR("url"), SOURCE_URL, S_URL},
-    {STR("file"), SOURCE_ID, S_FILE_ID},
-    {STR("text"), SOURCE_TEXT, S_DATA},
+    {STR("base64"), SOURCE_BASE64, S_DATA},   {STR("url"), SOURCE_URL, S_URL},
+    {STR("file"), SOURCE_ID, S_FILE_ID},      {STR("text"), SOURCE_TEXT, S_DATA},
     {STR("content"), SOURCE_TEXT, S_CONTENT},
 };
 
@@ -93,13 +107,13 @@ static int joined_text(struct anthropic_read *r, struct str raw, struct str *out
     struct json_scan s;
     struct part *list = NULL;
     json_scan_init(&s, raw);
-    int rc = parts_read(r, &s, (struct place){.end = &list, .inside = true});
+    int rc = parts_read(r, &s, (struct place){.end = &list, .level = 2});
     if (rc)
         return rc;
     for (const struct part *p = list; p; p = p->next)
         *fits &= p->kind == PART_TEXT;
     *out = chat_join_text(list, STR("\n"), r->chat->arena);
-    return out->ptr ? 0 : nomem(r);
+    return out->ptr ? 0 : anthropic_nomem(r);
 }
 
 static int source_of(struct anthropic_read *r, struct part *p, const struct fields *f)
@@ -157,13 +171,13 @@ static int search_result_read(struct anthropic_read *r, struct part *p, const st
     if (source.len) {
         const char *made = arena_format(r->chat->arena, "%.*s\n%.*s", STR_FMT(source), STR_FMT(text));
         if (!made)
-            return nomem(r);
+            return anthropic_nomem(r);
         p->data = str_of(made, source.len + 1 + text.len);
     }
     return 0;
 }
 
-/* --- tools ------------------------------------------------------------------------------------------------------------------------ */
+/* --- tools -------------------------------------------------------------------------------------------------------- */
 
 /* The id as the model's own vendor knows it. */
 static int id_of(struct anthropic_read *r, const struct fields *f, int member, struct str *out)
@@ -174,7 +188,7 @@ static int id_of(struct anthropic_read *r, const struct fields *f, int member, s
         return rc;
     *out = chat_id_plain(id, r->chat->arena);
     if (!out->ptr)
-        return nomem(r);
+        return anthropic_nomem(r);
     if (out->ptr != id.ptr)
         r->chat->has_signed_only = false;
     return 0;
@@ -201,13 +215,17 @@ static int tool_result_read(struct anthropic_read *r, struct part *p, const stru
     if (failed.len && failed.ptr[0] != 't' && failed.ptr[0] != 'f')
         return anthropic_bad(r, "is_error", "must be true or false");
     p->failed = failed.len && failed.ptr[0] == 't';
-    if (f->raw[CONTENT].len == 0)
+    struct str content = f->raw[CONTENT];
+    struct place at = {.end = &p->content, .level = 1};
+    if (content.len == 0)
         return 0;
-    json_scan_init(&s, f->raw[CONTENT]);
-    return parts_read(r, &s, (struct place){.end = &p->content, .inside = true});
+    if (content.ptr[0] == '"') /* most are, and long: scanned already */
+        return plain_read(r, str_slice(content, 1, content.len - 1), &at);
+    json_scan_init(&s, content);
+    return parts_read(r, &s, at);
 }
 
-/* --- thinking ----------------------------------------------------------------------------------------------------------------------- */
+/* --- thinking ----------------------------------------------------------------------------------------------------- */
 
 static int thinking_read(struct anthropic_read *r, struct part *p, const struct fields *f)
 {
@@ -235,47 +253,49 @@ static int text_read(struct anthropic_read *r, struct part *p, const struct fiel
     return needed_text_of(r, f, TEXT, &p->text);
 }
 
-/* --- one block, and all of them ------------------------------------------------------------------------------------------------------- */
+/* --- one block, and all of them ----------------------------------------------------------------------------------- */
 
 static const struct {
     struct str type;
     enum part_kind kind;
-    bool inside; /* may stand in a tool's result */
+    int level; /* may stand so deep */
     int (*read)(struct anthropic_read *r, struct part *p, const struct fields *f);
 } blocks[] = {
-    {STR("text"), PART_TEXT, true, text_read},
-    {STR("tool_use"), PART_CALL, false, tool_use_read},
-    {STR("tool_result"), PART_RESULT, false, tool_result_read},
-    {STR("thinking"), PART_REASONING, false, thinking_read},
-    {STR("image"), PART_IMAGE, true, media_read},
-    {STR("document"), PART_FILE, true, media_read},
-    {STR("redacted_thinking"), PART_HIDDEN, false, redacted_read},
-    {STR("search_result"), PART_FILE, true, search_result_read},
+    {STR("text"), PART_TEXT, 2, text_read},
+    {STR("tool_use"), PART_CALL, 0, tool_use_read},
+    {STR("tool_result"), PART_RESULT, 0, tool_result_read},
+    {STR("thinking"), PART_REASONING, 0, thinking_read},
+    {STR("image"), PART_IMAGE, 1, media_read},
+    {STR("document"), PART_FILE, 1, media_read},
+    {STR("redacted_thinking"), PART_HIDDEN, 0, redacted_read},
+    {STR("search_result"), PART_FILE, 1, search_result_read},
 };
 
-static size_t block_find(struct str type, bool inside)
+static size_t block_find(struct str type, int level)
 {
     size_t i = 0;
-    while (i < COUNT_OF(blocks) && (!str_eq(blocks[i].type, type) || (inside && !blocks[i].inside)))
+    while (i < COUNT_OF(blocks) && (!str_eq(blocks[i].type, type) || level > blocks[i].level))
         i++;
     return i;
 }
 
-static int block_read(struct anthropic_read *r, struct str raw, struct place *at)
+static int block_read(struct anthropic_read *r, struct json_scan *s, struct place *at)
 {
     struct fields f;
     struct str type;
-    if (raw.ptr[0] != '{')
+    const char *from = s->pos;
+    if (json_peek(s) != JSON_OBJECT && !s->problem)
         return anthropic_bad(r, "content", "must hold objects");
-    int rc = fields_read(&f, block_names, BLOCK_COUNT, raw, r->err);
+    int rc = fields_walk(&f, block_names, BLOCK_COUNT, s, r->err);
+    struct str raw = str_trim(str_of(from, (size_t)(s->pos - from)));
     if (rc == 0)
         rc = needed_text_of(r, &f, TYPE, &type);
     if (rc)
         return rc;
-    size_t known = block_find(type, at->inside);
+    size_t known = block_find(type, at->level);
     struct part *p = add(r, at, known < COUNT_OF(blocks) ? blocks[known].kind : PART_OPAQUE);
     if (!p)
-        return nomem(r);
+        return anthropic_nomem(r);
     if (known < COUNT_OF(blocks))
         rc = blocks[known].read(r, p, &f);
     if (p->kind == PART_OPAQUE || f.odd || (p->kind == PART_FILE && p->source == SOURCE_TEXT)) /* joined, maybe */
@@ -286,30 +306,31 @@ static int block_read(struct anthropic_read *r, struct str raw, struct place *at
     return rc;
 }
 
+static int plain_read(struct anthropic_read *r, struct str raw, struct place *at)
+{
+    struct part *p = add(r, at, PART_TEXT);
+    if (!p)
+        return anthropic_nomem(r);
+    p->text = json_unescape_arena(raw, r->chat->arena);
+    return p->text.ptr ? 0 : anthropic_nomem(r);
+}
+
 static int parts_read(struct anthropic_read *r, struct json_scan *s, struct place at)
 {
     struct str raw;
     enum json_type type = json_peek(s);
-    if (type == JSON_STRING) {
-        if (!json_string(s, &raw))
-            return json_finish(s, r->err);
-        struct part *p = add(r, &at, PART_TEXT);
-        if (!p)
-            return nomem(r);
-        p->text = json_unescape_arena(raw, r->chat->arena);
-        return p->text.ptr ? 0 : nomem(r);
-    }
+    if (type == JSON_STRING)
+        return json_string(s, &raw) ? plain_read(r, raw, &at) : json_finish(s, r->err);
     if (type != JSON_ARRAY)
-        return s->problem ? json_finish(s, r->err) : anthropic_bad(r, "content", "must be a string or a list of blocks");
+        return s->problem ? json_finish(s, r->err)
+                          : anthropic_bad(r, "content", "must be a string or a list of blocks");
     int rc = 0;
     (void)json_enter(s);
     while (rc == 0 && json_element(s)) {
-        r->block += !at.inside;
-        if (!json_skip(s, &raw))
-            break;
-        rc = block_read(r, raw, &at);
+        r->block += at.level == 0;
+        rc = block_read(r, s, &at);
     }
-    if (!at.inside && rc == 0)
+    if (at.level == 0 && rc == 0)
         r->block = -1;
     return rc || !s->problem ? rc : json_finish(s, r->err);
 }

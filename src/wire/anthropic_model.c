@@ -8,17 +8,33 @@ static const struct claude_facts rows[] = {
     {.from = 307, .thinking = THINKS_BY_BUDGET, .sampling = true, .prefill = true},
     {.from = 401, .thinking = THINKS_BY_BUDGET, .sampling = true, .one_sampler = true, .prefill = true},
     {.from = 405, .thinking = THINKS_BY_BUDGET, .sampling = true, .one_sampler = true, .prefill = true, .schema = true},
-    {.family = "opus", .from = 405, .thinking = THINKS_BY_BUDGET, .sampling = true, .one_sampler = true, .prefill = true,
-     .schema = true, .effort = true},
-    {.from = 406, .thinking = THINKS_EITHER, .sampling = true, .one_sampler = true, .prefill = true, .schema = true,
+    {.family = "opus",
+     .from = 405,
+     .thinking = THINKS_BY_BUDGET,
+     .sampling = true,
+     .one_sampler = true,
+     .prefill = true,
+     .schema = true,
      .effort = true},
-    {.family = "opus", .from = 406, .thinking = THINKS_EITHER, .sampling = true, .one_sampler = true, .schema = true,
+    {.from = 406,
+     .thinking = THINKS_EITHER,
+     .sampling = true,
+     .one_sampler = true,
+     .prefill = true,
+     .schema = true,
+     .effort = true},
+    {.family = "opus",
+     .from = 406,
+     .thinking = THINKS_EITHER,
+     .sampling = true,
+     .one_sampler = true,
+     .schema = true,
      .effort = true},
     {.from = 407, .thinking = THINKS_ADAPTIVE, .schema = true, .effort = true, .xhigh = true},
 };
 /* A model of another vendor behind this dialect: what the dialect had from the beginning, and whatever its client asks for. */
-static const struct claude_facts another = {.thinking = THINKS_UNKNOWN, .sampling = true, .prefill = true, .schema = true,
-                                            .effort = true, .xhigh = true};
+static const struct claude_facts another = {
+    .thinking = THINKS_UNKNOWN, .sampling = true, .prefill = true, .schema = true, .effort = true, .xhigh = true};
 
 static bool is_separator(char c)
 {

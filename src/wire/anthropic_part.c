@@ -9,6 +9,26 @@ int anthropic_lost(struct anthropic_write *w, struct str field)
     return codec_cannot(&codec_anthropic, w->how, field, w->err);
 }
 
+struct str anthropic_own(const struct anthropic_write *w, struct str name)
+{
+    for (const struct chat_member *m = w->own ? w->chat->own : NULL; m; m = m->next)
+        if (str_eq(m->name, name))
+            return m->value;
+    return STR_NONE;
+}
+
+void anthropic_member(struct anthropic_write *w, const char *key, struct str text)
+{
+    json_key(w->json, key);
+    json_str(w->json, text);
+}
+
+void anthropic_member_raw(struct anthropic_write *w, const char *key, struct str raw)
+{
+    json_key(w->json, key);
+    json_raw(w->json, raw);
+}
+
 void anthropic_cache(struct anthropic_write *w, struct str mark)
 {
     if (mark.len == 0)
@@ -46,18 +66,12 @@ static int end(struct anthropic_write *w, const struct part *p)
     return 0;
 }
 
-static void member(struct anthropic_write *w, const char *key, struct str text)
-{
-    json_key(w->json, key);
-    json_str(w->json, text);
-}
-
 bool anthropic_blank(struct str text)
 {
     return str_trim(text).len == 0;
 }
 
-/* --- images and documents ------------------------------------------------------------------------------------------------- */
+/* --- images and documents ----------------------------------------------------------------------------------------- */
 
 static bool image_fits(struct str type)
 {
@@ -75,13 +89,14 @@ static struct str media_type_of(const struct part *p)
     return p->media_type.len ? p->media_type : media_type_sniff(p->data);
 }
 
-static void source_write(struct anthropic_write *w, const char *type, struct str media_type, const char *key, struct str data)
+static void source_write(struct anthropic_write *w, const char *type, struct str media_type, const char *key,
+                         struct str data)
 {
     json_key(w->json, "source");
     begin(w, type);
     if (media_type.len)
-        member(w, "media_type", media_type);
-    member(w, key, data);
+        anthropic_member(w, "media_type", media_type);
+    anthropic_member(w, key, data);
     json_object_end(w->json);
 }
 
@@ -125,11 +140,11 @@ static int file_write(struct anthropic_write *w, const struct part *p)
             return anthropic_lost(w, STR("file"));
     }
     if (p->title.len)
-        member(w, "title", p->title);
+        anthropic_member(w, "title", p->title);
     return end(w, p);
 }
 
-/* --- tools ----------------------------------------------------------------------------------------------------------------- */
+/* --- tools -------------------------------------------------------------------------------------------------------- */
 
 /* A tool that takes free text is one with a single string here. */
 static int input_write(struct anthropic_write *w, const struct part *p)
@@ -137,7 +152,7 @@ static int input_write(struct anthropic_write *w, const struct part *p)
     json_key(w->json, "input");
     if (p->custom) {
         json_object_begin(w->json);
-        member(w, "input", p->arguments);
+        anthropic_member(w, "input", p->arguments);
         json_object_end(w->json);
         return 0;
     }
@@ -154,8 +169,8 @@ static int use_write(struct anthropic_write *w, const struct turn_item *item)
     if (!name.ptr)
         return ERR_NOMEM;
     begin(w, "tool_use");
-    member(w, "id", item->id);
-    member(w, "name", name);
+    anthropic_member(w, "id", item->id);
+    anthropic_member(w, "name", name);
     int rc = input_write(w, item->part);
     return rc ? rc : end(w, item->part);
 }
@@ -195,7 +210,7 @@ static int result_write(struct anthropic_write *w, const struct turn_item *item)
 {
     const struct part *p = item->part;
     begin(w, "tool_result");
-    member(w, "tool_use_id", item->id);
+    anthropic_member(w, "tool_use_id", item->id);
     int rc = result_content_write(w, p->content);
     if (rc)
         return rc;
@@ -206,27 +221,27 @@ static int result_write(struct anthropic_write *w, const struct turn_item *item)
     return end(w, p);
 }
 
-/* --- all ---------------------------------------------------------------------------------------------------------------------- */
+/* --- all ---------------------------------------------------------------------------------------------------------- */
 
 static int text_write(struct anthropic_write *w, const struct part *p)
 {
     begin(w, "text");
-    member(w, "text", p->text);
+    anthropic_member(w, "text", p->text);
     return end(w, p);
 }
 
 static int thinking_write(struct anthropic_write *w, const struct part *p)
 {
     begin(w, "thinking");
-    member(w, "thinking", p->text);
-    member(w, "signature", p->signature);
+    anthropic_member(w, "thinking", p->text);
+    anthropic_member(w, "signature", p->signature);
     return end(w, p);
 }
 
 static int hidden_write(struct anthropic_write *w, const struct part *p)
 {
     begin(w, "redacted_thinking");
-    member(w, "data", p->text);
+    anthropic_member(w, "data", p->text);
     return end(w, p);
 }
 

@@ -4,11 +4,6 @@
 
 enum { EXTRA_MAX = 256 }; /* members that nobody knows: clients send a handful, and looking one up is a walk */
 
-static int nomem(const struct anthropic_read *r)
-{
-    return err_set(r->err, ERR_NOMEM, "no memory for the request");
-}
-
 static bool raw_value(struct anthropic_read *r, struct str *raw)
 {
     return json_skip(&r->scan, raw);
@@ -18,13 +13,13 @@ static int own_add(struct anthropic_read *r, struct str name, struct str raw)
 {
     struct chat_member *m = arena_new(r->chat->arena, struct chat_member);
     if (!m)
-        return nomem(r);
+        return anthropic_nomem(r);
     *m = (struct chat_member){.next = r->chat->own, .name = name, .value = raw};
     r->chat->own = m;
     return 0;
 }
 
-/* --- members that are one value ------------------------------------------------------------------------------------------- */
+/* --- members that are one value ----------------------------------------------------------------------------------- */
 
 static int string_read(struct anthropic_read *r, const char *member, struct str *out)
 {
@@ -42,7 +37,7 @@ static int number_read(struct anthropic_read *r, const char *member, struct str 
     return 0;
 }
 
-static int object_read(struct anthropic_read *r, const char *member, struct str *out)
+int anthropic_object_read(struct anthropic_read *r, const char *member, struct str *out)
 {
     if (json_peek(&r->scan) != JSON_OBJECT && !r->scan.problem)
         return anthropic_bad(r, member, "must be an object");
@@ -93,7 +88,7 @@ static int top_k_read(struct anthropic_read *r)
 
 static int cache_read(struct anthropic_read *r)
 {
-    return object_read(r, "cache_control", &r->chat->cache);
+    return anthropic_object_read(r, "cache_control", &r->chat->cache);
 }
 
 /* OpenAI's words are the neutral ones. */
@@ -118,22 +113,22 @@ static int stop_read(struct anthropic_read *r)
         if (!json_string(&r->scan, &raw))
             return 0;
         if (!(*end = arena_new(r->chat->arena, struct chat_text)))
-            return nomem(r);
+            return anthropic_nomem(r);
         (*end)->text = json_unescape_arena(raw, r->chat->arena);
         if (!(*end)->text.ptr)
-            return nomem(r);
+            return anthropic_nomem(r);
         end = &(*end)->next;
     }
     return 0;
 }
 
-/* --- wishes ------------------------------------------------------------------------------------------------------------------ */
+/* --- wishes ------------------------------------------------------------------------------------------------------- */
 
 static int metadata_read(struct anthropic_read *r)
 {
     struct str raw = STR_NONE;
     struct fields f;
-    int rc = object_read(r, "metadata", &raw);
+    int rc = anthropic_object_read(r, "metadata", &raw);
     if (rc || r->scan.problem)
         return rc;
     rc = fields_read(&f, (const struct str[]){STR("user_id")}, 1, raw, r->err);
@@ -149,7 +144,7 @@ static int thinking_read(struct anthropic_read *r)
     struct chat *c = r->chat;
     struct str raw = STR_NONE, type, display;
     struct fields f;
-    int rc = object_read(r, "thinking", &raw);
+    int rc = anthropic_object_read(r, "thinking", &raw);
     if (rc || r->scan.problem)
         return rc;
     rc = fields_read(&f, names, COUNT, raw, r->err);
@@ -201,7 +196,7 @@ static int output_config_read(struct anthropic_read *r)
 {
     struct str raw = STR_NONE, effort;
     struct fields f;
-    int rc = object_read(r, "output_config", &raw);
+    int rc = anthropic_object_read(r, "output_config", &raw);
     if (rc || r->scan.problem)
         return rc;
     rc = fields_read(&f, (const struct str[]){STR("effort"), STR("format")}, 2, raw, r->err);
@@ -216,93 +211,7 @@ static int output_config_read(struct anthropic_read *r)
     return rc == 0 && (f.odd || new_word) ? own_add(r, STR("output_config"), raw) : rc;
 }
 
-/* --- tools ------------------------------------------------------------------------------------------------------------------ */
-
-enum { T_TYPE, T_NAME, T_DESCRIPTION, T_SCHEMA, T_CACHE, T_STRICT, TOOL_COUNT };
-static const struct str tool_names[TOOL_COUNT] = {STR("type"),         STR("name"),          STR("description"),
-                                                  STR("input_schema"), STR("cache_control"), STR("strict")};
-
-static int tool_read(struct anthropic_read *r, struct str raw)
-{
-    struct fields f;
-    struct str type;
-    if (raw.ptr[0] != '{')
-        return err_set(r->err, ERR_INVALID, "tools.%lld must be an object", (long long)r->index);
-    int rc = fields_read(&f, tool_names, TOOL_COUNT, raw, r->err);
-    struct tool *t = rc ? NULL : chat_tool_add(r->chat);
-    if (rc)
-        return rc;
-    if (!t)
-        return nomem(r);
-    rc = anthropic_text(r, f.raw[T_TYPE], "type", &type);
-    if (rc == 0)
-        rc = anthropic_text(r, f.raw[T_NAME], "name", &t->name);
-    if (rc == 0)
-        rc = anthropic_text(r, f.raw[T_DESCRIPTION], "description", &t->description);
-    if (rc)
-        return rc;
-    t->cache = f.raw[T_CACHE];
-    t->strict = f.raw[T_STRICT];
-    if (type.len && !str_eq(type, STR("custom"))) {
-        t->opaque = type;
-        t->schema = raw;
-        return 0;
-    }
-    if (t->name.len == 0)
-        return anthropic_bad(r, "name", "is missing");
-    if (f.raw[T_SCHEMA].len && f.raw[T_SCHEMA].ptr[0] != '{')
-        return anthropic_bad(r, "input_schema", "must be an object");
-    t->schema = f.raw[T_SCHEMA];
-    if (f.odd)
-        t->raw = raw;
-    return 0;
-}
-
-static int tools_read(struct anthropic_read *r)
-{
-    struct str raw;
-    int rc = 0;
-    if (json_peek(&r->scan) != JSON_ARRAY)
-        return r->scan.problem ? 0 : anthropic_bad(r, "tools", "must be a list");
-    (void)json_enter(&r->scan);
-    r->list = "tools";
-    r->index = 0;
-    for (; rc == 0 && json_element(&r->scan) && raw_value(r, &raw); r->index++)
-        rc = tool_read(r, raw);
-    r->list = NULL;
-    return rc;
-}
-
-static int tool_choice_read(struct anthropic_read *r)
-{
-    static const struct str words[] = {[CHOICE_AUTO] = STR("auto"), [CHOICE_NONE] = STR("none"), [CHOICE_REQUIRED] = STR("any"),
-                                       [CHOICE_NAMED] = STR("tool")};
-    static const struct str names[] = {STR("type"), STR("name"), STR("disable_parallel_tool_use")};
-    struct str raw = STR_NONE, type;
-    struct fields f;
-    int rc = object_read(r, "tool_choice", &raw);
-    if (rc || r->scan.problem)
-        return rc;
-    rc = fields_read(&f, names, COUNT_OF(names), raw, r->err);
-    if (rc == 0)
-        rc = anthropic_text(r, f.raw[0], "tool_choice.type", &type);
-    if (rc == 0)
-        rc = anthropic_text(r, f.raw[1], "tool_choice.name", &r->chat->choice_name);
-    if (rc)
-        return rc;
-    for (size_t i = CHOICE_AUTO; i < COUNT_OF(words); i++)
-        if (str_eq(words[i], type))
-            r->chat->choice = (enum tool_choice)i;
-    if (r->chat->choice == CHOICE_UNSET)
-        return anthropic_bad(r, "tool_choice.type", "must be auto, any, tool or none");
-    if (r->chat->choice == CHOICE_NAMED && r->chat->choice_name.len == 0)
-        return anthropic_bad(r, "tool_choice.name", "is missing");
-    if (f.raw[2].len)
-        r->chat->parallel = f.raw[2].ptr[0] == 't' ? NO : YES;
-    return 0;
-}
-
-/* --- messages ---------------------------------------------------------------------------------------------------------------- */
+/* --- messages ----------------------------------------------------------------------------------------------------- */
 
 /* Claude Code's first system block: who called, for Anthropic alone. It changes with each call, so that elsewhere it would cost
  * the cache. It goes to no neutral message, and back to its own dialect as it came. */
@@ -334,7 +243,7 @@ static int system_read(struct anthropic_read *r)
     /* In front of the messages, which may have been read before. */
     struct message *m = arena_new(r->chat->arena, struct message);
     if (!m)
-        return nomem(r);
+        return anthropic_nomem(r);
     *m = (struct message){.next = r->chat->message, .role = ROLE_SYSTEM, .part = list};
     r->chat->message = m;
     if (!r->chat->last_message)
@@ -364,10 +273,11 @@ static int message_read(struct anthropic_read *r)
     bool role = false, content = false;
     int rc = 0;
     if (json_peek(&r->scan) != JSON_OBJECT)
-        return r->scan.problem ? 0 : err_set(r->err, ERR_INVALID, "messages.%lld must be an object", (long long)r->index);
+        return r->scan.problem ? 0
+                               : err_set(r->err, ERR_INVALID, "messages.%lld must be an object", (long long)r->index);
     struct message *m = chat_message_add(r->chat, ROLE_USER);
     if (!m)
-        return nomem(r);
+        return anthropic_nomem(r);
     (void)json_enter(&r->scan);
     while (rc == 0 && json_member(&r->scan, &key)) {
         bool is_role = json_key_is(key, STR("role")), is_content = json_key_is(key, STR("content"));
@@ -403,7 +313,7 @@ static int messages_read(struct anthropic_read *r)
     return rc;
 }
 
-/* --- the whole ------------------------------------------------------------------------------------------------------------------ */
+/* --- the whole ---------------------------------------------------------------------------------------------------- */
 
 static const struct {
     struct str name;
@@ -414,8 +324,8 @@ static const struct {
     {STR("system"), system_read},
     {STR("max_tokens"), max_tokens_read},
     {STR("stream"), stream_read},
-    {STR("tools"), tools_read},
-    {STR("tool_choice"), tool_choice_read},
+    {STR("tools"), anthropic_tools_read},
+    {STR("tool_choice"), anthropic_choice_read},
     {STR("temperature"), temperature_read},
     {STR("top_p"), top_p_read},
     {STR("top_k"), top_k_read},
@@ -432,14 +342,14 @@ static int extra_read(struct anthropic_read *r, struct str key, int *count)
 {
     struct str name = json_unescape_arena(key, r->chat->arena), raw;
     if (!name.ptr)
-        return nomem(r);
+        return anthropic_nomem(r);
     if (!raw_value(r, &raw))
         return 0;
     if (chat_extra_find(r->chat, name))
         return err_set(r->err, ERR_SYNTAX, "%.*s is there twice", STR_FMT(str_slice(name, 0, 100)));
     if (++*count > EXTRA_MAX)
         return err_set(r->err, ERR_INVALID, "the request has more than %d members that are not known", EXTRA_MAX);
-    return chat_extra_add(r->chat, name, raw) ? 0 : nomem(r);
+    return chat_extra_add(r->chat, name, raw) ? 0 : anthropic_nomem(r);
 }
 
 static int member_read(struct anthropic_read *r, struct str key, uint32_t *seen, int *extra)
@@ -465,7 +375,11 @@ int anthropic_request_read(struct chat *c, enum wire_op op, struct str body, str
     struct str key;
     uint32_t seen = 0;
     int extra = 0, rc = 0;
-    *c = (struct chat){.arena = c->arena, .from = DIALECT_ANTHROPIC, .max_tokens = -1, .budget = -1, .choices = 1,
+    *c = (struct chat){.arena = c->arena,
+                       .from = DIALECT_ANTHROPIC,
+                       .max_tokens = -1,
+                       .budget = -1,
+                       .choices = 1,
                        .has_signed_only = true};
     if (op != WIRE_CHAT)
         return err_set(e, ERR_INVALID, "the anthropic dialect has messages only");

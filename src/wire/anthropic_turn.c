@@ -9,7 +9,7 @@
  * one, a result without a call (c) is left out, empty texts are left out, the user begins. */
 #include "wire/anthropic_part_priv.h"
 
-/* --- messages to turns ------------------------------------------------------------------------------------------------------- */
+/* --- messages to turns -------------------------------------------------------------------------------------------- */
 
 static struct turn *turn_add(struct anthropic_write *w, struct turns *t, enum chat_role role)
 {
@@ -39,7 +39,8 @@ static struct turn_item *item_add(struct anthropic_write *w, struct turn_list *l
     return item;
 }
 
-static const struct part placeholder = {.kind = PART_TEXT, .text = {".", 1}}; /* where a message must be and none is; blank ones
+static const struct part placeholder = {.kind = PART_TEXT,
+                                        .text = {".", 1}}; /* where a message must be and none is; blank ones
                                                                                 * are refused */
 
 static int placeholder_add(struct anthropic_write *w, struct turn *turn)
@@ -56,9 +57,7 @@ static int may_be_sent(struct anthropic_write *w, enum chat_role role, const str
     case PART_TEXT:
     case PART_REFUSAL: *may = !anthropic_blank(p->text); break;
     case PART_IMAGE:
-    case PART_FILE:
-        *may = !assistant || w->own;
-        return *may ? 0 : anthropic_lost(w, STR("assistant_media"));
+    case PART_FILE: *may = !assistant || w->own; return *may ? 0 : anthropic_lost(w, STR("assistant_media"));
     case PART_AUDIO: return anthropic_lost(w, STR("input_audio"));
     case PART_CALL: *may = assistant; break;
     case PART_RESULT: *may = !assistant; break;
@@ -68,9 +67,7 @@ static int may_be_sent(struct anthropic_write *w, enum chat_role role, const str
     case PART_HIDDEN:
         *may = assistant && w->own && !p->foreign;
         return *may || !assistant ? 0 : anthropic_lost(w, STR("encrypted_content"));
-    case PART_OPAQUE:
-        *may = w->own;
-        return *may ? 0 : anthropic_lost(w, p->name);
+    case PART_OPAQUE: *may = w->own; return *may ? 0 : anthropic_lost(w, p->name);
     }
     return 0;
 }
@@ -96,7 +93,7 @@ static int message_take(struct anthropic_write *w, struct turns *t, const struct
     return m->name.len ? anthropic_lost(w, STR("name")) : 0;
 }
 
-/* --- calls and results in pairs ------------------------------------------------------------------------------------------------ */
+/* --- calls and results in pairs ----------------------------------------------------------------------------------- */
 
 /* All calls, by id, turn and place. */
 struct call_ref {
@@ -281,7 +278,7 @@ int anthropic_turns_close(struct anthropic_write *w, struct turns *t)
     return 0;
 }
 
-/* --- writing ------------------------------------------------------------------------------------------------------------------- */
+/* --- writing ------------------------------------------------------------------------------------------------------ */
 
 static int items_write(struct anthropic_write *w, const struct turn_item *i)
 {
@@ -294,7 +291,8 @@ static int items_write(struct anthropic_write *w, const struct turn_item *i)
 static bool is_plain_text(const struct turn *turn)
 {
     const struct turn_item *i = turn->item.first;
-    return !turn->result.first && i && !i->next && i->part->kind == PART_TEXT && !i->part->cache.len && !i->part->raw.len;
+    return !turn->result.first && i && !i->next && i->part->kind == PART_TEXT && !i->part->cache.len &&
+           !i->part->raw.len;
 }
 
 static int turn_write(struct anthropic_write *w, const struct turn *turn)

@@ -1,93 +1,53 @@
-/* test_wire_anthropic.c: the Anthropic dialect: requests both ways, whole answers, streams event by event, errors. */
-#include "test.h"
-#include "base/clock.h"
-#include "wire/codec.h"
-#include "wire/models.h"
+/* test_wire_anthropic.c: requests in the Anthropic dialect, read from a client and written for an upstream. */
+#include "anthropic_kit.h"
 
-/* --- a conversation as text --------------------------------------------------------------------------------------------------- */
-
-static void put(struct buf *b, const char *label, struct str s)
-{
-    if (s.len)
-        (void)buf_append_format(b, "%s%.*s", label, STR_FMT(s));
-}
-
-static void dump_parts(struct buf *b, const struct part *p)
-{
-    static const char *const kinds[] = {"text", "image", "audio", "file", "call", "result", "reasoning", "hidden", "refusal", "opaque"};
-    static const char *const sources[] = {"", " base64", " url", " id", " text"};
-    for (; p; p = p->next) {
-        (void)buf_append_format(b, " [%s%s", kinds[p->kind], sources[p->source]);
-        put(b, " ", p->text);
-        put(b, " ", p->media_type);
-        put(b, " ", p->data);
-        put(b, " title=", p->title);
-        put(b, " id=", p->id);
-        put(b, " name=", p->name);
-        put(b, " args=", p->arguments);
-        put(b, " sig=", p->signature);
-        put(b, " cache=", p->cache);
-        if (p->failed)
-            put(b, " failed", STR(" "));
-        if (p->foreign)
-            put(b, " foreign", STR(" "));
-        dump_parts(b, p->content);
-        (void)buf_append_text(b, "]");
-    }
-}
-
-static void dump(struct buf *b, const struct chat *c)
-{
-    static const char *const roles[] = {"system", "developer", "user", "assistant"};
-    for (const struct message *m = c->message; m; m = m->next) {
-        (void)buf_append_format(b, "%s:", roles[m->role]);
-        dump_parts(b, m->part);
-        (void)buf_append_text(b, "\n");
-    }
-}
-
-static struct arena arena = ARENA_INIT(64 * MiB);
-
-static void reset(void)
-{
-    arena_fini(&arena);
-    arena = ARENA_INIT(64 * MiB);
-}
-
-static int read_request(struct chat *c, const char *body, struct err *e)
-{
-    *c = (struct chat){.arena = &arena};
-    return codec_anthropic.request_read(c, WIRE_CHAT, str_from(body), e);
-}
-
-/* --- requests, read ------------------------------------------------------------------------------------------------------------ */
+/* --- requests, read ----------------------------------------------------------------------------------------------- */
 
 static const struct {
     const char *messages, *expected;
 } contents[] = {
     {"{\"role\":\"user\",\"content\":\"hi\"}", "user: [text hi]\n"},
     {"{\"content\":\"a\\nb\",\"role\":\"assistant\"}", "assistant: [text a\nb]\n"},
-    {"{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"a\",\"cache_control\":{\"type\":\"ephemeral\"}},{\"text\":\"b\",\"type\":\"text\"}]}",
+    {"{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"a\",\"cache_control\":{\"type\":\"ephemeral\"}},{"
+     "\"text\":\"b\",\"type\":\"text\"}]}",
      "user: [text a cache={\"type\":\"ephemeral\"}] [text b]\n"},
-    {"{\"role\":\"user\",\"content\":[{\"type\":\"image\",\"source\":{\"type\":\"base64\",\"media_type\":\"image/png\",\"data\":\"iVBO\"}},"
-     "{\"type\":\"image\",\"source\":{\"type\":\"url\",\"url\":\"https://x/y\"}},{\"type\":\"image\",\"source\":{\"type\":\"file\",\"file_id\":\"f1\"}}]}",
+    {"{\"role\":\"user\",\"content\":[{\"type\":\"image\",\"source\":{\"type\":\"base64\",\"media_type\":\"image/"
+     "png\",\"data\":\"iVBO\"}},"
+     "{\"type\":\"image\",\"source\":{\"type\":\"url\",\"url\":\"https://x/"
+     "y\"}},{\"type\":\"image\",\"source\":{\"type\":\"file\",\"file_id\":\"f1\"}}]}",
      "user: [image base64 image/png iVBO] [image url https://x/y] [image id f1]\n"},
-    {"{\"role\":\"user\",\"content\":[{\"type\":\"document\",\"title\":\"T\",\"source\":{\"type\":\"base64\",\"media_type\":\"application/pdf\",\"data\":\"JVBERi0\"}},"
+    {"{\"role\":\"user\",\"content\":[{\"type\":\"document\",\"title\":\"T\",\"source\":{\"type\":\"base64\",\"media_"
+     "type\":\"application/pdf\",\"data\":\"JVBERi0\"}},"
      "{\"type\":\"document\",\"source\":{\"type\":\"text\",\"media_type\":\"text/plain\",\"data\":\"words\"}},"
-     "{\"type\":\"document\",\"source\":{\"type\":\"content\",\"content\":[{\"type\":\"text\",\"text\":\"a\"},{\"type\":\"text\",\"text\":\"b\"}]}},"
-     "{\"type\":\"document\",\"source\":{\"type\":\"content\",\"content\":[{\"type\":\"image\",\"source\":{\"type\":\"url\",\"url\":\"u\"}}]}}]}",
-     "user: [file base64 application/pdf JVBERi0 title=T] [file text text/plain words] [file text a\nb] [opaque text name=document]\n"},
-    {"{\"role\":\"user\",\"content\":[{\"type\":\"search_result\",\"source\":\"https://s\",\"title\":\"T\",\"content\":[{\"type\":\"text\",\"text\":\"found\"}]}]}",
+     "{\"type\":\"document\",\"source\":{\"type\":\"content\",\"content\":[{\"type\":\"text\",\"text\":\"a\"},{"
+     "\"type\":\"text\",\"text\":\"b\"}]}},"
+     "{\"type\":\"document\",\"source\":{\"type\":\"content\",\"content\":[{\"type\":\"image\",\"source\":{\"type\":"
+     "\"url\",\"url\":\"u\"}}]}}]}",
+     "user: [file base64 application/pdf JVBERi0 title=T] [file text text/plain words] [file text a\nb] [opaque text "
+     "name=document]\n"},
+    {"{\"role\":\"user\",\"content\":[{\"type\":\"search_result\",\"source\":\"https://"
+     "s\",\"title\":\"T\",\"content\":[{\"type\":\"text\",\"text\":\"found\"}]}]}",
      "user: [file text https://s\nfound title=T]\n"},
-    {"{\"role\":\"assistant\",\"content\":[{\"type\":\"thinking\",\"thinking\":\"hm\",\"signature\":\"S\"},{\"type\":\"redacted_thinking\",\"data\":\"D\"},"
-     "{\"type\":\"redacted_thinking\",\"data\":\"hx_E\"},{\"type\":\"tool_use\",\"id\":\"toolu_1\",\"name\":\"f\",\"input\":{\"b\":12345678901234567890, \"a\":1.0}}]}",
-     "assistant: [reasoning hm sig=S] [hidden D] [hidden E foreign ] [call id=toolu_1 name=f args={\"b\":12345678901234567890, \"a\":1.0}]\n"},
-    {"{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\",\"tool_use_id\":\"hx_functions-2Ef-3A0\",\"content\":\"ok\"},"
-     "{\"type\":\"tool_result\",\"tool_use_id\":\"b\",\"is_error\":true,\"content\":[{\"type\":\"text\",\"text\":\"no\"},{\"type\":\"image\",\"source\":{\"type\":\"url\",\"url\":\"u\"}},"
+    {"{\"role\":\"assistant\",\"content\":[{\"type\":\"thinking\",\"thinking\":\"hm\",\"signature\":\"S\"},{\"type\":"
+     "\"redacted_thinking\",\"data\":\"D\"},"
+     "{\"type\":\"redacted_thinking\",\"data\":\"hx_E\"},{\"type\":\"tool_use\",\"id\":\"toolu_1\",\"name\":\"f\","
+     "\"input\":{\"b\":12345678901234567890, \"a\":1.0}}]}",
+     "assistant: [reasoning hm sig=S] [hidden D] [hidden E foreign ] [call id=toolu_1 name=f "
+     "args={\"b\":12345678901234567890, \"a\":1.0}]\n"},
+    {"{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\",\"tool_use_id\":\"hx_functions-2Ef-3A0\",\"content\":"
+     "\"ok\"},"
+     "{\"type\":\"tool_result\",\"tool_use_id\":\"b\",\"is_error\":true,\"content\":[{\"type\":\"text\",\"text\":"
+     "\"no\"},{\"type\":\"image\",\"source\":{\"type\":\"url\",\"url\":\"u\"}},"
      "{\"type\":\"tool_reference\",\"tool_name\":\"x\"}]},{\"type\":\"tool_result\",\"tool_use_id\":\"c\"}]}",
-     "user: [result id=functions.f:0 [text ok]] [result id=b failed  [text no] [image url u] [opaque name=tool_reference]] [result id=c]\n"},
-    {"{\"role\":\"assistant\",\"content\":[{\"type\":\"server_tool_use\",\"id\":\"srvtoolu_1\",\"name\":\"web_search\",\"input\":{}}]}",
+     "user: [result id=functions.f:0 [text ok]] [result id=b failed  [text no] [image url u] [opaque "
+     "name=tool_reference]] [result id=c]\n"},
+    {"{\"role\":\"assistant\",\"content\":[{\"type\":\"server_tool_use\",\"id\":\"srvtoolu_1\",\"name\":\"web_search\","
+     "\"input\":{}}]}",
      "assistant: [opaque name=server_tool_use]\n"},
+    {"{\"role\":\"user\",\"content\":[{\"type\":\"document\",\"source\":{\"type\":\"content\",\"content\":[{\"type\":"
+     "\"document\",\"source\":"
+     "{\"type\":\"content\",\"content\":[{\"type\":\"text\",\"text\":\"a\"}]}}]}}]}",
+     "user: [opaque text name=document]\n"},
     {"{\"role\":\"system\",\"content\":\"now\"}", "system: [text now]\n"},
 };
 
@@ -97,7 +57,8 @@ TEST(content_blocks_become_parts)
         AUTO_BUF struct buf body = BUF_INIT(MiB), text = BUF_INIT(MiB);
         struct chat c;
         struct err e = {0};
-        EXPECT(buf_append_format(&body, "{\"model\":\"m\",\"max_tokens\":5,\"messages\":[%s]}", contents[i].messages) == 0);
+        EXPECT(buf_append_format(&body, "{\"model\":\"m\",\"max_tokens\":5,\"messages\":[%s]}", contents[i].messages) ==
+               0);
         if (read_request(&c, buf_text(&body), &e))
             test_fail(__FILE__, __LINE__, "%zu: %s", i, e.text);
         else
@@ -111,19 +72,29 @@ TEST(a_request_is_read_whole)
 {
     struct chat c;
     struct err e;
-    REQUIRE(read_request(&c,
-                         "{\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"system\":[{\"type\":\"text\",\"text\":\"x-anthropic-billing-header: cch=1;\"},"
-                         "{\"type\":\"text\",\"text\":\"Be brief.\",\"cache_control\":{\"type\":\"ephemeral\",\"ttl\":\"1h\"}}],\"model\":\"claude-x\",\"stream\":true,"
-                         "\"max_tokens\":32000,\"temperature\":0.70,\"top_p\":0.9,\"top_k\":5,\"stop_sequences\":[\"A\",\"\\n\"],"
-                         "\"tools\":[{\"name\":\"f\",\"description\":\"d\",\"input_schema\":{\"type\":\"object\"},\"strict\":true,\"cache_control\":{\"type\":\"ephemeral\"}},"
-                         "{\"type\":\"web_search_20250305\",\"name\":\"web_search\"},{\"name\":\"g\",\"input_schema\":{},\"defer_loading\":true}],"
-                         "\"tool_choice\":{\"type\":\"tool\",\"name\":\"f\",\"disable_parallel_tool_use\":true},"
-                         "\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":2048},\"output_config\":{\"effort\":\"high\",\"format\":{\"type\":\"json_schema\",\"schema\":{\"type\":\"object\"}}},"
-                         "\"metadata\":{\"user_id\":\"u1\"},\"service_tier\":\"standard_only\",\"context_management\":{\"edits\":[]},\"speed\":\"fast\"}",
-                         &e) == 0);
+    REQUIRE(
+        read_request(
+            &c,
+            "{\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"system\":[{\"type\":\"text\",\"text\":\"x-"
+            "anthropic-billing-header: cch=1;\"},"
+            "{\"type\":\"text\",\"text\":\"Be "
+            "brief.\",\"cache_control\":{\"type\":\"ephemeral\",\"ttl\":\"1h\"}}],\"model\":\"claude-x\",\"stream\":"
+            "true,"
+            "\"max_tokens\":32000,\"temperature\":0.70,\"top_p\":0.9,\"top_k\":5,\"stop_sequences\":[\"A\",\"\\n\"],"
+            "\"tools\":[{\"name\":\"f\",\"description\":\"d\",\"input_schema\":{\"type\":\"object\"},\"strict\":true,"
+            "\"cache_control\":{\"type\":\"ephemeral\"}},"
+            "{\"type\":\"web_search_20250305\",\"name\":\"web_search\"},{\"name\":\"g\",\"input_schema\":{},\"defer_"
+            "loading\":true}],"
+            "\"tool_choice\":{\"type\":\"tool\",\"name\":\"f\",\"disable_parallel_tool_use\":true},"
+            "\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":2048},\"output_config\":{\"effort\":\"high\","
+            "\"format\":{\"type\":\"json_schema\",\"schema\":{\"type\":\"object\"}}},"
+            "\"metadata\":{\"user_id\":\"u1\"},\"service_tier\":\"standard_only\",\"context_management\":{\"edits\":[]}"
+            ",\"speed\":\"fast\"}",
+            &e) == 0);
     AUTO_BUF struct buf text = BUF_INIT(MiB);
     dump(&text, &c);
-    EXPECT_STR(buf_str(&text), "system: [text Be brief. cache={\"type\":\"ephemeral\",\"ttl\":\"1h\"}]\nuser: [text hi]\n");
+    EXPECT_STR(buf_str(&text),
+               "system: [text Be brief. cache={\"type\":\"ephemeral\",\"ttl\":\"1h\"}]\nuser: [text hi]\n");
     EXPECT_STR(c.model, "claude-x");
     EXPECT(c.stream && c.from == DIALECT_ANTHROPIC && c.has_signed_only && c.choices == 1);
     EXPECT_I64(c.max_tokens, 32000);
@@ -181,7 +152,8 @@ TEST(only_signed_thinking_and_own_ids_may_pass_as_they_are)
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         AUTO_BUF struct buf body = BUF_INIT(MiB);
         struct chat c;
-        EXPECT(buf_append_format(&body, "{\"model\":\"m\",\"messages\":[{\"role\":\"assistant\",\"content\":[%s]}]}", cases[i].block) == 0);
+        EXPECT(buf_append_format(&body, "{\"model\":\"m\",\"messages\":[{\"role\":\"assistant\",\"content\":[%s]}]}",
+                                 cases[i].block) == 0);
         EXPECT(read_request(&c, buf_text(&body), NULL) == 0);
         if (c.has_signed_only != cases[i].pass)
             test_fail(__FILE__, __LINE__, "%s: %d", cases[i].block, c.has_signed_only);
@@ -206,15 +178,20 @@ TEST(a_bad_request_is_refused_by_the_name_of_its_member)
         {"{\"model\":\"m\",\"messages\":[1]}", "messages.0 must be an object"},
         {"{\"model\":\"m\",\"messages\":[{\"role\":\"user\"}]}", "messages.0.content is missing"},
         {"{\"model\":\"m\",\"messages\":[{\"content\":\"x\"}]}", "messages.0.role is missing"},
-        {"{\"model\":\"m\",\"messages\":[{\"role\":\"tool\",\"content\":\"x\"}]}", "messages.0.role must be user or assistant"},
+        {"{\"model\":\"m\",\"messages\":[{\"role\":\"tool\",\"content\":\"x\"}]}",
+         "messages.0.role must be user or assistant"},
         {"{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"x\"},{\"role\":\"user\",\"content\":5}]}",
          "messages.1.content must be a string or a list of blocks"},
-        {"{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"a\"},{\"type\":\"text\"}]}]}",
+        {"{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"a\"},{\"type\":"
+         "\"text\"}]}]}",
          "messages.0.content.1.text is missing"},
-        {"{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":7}]}]}", "messages.0.content.0.text must be a string"},
-        {"{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"tool_use\",\"id\":\"a\",\"name\":\"f\",\"input\":[]}]}]}",
+        {"{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":7}]}]}",
+         "messages.0.content.0.text must be a string"},
+        {"{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"tool_use\",\"id\":\"a\",\"name\":"
+         "\"f\",\"input\":[]}]}]}",
          "messages.0.content.0.input must be an object"},
-        {"{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image\"}]}]}", "messages.0.content.0.source must be an object"},
+        {"{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image\"}]}]}",
+         "messages.0.content.0.source must be an object"},
         {"{\"model\":\"m\",\"system\":5}", "system must be a string or a list of blocks"},
         {"{\"model\":\"m\",\"max_tokens\":-1}", "max_tokens must be a whole number, 0 or more"},
         {"{\"model\":\"m\",\"max_tokens\":\"5\"}", "max_tokens must be a number"},
@@ -223,7 +200,8 @@ TEST(a_bad_request_is_refused_by_the_name_of_its_member)
         {"{\"model\":\"m\",\"tool_choice\":{\"type\":\"all\"}}", "tool_choice.type must be auto, any, tool or none"},
         {"{\"model\":\"m\",\"thinking\":{\"type\":\"enabled\"}}", "thinking.budget_tokens must be a whole number"},
         {"{\"model\":\"m\",\"stop_sequences\":[1]}", "stop_sequences must be a list of strings"},
-        {"{\"model\":\"m\",\"output_config\":{\"format\":{\"type\":\"xml\"}}}", "output_config.format.type must be json_schema"},
+        {"{\"model\":\"m\",\"output_config\":{\"format\":{\"type\":\"xml\"}}}",
+         "output_config.format.type must be json_schema"},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct chat c;
@@ -234,77 +212,7 @@ TEST(a_bad_request_is_refused_by_the_name_of_its_member)
     }
 }
 
-/* --- requests, written ------------------------------------------------------------------------------------------------------- */
-
-static struct lost lost;
-
-static struct str lost_text(struct buf *b)
-{
-    for (int i = 0; i < lost.count; i++)
-        (void)buf_append_format(b, "%s%.*s", i ? "," : "", STR_FMT(lost.name[i]));
-    return b->len ? buf_str(b) : STR("");
-}
-
-static int write_chat(const struct chat *c, const char *model, const struct model_row *fact, struct buf *out, struct err *e)
-{
-    struct chat_write w = {.op = WIRE_CHAT, .model = str_from(model), .fact = fact, .arena = &arena, .lost = &lost};
-    lost = (struct lost){0};
-    buf_clear(out);
-    int rc = codec_anthropic.request_write(c, &w, out, e);
-    if (rc == 0)
-        EXPECT(json_check(buf_str(out), NULL) == 0);
-    return rc;
-}
-
-static void chat_begin(struct chat *c)
-{
-    *c = (struct chat){.arena = &arena, .from = DIALECT_OPENAI, .max_tokens = -1, .budget = -1, .choices = 1};
-}
-
-static struct part *say(struct chat *c, enum chat_role role, enum part_kind kind, const char *text)
-{
-    struct message *m = chat_message_add(c, role);
-    struct part *p = m ? chat_part_add(c, &m->part, kind) : NULL;
-    if (p)
-        p->text = str_from(text);
-    return p;
-}
-
-static struct part *also(struct chat *c, enum part_kind kind, const char *text)
-{
-    struct part *p = chat_part_add(c, &c->last_message->part, kind);
-    if (p)
-        p->text = str_from(text);
-    return p;
-}
-
-static void call(struct part *p, const char *id, const char *name, const char *arguments)
-{
-    p->id = str_from(id);
-    p->name = str_from(name);
-    p->arguments = str_from(arguments);
-}
-
-static void result(struct chat *c, struct part *p, const char *id, const char *text)
-{
-    p->id = str_from(id);
-    struct part *inner = chat_part_add(c, &p->content, PART_TEXT);
-    if (inner)
-        inner->text = str_from(text);
-}
-
-/* The part of `body` from `from` to the end of that member's value. */
-static struct str member_of(const struct buf *body, const char *name)
-{
-    static struct arena a = ARENA_INIT(MiB);
-    struct json_node *root;
-    arena_fini(&a);
-    a = ARENA_INIT(MiB);
-    if (json_parse(&a, buf_str(body), &root, NULL))
-        return STR("no JSON");
-    const struct json_node *n = json_get(root, name);
-    return n ? n->text : STR("");
-}
+/* --- requests, written -------------------------------------------------------------------------------------------- */
 
 TEST(a_conversation_is_put_in_order)
 {
@@ -330,11 +238,16 @@ TEST(a_conversation_is_put_in_order)
     EXPECT_STR(member_of(&out, "system"), "S1\nS2");
     EXPECT_STR(member_of(&out, "max_tokens"), "8192");
     EXPECT_STR(member_of(&out, "messages"),
-               "[{\"role\":\"user\",\"content\":\".\"},{\"role\":\"assistant\",\"content\":\"early\"},{\"role\":\"user\",\"content\":\"go\"},"
-               "{\"role\":\"assistant\",\"content\":[{\"type\":\"tool_use\",\"id\":\"hx_functions-2Ef-3A0\",\"name\":\"hx_f-2Ex\",\"input\":{\"n\":12345678901234567890, \"a\":1}},"
-               "{\"type\":\"tool_use\",\"id\":\"b\",\"name\":\"g\",\"input\":{}},{\"type\":\"tool_use\",\"id\":\"c\",\"name\":\"g\",\"input\":{\"_raw\":\"{broken\"}}]},"
-               "{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\",\"tool_use_id\":\"b\",\"content\":\"B\"},{\"type\":\"tool_result\",\"tool_use_id\":\"hx_functions-2Ef-3A0\"},"
-               "{\"type\":\"tool_result\",\"tool_use_id\":\"c\",\"content\":\"no result\",\"is_error\":true},{\"type\":\"text\",\"text\":\"and\"}]},"
+               "[{\"role\":\"user\",\"content\":\".\"},{\"role\":\"assistant\",\"content\":\"early\"},{\"role\":"
+               "\"user\",\"content\":\"go\"},"
+               "{\"role\":\"assistant\",\"content\":[{\"type\":\"tool_use\",\"id\":\"hx_functions-2Ef-3A0\",\"name\":"
+               "\"hx_f-2Ex\",\"input\":{\"n\":12345678901234567890, \"a\":1}},"
+               "{\"type\":\"tool_use\",\"id\":\"b\",\"name\":\"g\",\"input\":{}},{\"type\":\"tool_use\",\"id\":\"c\","
+               "\"name\":\"g\",\"input\":{\"_raw\":\"{broken\"}}]},"
+               "{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\",\"tool_use_id\":\"b\",\"content\":\"B\"},{"
+               "\"type\":\"tool_result\",\"tool_use_id\":\"hx_functions-2Ef-3A0\"},"
+               "{\"type\":\"tool_result\",\"tool_use_id\":\"c\",\"content\":\"no "
+               "result\",\"is_error\":true},{\"type\":\"text\",\"text\":\"and\"}]},"
                "{\"role\":\"assistant\",\"content\":\"done\"}]");
     EXPECT_STR(lost_text(&names), "reasoning_content");
     reset();
@@ -352,11 +265,15 @@ TEST(a_call_at_the_end_gets_its_result_and_ids_stay_unique)
             result(&c, say(&c, ROLE_USER, PART_RESULT, ""), "call_0", "first");
     }
     REQUIRE(write_chat(&c, "claude-opus-5", NULL, &out, NULL) == 0);
-    EXPECT_STR(member_of(&out, "messages"),
-               "[{\"role\":\"user\",\"content\":\"go\"},{\"role\":\"assistant\",\"content\":[{\"type\":\"tool_use\",\"id\":\"call_0\",\"name\":\"f\",\"input\":{}}]},"
-               "{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\",\"tool_use_id\":\"call_0\",\"content\":\"first\"}]},"
-               "{\"role\":\"assistant\",\"content\":[{\"type\":\"tool_use\",\"id\":\"call_0_again1\",\"name\":\"f\",\"input\":{}}]},"
-               "{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\",\"tool_use_id\":\"call_0_again1\",\"content\":\"no result\",\"is_error\":true}]}]");
+    EXPECT_STR(
+        member_of(&out, "messages"),
+        "[{\"role\":\"user\",\"content\":\"go\"},{\"role\":\"assistant\",\"content\":[{\"type\":\"tool_use\",\"id\":"
+        "\"call_0\",\"name\":\"f\",\"input\":{}}]},"
+        "{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\",\"tool_use_id\":\"call_0\",\"content\":\"first\"}]},"
+        "{\"role\":\"assistant\",\"content\":[{\"type\":\"tool_use\",\"id\":\"call_0_again1\",\"name\":\"f\",\"input\":"
+        "{}}]},"
+        "{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\",\"tool_use_id\":\"call_0_again1\",\"content\":\"no "
+        "result\",\"is_error\":true}]}]");
     EXPECT_STR(member_of(&out, "tools"), "[{\"name\":\"f\",\"input_schema\":{\"type\":\"object\",\"properties\":{}}}]");
     EXPECT_STR(member_of(&out, "tool_choice"), "{\"type\":\"none\"}");
     reset();
@@ -396,19 +313,26 @@ TEST(images_and_documents_keep_their_source)
     p->source = SOURCE_TEXT;
     p->data = STR("words");
     REQUIRE(write_chat(&c, "claude-opus-5", NULL, &out, NULL) == 0);
-    EXPECT_STR(member_of(&out, "messages"),
-               "[{\"role\":\"user\",\"content\":[{\"type\":\"image\",\"source\":{\"type\":\"base64\",\"media_type\":\"image/jpeg\",\"data\":\"/9j/xx\"}},"
-               "{\"type\":\"image\",\"source\":{\"type\":\"url\",\"url\":\"https://x/y.png\"},\"cache_control\":{\"type\":\"ephemeral\"}},"
-               "{\"type\":\"document\",\"source\":{\"type\":\"base64\",\"media_type\":\"application/pdf\",\"data\":\"JVBERi0\"},\"title\":\"a.pdf\"},"
-               "{\"type\":\"document\",\"source\":{\"type\":\"text\",\"media_type\":\"text/plain\",\"data\":\"words\"}}]}]");
+    EXPECT_STR(
+        member_of(&out, "messages"),
+        "[{\"role\":\"user\",\"content\":[{\"type\":\"image\",\"source\":{\"type\":\"base64\",\"media_type\":\"image/"
+        "jpeg\",\"data\":\"/9j/xx\"}},"
+        "{\"type\":\"image\",\"source\":{\"type\":\"url\",\"url\":\"https://x/"
+        "y.png\"},\"cache_control\":{\"type\":\"ephemeral\"}},"
+        "{\"type\":\"document\",\"source\":{\"type\":\"base64\",\"media_type\":\"application/"
+        "pdf\",\"data\":\"JVBERi0\"},\"title\":\"a.pdf\"},"
+        "{\"type\":\"document\",\"source\":{\"type\":\"text\",\"media_type\":\"text/plain\",\"data\":\"words\"}}]}]");
     static const struct {
         enum part_kind kind;
         enum part_source source;
         const char *data, *story;
     } cases[] = {
-        {PART_IMAGE, SOURCE_BASE64, "Qk0", "image cannot be said in the anthropic dialect: images are JPEG, PNG, GIF or WebP, or an address"},
-        {PART_IMAGE, SOURCE_ID, "file-1", "file_id cannot be said in the anthropic dialect: a file that lies with one vendor is not there for another"},
-        {PART_FILE, SOURCE_BASE64, "UEsD", "file cannot be said in the anthropic dialect: documents are PDF or plain text, or an address"},
+        {PART_IMAGE, SOURCE_BASE64, "Qk0",
+         "image cannot be said in the anthropic dialect: images are JPEG, PNG, GIF or WebP, or an address"},
+        {PART_IMAGE, SOURCE_ID, "file-1",
+         "file_id cannot be said in the anthropic dialect: a file that lies with one vendor is not there for another"},
+        {PART_FILE, SOURCE_BASE64, "UEsD",
+         "file cannot be said in the anthropic dialect: documents are PDF or plain text, or an address"},
         {PART_AUDIO, SOURCE_BASE64, "UklG", "input_audio cannot be said in the anthropic dialect: it takes no sound"},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -434,17 +358,26 @@ TEST(each_generation_is_asked_for_what_it_takes)
     } cases[] = {
         {"claude-3-5-haiku-20241022", EFFORT_UNSET, 900, "", "", "0.5", "0.9", "900", ""},
         {"claude-3-5-haiku-20241022", EFFORT_HIGH, 900, "", "", "0.5", "0.9", "900", "reasoning_effort"},
-        {"claude-3-7-sonnet-20250219", EFFORT_MEDIUM, 20000, "{\"type\":\"enabled\",\"budget_tokens\":8192}", "", "", "", "20000", "temperature,top_p"},
-        {"claude-sonnet-4-5-20250929", EFFORT_HIGH, 9000, "{\"type\":\"enabled\",\"budget_tokens\":24576}", "", "", "", "33576", "temperature,top_p"},
-        {"claude-sonnet-4-5", EFFORT_MAX, 9000, "{\"type\":\"enabled\",\"budget_tokens\":8999}", "", "", "", "9000", "temperature,top_p"},
-        {"claude-haiku-4.5", EFFORT_LOW, 1000, "{\"type\":\"enabled\",\"budget_tokens\":1024}", "", "", "", "2024", "temperature,top_p"},
+        {"claude-3-7-sonnet-20250219", EFFORT_MEDIUM, 20000, "{\"type\":\"enabled\",\"budget_tokens\":8192}", "", "",
+         "", "20000", "temperature,top_p"},
+        {"claude-sonnet-4-5-20250929", EFFORT_HIGH, 9000, "{\"type\":\"enabled\",\"budget_tokens\":24576}", "", "", "",
+         "33576", "temperature,top_p"},
+        {"claude-sonnet-4-5", EFFORT_MAX, 9000, "{\"type\":\"enabled\",\"budget_tokens\":8999}", "", "", "", "9000",
+         "temperature,top_p"},
+        {"claude-haiku-4.5", EFFORT_LOW, 1000, "{\"type\":\"enabled\",\"budget_tokens\":1024}", "", "", "", "2024",
+         "temperature,top_p"},
         {"claude-haiku-4-5", EFFORT_UNSET, 1000, "", "", "0.5", "", "1000", "top_p"},
-        {"anthropic/claude-opus-4-6", EFFORT_XHIGH, -1, "{\"type\":\"adaptive\"}", "{\"effort\":\"high\"}", "", "", "64000", "temperature,top_p"},
-        {"claude-opus-4-6", EFFORT_MAX, -1, "{\"type\":\"adaptive\"}", "{\"effort\":\"max\"}", "", "", "64000", "temperature,top_p"},
-        {"claude-opus-4-7", EFFORT_MINIMAL, 700000, "{\"type\":\"adaptive\"}", "{\"effort\":\"low\"}", "", "", "64000", "temperature,top_p"},
-        {"claude-fable-5-1", EFFORT_XHIGH, 100, "{\"type\":\"adaptive\"}", "{\"effort\":\"xhigh\"}", "", "", "100", "temperature,top_p"},
+        {"anthropic/claude-opus-4-6", EFFORT_XHIGH, -1, "{\"type\":\"adaptive\"}", "{\"effort\":\"high\"}", "", "",
+         "64000", "temperature,top_p"},
+        {"claude-opus-4-6", EFFORT_MAX, -1, "{\"type\":\"adaptive\"}", "{\"effort\":\"max\"}", "", "", "64000",
+         "temperature,top_p"},
+        {"claude-opus-4-7", EFFORT_MINIMAL, 700000, "{\"type\":\"adaptive\"}", "{\"effort\":\"low\"}", "", "", "64000",
+         "temperature,top_p"},
+        {"claude-fable-5-1", EFFORT_XHIGH, 100, "{\"type\":\"adaptive\"}", "{\"effort\":\"xhigh\"}", "", "", "100",
+         "temperature,top_p"},
         {"claude-opus-5-5", EFFORT_NONE, 100, "", "", "", "", "100", "temperature,top_p"},
-        {"kimi-k3", EFFORT_LOW, 4000, "{\"type\":\"enabled\",\"budget_tokens\":1024}", "", "", "", "4000", "temperature,top_p"},
+        {"kimi-k3", EFFORT_LOW, 4000, "{\"type\":\"enabled\",\"budget_tokens\":1024}", "", "", "", "4000",
+         "temperature,top_p"},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         AUTO_BUF struct buf out = BUF_INIT(MiB), names = BUF_INIT(KiB);
@@ -472,8 +405,9 @@ TEST(temperature_is_clamped_where_it_is_taken)
     static const struct {
         const char *model, *given, *written, *lost;
     } cases[] = {
-        {"claude-sonnet-4-5", "2", "1", "temperature"}, {"claude-sonnet-4-5", "1", "1", ""}, {"claude-sonnet-4-5", "0.70", "0.70", ""},
-        {"claude-opus-5", "1.0", "", ""},               {"claude-opus-5", "0", "", "temperature"},
+        {"claude-sonnet-4-5", "2", "1", "temperature"}, {"claude-sonnet-4-5", "1", "1", ""},
+        {"claude-sonnet-4-5", "0.70", "0.70", ""},      {"claude-opus-5", "1.0", "", ""},
+        {"claude-opus-5", "0", "", "temperature"},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         AUTO_BUF struct buf out = BUF_INIT(MiB), names = BUF_INIT(KiB);
@@ -496,11 +430,12 @@ TEST(a_prefill_goes_where_it_is_taken_and_is_listed_elsewhere)
     say(&c, ROLE_USER, PART_TEXT, "go");
     say(&c, ROLE_ASSISTANT, PART_TEXT, "{ ");
     REQUIRE(write_chat(&c, "claude-haiku-4-5", NULL, &out, NULL) == 0);
-    EXPECT_STR(member_of(&out, "messages"), "[{\"role\":\"user\",\"content\":\"go\"},{\"role\":\"assistant\",\"content\":\"{\"}]");
+    EXPECT_STR(member_of(&out, "messages"),
+               "[{\"role\":\"user\",\"content\":\"go\"},{\"role\":\"assistant\",\"content\":\"{\"}]");
     EXPECT(lost.count == 0);
     REQUIRE(write_chat(&c, "claude-opus-4-8", NULL, &out, NULL) == 0);
-    EXPECT_STR(member_of(&out, "messages"),
-               "[{\"role\":\"user\",\"content\":\"go\"},{\"role\":\"assistant\",\"content\":\"{ \"},{\"role\":\"user\",\"content\":\".\"}]");
+    EXPECT_STR(member_of(&out, "messages"), "[{\"role\":\"user\",\"content\":\"go\"},{\"role\":\"assistant\","
+                                            "\"content\":\"{ \"},{\"role\":\"user\",\"content\":\".\"}]");
     EXPECT_STR(lost_text(&names), "prefill");
     reset();
 }
@@ -546,18 +481,22 @@ TEST(tools_and_choices_are_written)
     c.choice_name = STR("mcp.a");
     c.parallel = NO;
     REQUIRE(write_chat(&c, "claude-opus-5", NULL, &out, NULL) == 0);
-    EXPECT_STR(member_of(&out, "tools"),
-               "[{\"name\":\"hx_mcp-2Ea\",\"description\":\"d\",\"input_schema\":{\"type\":\"object\",\"properties\":{\"b\":{},\"a\":{}}},\"strict\":true},"
-               "{\"name\":\"none\",\"input_schema\":{\"type\":\"object\",\"properties\":{}}},"
-               "{\"name\":\"free\",\"input_schema\":{\"type\":\"object\",\"properties\":{\"input\":{\"type\":\"string\"}},\"required\":[\"input\"]}},"
-               "{\"name\":\"empty\",\"input_schema\":{\"type\":\"object\"}}]");
-    EXPECT_STR(member_of(&out, "tool_choice"), "{\"type\":\"tool\",\"name\":\"hx_mcp-2Ea\",\"disable_parallel_tool_use\":true}");
+    EXPECT_STR(member_of(&out, "tools"), "[{\"name\":\"hx_mcp-2Ea\",\"description\":\"d\",\"input_schema\":{\"type\":"
+                                         "\"object\",\"properties\":{\"b\":{},\"a\":{}}},\"strict\":true},"
+                                         "{\"name\":\"none\",\"input_schema\":{\"type\":\"object\",\"properties\":{}}},"
+                                         "{\"name\":\"free\",\"input_schema\":{\"type\":\"object\",\"properties\":{"
+                                         "\"input\":{\"type\":\"string\"}},\"required\":[\"input\"]}},"
+                                         "{\"name\":\"empty\",\"input_schema\":{\"type\":\"object\"}}]");
+    EXPECT_STR(member_of(&out, "tool_choice"),
+               "{\"type\":\"tool\",\"name\":\"hx_mcp-2Ea\",\"disable_parallel_tool_use\":true}");
     c.choice = CHOICE_UNSET;
     REQUIRE(write_chat(&c, "claude-opus-5", NULL, &out, NULL) == 0);
     EXPECT_STR(member_of(&out, "tool_choice"), "{\"type\":\"auto\",\"disable_parallel_tool_use\":true}");
     chat_tool_add(&c)->opaque = STR("web_search");
     EXPECT_I64(write_chat(&c, "claude-opus-5", NULL, &out, &e), ERR_INVALID);
-    EXPECT_STR(str_from(e.text), "server_tools cannot be said in the anthropic dialect: a tool that one vendor runs is not there at another");
+    EXPECT_STR(
+        str_from(e.text),
+        "server_tools cannot be said in the anthropic dialect: a tool that one vendor runs is not there at another");
     reset();
 }
 
@@ -571,12 +510,15 @@ TEST(formats_are_written_or_refused)
     c.format = FORMAT_JSON_SCHEMA;
     c.schema = STR("{\"b\":1,\"a\":2}");
     REQUIRE(write_chat(&c, "claude-sonnet-4-5", NULL, &out, NULL) == 0);
-    EXPECT_STR(member_of(&out, "output_config"), "{\"format\":{\"type\":\"json_schema\",\"schema\":{\"b\":1,\"a\":2}}}");
+    EXPECT_STR(member_of(&out, "output_config"),
+               "{\"format\":{\"type\":\"json_schema\",\"schema\":{\"b\":1,\"a\":2}}}");
     EXPECT_I64(write_chat(&c, "claude-sonnet-4-20250514", NULL, &out, &e), ERR_INVALID);
-    EXPECT_STR(str_from(e.text), "response_format cannot be said in the anthropic dialect: models before Claude 4.5 follow no schema");
+    EXPECT_STR(str_from(e.text),
+               "response_format cannot be said in the anthropic dialect: models before Claude 4.5 follow no schema");
     c.format = FORMAT_JSON_OBJECT;
     REQUIRE(write_chat(&c, "claude-sonnet-4-20250514", NULL, &out, NULL) == 0);
-    EXPECT_STR(member_of(&out, "system"), "Answer with one valid JSON object and nothing else: no words around it, no code fence.");
+    EXPECT_STR(member_of(&out, "system"),
+               "Answer with one valid JSON object and nothing else: no words around it, no code fence.");
     reset();
 }
 
@@ -620,7 +562,8 @@ TEST(cache_marks_stay_up_to_four)
         p->cache = STR("{\"type\":\"ephemeral\"}");
     }
     REQUIRE(write_chat(&c, "claude-opus-5", NULL, &out, NULL) == 0);
-    EXPECT_STR(member_of(&out, "system"), "[{\"type\":\"text\",\"text\":\"a\",\"cache_control\":{\"type\":\"ephemeral\"}},{\"type\":\"text\",\"text\":\"b\"}]");
+    EXPECT_STR(member_of(&out, "system"), "[{\"type\":\"text\",\"text\":\"a\",\"cache_control\":{\"type\":"
+                                          "\"ephemeral\"}},{\"type\":\"text\",\"text\":\"b\"}]");
     EXPECT_STR(lost_text(&names), "cache_control");
     size_t marks = 0;
     for (struct str rest = buf_str(&out); str_find(rest, STR("cache_control")) >= 0; marks++)
@@ -658,198 +601,4 @@ TEST(a_forced_tool_and_thinking_do_not_go_together)
     EXPECT_STR(member_of(&out, "tool_choice"), "{\"type\":\"any\"}");
     EXPECT_STR(lost_text(&names), "reasoning_effort");
     reset();
-}
-
-/* --- the same dialect on both sides ------------------------------------------------------------------------------------------- */
-
-TEST(a_translated_call_of_the_same_dialect_says_the_same)
-{
-    static const char *const bodies[] = {
-        "{\"model\":\"claude-opus-5\",\"max_tokens\":32000,\"stream\":true,"
-        "\"tools\":[{\"name\":\"f\",\"description\":\"d\",\"input_schema\":{\"type\":\"object\",\"properties\":{\"b\":{},\"a\":{}}},\"cache_control\":{\"type\":\"ephemeral\"}},"
-        "{\"type\":\"web_search_20250305\",\"name\":\"web_search\",\"max_uses\":3},{\"name\":\"g\",\"input_schema\":{},\"defer_loading\":true}],"
-        "\"tool_choice\":{\"type\":\"auto\",\"disable_parallel_tool_use\":false},"
-        "\"system\":[{\"type\":\"text\",\"text\":\"x-anthropic-billing-header: cc_version=2; cch=1;\"},{\"type\":\"text\",\"text\":\"Be brief.\",\"cache_control\":{\"type\":\"ephemeral\",\"ttl\":\"1h\"}}],"
-        "\"messages\":[{\"role\":\"user\",\"content\":\"hi\"},{\"role\":\"assistant\",\"content\":["
-        "{\"type\":\"thinking\",\"thinking\":\"hm\",\"signature\":\"EqQB\"},{\"type\":\"redacted_thinking\",\"data\":\"D\"},"
-        "{\"type\":\"text\",\"text\":\"I look.\",\"citations\":[{\"type\":\"char_location\"}]},"
-        "{\"type\":\"server_tool_use\",\"id\":\"srvtoolu_1\",\"name\":\"web_search\",\"input\":{\"q\":1}},"
-        "{\"type\":\"tool_use\",\"id\":\"toolu_1\",\"name\":\"f\",\"input\":{\"n\":12345678901234567890, \"a\":1.0}}]},"
-        "{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\",\"tool_use_id\":\"toolu_1\",\"content\":[{\"type\":\"text\",\"text\":\"ok\"},{\"type\":\"tool_reference\",\"tool_name\":\"x\"}],\"is_error\":true},"
-        "{\"type\":\"document\",\"source\":{\"type\":\"content\",\"content\":[{\"type\":\"text\",\"text\":\"a\"},{\"type\":\"text\",\"text\":\"b\"}]},\"context\":\"c\"}]}],"
-        "\"thinking\":{\"type\":\"adaptive\",\"display\":\"summarized\"},\"output_config\":{\"effort\":\"high\",\"task_budget\":{\"total\":5}},"
-        "\"service_tier\":\"standard_only\",\"stop_sequences\":[\"END\"],\"metadata\":{\"user_id\":\"u\",\"x\":1},"
-        "\"context_management\":{\"edits\":[]},\"speed\":\"fast\"}",
-        "{\"model\":\"claude-sonnet-4-5\",\"max_tokens\":0,\"system\":\"S\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],"
-        "\"thinking\":{\"type\":\"disabled\"},\"output_config\":{\"format\":{\"type\":\"json_schema\",\"schema\":{\"b\":1,\"a\":2}}},\"temperature\":0.70,\"top_k\":5,"
-        "\"metadata\":{\"user_id\":\"u\"},\"cache_control\":{\"type\":\"ephemeral\"}}",
-        "{\"model\":\"claude-haiku-4-5\",\"max_tokens\":9000,\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],"
-        "\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":2048,\"new\":1}}",
-        "{\"model\":\"kimi-k3\",\"max_tokens\":9000,\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"thinking\":{\"type\":\"adaptive\"}}",
-    };
-    for (size_t i = 0; i < COUNT_OF(bodies); i++) {
-        AUTO_BUF struct buf out = BUF_INIT(MiB), names = BUF_INIT(KiB);
-        struct chat c;
-        struct err e = {0};
-        if (read_request(&c, bodies[i], &e))
-            test_fail(__FILE__, __LINE__, "%s", e.text);
-        AUTO_BUF struct buf model = BUF_INIT(KiB);
-        EXPECT(buf_append(&model, c.model) == 0);
-        EXPECT(write_chat(&c, buf_text(&model), NULL, &out, &e) == 0);
-        EXPECT_STR(buf_str(&out), bodies[i]);
-        EXPECT_STR(lost_text(&names), "");
-        reset();
-    }
-}
-
-/* Back at Anthropic after a time at another vendor. */
-TEST(what_another_vendor_thought_does_not_go_back)
-{
-    AUTO_BUF struct buf out = BUF_INIT(MiB), names = BUF_INIT(KiB);
-    struct chat c;
-    REQUIRE(read_request(&c,
-                         "{\"model\":\"claude-haiku-4-5\",\"max_tokens\":9000,\"tools\":[{\"name\":\"f\",\"input_schema\":{}}],"
-                         "\"messages\":[{\"role\":\"user\",\"content\":\"hi\"},{\"role\":\"assistant\",\"content\":["
-                         "{\"type\":\"thinking\",\"thinking\":\"t\",\"signature\":\"\"},{\"type\":\"redacted_thinking\",\"data\":\"hx_D\"},"
-                         "{\"type\":\"tool_use\",\"id\":\"hx_f-3A0\",\"name\":\"f\",\"input\":{}}]},"
-                         "{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\",\"tool_use_id\":\"hx_f-3A0\",\"content\":\"ok\"}]}],"
-                         "\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":2048}}",
-                         NULL) == 0);
-    REQUIRE(write_chat(&c, "claude-haiku-4-5", NULL, &out, NULL) == 0);
-    EXPECT_STR(member_of(&out, "messages"),
-               "[{\"role\":\"user\",\"content\":\"hi\"},{\"role\":\"assistant\",\"content\":[{\"type\":\"tool_use\",\"id\":\"hx_f-3A0\",\"name\":\"f\",\"input\":{}}]},"
-               "{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\",\"tool_use_id\":\"hx_f-3A0\",\"content\":\"ok\"}]}]");
-    EXPECT_STR(member_of(&out, "thinking"), "");
-    EXPECT_STR(lost_text(&names), "reasoning_content,encrypted_content,reasoning_effort");
-    reset();
-}
-
-/* The wish for thought in the words of another generation. */
-TEST(thinking_is_said_in_the_words_of_the_model)
-{
-    static const struct {
-        const char *wish, *model, *thinking, *config;
-    } cases[] = {
-        {"\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":20000}", "claude-opus-5", "{\"type\":\"adaptive\",\"display\":\"summarized\"}", "{\"effort\":\"high\"}"},
-        {"\"thinking\":{\"type\":\"adaptive\"}", "claude-sonnet-4-5", "{\"type\":\"enabled\",\"budget_tokens\":24576}", ""},
-        {"\"thinking\":{\"type\":\"adaptive\"},\"output_config\":{\"effort\":\"low\"}", "claude-sonnet-4-5", "{\"type\":\"enabled\",\"budget_tokens\":1024}", ""},
-        {"\"thinking\":{\"type\":\"disabled\"}", "claude-opus-5", "", ""},
-        {"\"thinking\":{\"type\":\"disabled\"}", "claude-sonnet-4-5", "{\"type\":\"disabled\"}", ""},
-        {"\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":20000}", "claude-opus-4-6", "{\"type\":\"enabled\",\"budget_tokens\":20000}", ""},
-        {"\"output_config\":{\"effort\":\"high\"}", "claude-opus-4-5", "", "{\"effort\":\"high\"}"},
-        {"\"output_config\":{\"effort\":\"high\"}", "claude-sonnet-4-5", "", ""},
-    };
-    for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        AUTO_BUF struct buf body = BUF_INIT(MiB), out = BUF_INIT(MiB);
-        struct chat c;
-        EXPECT(buf_append_format(&body, "{\"model\":\"m\",\"max_tokens\":50000,\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],%s}", cases[i].wish) == 0);
-        EXPECT(read_request(&c, buf_text(&body), NULL) == 0);
-        EXPECT(write_chat(&c, cases[i].model, NULL, &out, NULL) == 0);
-        EXPECT_STR(member_of(&out, "thinking"), cases[i].thinking);
-        EXPECT_STR(member_of(&out, "output_config"), cases[i].config);
-        reset();
-    }
-}
-
-/* --- round trips ------------------------------------------------------------------------------------------------------------- */
-
-static const char *word(struct rng *r)
-{
-    static const char *const words[] = {"a", "b\n\"c\"", "gro\xC3\x9F", "{\"x\":[1]}", "-", "\x01", "two words"};
-    return words[rng_below(r, COUNT_OF(words))];
-}
-
-static void random_media(struct rng *r, struct part *p)
-{
-    p->source = rng_below(r, 2) ? SOURCE_URL : SOURCE_BASE64;
-    p->media_type = p->source == SOURCE_URL ? STR_NONE : p->kind == PART_IMAGE ? STR("image/png") : STR("application/pdf");
-    p->data = str_from(word(r));
-}
-
-static void random_assistant(struct rng *r, struct chat *c, int turn, uint64_t calls)
-{
-    struct part *p = say(c, ROLE_ASSISTANT, PART_REASONING, word(r));
-    p->signature = STR("sig");
-    if (rng_below(r, 2))
-        also(c, PART_TEXT, word(r));
-    for (uint64_t i = 0; i < calls; i++)
-        call(also(c, PART_CALL, ""), arena_format(&arena, "%s%d_%d", rng_below(r, 2) ? "toolu_" : "f.x:", turn, (int)i), "f",
-             rng_below(r, 2) ? "{}" : "{\"n\":12345678901234567890,  \"m\":-0.0}");
-    also(c, PART_TEXT, word(r));
-}
-
-static void random_chat(struct rng *r, struct chat *c)
-{
-    chat_begin(c);
-    c->from = DIALECT_ANTHROPIC;
-    if (rng_below(r, 2))
-        say(c, ROLE_SYSTEM, PART_TEXT, word(r));
-    say(c, ROLE_USER, PART_TEXT, word(r));
-    for (int turn = 0; turn < (int)rng_below(r, 4); turn++) {
-        uint64_t calls = rng_below(r, 4);
-        random_assistant(r, c, turn, calls);
-        const struct part *asked = c->last_message->part;
-        struct message *m = chat_message_add(c, ROLE_USER);
-        for (; asked; asked = asked->next) {
-            if (asked->kind != PART_CALL)
-                continue;
-            struct part *p = chat_part_add(c, &m->part, PART_RESULT);
-            p->failed = rng_below(r, 2);
-            result(c, p, "", word(r));
-            p->id = asked->id;
-            if (rng_below(r, 2))
-                random_media(r, chat_part_add(c, &p->content, PART_IMAGE));
-        }
-        random_media(r, also(c, rng_below(r, 2) ? PART_IMAGE : PART_FILE, ""));
-        also(c, PART_TEXT, word(r));
-    }
-}
-
-TEST(what_the_dialect_can_carry_comes_back_the_same)
-{
-    struct rng r;
-    rng_seed(&r, 7);
-    for (int i = 0; i < 500; i++) {
-        AUTO_BUF struct buf out = BUF_INIT(MiB), first = BUF_INIT(MiB), again = BUF_INIT(MiB);
-        struct chat c, d;
-        struct err e = {0};
-        random_chat(&r, &c);
-        dump(&first, &c);
-        EXPECT(write_chat(&c, "claude-opus-5", NULL, &out, &e) == 0);
-        if (read_request(&d, buf_text(&out), &e))
-            test_fail(__FILE__, __LINE__, "%d: %s", i, e.text);
-        else
-            dump(&again, &d);
-        EXPECT_STR(buf_str(&again), buf_text(&first));
-        EXPECT(lost.count == 0);
-        reset();
-    }
-}
-
-/* --- without memory --- */
-
-static int torture_request(void *ctx)
-{
-    AUTO_BUF struct buf out = BUF_INIT(MiB);
-    struct arena a = ARENA_INIT(MiB);
-    struct chat c = {.arena = &a};
-    struct lost l = {0};
-    struct chat_write w = {.op = WIRE_CHAT, .model = STR("claude-sonnet-4-5"), .arena = &a, .lost = &l};
-    int rc = codec_anthropic.request_read(&c, WIRE_CHAT, str_from(ctx), NULL);
-    if (rc == 0)
-        rc = codec_anthropic.request_write(&c, &w, &out, NULL);
-    arena_fini(&a);
-    return rc;
-}
-
-TEST(torture_a_request)
-{
-    EXPECT(test_torture("anthropic request", torture_request,
-                        "{\"model\":\"m\\u0041\",\"system\":[{\"type\":\"text\",\"text\":\"x-anthropic-billing-header: a\"},{\"type\":\"text\",\"text\":\"S\\n\"}],"
-                        "\"metadata\":{\"user_id\":\"u\\n\",\"x\":1},\"extra\\u0041\":1,\"stop_sequences\":[\"a\\n\"],\"tools\":[{\"name\":\"f.x\",\"input_schema\":{}}],"
-                        "\"output_config\":{\"effort\":\"low\"},\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":2000},"
-                        "\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"search_result\",\"source\":\"s\",\"content\":[{\"type\":\"text\",\"text\":\"a\\n\"},{\"type\":\"text\",\"text\":\"b\"}]}]},"
-                        "{\"role\":\"assistant\",\"content\":[{\"type\":\"tool_use\",\"id\":\"hx_a-3A\",\"name\":\"f\",\"input\":{}}]},"
-                        "{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\",\"tool_use_id\":\"hx_a-3A\",\"content\":\"r\\n\"}]},"
-                        "{\"role\":\"assistant\",\"content\":\"pre \"}]}") > 0);
 }

@@ -10,12 +10,12 @@ static void reset(void)
     arena = ARENA_INIT(64 * MiB);
 }
 
-/* --- streams, read -------------------------------------------------------------------------------------------------------------- */
+/* --- streams, read ------------------------------------------------------------------------------------------------ */
 
 static int note(const struct delta *d, void *ctx)
 {
-    static const char *const kinds[] = {"begin", "text", "refusal", "reasoning", "signature", "hidden", "call", "arguments", "finish",
-                                        "usage", "alive", "failed", "end"};
+    static const char *const kinds[] = {"begin",     "text",   "refusal", "reasoning", "signature", "hidden", "call",
+                                        "arguments", "finish", "usage",   "alive",     "failed",    "end"};
     struct buf *b = ctx;
     int rc = buf_append_format(b, "%s", kinds[d->kind]);
     if (d->kind == DELTA_BEGIN)
@@ -90,7 +90,9 @@ TEST(a_stream_becomes_deltas)
 }
 
 #define EVENT(json) "data: " json "\n"
-#define START EVENT("{\"type\":\"message_start\",\"message\":{\"id\":\"m\",\"model\":\"x\",\"usage\":{\"input_tokens\":9,\"output_tokens\":1}}}")
+#define START                                                                                                    \
+    EVENT("{\"type\":\"message_start\",\"message\":{\"id\":\"m\",\"model\":\"x\",\"usage\":{\"input_tokens\":9," \
+          "\"output_tokens\":1}}}")
 #define STARTED "begin id=m model=x\nusage in=9 cached=0 written=0 out=1 thought=0\n"
 
 TEST(odd_streams_are_understood)
@@ -100,42 +102,60 @@ TEST(odd_streams_are_understood)
         int rc;
     } cases[] = {
         /* a refusal has no block, and may say why */
-        {START EVENT("{\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"refusal\",\"stop_details\":{\"type\":\"refusal\",\"explanation\":\"not this\"}},\"usage\":{\"output_tokens\":3}}"),
+        {START EVENT("{\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"refusal\",\"stop_details\":{\"type\":"
+                     "\"refusal\",\"explanation\":\"not this\"}},\"usage\":{\"output_tokens\":3}}"),
          STARTED "usage in=9 cached=0 written=0 out=3 thought=0\nrefusal not this\nfinish content_filter\n", 0},
-        {START EVENT("{\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"refusal\",\"stop_details\":null}}"), STARTED "finish content_filter\n", 0},
+        {START EVENT("{\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"refusal\",\"stop_details\":null}}"),
+         STARTED "finish content_filter\n", 0},
         /* zeros do not undo what is known */
-        {START EVENT("{\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"},\"usage\":{\"input_tokens\":0,\"cache_read_input_tokens\":0,\"output_tokens\":5}}"),
+        {START EVENT("{\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"},\"usage\":{\"input_tokens\":"
+                     "0,\"cache_read_input_tokens\":0,\"output_tokens\":5}}"),
          STARTED "usage in=9 cached=0 written=0 out=5 thought=0\nfinish stop\n", 0},
-        {START EVENT("{\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"stop_sequence\",\"stop_sequence\":\"E\\nND\"},\"usage\":null}"),
+        {START EVENT("{\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"stop_sequence\",\"stop_sequence\":"
+                     "\"E\\nND\"},\"usage\":null}"),
          STARTED "finish stop E\nND\n", 0},
-        {START EVENT("{\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"pause_turn\"}}") EVENT("{\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"}}"),
+        {START EVENT("{\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"pause_turn\"}}")
+             EVENT("{\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"}}"),
          STARTED "finish other\n", 0},
-        {START EVENT("{\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"model_context_window_exceeded\"}}"), STARTED "finish length\n", 0},
+        {START EVENT("{\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"model_context_window_exceeded\"}}"),
+         STARTED "finish length\n", 0},
         /* errors, however they come */
-        {START "event: error\n" EVENT("{\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"Overloaded\"}}"), STARTED "failed\n", 0},
+        {START "event: error\n" EVENT(
+             "{\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"Overloaded\"}}"),
+         STARTED "failed\n", 0},
         {EVENT("{\"error\":{\"message\":\"x\"}}"), "failed\n", 0},
         {EVENT("{\"type\":\"error\"}"), "failed\n", 0},
         {"event: error\ndata: upstream went away\n", "failed\n", 0},
         {EVENT("{\"type\":\"ping\",\"error\":null}"), "alive\n", 0},
         {"event: ping\ndata: \n", "alive\n", 0},
         /* no message_start; members in another order; the type only in the event's name */
-        {EVENT("{\"delta\":{\"text\":\"a\",\"type\":\"text_delta\"},\"index\":0,\"type\":\"content_block_delta\"}"), "begin id= model=\ntext a\n", 0},
-        {"event: content_block_delta\n" EVENT("{\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"a\"}}"), "begin id= model=\ntext a\n", 0},
-        {START START EVENT("{\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"\"}}"), STARTED, 0},
-        {START EVENT("{\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"text\",\"text\":\"whole\"}}"), STARTED "text whole\n", 0},
+        {EVENT("{\"delta\":{\"text\":\"a\",\"type\":\"text_delta\"},\"index\":0,\"type\":\"content_block_delta\"}"),
+         "begin id= model=\ntext a\n", 0},
+        {"event: content_block_delta\n" EVENT("{\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"a\"}}"),
+         "begin id= model=\ntext a\n", 0},
+        {START START EVENT(
+             "{\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"\"}}"),
+         STARTED, 0},
+        {START EVENT(
+             "{\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"text\",\"text\":\"whole\"}}"),
+         STARTED "text whole\n", 0},
         /* arguments cut by max_tokens stay broken; a call without an id gets one */
-        {START EVENT("{\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"tool_use\",\"name\":\"f\"}}")
-             EVENT("{\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"input_json_delta\",\"partial_json\":\"{\\\"a\"}}")
-                 EVENT("{\"type\":\"content_block_stop\",\"index\":0}"),
+        {START EVENT(
+             "{\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"tool_use\",\"name\":\"f\"}}")
+             EVENT("{\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"input_json_delta\",\"partial_"
+                   "json\":\"{\\\"a\"}}") EVENT("{\"type\":\"content_block_stop\",\"index\":0}"),
          STARTED "call 0 id=call_8601f3580000 name=f\narguments 0 {\"a\n", 0},
         /* thinking that is not shown has only its signature */
-        {START EVENT("{\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"thinking\",\"thinking\":\"\",\"signature\":\"\"}}")
-             EVENT("{\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"signature_delta\",\"signature\":\"S\"}}"),
+        {START EVENT("{\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"thinking\","
+                     "\"thinking\":\"\",\"signature\":\"\"}}")
+             EVENT("{\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"signature_delta\","
+                   "\"signature\":\"S\"}}"),
          STARTED "signature S\n", 0},
         {START "data: [DONE]\n", STARTED, 0},
         {START "data: {broken\n", STARTED, ERR_SYNTAX},
         {"data: [1]\n", "", ERR_SYNTAX},
-        {START EVENT("{\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":5}}"), STARTED, ERR_SYNTAX},
+        {START EVENT("{\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":5}}"),
+         STARTED, ERR_SYNTAX},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         AUTO_BUF struct buf out = BUF_INIT(MiB);
@@ -147,7 +167,7 @@ TEST(odd_streams_are_understood)
     }
 }
 
-/* --- streams, written ----------------------------------------------------------------------------------------------------------- */
+/* --- streams, written --------------------------------------------------------------------------------------------- */
 
 static int write_all(struct stream_writer *w, const struct delta *d, size_t count, struct buf *out)
 {
@@ -179,10 +199,11 @@ static const struct delta script[] = {
     {.kind = DELTA_USAGE, .usage = {.input = 100, .cached = 60, .cache_write = 10, .output = 9, .reasoning = 4}},
 };
 #define OUT(name, json) "event: " name "\ndata: {\"type\":\"" name "\"" json "}\n\n"
-#define OUT_START                                                                                                                  \
-    OUT("message_start", ",\"message\":{\"id\":\"msg_2\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"claude-x\","       \
-                         "\"content\":[],\"stop_reason\":null,\"stop_sequence\":null,\"usage\":{\"input_tokens\":12,"              \
-                         "\"cache_creation_input_tokens\":0,\"cache_read_input_tokens\":0,\"output_tokens\":1}}")
+#define OUT_START                                                                                            \
+    OUT("message_start",                                                                                     \
+        ",\"message\":{\"id\":\"msg_2\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"claude-x\"," \
+        "\"content\":[],\"stop_reason\":null,\"stop_sequence\":null,\"usage\":{\"input_tokens\":12,"         \
+        "\"cache_creation_input_tokens\":0,\"cache_read_input_tokens\":0,\"output_tokens\":1}}")
 
 TEST(deltas_become_a_stream)
 {
@@ -190,26 +211,37 @@ TEST(deltas_become_a_stream)
     struct stream_writer w;
     writer_init(&w);
     EXPECT(write_all(&w, script, COUNT_OF(script), &out) == 0);
-    EXPECT_STR(buf_str(&out),
-               OUT_START "event: ping\ndata: {\"type\":\"ping\"}\n\n"
-               OUT("content_block_start", ",\"index\":0,\"content_block\":{\"type\":\"thinking\",\"thinking\":\"\",\"signature\":\"\"}")
-               OUT("content_block_delta", ",\"index\":0,\"delta\":{\"type\":\"thinking_delta\",\"thinking\":\"hm \\\"1\\\"\"}")
-               OUT("content_block_delta", ",\"index\":0,\"delta\":{\"type\":\"signature_delta\",\"signature\":\"\"}")
-               OUT("content_block_stop", ",\"index\":0")
-               OUT("content_block_start", ",\"index\":1,\"content_block\":{\"type\":\"text\",\"text\":\"\"}")
-               OUT("content_block_delta", ",\"index\":1,\"delta\":{\"type\":\"text_delta\",\"text\":\"a\\n\"}")
-               OUT("content_block_stop", ",\"index\":1")
-               OUT("content_block_start", ",\"index\":2,\"content_block\":{\"type\":\"redacted_thinking\",\"data\":\"hx_D\"}")
-               OUT("content_block_stop", ",\"index\":2")
-               OUT("content_block_start", ",\"index\":3,\"content_block\":{\"type\":\"tool_use\",\"id\":\"hx_f-2Ex-3A0\",\"name\":\"f\",\"input\":{}}")
-               OUT("content_block_delta", ",\"index\":3,\"delta\":{\"type\":\"input_json_delta\",\"partial_json\":\"{\\\"a\\\":1}\"}")
-               OUT("content_block_stop", ",\"index\":3")
-               OUT("content_block_start", ",\"index\":4,\"content_block\":{\"type\":\"tool_use\",\"id\":\"call_2\",\"name\":\"g\",\"input\":{}}")
-               OUT("content_block_delta", ",\"index\":4,\"delta\":{\"type\":\"input_json_delta\",\"partial_json\":\"{\\\"b\\\":2}\"}")
-               OUT("content_block_stop", ",\"index\":4")
-               OUT("message_delta", ",\"delta\":{\"stop_reason\":\"tool_use\",\"stop_sequence\":null},\"usage\":{\"input_tokens\":30,"
-                                    "\"cache_creation_input_tokens\":10,\"cache_read_input_tokens\":60,\"output_tokens\":9,\"output_tokens_details\":{\"thinking_tokens\":4}}")
-               OUT("message_stop", ""));
+    EXPECT_STR(
+        buf_str(&out),
+        OUT_START "event: ping\ndata: {\"type\":\"ping\"}\n\n" OUT(
+            "content_block_start",
+            ",\"index\":0,\"content_block\":{\"type\":\"thinking\",\"thinking\":\"\",\"signature\":\"\"}")
+            OUT("content_block_delta", ",\"index\":0,\"delta\":{\"type\":\"thinking_delta\",\"thinking\":\"hm "
+                                       "\\\"1\\\"\"}") OUT(
+                "content_block_delta",
+                ",\"index\":0,\"delta\":{\"type\":\"signature_delta\",\"signature\":\"\"}") OUT("content_block_stop",
+                                                                                                ",\"index\":0")
+                OUT("content_block_start", ",\"index\":1,\"content_block\":{\"type\":\"text\",\"text\":\"\"}") OUT(
+                    "content_block_delta", ",\"index\":1,\"delta\":{\"type\":\"text_delta\",\"text\":\"a\\n\"}")
+                    OUT("content_block_stop", ",\"index\":1") OUT(
+                        "content_block_start", ",\"index\":2,\"content_block\":{\"type\":\"redacted_thinking\","
+                                               "\"data\":\"hx_D\"}") OUT("content_block_stop", ",\"index\":2")
+                        OUT("content_block_start", ",\"index\":3,\"content_block\":{\"type\":\"tool_use\","
+                                                   "\"id\":\"hx_f-2Ex-3A0\",\"name\":\"f\",\"input\":{}}")
+                            OUT("content_block_delta",
+                                ",\"index\":3,\"delta\":{\"type\":\"input_json_delta\",\"partial_json\":\"{"
+                                "\\\"a\\\":1}\"}") OUT("content_block_stop", ",\"index\":3")
+                                OUT("content_block_start", ",\"index\":4,\"content_block\":{\"type\":\"tool_use\","
+                                                           "\"id\":\"call_2\",\"name\":\"g\",\"input\":{}}")
+                                    OUT("content_block_delta",
+                                        ",\"index\":4,\"delta\":{\"type\":\"input_json_delta\",\"partial_json\":\"{"
+                                        "\\\"b\\\":2}\"}") OUT("content_block_stop", ",\"index\":4")
+                                        OUT("message_delta",
+                                            ",\"delta\":{\"stop_reason\":\"tool_use\",\"stop_sequence\":null},"
+                                            "\"usage\":{\"input_tokens\":30,"
+                                            "\"cache_creation_input_tokens\":10,\"cache_read_input_tokens\":60,"
+                                            "\"output_tokens\":9,\"output_tokens_details\":{\"thinking_tokens\":4}}")
+                                            OUT("message_stop", ""));
     stream_writer_fini(&w);
     reset();
 }
@@ -223,10 +255,12 @@ TEST(a_stream_without_a_word_has_one_empty_block_and_some_usage)
     EXPECT(write_all(&w, silent, COUNT_OF(silent), &out) == 0);
     EXPECT_STR(buf_str(&out),
                OUT_START OUT("content_block_start", ",\"index\":0,\"content_block\":{\"type\":\"text\",\"text\":\"\"}")
-               OUT("content_block_stop", ",\"index\":0")
-               OUT("message_delta", ",\"delta\":{\"stop_reason\":\"stop_sequence\",\"stop_sequence\":\"END\"},\"usage\":{\"input_tokens\":12,"
-                                    "\"cache_creation_input_tokens\":0,\"cache_read_input_tokens\":0,\"output_tokens\":1}")
-               OUT("message_stop", ""));
+                   OUT("content_block_stop", ",\"index\":0")
+                       OUT("message_delta",
+                           ",\"delta\":{\"stop_reason\":\"stop_sequence\",\"stop_sequence\":\"END\"},\"usage\":{"
+                           "\"input_tokens\":12,"
+                           "\"cache_creation_input_tokens\":0,\"cache_read_input_tokens\":0,\"output_tokens\":1}")
+                           OUT("message_stop", ""));
     stream_writer_fini(&w);
     reset();
 }
@@ -236,8 +270,11 @@ TEST(an_error_ends_a_stream)
     AUTO_BUF struct buf out = BUF_INIT(MiB);
     struct stream_writer w;
     writer_init(&w);
-    EXPECT(stream_write_error(&w, &(struct wire_error){.status = 503, .message = STR("busy"), .id = STR("req_1")}, &out) == 0);
-    EXPECT_STR(buf_str(&out), "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"busy\"},\"request_id\":\"req_1\"}\n\n");
+    EXPECT(stream_write_error(&w, &(struct wire_error){.status = 503, .message = STR("busy"), .id = STR("req_1")},
+                              &out) == 0);
+    EXPECT_STR(buf_str(&out), "event: error\ndata: "
+                              "{\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"busy\"},"
+                              "\"request_id\":\"req_1\"}\n\n");
     stream_writer_fini(&w);
     reset();
 }
@@ -310,13 +347,15 @@ TEST(torture_a_stream)
     EXPECT(test_torture("anthropic stream", torture_stream, &text) > 0);
 }
 
-/* --- whole answers --------------------------------------------------------------------------------------------------------------- */
+/* --- whole answers ------------------------------------------------------------------------------------------------ */
 
 static const char whole[] =
     "{\"id\":\"msg_1\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"claude-x\",\"container\":null,"
-    "\"content\":[{\"type\":\"thinking\",\"thinking\":\"hm\",\"signature\":\"EqQB\"},{\"type\":\"redacted_thinking\",\"data\":\"D\"},"
+    "\"content\":[{\"type\":\"thinking\",\"thinking\":\"hm\",\"signature\":\"EqQB\"},{\"type\":\"redacted_thinking\","
+    "\"data\":\"D\"},"
     "{\"type\":\"text\",\"text\":\"I \\\"look\\\".\"},{\"type\":\"web_search_tool_result\",\"content\":[]},"
-    "{\"type\":\"tool_use\",\"id\":\"hx_f-3A0\",\"name\":\"hx_get-2Ex\",\"input\":{\"n\":12345678901234567890, \"a\":1.0}}],"
+    "{\"type\":\"tool_use\",\"id\":\"hx_f-3A0\",\"name\":\"hx_get-2Ex\",\"input\":{\"n\":12345678901234567890, "
+    "\"a\":1.0}}],"
     "\"stop_reason\":\"tool_use\",\"stop_sequence\":null,\"stop_details\":null,\"error\":null,"
     "\"usage\":{\"input_tokens\":20,\"cache_creation_input_tokens\":null,\"cache_read_input_tokens\":900,"
     "\"output_tokens\":55,\"output_tokens_details\":{\"thinking_tokens\":30},\"server_tool_use\":null}}";
@@ -362,13 +401,17 @@ TEST(a_whole_answer_is_read)
 TEST(odd_answers_are_told_apart)
 {
     struct chat_answer a = {.arena = &arena};
-    EXPECT(codec_anthropic.answer_read(&a, WIRE_CHAT, STR("{\"type\":\"error\",\"error\":{\"type\":\"x\"}}"), NULL) == 0 && a.has_error);
+    EXPECT(codec_anthropic.answer_read(&a, WIRE_CHAT, STR("{\"type\":\"error\",\"error\":{\"type\":\"x\"}}"), NULL) ==
+               0 &&
+           a.has_error);
     EXPECT(codec_anthropic.answer_read(&a, WIRE_CHAT, STR("{\"error\":\"x\"}"), NULL) == 0 && a.has_error);
     EXPECT_I64(codec_anthropic.answer_read(&a, WIRE_CHAT, STR("{\"choices\":[]}"), NULL), ERR_SYNTAX);
     EXPECT_I64(codec_anthropic.answer_read(&a, WIRE_CHAT, STR("[]"), NULL), ERR_SYNTAX);
     EXPECT_I64(codec_anthropic.answer_read(&a, WIRE_CHAT, STR("<html>"), NULL), ERR_SYNTAX);
     REQUIRE(codec_anthropic.answer_read(&a, WIRE_CHAT,
-                                        STR("{\"content\":[],\"stop_reason\":\"refusal\",\"stop_details\":{\"explanation\":\"not this\"},\"usage\":null}"), NULL) == 0);
+                                        STR("{\"content\":[],\"stop_reason\":\"refusal\",\"stop_details\":{"
+                                            "\"explanation\":\"not this\"},\"usage\":null}"),
+                                        NULL) == 0);
     REQUIRE(a.part != NULL);
     EXPECT(a.part->kind == PART_REFUSAL && a.finish == FINISH_FILTER && !a.has_usage);
     EXPECT_STR(a.part->text, "not this");
@@ -387,8 +430,12 @@ TEST(a_whole_answer_is_written)
 {
     AUTO_BUF struct buf out = BUF_INIT(MiB);
     struct lost lost = {0};
-    struct chat_answer a = {.arena = &arena, .id = STR("msg_2"), .model = STR("m"), .finish = FINISH_STOP,
-                            .usage = {.input = 10, .cached = 4, .output = 5}, .has_usage = true};
+    struct chat_answer a = {.arena = &arena,
+                            .id = STR("msg_2"),
+                            .model = STR("m"),
+                            .finish = FINISH_STOP,
+                            .usage = {.input = 10, .cached = 4, .output = 5},
+                            .has_usage = true};
     add(&a, PART_REASONING, "hm");
     add(&a, PART_TEXT, "");
     add(&a, PART_TEXT, "yes");
@@ -401,17 +448,22 @@ TEST(a_whole_answer_is_written)
     EXPECT_STR(buf_str(&out),
                "{\"id\":\"msg_2\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"m\",\"content\":["
                "{\"type\":\"thinking\",\"thinking\":\"hm\",\"signature\":\"\"},{\"type\":\"text\",\"text\":\"yes\"},"
-               "{\"type\":\"redacted_thinking\",\"data\":\"hx_E\"},{\"type\":\"tool_use\",\"id\":\"hx_f-3A0\",\"name\":\"f\",\"input\":{}}],"
-               "\"stop_reason\":\"tool_use\",\"stop_sequence\":null,\"usage\":{\"input_tokens\":6,\"cache_creation_input_tokens\":0,"
+               "{\"type\":\"redacted_thinking\",\"data\":\"hx_E\"},{\"type\":\"tool_use\",\"id\":\"hx_f-3A0\",\"name\":"
+               "\"f\",\"input\":{}}],"
+               "\"stop_reason\":\"tool_use\",\"stop_sequence\":null,\"usage\":{\"input_tokens\":6,\"cache_creation_"
+               "input_tokens\":0,"
                "\"cache_read_input_tokens\":4,\"output_tokens\":5}}");
     EXPECT_I64(lost.count, 1);
     EXPECT_STR(lost.name[0], "image_generation_call");
 
     buf_clear(&out);
-    a = (struct chat_answer){.arena = &arena, .id = STR("i"), .model = STR("m"), .finish = FINISH_STOP, .stop = STR("END")};
+    a = (struct chat_answer){
+        .arena = &arena, .id = STR("i"), .model = STR("m"), .finish = FINISH_STOP, .stop = STR("END")};
     REQUIRE(codec_anthropic.answer_write(&a, WIRE_CHAT, &lost, &out) == 0);
-    EXPECT_STR(buf_str(&out), "{\"id\":\"i\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"m\",\"content\":[{\"type\":\"text\",\"text\":\"\"}],"
-                              "\"stop_reason\":\"stop_sequence\",\"stop_sequence\":\"END\",\"usage\":{\"input_tokens\":0,\"cache_creation_input_tokens\":0,"
+    EXPECT_STR(buf_str(&out), "{\"id\":\"i\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"m\",\"content\":[{"
+                              "\"type\":\"text\",\"text\":\"\"}],"
+                              "\"stop_reason\":\"stop_sequence\",\"stop_sequence\":\"END\",\"usage\":{\"input_tokens\":"
+                              "0,\"cache_creation_input_tokens\":0,"
                               "\"cache_read_input_tokens\":0,\"output_tokens\":0}}");
     reset();
 }
@@ -440,8 +492,8 @@ TEST(reasons_to_end_go_both_ways)
         enum finish finish;
         const char *word;
     } cases[] = {
-        {FINISH_STOP, "end_turn"},     {FINISH_LENGTH, "max_tokens"}, {FINISH_TOOLS, "tool_use"},
-        {FINISH_FILTER, "refusal"},    {FINISH_NONE, "end_turn"},     {FINISH_INTERRUPTED, "end_turn"},
+        {FINISH_STOP, "end_turn"},  {FINISH_LENGTH, "max_tokens"}, {FINISH_TOOLS, "tool_use"},
+        {FINISH_FILTER, "refusal"}, {FINISH_NONE, "end_turn"},     {FINISH_INTERRUPTED, "end_turn"},
         {FINISH_OTHER, "end_turn"},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -454,7 +506,7 @@ TEST(reasons_to_end_go_both_ways)
     }
 }
 
-/* --- errors -------------------------------------------------------------------------------------------------------------------------- */
+/* --- errors ------------------------------------------------------------------------------------------------------- */
 
 TEST(errors_have_the_types_that_clients_know)
 {
@@ -477,14 +529,17 @@ TEST(errors_have_the_types_that_clients_know)
         {504, NULL, "x", "timeout_error", "x"},
         {529, NULL, "x", "overloaded_error", "x"},
         {0, "overloaded", "x", "overloaded_error", "x"},
-        {400, "context_length_exceeded", "9 tokens > 5 maximum", "invalid_request_error", "prompt is too long: 9 tokens > 5 maximum"},
+        {400, "context_length_exceeded", "9 tokens > 5 maximum", "invalid_request_error",
+         "prompt is too long: 9 tokens > 5 maximum"},
         {400, "context_length_exceeded", "prompt is too long: 9", "invalid_request_error", "prompt is too long: 9"},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         AUTO_BUF struct buf out = BUF_INIT(MiB);
         struct wire_error e = {.status = cases[i].status, .message = str_from(cases[i].message), .code = cases[i].code};
         EXPECT(codec_anthropic.error_write(&e, &out) == 0);
-        EXPECT_STR(buf_str(&out), arena_format(&arena, "{\"type\":\"error\",\"error\":{\"type\":\"%s\",\"message\":\"%s\"}}", cases[i].type, cases[i].told));
+        EXPECT_STR(buf_str(&out),
+                   arena_format(&arena, "{\"type\":\"error\",\"error\":{\"type\":\"%s\",\"message\":\"%s\"}}",
+                                cases[i].type, cases[i].told));
         reset();
     }
     EXPECT_I64(codec_anthropic.error_status(503), 529);
