@@ -54,6 +54,8 @@ static inline void kit_chat(struct buf *b, const struct chat *c, struct arena *a
     kit_field(b, "suffix", c->suffix);
     for (const struct chat_text *t = c->stop; t; t = t->next)
         (void)buf_append_format(b, " stop=\"%.*s\"", STR_FMT(t->text));
-    for (const struct chat_member *m = c->extra; m; m = m->next)
-        (void)buf_append_format(b, "\nextra %.*s=%.*s", STR_FMT(m->name), STR_FMT(m->value));
+    for (int i = 0; i < 2; i++) /* of options first: they have no place among the others */
+        for (const struct chat_member *m = c->extra; m; m = m->next)
+            if (str_starts(m->name, STR("options.")) == (i == 0))
+                (void)buf_append_format(b, "\nextra %.*s=%.*s", STR_FMT(m->name), STR_FMT(m->value));
 }
