@@ -313,11 +313,13 @@ static int inputs_check(const struct embed *m, bool one, struct err *e)
                            "input is token ids of another model's vocabulary, which an Ollama cannot read; send text "
                            "(in LangChain: check_embedding_ctx_length=False)");
     if (one && m->count > 1)
-        return err_set(e, ERR_INVALID, "input has several texts, and /api/embeddings takes one prompt; /api/embed takes many");
+        return err_set(e, ERR_INVALID,
+                       "input has several texts, and /api/embeddings takes one prompt; /api/embed takes many");
     return 0;
 }
 
-int embed_write(const struct embed *m, enum dialect to, const struct chat_write *to_what, struct buf *out, struct err *e)
+int embed_write(const struct embed *m, enum dialect to, const struct chat_write *to_what, struct buf *out,
+                struct err *e)
 {
     struct json_writer w = JSON_WRITER(out);
     bool ollama = to == DIALECT_OLLAMA, one = ollama && to_what->op == WIRE_EMBED_ONE;

@@ -16,10 +16,10 @@ struct embed {
     enum dialect from;
     struct str model;
     struct embed_input *input;
-    size_t count;              /* 0: an Ollama is but to load the model */
-    int64_t dimensions;        /* -1: not given */
-    bool base64;               /* the client reads vectors as base64 of little-endian floats */
-    bool single;               /* Ollama's older form, whose answer is one vector */
+    size_t count;       /* 0: an Ollama is but to load the model */
+    int64_t dimensions; /* -1: not given */
+    bool base64;        /* the client reads vectors as base64 of little-endian floats */
+    bool single;        /* Ollama's older form, whose answer is one vector */
     struct str user;
     struct chat_member *extra; /* members without a neutral form */
 };

@@ -209,8 +209,12 @@ int ollama_answer_read(struct chat_answer *a, enum wire_op op, struct str body, 
     (void)op; /* either shape is taken for either question */
     if (rc)
         return rc;
-    *a = (struct chat_answer){.arena = arena, .usage = ollama_usage(&line), .has_usage = line.has_usage,
-                              .has_error = line.has_error, .choice_count = line.says, .id = line.created_at};
+    *a = (struct chat_answer){.arena = arena,
+                              .usage = ollama_usage(&line),
+                              .has_usage = line.has_usage,
+                              .has_error = line.has_error,
+                              .choice_count = line.says,
+                              .id = line.created_at};
     a->model = ollama_plain(line.model, arena);
     rc = a->model.ptr ? words_add(a, PART_REASONING, line.thinking) : ERR_NOMEM;
     rc = rc ? rc : words_add(a, PART_TEXT, line.content);

@@ -11,7 +11,8 @@ enum { ARENA_MAX = 64 * 1024 * 1024 };
 static void check_same(const struct embed *a, const struct embed *b)
 {
     const struct embed_input *x = a->input, *y = b->input;
-    assert(str_eq(a->model, b->model) && a->dimensions == b->dimensions && a->base64 == b->base64 && str_eq(a->user, b->user));
+    assert(str_eq(a->model, b->model) && a->dimensions == b->dimensions && a->base64 == b->base64 &&
+           str_eq(a->user, b->user));
     for (; x && y; x = x->next, y = y->next)
         assert(str_eq(x->text, y->text) && str_eq(x->tokens, y->tokens));
     assert(!x && !y && a->count == b->count);
@@ -47,7 +48,8 @@ static void check_answer(enum dialect from, struct str body)
 {
     struct arena a = ARENA_INIT(ARENA_MAX);
     struct embed_answer answer = {.arena = &a}, again = {.arena = &a};
-    static const struct embed asked[] = {{.from = DIALECT_OPENAI}, {.from = DIALECT_OPENAI, .base64 = true}, {.from = DIALECT_OLLAMA}};
+    static const struct embed asked[] = {
+        {.from = DIALECT_OPENAI}, {.from = DIALECT_OPENAI, .base64 = true}, {.from = DIALECT_OLLAMA}};
     int rc = embed_answer_read(&answer, from, body, NULL);
     for (size_t i = 0; i < COUNT_OF(asked) && rc == 0; i++) {
         AUTO_BUF struct buf out = BUF_INIT(ARENA_MAX);

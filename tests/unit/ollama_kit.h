@@ -10,7 +10,8 @@ static inline void kit_field(struct buf *b, const char *name, struct str value)
 
 static inline void kit_parts(struct buf *b, const struct part *list, struct arena *a)
 {
-    static const char *const kinds[] = {"text", "image", "audio", "file", "call", "result", "reasoning", "hidden", "refusal", "opaque"};
+    static const char *const kinds[] = {"text",   "image",     "audio",  "file",    "call",
+                                        "result", "reasoning", "hidden", "refusal", "opaque"};
     for (const struct part *p = list; p; p = p->next) {
         (void)buf_append_format(b, " [%s", kinds[p->kind]);
         kit_field(b, "id", p->id);
@@ -40,8 +41,8 @@ static inline void kit_chat(struct buf *b, const struct chat *c, struct arena *a
         kit_field(b, "schema", t->schema.len ? t->schema : STR("{\"type\":\"object\",\"properties\":{}}"));
         kit_field(b, "opaque", t->opaque);
     }
-    (void)buf_append_format(b, "\nmax=%lld format=%d effort=%d thinks=%d show=%d raw=%d", (long long)c->max_tokens, c->format, c->effort,
-                            c->thinks, c->show_reasoning, c->raw_prompt);
+    (void)buf_append_format(b, "\nmax=%lld format=%d effort=%d thinks=%d show=%d raw=%d", (long long)c->max_tokens,
+                            c->format, c->effort, c->thinks, c->show_reasoning, c->raw_prompt);
     kit_field(b, "temperature", c->temperature);
     kit_field(b, "top_p", c->top_p);
     kit_field(b, "top_k", c->top_k);

@@ -36,7 +36,8 @@ static void check_question(int i, const struct question *q)
     if (!q->want && ((rc != ERR_INVALID && rc != ERR_SYNTAX) || str_find(str_from(e.text), str_from(q->story)) < 0))
         test_fail(__FILE__, __LINE__, "%d: %s %s, expected \"%s\"", i, err_name(rc), e.text, q->story);
     if (q->want && (rc || !str_eq(buf_str(&got), str_from(q->want))))
-        test_fail(__FILE__, __LINE__, "%d: %d %s, got:\n%.*s\nexpected:\n%s", i, rc, e.text, STR_FMT(buf_str(&got)), q->want);
+        test_fail(__FILE__, __LINE__, "%d: %d %s, got:\n%.*s\nexpected:\n%s", i, rc, e.text, STR_FMT(buf_str(&got)),
+                  q->want);
     if (q->want && !str_eq(buf_str(&names), str_from(q->story)))
         test_fail(__FILE__, __LINE__, "%d: lost%.*s, expected%s", i, STR_FMT(buf_str(&names)), q->story);
 }
@@ -49,15 +50,18 @@ static void check_question(int i, const struct question *q)
 TEST(questions_go_both_ways)
 {
     static const struct question cases[] = {
-        {OPENAI, M "\"input\":\"a\\u0062\",\"encoding_format\":\"base64\"}", EMBED, "{\"model\":\"up\",\"input\":\"ab\",\"truncate\":false}", ""},
+        {OPENAI, M "\"input\":\"a\\u0062\",\"encoding_format\":\"base64\"}", EMBED,
+         "{\"model\":\"up\",\"input\":\"ab\",\"truncate\":false}", ""},
         {OPENAI, M "\"input\":[\"a\",\"\"],\"dimensions\":256,\"user\":\"u\",\"input_type\":\"query\"}", EMBED,
          "{\"model\":\"up\",\"input\":[\"a\",\"\"],\"dimensions\":256,\"truncate\":false}", " user input_type"},
         {OPENAI, M "\"input\":\"a\",\"truncate\":true,\"options\":{\"num_ctx\":8192},\"keep_alive\":\"1h\"}", EMBED,
-         "{\"model\":\"up\",\"input\":\"a\",\"truncate\":true,\"options\":{\"num_ctx\":8192},\"keep_alive\":\"1h\"}", ""},
+         "{\"model\":\"up\",\"input\":\"a\",\"truncate\":true,\"options\":{\"num_ctx\":8192},\"keep_alive\":\"1h\"}",
+         ""},
         {OPENAI, M "\"input\":[[1,2],[3]],\"encoding_format\":\"base64\",\"user\":\"u\",\"x\":[1, 2]}", OPENAI,
          "{\"model\":\"up\",\"input\":[[1,2],[3]],\"encoding_format\":\"base64\",\"user\":\"u\",\"x\":[1, 2]}", ""},
         {OPENAI, M "\"input\":[1, 2]}", OPENAI, "{\"model\":\"up\",\"input\":[1, 2]}", ""},
-        {OPENAI, M "\"input\":\"a\",\"dimensions\":2}", ONE, "{\"model\":\"up\",\"prompt\":\"a\",\"truncate\":false}", " dimensions"},
+        {OPENAI, M "\"input\":\"a\",\"dimensions\":2}", ONE, "{\"model\":\"up\",\"prompt\":\"a\",\"truncate\":false}",
+         " dimensions"},
         {EMBED, M "\"input\":\"a\",\"truncate\":true,\"keep_alive\":0,\"options\":{\"a\":1},\"dimensions\":0}", OPENAI,
          "{\"model\":\"up\",\"input\":\"a\"}", " truncate keep_alive options"},
         {EMBED, M "\"input\":[\"a\",\"b\"],\"keep_alive\":0,\"prompt\":\"zz\"}", EMBED,
@@ -65,10 +69,12 @@ TEST(questions_go_both_ways)
         {EMBED, M "\"input\":\"\"}", EMBED, "{\"model\":\"up\",\"input\":[]}", ""},
         {EMBED, M "\"input\":[]}", EMBED, "{\"model\":\"up\",\"input\":[]}", ""},
         {EMBED, "{\"model\":\"m\"}", OPENAI, "{\"model\":\"up\",\"input\":[]}", ""},
-        {ONE, M "\"prompt\":\"p\",\"options\":{},\"input\":\"zz\"}", OPENAI, "{\"model\":\"up\",\"input\":\"p\"}", " options input"},
+        {ONE, M "\"prompt\":\"p\",\"options\":{},\"input\":\"zz\"}", OPENAI, "{\"model\":\"up\",\"input\":\"p\"}",
+         " options input"},
         {ONE, M "\"prompt\":\"p\"}", EMBED, "{\"model\":\"up\",\"input\":\"p\"}", ""},
         {ONE, M "\"prompt\":\"\"}", ONE, "{\"model\":\"up\",\"prompt\":\"\"}", ""},
-        {OPENAI, M "\"input\":\"a\",\"encoding_format\":null,\"dimensions\":null,\"user\":null}", OPENAI, "{\"model\":\"up\",\"input\":\"a\"}", ""},
+        {OPENAI, M "\"input\":\"a\",\"encoding_format\":null,\"dimensions\":null,\"user\":null}", OPENAI,
+         "{\"model\":\"up\",\"input\":\"a\"}", ""},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++)
         check_question((int)i, &cases[i]);
@@ -96,7 +102,8 @@ TEST(refusals_name_the_member)
         {OPENAI, M "\"m\\u006fdel\":\"n\"}", OPENAI, NULL, "model is given twice"},
         {EMBED, M "\"INPUT\":\"a\"}", EMBED, NULL, "spelled almost like input"},
         {EMBED, M "\"Prompt\":\"a\"}", EMBED, NULL, "spelled almost like prompt"},
-        {OPENAI, M "\"input\":\"a\",\"encoding_format\":\"int8\"}", OPENAI, NULL, "encoding_format must be float or base64"},
+        {OPENAI, M "\"input\":\"a\",\"encoding_format\":\"int8\"}", OPENAI, NULL,
+         "encoding_format must be float or base64"},
         {OPENAI, M "\"input\":\"a\",\"dimensions\":1.5}", OPENAI, NULL, "dimensions must be a whole number"},
         {OPENAI, M "\"input\":\"a\",\"user\":1}", OPENAI, NULL, "user must be a string"},
         {OPENAI, "[]", OPENAI, NULL, "the body must be a JSON object"},
@@ -144,13 +151,26 @@ static void check_reply(int i, const struct reply *r)
     if (!r->want && rc != ERR_SYNTAX)
         test_fail(__FILE__, __LINE__, "%d: %d, expected ERR_SYNTAX", i, rc);
     if (r->want && (rc || !str_eq(buf_str(&got), str_from(r->want))))
-        test_fail(__FILE__, __LINE__, "%d: %d %s, got:\n%.*s\nexpected:\n%s", i, rc, e.text, STR_FMT(buf_str(&got)), r->want);
+        test_fail(__FILE__, __LINE__, "%d: %d %s, got:\n%.*s\nexpected:\n%s", i, rc, e.text, STR_FMT(buf_str(&got)),
+                  r->want);
 }
 
-#define AS_OPENAI {.from = DIALECT_OPENAI}
-#define AS_BASE64 {.from = DIALECT_OPENAI, .base64 = true}
-#define AS_OLLAMA {.from = DIALECT_OLLAMA}
-#define AS_ONE {.from = DIALECT_OLLAMA, .single = true}
+#define AS_OPENAI              \
+    {                          \
+        .from = DIALECT_OPENAI \
+    }
+#define AS_BASE64                              \
+    {                                          \
+        .from = DIALECT_OPENAI, .base64 = true \
+    }
+#define AS_OLLAMA              \
+    {                          \
+        .from = DIALECT_OLLAMA \
+    }
+#define AS_ONE                                 \
+    {                                          \
+        .from = DIALECT_OLLAMA, .single = true \
+    }
 #define ITEM(index, vector) "{\"object\":\"embedding\",\"index\":" index ",\"embedding\":" vector "}"
 #define LIST(items) "{\"object\":\"list\",\"data\":[" items "],\"model\":\"mine\""
 
@@ -161,20 +181,25 @@ static void check_reply(int i, const struct reply *r)
 TEST(answers_go_both_ways)
 {
     static const struct reply cases[] = {
-        {DIALECT_OLLAMA, "{\"model\":\"m\",\"embeddings\":[[0.10,-2],[3e-1, 4]],\"total_duration\":5,\"prompt_eval_count\":7}", AS_OPENAI,
-         LIST(ITEM("0", "[0.10,-2]") "," ITEM("1", "[3e-1, 4]")) ",\"usage\":{\"prompt_tokens\":7,\"total_tokens\":7}}"},
+        {DIALECT_OLLAMA,
+         "{\"model\":\"m\",\"embeddings\":[[0.10,-2],[3e-1, 4]],\"total_duration\":5,\"prompt_eval_count\":7}",
+         AS_OPENAI,
+         LIST(
+             ITEM("0", "[0.10,-2]") "," ITEM("1", "[3e-1, 4]")) ",\"usage\":{\"prompt_tokens\":7,\"total_tokens\":7}}"},
         {DIALECT_OLLAMA, "{\"embeddings\":[" FOUR "]}", AS_BASE64, LIST(ITEM("0", FOUR_BASE64)) "}"},
         {DIALECT_OPENAI, LIST(ITEM("0", FOUR)) "}", AS_BASE64, LIST(ITEM("0", FOUR_BASE64)) "}"},
         {DIALECT_OPENAI, LIST(ITEM("0", FOUR_BASE64)) "}", AS_BASE64, LIST(ITEM("0", FOUR_BASE64)) "}"},
         {DIALECT_OPENAI, LIST(ITEM("0", FOUR_BASE64)) "}", AS_OLLAMA,
          "{\"model\":\"mine\",\"embeddings\":[[1,-2.5,0.100000001,1.40129846e-45]],\"total_duration\":3000}"},
-        {DIALECT_OPENAI, LIST(ITEM("1", "[2]") "," ITEM("0", "[1]")) ",\"usage\":{\"prompt_tokens\":9,\"total_tokens\":9}}", AS_OLLAMA,
+        {DIALECT_OPENAI,
+         LIST(ITEM("1", "[2]") "," ITEM("0", "[1]")) ",\"usage\":{\"prompt_tokens\":9,\"total_tokens\":9}}", AS_OLLAMA,
          "{\"model\":\"mine\",\"embeddings\":[[1],[2]],\"total_duration\":3000,\"prompt_eval_count\":9}"},
         {DIALECT_OPENAI, LIST("{\"embedding\":[1]},{\"embedding\":[2]}") "}", AS_ONE, "{\"embedding\":[1]}"},
         {DIALECT_OLLAMA, "{\"embedding\":[0.5]}", AS_ONE, "{\"embedding\":[0.5]}"},
         {DIALECT_OLLAMA, "{\"embedding\":[0.5]}", AS_OPENAI, LIST(ITEM("0", "[0.5]")) "}"},
         {DIALECT_OLLAMA, "{\"embeddings\":[]}", AS_ONE, "{\"embedding\":[]}"},
-        {DIALECT_OLLAMA, "{\"embeddings\":null}", AS_OLLAMA, "{\"model\":\"mine\",\"embeddings\":[],\"total_duration\":3000}"},
+        {DIALECT_OLLAMA, "{\"embeddings\":null}", AS_OLLAMA,
+         "{\"model\":\"mine\",\"embeddings\":[],\"total_duration\":3000}"},
         {DIALECT_OLLAMA, "{\"embeddings\":[[]]}", AS_BASE64, LIST(ITEM("0", "\"\"")) "}"},
         {DIALECT_OPENAI, "{\"data\":[],\"usage\":{\"prompt_tokens\":-3}}", AS_OPENAI, LIST("") "}"},
     };
@@ -195,7 +220,7 @@ TEST(what_is_no_answer_is_an_error)
         {DIALECT_OPENAI, LIST(ITEM("0", "[1]") "," ITEM("0", "[2]")) "}", AS_OPENAI, NULL},
         {DIALECT_OPENAI, LIST(ITEM("5", "[1]")) "}", AS_OPENAI, NULL},
         {DIALECT_OPENAI, LIST(ITEM("-1", "[1]")) "}", AS_OPENAI, NULL},
-        {DIALECT_OPENAI, LIST(ITEM("0", "\"AAA\"")) "}", AS_OLLAMA, NULL},  /* two bytes */
+        {DIALECT_OPENAI, LIST(ITEM("0", "\"AAA\"")) "}", AS_OLLAMA, NULL}, /* two bytes */
         {DIALECT_OPENAI, LIST(ITEM("0", "\"A*AA\"")) "}", AS_OLLAMA, NULL},
         {DIALECT_OPENAI, LIST(ITEM("0", "\"AADAfw==\"")) "}", AS_OLLAMA, NULL}, /* not a number */
         {DIALECT_OLLAMA, "{\"embeddings\":[[1e39]]}", AS_BASE64, NULL},
@@ -218,9 +243,13 @@ static int torture(void *ctx)
     struct embed_answer answer = {.arena = &a};
     struct chat_write w = {.op = WIRE_EMBEDDINGS, .model = STR("up"), .arena = &a, .lost = &lost};
     (void)ctx;
-    int rc = embed_read(&m, OPENAI, STR(M "\"input\":[\"a\\n\",\"b\"],\"encoding_format\":\"base64\",\"us\\u0065r\":\"u\\n\",\"x\":1}"), NULL);
+    int rc = embed_read(
+        &m, OPENAI, STR(M "\"input\":[\"a\\n\",\"b\"],\"encoding_format\":\"base64\",\"us\\u0065r\":\"u\\n\",\"x\":1}"),
+        NULL);
     rc = rc ? rc : embed_write(&m, DIALECT_OLLAMA, &w, &out, NULL);
-    rc = rc ? rc : embed_answer_read(&answer, DIALECT_OPENAI, STR(LIST(ITEM("1", "[1]") "," ITEM("0", FOUR_BASE64)) "}"), NULL);
+    rc = rc ? rc
+            : embed_answer_read(&answer, DIALECT_OPENAI, STR(LIST(ITEM("1", "[1]") "," ITEM("0", FOUR_BASE64)) "}"),
+                                NULL);
     rc = rc ? rc : embed_answer_write(&answer, &m, &out);
     m.base64 = false;
     rc = rc ? rc : embed_answer_write(&answer, &m, &out);

@@ -54,20 +54,25 @@ TEST(streams_unless_told_not_to)
 TEST(reads_what_messages_are_made_of)
 {
     EXPECT_READ(WIRE_CHAT,
-                MESSAGES("{\"role\":\"System\",\"content\":\"be\"},{\"role\":\"user\",\"content\":\"h\\u00e9\",\"images\":[\"iVBORw0KGgoAA\"]},"
-                         "{\"role\":\"assistant\",\"content\":\"x\",\"thinking\":\"t\",\"tool_calls\":[{\"id\":\"c9\",\"function\":{\"index\":0,"
+                MESSAGES("{\"role\":\"System\",\"content\":\"be\"},{\"role\":\"user\",\"content\":\"h\\u00e9\","
+                         "\"images\":[\"iVBORw0KGgoAA\"]},"
+                         "{\"role\":\"assistant\",\"content\":\"x\",\"thinking\":\"t\",\"tool_calls\":[{\"id\":\"c9\","
+                         "\"function\":{\"index\":0,"
                          "\"name\":\"f\",\"arguments\":{\"b\":9007199254740993,\"a\":1.50}}}]},"
                          "{\"role\":\"tool\",\"tool_call_id\":\"c9\",\"tool_name\":\"f\",\"content\":\"r\"},"
                          "{\"role\":\"user\",\"content\":\"\"}"),
-                "model=m stream=1\nsystem: [text text=be]\nuser: [image type=image/png data=iVBORw0KGgoAA] [text text=h\xc3\xa9]"
-                "\nassistant: [reasoning text=t] [text text=x] [call id=c9 name=f arguments={\"b\":9007199254740993,\"a\":1.50}]"
+                "model=m stream=1\nsystem: [text text=be]\nuser: [image type=image/png data=iVBORw0KGgoAA] [text "
+                "text=h\xc3\xa9]"
+                "\nassistant: [reasoning text=t] [text text=x] [call id=c9 name=f "
+                "arguments={\"b\":9007199254740993,\"a\":1.50}]"
                 "\nuser: [result id=c9 name=f [text text=r]]\nuser:" PLAIN);
 }
 
 TEST(images_are_known_by_their_first_bytes)
 {
     EXPECT_READ(WIRE_CHAT,
-                MESSAGES("{\"role\":\"user\",\"images\":[\"/9j/4AA\",\"R0lGODlh\",\"UklGRg\",\"AAAA\",\"data:image/jpg;base64,/9j/4BB\"]}"),
+                MESSAGES("{\"role\":\"user\",\"images\":[\"/9j/4AA\",\"R0lGODlh\",\"UklGRg\",\"AAAA\",\"data:image/"
+                         "jpg;base64,/9j/4BB\"]}"),
                 "model=m stream=1\nuser: [image type=image/jpeg data=/9j/4AA] [image type=image/gif data=R0lGODlh] "
                 "[image type=image/webp data=UklGRg] [image data=AAAA] [image type=image/jpeg data=/9j/4BB]" PLAIN);
 }
@@ -86,24 +91,31 @@ TEST(ids_of_calls_are_made_of_their_place)
 TEST(results_find_their_calls)
 {
     /* by name; the other way round; without any name; a second turn of the same tool; ids first; an id nobody knows */
+    EXPECT_READ(
+        WIRE_CHAT,
+        MESSAGES(CALLS(CALL("f") "," CALL("g")) ",{\"role\":\"tool\",\"tool_name\":\"g\",\"content\":\"1\"},"
+                                                "{\"role\":\"tool\",\"tool_name\":\"f\",\"content\":\"2\"}"),
+        "model=m stream=1\nassistant: [call id=call_m0c0 name=f arguments={}] [call id=call_m0c1 name=g arguments={}]"
+        "\nuser: [result id=call_m0c1 name=g [text text=1]] [result id=call_m0c0 name=f [text text=2]]" PLAIN);
+    EXPECT_READ(
+        WIRE_CHAT,
+        MESSAGES(CALLS(
+            CALL("f") "," CALL("f")) ",{\"role\":\"tool\",\"content\":\"1\"},{\"role\":\"tool\",\"content\":\"2\"}"),
+        "model=m stream=1\nassistant: [call id=call_m0c0 name=f arguments={}] [call id=call_m0c1 name=f arguments={}]"
+        "\nuser: [result id=call_m0c0 name=f [text text=1]] [result id=call_m0c1 name=f [text text=2]]" PLAIN);
+    EXPECT_READ(
+        WIRE_CHAT,
+        MESSAGES(CALLS(CALL("f")) "," CALLS(CALL("f")) ",{\"role\":\"tool\",\"tool_name\":\"f\",\"content\":\"2\"},"
+                                                       "{\"role\":\"tool\",\"tool_name\":\"f\",\"content\":\"1\"}"),
+        "model=m stream=1\nassistant: [call id=call_m0c0 name=f arguments={}]\nassistant: [call id=call_m1c0 name=f "
+        "arguments={}]"
+        "\nuser: [result id=call_m1c0 name=f [text text=2]] [result id=call_m0c0 name=f [text text=1]]" PLAIN);
     EXPECT_READ(WIRE_CHAT,
-                MESSAGES(CALLS(CALL("f") "," CALL("g")) ",{\"role\":\"tool\",\"tool_name\":\"g\",\"content\":\"1\"},"
-                                                        "{\"role\":\"tool\",\"tool_name\":\"f\",\"content\":\"2\"}"),
-                "model=m stream=1\nassistant: [call id=call_m0c0 name=f arguments={}] [call id=call_m0c1 name=g arguments={}]"
-                "\nuser: [result id=call_m0c1 name=g [text text=1]] [result id=call_m0c0 name=f [text text=2]]" PLAIN);
-    EXPECT_READ(WIRE_CHAT,
-                MESSAGES(CALLS(CALL("f") "," CALL("f")) ",{\"role\":\"tool\",\"content\":\"1\"},{\"role\":\"tool\",\"content\":\"2\"}"),
-                "model=m stream=1\nassistant: [call id=call_m0c0 name=f arguments={}] [call id=call_m0c1 name=f arguments={}]"
-                "\nuser: [result id=call_m0c0 name=f [text text=1]] [result id=call_m0c1 name=f [text text=2]]" PLAIN);
-    EXPECT_READ(WIRE_CHAT,
-                MESSAGES(CALLS(CALL("f")) "," CALLS(CALL("f")) ",{\"role\":\"tool\",\"tool_name\":\"f\",\"content\":\"2\"},"
-                                                                "{\"role\":\"tool\",\"tool_name\":\"f\",\"content\":\"1\"}"),
-                "model=m stream=1\nassistant: [call id=call_m0c0 name=f arguments={}]\nassistant: [call id=call_m1c0 name=f arguments={}]"
-                "\nuser: [result id=call_m1c0 name=f [text text=2]] [result id=call_m0c0 name=f [text text=1]]" PLAIN);
-    EXPECT_READ(WIRE_CHAT,
-                MESSAGES(CALLS("{\"id\":\"a\",\"function\":{\"name\":\"f\"}},{\"id\":\"b\",\"function\":{\"name\":\"f\"}}")
-                         ",{\"role\":\"tool\",\"tool_call_id\":\"b\",\"tool_name\":\"f\",\"content\":\"1\"},"
-                         "{\"role\":\"tool\",\"tool_call_id\":\"zz\",\"content\":\"2\"},{\"role\":\"tool\",\"tool_call_id\":\"a\"}"),
+                MESSAGES(CALLS("{\"id\":\"a\",\"function\":{\"name\":\"f\"}},{\"id\":\"b\",\"function\":{\"name\":"
+                               "\"f\"}}") ",{\"role\":\"tool\",\"tool_call_id\":\"b\",\"tool_name\":\"f\",\"content\":"
+                                          "\"1\"},"
+                                          "{\"role\":\"tool\",\"tool_call_id\":\"zz\",\"content\":\"2\"},{\"role\":"
+                                          "\"tool\",\"tool_call_id\":\"a\"}"),
                 "model=m stream=1\nassistant: [call id=a name=f arguments={}] [call id=b name=f arguments={}]"
                 "\nuser: [result id=b name=f [text text=1]] [result id=zz [text text=2]] [result id=a name=f]" PLAIN);
     EXPECT_READ(WIRE_CHAT, MESSAGES("{\"role\":\"tool\",\"content\":\"1\"}"),
@@ -114,10 +126,14 @@ TEST(results_find_their_calls)
 TEST(an_id_that_comes_again_means_the_call_that_waits)
 {
     struct chat c;
-    REQUIRE(read_request(&c, WIRE_CHAT,
-                         MESSAGES(CALLS("{\"id\":\"0\",\"function\":{\"name\":\"f\"}}") ",{\"role\":\"tool\",\"tool_call_id\":\"0\"}," CALLS(
-                             "{\"id\":\"0\",\"function\":{\"name\":\"g\"}}") ",{\"role\":\"tool\",\"tool_call_id\":\"0\"}"),
-                         NULL) == 0);
+    REQUIRE(read_request(
+                &c, WIRE_CHAT,
+                MESSAGES(CALLS(
+                    "{\"id\":\"0\",\"function\":{\"name\":\"f\"}}") ",{\"role\":\"tool\",\"tool_call_id\":\"0\"}"
+                                                                    "," CALLS("{\"id\":\"0\",\"function\":{\"name\":"
+                                                                              "\"g\"}}") ",{\"role\":\"tool\",\"tool_"
+                                                                                         "call_id\":\"0\"}"),
+                NULL) == 0);
     EXPECT_STR(c.last_message->part->name, "g");
     EXPECT_STR(c.message->next->part->name, "f");
 }
@@ -125,11 +141,16 @@ TEST(an_id_that_comes_again_means_the_call_that_waits)
 TEST(reads_options)
 {
     EXPECT_READ(WIRE_CHAT,
-                CHAT("\"options\":{\"num_predict\":128,\"temperature\":0.70,\"top_p\":0.9,\"top_k\":40,\"min_p\":0.05,\"seed\":18446744073709551615,"
-                     "\"presence_penalty\":0.1,\"frequency_penalty\":0.2,\"repeat_penalty\":1.1,\"stop\":[\"a\",\"\\n\"],\"num_ctx\":8192,"
-                     "\"num_gpu\":null,\"mirostat\":0},\"keep_alive\":\"5m\",\"keep\":\"a\\\"b\",\"think\":\"high\",\"format\":\"json\""),
-                "model=m stream=1\nmax=128 format=1 effort=5 thinks=0 show=2 raw=0 temperature=0.70 top_p=0.9 top_k=40 min_p=0.05 "
-                "seed=18446744073709551615 presence=0.1 frequency=0.2 repeat=1.1 stop=\"a\" stop=\"\n\"\nextra options.num_ctx=8192"
+                CHAT("\"options\":{\"num_predict\":128,\"temperature\":0.70,\"top_p\":0.9,\"top_k\":40,\"min_p\":0.05,"
+                     "\"seed\":18446744073709551615,"
+                     "\"presence_penalty\":0.1,\"frequency_penalty\":0.2,\"repeat_penalty\":1.1,\"stop\":[\"a\","
+                     "\"\\n\"],\"num_ctx\":8192,"
+                     "\"num_gpu\":null,\"mirostat\":0},\"keep_alive\":\"5m\",\"keep\":\"a\\\"b\",\"think\":\"high\","
+                     "\"format\":\"json\""),
+                "model=m stream=1\nmax=128 format=1 effort=5 thinks=0 show=2 raw=0 temperature=0.70 top_p=0.9 top_k=40 "
+                "min_p=0.05 "
+                "seed=18446744073709551615 presence=0.1 frequency=0.2 repeat=1.1 stop=\"a\" stop=\"\n\"\nextra "
+                "options.num_ctx=8192"
                 "\nextra options.mirostat=0\nextra keep_alive=\"5m\"\nextra keep=\"a\\\"b\"");
     EXPECT_READ(WIRE_CHAT, CHAT("\"options\":{\"num_predict\":-2,\"stop\":\"x\"},\"think\":true"),
                 "model=m stream=1\nmax=-1 format=0 effort=4 thinks=1 show=2 raw=0 stop=\"x\"");
@@ -141,23 +162,27 @@ TEST(reads_options)
 TEST(reads_tools)
 {
     EXPECT_READ(WIRE_CHAT,
-                CHAT("\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\",\"description\":\"d\",\"parameters\":{\"type\":\"object\"}}},"
+                CHAT("\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\",\"description\":\"d\","
+                     "\"parameters\":{\"type\":\"object\"}}},"
                      "{\"function\":{\"name\":\"g\"}},{\"type\":\"search\",\"x\":1}]"),
-                "model=m stream=1\ntool f about=d schema={\"type\":\"object\"}\ntool g schema={\"type\":\"object\",\"properties\":{}}"
+                "model=m stream=1\ntool f about=d schema={\"type\":\"object\"}\ntool g "
+                "schema={\"type\":\"object\",\"properties\":{}}"
                 "\ntool  schema={\"type\":\"search\",\"x\":1} opaque=search" PLAIN);
 }
 
 TEST(reads_generate)
 {
     EXPECT_READ(WIRE_GENERATE,
-                CHAT("\"prompt\":\"p\",\"system\":\"s\",\"suffix\":\"x\",\"images\":[\"/9j/\"],\"raw\":true,\"template\":\"t\",\"context\":[1,2]"),
+                CHAT("\"prompt\":\"p\",\"system\":\"s\",\"suffix\":\"x\",\"images\":[\"/9j/"
+                     "\"],\"raw\":true,\"template\":\"t\",\"context\":[1,2]"),
                 "model=m stream=1\nsystem: [text text=s]\nuser: [image type=image/jpeg data=/9j/] [text text=p]"
                 "\nmax=-1 format=0 effort=0 thinks=0 show=0 raw=1 suffix=x\nextra template=\"t\"\nextra context=[1,2]");
 }
 
 TEST(without_a_prompt_there_is_no_message)
 {
-    EXPECT_READ(WIRE_GENERATE, CHAT("\"prompt\":\"\",\"system\":\"s\",\"keep_alive\":0"), "model=m stream=1" PLAIN "\nextra keep_alive=0");
+    EXPECT_READ(WIRE_GENERATE, CHAT("\"prompt\":\"\",\"system\":\"s\",\"keep_alive\":0"),
+                "model=m stream=1" PLAIN "\nextra keep_alive=0");
     EXPECT_READ(WIRE_GENERATE, "{\"model\":\"m\"}", "model=m stream=1" PLAIN);
     EXPECT_READ(WIRE_CHAT, MESSAGES(""), "model=m stream=1" PLAIN);
 }
@@ -192,10 +217,12 @@ TEST(refusals_name_the_member)
         {WIRE_CHAT, MESSAGES("{\"role\":\"user\",\"images\":[1]}"), "messages.0.images must be an array"},
         {WIRE_CHAT, MESSAGES("{\"role\":\"assistant\",\"tool_calls\":{}}"), "messages.0.tool_calls must be an array"},
         {WIRE_CHAT, MESSAGES("{\"role\":\"assistant\",\"tool_calls\":[{}]}"), "messages.0.tool_calls.0.function.name"},
-        {WIRE_CHAT, MESSAGES(CALLS("{\"function\":{\"name\":\"f\",\"arguments\":[]}}")), "messages.0.tool_calls.0.function.arguments"},
+        {WIRE_CHAT, MESSAGES(CALLS("{\"function\":{\"name\":\"f\",\"arguments\":[]}}")),
+         "messages.0.tool_calls.0.function.arguments"},
         {WIRE_CHAT, CHAT("\"tools\":1"), "tools must be an array"},
         {WIRE_CHAT, CHAT("\"tools\":[{\"type\":\"function\"}]"), "tools.0 must be a function with a name"},
-        {WIRE_CHAT, CHAT("\"tools\":[{\"function\":{\"name\":\"f\",\"parameters\":1}}]"), "tools.0.function.parameters must be an object"},
+        {WIRE_CHAT, CHAT("\"tools\":[{\"function\":{\"name\":\"f\",\"parameters\":1}}]"),
+         "tools.0.function.parameters must be an object"},
         {WIRE_CHAT, CHAT("\"options\":1"), "options must be an object"},
         {WIRE_CHAT, CHAT("\"options\":{\"temperature\":\"1\"}"), "options.temperature must be a number"},
         {WIRE_CHAT, CHAT("\"options\":{\"num_predict\":1.5}"), "options.num_predict must be a whole number"},
@@ -218,7 +245,8 @@ static struct chat chat_of(enum dialect from)
 {
     arena_fini(&arena);
     arena = ARENA_INIT(16 * MiB);
-    return (struct chat){.arena = &arena, .from = from, .model = STR("client"), .max_tokens = -1, .budget = -1, .choices = 1};
+    return (struct chat){
+        .arena = &arena, .from = from, .model = STR("client"), .max_tokens = -1, .budget = -1, .choices = 1};
 }
 
 static int write_request(const struct chat *c, enum wire_op op, struct buf *out, struct lost *lost, struct err *e)
@@ -305,16 +333,17 @@ TEST(writes_a_conversation)
     p->id = STR("c1");
     chat_part_add(&c, &p->content, PART_TEXT)->text = STR("l1");
     chat_part_add(&c, &p->content, PART_TEXT)->text = STR("l2");
-    EXPECT_WRITTEN(&c, WIRE_CHAT,
-                   "{\"model\":\"m\",\"messages\":[{\"role\":\"system\",\"content\":\"be\"},"
-                   "{\"role\":\"user\",\"content\":\"one\\ntwo\",\"images\":[\"/9j/\"]},"
-                   "{\"role\":\"assistant\",\"content\":\"ab\",\"thinking\":\"hm\",\"tool_calls\":["
-                   "{\"id\":\"c1\",\"function\":{\"index\":0,\"name\":\"f\",\"arguments\":{\"z\":9007199254740993, \"a\":1}}},"
-                   "{\"id\":\"c2\",\"function\":{\"index\":1,\"name\":\"g\",\"arguments\":{\"_raw\":\"{broken\"}}}]},"
-                   "{\"role\":\"tool\",\"content\":\"Error: no such file\",\"tool_name\":\"g\",\"tool_call_id\":\"c2\"},"
-                   "{\"role\":\"tool\",\"content\":\"l1\\nl2\",\"tool_name\":\"f\",\"tool_call_id\":\"c1\"},"
-                   "{\"role\":\"user\",\"content\":\"and\"}],\"stream\":true,\"truncate\":false}",
-                   " signature");
+    EXPECT_WRITTEN(
+        &c, WIRE_CHAT,
+        "{\"model\":\"m\",\"messages\":[{\"role\":\"system\",\"content\":\"be\"},"
+        "{\"role\":\"user\",\"content\":\"one\\ntwo\",\"images\":[\"/9j/\"]},"
+        "{\"role\":\"assistant\",\"content\":\"ab\",\"thinking\":\"hm\",\"tool_calls\":["
+        "{\"id\":\"c1\",\"function\":{\"index\":0,\"name\":\"f\",\"arguments\":{\"z\":9007199254740993, \"a\":1}}},"
+        "{\"id\":\"c2\",\"function\":{\"index\":1,\"name\":\"g\",\"arguments\":{\"_raw\":\"{broken\"}}}]},"
+        "{\"role\":\"tool\",\"content\":\"Error: no such file\",\"tool_name\":\"g\",\"tool_call_id\":\"c2\"},"
+        "{\"role\":\"tool\",\"content\":\"l1\\nl2\",\"tool_name\":\"f\",\"tool_call_id\":\"c1\"},"
+        "{\"role\":\"user\",\"content\":\"and\"}],\"stream\":true,\"truncate\":false}",
+        " signature");
 }
 
 TEST(writes_wishes)
@@ -330,12 +359,15 @@ TEST(writes_wishes)
     chat_stop_add(&c, STR("\n"));
     struct tool *t = chat_tool_add(&c);
     t->name = STR("f");
-    EXPECT_WRITTEN(&c, WIRE_CHAT,
-                   "{\"model\":\"m\",\"messages\":[],\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\",\"parameters\":"
-                   "{\"type\":\"object\",\"properties\":{}}}}],\"stream\":false,\"format\":{\"b\":1,\"a\":2},\"think\":\"max\",\"options\":"
-                   "{\"num_predict\":100,\"temperature\":0.70,\"top_k\":40,\"seed\":18446744073709551615,\"stop\":[\"\\n\"]},"
-                   "\"truncate\":false}",
-                   "");
+    EXPECT_WRITTEN(
+        &c, WIRE_CHAT,
+        "{\"model\":\"m\",\"messages\":[],\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\","
+        "\"parameters\":"
+        "{\"type\":\"object\",\"properties\":{}}}}],\"stream\":false,\"format\":{\"b\":1,\"a\":2},\"think\":\"max\","
+        "\"options\":"
+        "{\"num_predict\":100,\"temperature\":0.70,\"top_k\":40,\"seed\":18446744073709551615,\"stop\":[\"\\n\"]},"
+        "\"truncate\":false}",
+        "");
 }
 
 TEST(effort_becomes_a_word)
@@ -345,9 +377,10 @@ TEST(effort_becomes_a_word)
         int64_t budget;
         const char *want;
     } cases[] = {
-        {EFFORT_UNSET, -1, NULL},       {EFFORT_NONE, -1, "false"},      {EFFORT_MINIMAL, -1, "\"low\""}, {EFFORT_LOW, -1, "\"low\""},
-        {EFFORT_MEDIUM, -1, "\"medium\""}, {EFFORT_HIGH, -1, "\"high\""}, {EFFORT_XHIGH, -1, "\"max\""},   {EFFORT_MAX, -1, "\"max\""},
-        {EFFORT_UNSET, 2048, "\"medium\""}, {EFFORT_UNSET, 0, "false"},
+        {EFFORT_UNSET, -1, NULL},      {EFFORT_NONE, -1, "false"},        {EFFORT_MINIMAL, -1, "\"low\""},
+        {EFFORT_LOW, -1, "\"low\""},   {EFFORT_MEDIUM, -1, "\"medium\""}, {EFFORT_HIGH, -1, "\"high\""},
+        {EFFORT_XHIGH, -1, "\"max\""}, {EFFORT_MAX, -1, "\"max\""},       {EFFORT_UNSET, 2048, "\"medium\""},
+        {EFFORT_UNSET, 0, "false"},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         AUTO_BUF struct buf want = BUF_INIT(KiB);
@@ -372,7 +405,8 @@ TEST(options_of_ollama_pass_from_other_dialects)
     chat_extra_add(&c, STR("store"), STR("false"));
     chat_extra_add(&c, STR("verbosity"), STR("\"low\""));
     EXPECT_WRITTEN(&c, WIRE_CHAT,
-                   "{\"model\":\"m\",\"messages\":[],\"stream\":false,\"options\":{\"temperature\":0,\"num_ctx\":16384,\"x\":\"y\"},"
+                   "{\"model\":\"m\",\"messages\":[],\"stream\":false,\"options\":{\"temperature\":0,\"num_ctx\":16384,"
+                   "\"x\":\"y\"},"
                    "\"keep_alive\":-1,\"truncate\":false}",
                    " verbosity");
 }
@@ -385,7 +419,8 @@ TEST(writes_generate)
     c.suffix = STR("x");
     c.raw_prompt = true;
     EXPECT_WRITTEN(&c, WIRE_GENERATE,
-                   "{\"model\":\"m\",\"system\":\"s\",\"prompt\":\"p\",\"suffix\":\"x\",\"raw\":true,\"stream\":false}", "");
+                   "{\"model\":\"m\",\"system\":\"s\",\"prompt\":\"p\",\"suffix\":\"x\",\"raw\":true,\"stream\":false}",
+                   "");
     struct chat empty = chat_of(DIALECT_OLLAMA);
     EXPECT_WRITTEN(&empty, WIRE_GENERATE, "{\"model\":\"m\",\"prompt\":\"\",\"stream\":false}", "");
     struct chat turns = chat_of(DIALECT_OPENAI);
@@ -415,7 +450,8 @@ static struct part *one_part(struct chat *c, enum part_kind kind)
 
 TEST(what_would_make_the_answer_wrong_is_refused)
 {
-    static const char *const extras[] = {"logprobs", "top_logprobs", "logit_bias", "audio", "web_search_options", "mcp_servers", "best_of"};
+    static const char *const extras[] = {"logprobs",           "top_logprobs", "logit_bias", "audio",
+                                         "web_search_options", "mcp_servers",  "best_of"};
     struct chat c;
     for (size_t i = 0; i < COUNT_OF(extras); i++) {
         c = chat_of(DIALECT_OPENAI);
@@ -473,11 +509,14 @@ TEST(hints_are_lost_and_listed)
     c.user = STR("u");
     c.tier = STR("flex");
     chat_extra_add(&c, STR("context_management"), STR("{}"));
-    EXPECT_WRITTEN(&c, WIRE_CHAT,
-                   "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"a\\nn.txt\\nnote\",\"images\":[\"iVBO\"]}],\"tools\":"
-                   "[{\"type\":\"function\",\"function\":{\"name\":\"f\",\"parameters\":{}}}],\"stream\":false,\"truncate\":false}",
-                   " user service_tier cache_control search_result redacted_thinking name detail parallel_tool_calls tools.strict "
-                   "context_management");
+    EXPECT_WRITTEN(
+        &c, WIRE_CHAT,
+        "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"a\\nn.txt\\nnote\",\"images\":[\"iVBO\"]}],"
+        "\"tools\":"
+        "[{\"type\":\"function\",\"function\":{\"name\":\"f\",\"parameters\":{}}}],\"stream\":false,\"truncate\":"
+        "false}",
+        " user service_tier cache_control search_result redacted_thinking name detail parallel_tool_calls tools.strict "
+        "context_management");
 }
 
 /* --- both ---------------------------------------------------------------------------------------------------------------- */
@@ -487,18 +526,27 @@ static const struct {
     const char *body;
 } round_trips[] = {
     {WIRE_CHAT, MESSAGES("")},
-    {WIRE_CHAT, CHAT("\"stream\":false,\"think\":true,\"truncate\":true,\"shift\":false,\"logprobs\":true,\"keep_alive\":\"-1m\"")},
-    {WIRE_CHAT, CHAT("\"think\":\"max\",\"format\":\"json\",\"options\":{\"num_ctx\":4096,\"stop\":[\"a\",\"\"],\"temperature\":1e-3,"
-                     "\"seed\":9223372036854775808,\"num_predict\":5,\"odd\":{\"b\":1,\"a\":[null]}}")},
-    {WIRE_CHAT, CHAT("\"think\":false,\"format\":{\"type\":\"object\",\"properties\":{\"z\":{\"type\":[\"string\",\"null\"]},\"a\":{}}}")},
     {WIRE_CHAT,
-     CHAT("\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\",\"description\":\"d\\u0000e\",\"parameters\":{\"z\":1.0}}}],"
-          "\"messages\":[{\"role\":\"system\",\"content\":\"s\"},{\"role\":\"user\",\"content\":\"q\",\"images\":[\"/9j/\",\"AA\"]},"
-          "{\"role\":\"assistant\",\"thinking\":\"t\",\"content\":\"c\",\"tool_calls\":[{\"function\":{\"name\":\"f\",\"arguments\":"
+     CHAT(
+         "\"stream\":false,\"think\":true,\"truncate\":true,\"shift\":false,\"logprobs\":true,\"keep_alive\":\"-1m\"")},
+    {WIRE_CHAT, CHAT("\"think\":\"max\",\"format\":\"json\",\"options\":{\"num_ctx\":4096,\"stop\":[\"a\",\"\"],"
+                     "\"temperature\":1e-3,"
+                     "\"seed\":9223372036854775808,\"num_predict\":5,\"odd\":{\"b\":1,\"a\":[null]}}")},
+    {WIRE_CHAT, CHAT("\"think\":false,\"format\":{\"type\":\"object\",\"properties\":{\"z\":{\"type\":[\"string\","
+                     "\"null\"]},\"a\":{}}}")},
+    {WIRE_CHAT,
+     CHAT("\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\",\"description\":\"d\\u0000e\",\"parameters\":"
+          "{\"z\":1.0}}}],"
+          "\"messages\":[{\"role\":\"system\",\"content\":\"s\"},{\"role\":\"user\",\"content\":\"q\",\"images\":[\"/"
+          "9j/\",\"AA\"]},"
+          "{\"role\":\"assistant\",\"thinking\":\"t\",\"content\":\"c\",\"tool_calls\":[{\"function\":{\"name\":\"f\","
+          "\"arguments\":"
           "{\"n\":9007199254740993}}},{\"id\":\"x:1.2\",\"function\":{\"name\":\"g\",\"arguments\":\"free\"}}]},"
-          "{\"role\":\"tool\",\"tool_name\":\"g\",\"content\":\"2\",\"images\":[\"R0lGOD\"]},{\"role\":\"tool\",\"content\":\"1\"},"
+          "{\"role\":\"tool\",\"tool_name\":\"g\",\"content\":\"2\",\"images\":[\"R0lGOD\"]},{\"role\":\"tool\","
+          "\"content\":\"1\"},"
           "{\"role\":\"user\",\"content\":\"\"},{\"role\":\"assistant\"}]")},
-    {WIRE_GENERATE, CHAT("\"prompt\":\"p\",\"system\":\"s\",\"suffix\":\"x\",\"raw\":true,\"images\":[\"/9j/\"],\"context\":[1,2,3]")},
+    {WIRE_GENERATE,
+     CHAT("\"prompt\":\"p\",\"system\":\"s\",\"suffix\":\"x\",\"raw\":true,\"images\":[\"/9j/\"],\"context\":[1,2,3]")},
     {WIRE_GENERATE, CHAT("\"prompt\":\"\",\"keep_alive\":0,\"template\":\"{{.Prompt}}\"")},
 };
 
@@ -518,8 +566,8 @@ TEST(what_is_read_and_written_reads_the_same)
         REQUIRE(read_request(&c, round_trips[i].op, buf_text(&text), &e) == 0);
         kit_chat(&second, &c, &arena);
         if (!str_eq(buf_str(&first), buf_str(&second)))
-            test_fail(__FILE__, __LINE__, "%s\nbecame %.*s\nfirst:\n%.*s\nsecond:\n%.*s", round_trips[i].body, STR_FMT(buf_str(&text)),
-                      STR_FMT(buf_str(&first)), STR_FMT(buf_str(&second)));
+            test_fail(__FILE__, __LINE__, "%s\nbecame %.*s\nfirst:\n%.*s\nsecond:\n%.*s", round_trips[i].body,
+                      STR_FMT(buf_str(&text)), STR_FMT(buf_str(&first)), STR_FMT(buf_str(&second)));
     }
 }
 
@@ -530,8 +578,9 @@ TEST(a_result_further_back_than_we_look_keeps_its_id)
     (void)buf_append_text(&body, "{\"model\":\"m\",\"messages\":[{\"role\":\"assistant\",\"tool_calls\":[");
     for (int i = 0; i < 300; i++)
         (void)buf_append_format(&body, "%s{\"id\":\"i%d\",\"function\":{\"name\":\"f\"}}", i ? "," : "", i);
-    (void)buf_append_text(&body, "]},{\"role\":\"tool\",\"tool_call_id\":\"i0\"},{\"role\":\"tool\",\"tool_call_id\":\"i299\"},"
-                                 "{\"role\":\"tool\",\"tool_name\":\"f\"}]}");
+    (void)buf_append_text(
+        &body, "]},{\"role\":\"tool\",\"tool_call_id\":\"i0\"},{\"role\":\"tool\",\"tool_call_id\":\"i299\"},"
+               "{\"role\":\"tool\",\"tool_name\":\"f\"}]}");
     REQUIRE(read_request(&c, WIRE_CHAT, buf_text(&body), NULL) == 0);
     const struct part *p = c.last_message->part;
     EXPECT_STR(p->id, "i0");
@@ -560,6 +609,7 @@ static int torture_round_trip(void *ctx)
 TEST(requests_survive_torture)
 {
     for (size_t i = 0; i < COUNT_OF(round_trips); i++)
-        (void)test_torture("a request of Ollama's, both ways", torture_round_trip, &i); /* counts and judges for itself */
+        (void)test_torture("a request of Ollama's, both ways", torture_round_trip,
+                           &i); /* counts and judges for itself */
     arena_fini(&arena);
 }

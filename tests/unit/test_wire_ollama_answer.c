@@ -19,8 +19,8 @@ static bool golden_read(struct buf *b, const char *name)
 /* Deltas as text. */
 static int note(const struct delta *d, void *ctx)
 {
-    static const char *const kinds[] = {"BEGIN", "TEXT", "REFUSAL", "REASONING", "SIGNATURE", "HIDDEN", "CALL", "ARGUMENTS", "FINISH",
-                                        "USAGE", "ALIVE", "FAILED", "END"};
+    static const char *const kinds[] = {"BEGIN",     "TEXT",   "REFUSAL", "REASONING", "SIGNATURE", "HIDDEN", "CALL",
+                                        "ARGUMENTS", "FINISH", "USAGE",   "ALIVE",     "FAILED",    "END"};
     struct buf *b = ctx;
     (void)buf_append_text(b, kinds[d->kind]);
     if (d->kind == DELTA_CALL || d->kind == DELTA_ARGUMENTS)
@@ -32,7 +32,8 @@ static int note(const struct delta *d, void *ctx)
     if (d->kind == DELTA_FINISH)
         (void)buf_append_format(b, " %s", finish_name(d->finish));
     if (d->kind == DELTA_USAGE)
-        (void)buf_append_format(b, " %lld %lld%s", (long long)d->usage.input, (long long)d->usage.output, d->usage.reported ? "" : "?");
+        (void)buf_append_format(b, " %lld %lld%s", (long long)d->usage.input, (long long)d->usage.output,
+                                d->usage.reported ? "" : "?");
     return buf_append_char(b, '\n');
 }
 
@@ -64,7 +65,8 @@ TEST(recorded_shapes_become_deltas)
     static const struct {
         const char *name, *want;
     } cases[] = {
-        {"chat_text.ndjson", "BEGIN model=qwen3:8b\nTEXT text=Hel\nTEXT text=lo \"you\"\n\nTEXT text=\xc3\xa9\nUSAGE 171 58\nFINISH stop\nEND\n"},
+        {"chat_text.ndjson", "BEGIN model=qwen3:8b\nTEXT text=Hel\nTEXT text=lo \"you\"\n\nTEXT text=\xc3\xa9\nUSAGE "
+                             "171 58\nFINISH stop\nEND\n"},
         {"chat_thinking_tools.ndjson",
          "BEGIN model=qwen3:8b\nREASONING text=The user\nREASONING text= asks twice.\nTEXT text=Let me look.\n"
          "CALL 0 id=call_k3v9x1a2 name=get_weather\nARGUMENTS 0 text={\"city\":\"Oslo\",\"id\":9007199254740993}\n"
@@ -72,7 +74,8 @@ TEST(recorded_shapes_become_deltas)
         {"chat_length.ndjson", "BEGIN model=qwen3:8b\nTEXT text=1 2 3\nUSAGE 171 58\nFINISH length\nEND\n"},
         {"chat_error_midway.ndjson", "BEGIN model=qwen3:8b\nTEXT text=So\nFAILED\n"},
         {"chat_cut.ndjson", "BEGIN model=qwen3:8b\nTEXT text=So\nTEXT text= it\n"},
-        {"generate_text.ndjson", "BEGIN model=qwen3:8b\nREASONING text=hm\nTEXT text=return\nTEXT text= x;\nUSAGE 9 2\nFINISH stop\nEND\n"},
+        {"generate_text.ndjson",
+         "BEGIN model=qwen3:8b\nREASONING text=hm\nTEXT text=return\nTEXT text= x;\nUSAGE 9 2\nFINISH stop\nEND\n"},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         AUTO_BUF struct buf text = BUF_INIT(MiB);
@@ -84,16 +87,21 @@ TEST(recorded_shapes_become_deltas)
 TEST(odd_lines_are_understood)
 {
     /* blank lines, lines behind the end, old servers without a reason, counts of 0, calls in one line, arguments in a string */
-    EXPECT_DELTAS("\n \r\n{\"model\":\"m\",\"message\":{\"content\":\"a\"}}\r\n{\"done\":true}\n{\"message\":{\"content\":\"late\"}}",
+    EXPECT_DELTAS("\n "
+                  "\r\n{\"model\":\"m\",\"message\":{\"content\":\"a\"}}\r\n{\"done\":true}\n{\"message\":{\"content\":"
+                  "\"late\"}}",
                   "BEGIN model=m\nTEXT text=a\nFINISH stop\nEND\n");
     EXPECT_DELTAS("{\"done\":true,\"eval_count\":5}", "BEGIN\nUSAGE 0 5\nFINISH stop\nEND\n");
     EXPECT_DELTAS("{\"done\":true,\"done_reason\":\"load\"}", "BEGIN\nFINISH stop\nEND\n");
     EXPECT_DELTAS("{\"done\":true,\"done_reason\":\"tired\",\"prompt_eval_count\":-1}", "BEGIN\nFINISH other\nEND\n");
-    EXPECT_DELTAS("{\"message\":{\"tool_calls\":[{\"id\":\"a\\u0062\",\"function\":{\"name\":\"f\\/\",\"arguments\":\"{\\\"x\\\":1}\"}},"
-                  "{\"id\":\"c\",\"function\":{\"name\":\"g\"}},{\"function\":{}},3]},\"done\":true,\"done_reason\":\"length\"}",
-                  "BEGIN\nCALL 0 id=ab name=f/\nARGUMENTS 0 text={\"x\":1}\nCALL 1 id=c name=g\nFINISH length\nEND\n");
+    EXPECT_DELTAS(
+        "{\"message\":{\"tool_calls\":[{\"id\":\"a\\u0062\",\"function\":{\"name\":\"f\\/"
+        "\",\"arguments\":\"{\\\"x\\\":1}\"}},"
+        "{\"id\":\"c\",\"function\":{\"name\":\"g\"}},{\"function\":{}},3]},\"done\":true,\"done_reason\":\"length\"}",
+        "BEGIN\nCALL 0 id=ab name=f/\nARGUMENTS 0 text={\"x\":1}\nCALL 1 id=c name=g\nFINISH length\nEND\n");
     EXPECT_DELTAS("{\"model\":5,\"message\":null,\"done\":\"yes\"}", "BEGIN\n");
-    EXPECT_DELTAS("{\"model\":\"m\",\"message\":{\"content\":null,\"tool_calls\":null},\"error\":null}", "BEGIN model=m\n");
+    EXPECT_DELTAS("{\"model\":\"m\",\"message\":{\"content\":null,\"tool_calls\":null},\"error\":null}",
+                  "BEGIN model=m\n");
     EXPECT_DELTAS("{\"error\":{\"message\":\"x\"}}", "FAILED\n");
 }
 
@@ -115,8 +123,8 @@ static int refuse(const struct delta *d, void *ctx)
 TEST(what_emit_returns_stops_the_reader)
 {
     AUTO_BUF struct buf text = BUF_INIT(MiB);
-    static const enum delta_kind kinds[] = {DELTA_BEGIN, DELTA_TEXT, DELTA_REASONING, DELTA_CALL, DELTA_ARGUMENTS, DELTA_FINISH, DELTA_USAGE,
-                                            DELTA_END};
+    static const enum delta_kind kinds[] = {DELTA_BEGIN,     DELTA_TEXT,   DELTA_REASONING, DELTA_CALL,
+                                            DELTA_ARGUMENTS, DELTA_FINISH, DELTA_USAGE,     DELTA_END};
     REQUIRE(golden_read(&text, "chat_thinking_tools.ndjson"));
     for (size_t i = 0; i < COUNT_OF(kinds); i++) {
         enum delta_kind kind = kinds[i];
@@ -177,22 +185,30 @@ static void expect_stream(int line, const char *golden, enum wire_op op, const c
 TEST(streams_are_written_line_by_line)
 {
     expect_stream(__LINE__, "chat_text.ndjson", WIRE_CHAT,
-                  SAYS "\"Hel\"},\"done\":false}\n" SAYS "\"lo \\\"you\\\"\\n\"},\"done\":false}\n" SAYS "\"\xc3\xa9\"},\"done\":false}\n" SAYS
-                       "\"\"},\"done_reason\":\"stop\",\"done\":true,\"total_duration\":1500000,\"prompt_eval_count\":171,\"eval_count\":58}\n");
-    expect_stream(__LINE__, "chat_thinking_tools.ndjson", WIRE_CHAT,
-                  SAYS "\"\",\"thinking\":\"The user\"},\"done\":false}\n" SAYS "\"\",\"thinking\":\" asks twice.\"},\"done\":false}\n" SAYS
-                       "\"Let me look.\"},\"done\":false}\n" SAYS "\"\",\"tool_calls\":[{\"id\":\"call_k3v9x1a2\",\"function\":{\"index\":0,"
-                       "\"name\":\"get_weather\",\"arguments\":{\"city\":\"Oslo\",\"id\":9007199254740993}}}]},\"done\":false}\n" SAYS
-                       "\"\",\"tool_calls\":[{\"id\":\"call_6fd62dd30001\",\"function\":{\"index\":1,\"name\":\"get_time\",\"arguments\":{}}}]},"
-                       "\"done\":false}\n" SAYS
-                       "\"\"},\"done_reason\":\"stop\",\"done\":true,\"total_duration\":1500000,\"prompt_eval_count\":171,\"eval_count\":58}\n");
+                  SAYS "\"Hel\"},\"done\":false}\n" SAYS "\"lo \\\"you\\\"\\n\"},\"done\":false}\n" SAYS
+                       "\"\xc3\xa9\"},\"done\":false}\n" SAYS
+                       "\"\"},\"done_reason\":\"stop\",\"done\":true,\"total_duration\":1500000,\"prompt_eval_count\":"
+                       "171,\"eval_count\":58}\n");
+    expect_stream(
+        __LINE__, "chat_thinking_tools.ndjson", WIRE_CHAT,
+        SAYS
+        "\"\",\"thinking\":\"The user\"},\"done\":false}\n" SAYS
+        "\"\",\"thinking\":\" asks twice.\"},\"done\":false}\n" SAYS "\"Let me look.\"},\"done\":false}\n" SAYS
+        "\"\",\"tool_calls\":[{\"id\":\"call_k3v9x1a2\",\"function\":{\"index\":0,"
+        "\"name\":\"get_weather\",\"arguments\":{\"city\":\"Oslo\",\"id\":9007199254740993}}}]},\"done\":false}\n" SAYS
+        "\"\",\"tool_calls\":[{\"id\":\"call_6fd62dd30001\",\"function\":{\"index\":1,\"name\":\"get_time\","
+        "\"arguments\":{}}}]},"
+        "\"done\":false}\n" SAYS "\"\"},\"done_reason\":\"stop\",\"done\":true,\"total_duration\":1500000,\"prompt_"
+                                 "eval_count\":171,\"eval_count\":58}\n");
     expect_stream(__LINE__, "generate_text.ndjson", WIRE_GENERATE,
-                  HEAD "\"response\":\"\",\"thinking\":\"hm\",\"done\":false}\n" HEAD "\"response\":\"return\",\"done\":false}\n" HEAD
-                       "\"response\":\" x;\",\"done\":false}\n" HEAD
-                       "\"response\":\"\",\"done_reason\":\"stop\",\"done\":true,\"total_duration\":1500000,\"prompt_eval_count\":9,\"eval_count\":2}\n");
+                  HEAD "\"response\":\"\",\"thinking\":\"hm\",\"done\":false}\n" HEAD
+                       "\"response\":\"return\",\"done\":false}\n" HEAD "\"response\":\" x;\",\"done\":false}\n" HEAD
+                       "\"response\":\"\",\"done_reason\":\"stop\",\"done\":true,\"total_duration\":1500000,\"prompt_"
+                       "eval_count\":9,\"eval_count\":2}\n");
     expect_stream(__LINE__, "chat_length.ndjson", WIRE_CHAT,
                   SAYS "\"1 2 3\"},\"done\":false}\n" SAYS
-                       "\"\"},\"done_reason\":\"length\",\"done\":true,\"total_duration\":1500000,\"prompt_eval_count\":171,\"eval_count\":58}\n");
+                       "\"\"},\"done_reason\":\"length\",\"done\":true,\"total_duration\":1500000,\"prompt_eval_"
+                       "count\":171,\"eval_count\":58}\n");
 }
 
 static void write_all(struct stream_writer *w, const struct delta *d, size_t count, struct buf *out)
@@ -226,9 +242,10 @@ TEST(streams_of_others_become_whole_calls)
     writer_begin(&w, WIRE_CHAT, &a);
     write_all(&w, d, COUNT_OF(d), &got);
     EXPECT_STR(buf_str(&got),
-               SAYS "\"no\"},\"done\":false}\n" SAYS
-                    "\"\",\"tool_calls\":[{\"id\":\"a\",\"function\":{\"index\":0,\"name\":\"f\",\"arguments\":{\"x\":1}}}]},\"done\":false}\n" SAYS
-                    "\"\",\"tool_calls\":[{\"id\":\"b\",\"function\":{\"index\":1,\"name\":\"g\",\"arguments\":{\"_raw\":\"{\\\"y\\\":\"}}}]},"
+               SAYS "\"no\"},\"done\":false}\n" SAYS "\"\",\"tool_calls\":[{\"id\":\"a\",\"function\":{\"index\":0,"
+                                                     "\"name\":\"f\",\"arguments\":{\"x\":1}}}]},\"done\":false}\n" SAYS
+                    "\"\",\"tool_calls\":[{\"id\":\"b\",\"function\":{\"index\":1,\"name\":\"g\",\"arguments\":{\"_"
+                    "raw\":\"{\\\"y\\\":\"}}}]},"
                     "\"done\":false}\n" SAYS "\"\"},\"done_reason\":\"stop\",\"done\":true}\n");
     stream_writer_fini(&w);
     arena_fini(&a);
@@ -270,7 +287,8 @@ TEST(an_error_is_the_last_line)
 /* The Python client takes each line for JSON, an empty one as well. */
 TEST(there_is_never_an_empty_line)
 {
-    static const char *const golden[] = {"chat_text.ndjson", "chat_thinking_tools.ndjson", "chat_length.ndjson", "generate_text.ndjson"};
+    static const char *const golden[] = {"chat_text.ndjson", "chat_thinking_tools.ndjson", "chat_length.ndjson",
+                                         "generate_text.ndjson"};
     EXPECT(codec_ollama.keep_alive.len == 0);
     for (size_t i = 0; i < COUNT_OF(golden); i++) {
         AUTO_BUF struct buf text = BUF_INIT(MiB), got = BUF_INIT(MiB);
@@ -307,7 +325,8 @@ static void expect_answer(int line, const char *body, const char *want)
         kit_parts(&got, a.part, &arena);
     }
     if (rc || !str_eq(buf_str(&got), str_from(want)))
-        test_fail(__FILE__, line, "%s: %d %s, got:\n%.*s\nexpected:\n%s", body, rc, e.text, STR_FMT(buf_str(&got)), want);
+        test_fail(__FILE__, line, "%s: %d %s, got:\n%.*s\nexpected:\n%s", body, rc, e.text, STR_FMT(buf_str(&got)),
+                  want);
 }
 
 TEST(reads_whole_answers)
@@ -315,10 +334,15 @@ TEST(reads_whole_answers)
     AUTO_BUF struct buf text = BUF_INIT(MiB);
     REQUIRE(golden_read(&text, "chat_whole.json"));
     expect_answer(__LINE__, buf_text(&text),
-                  "qwen3:8b tool_calls 7/3 [reasoning text=t] [text text=Hi] [call id=call_3b1aee490000 name=f arguments={\"a\": 1}]");
-    expect_answer(__LINE__, "\n {\"model\":\"m\",\"response\":\"r\\n\",\"thinking\":\"t\",\"done\":true,\"done_reason\":\"length\",\"eval_count\":1}",
+                  "qwen3:8b tool_calls 7/3 [reasoning text=t] [text text=Hi] [call id=call_3b1aee490000 name=f "
+                  "arguments={\"a\": 1}]");
+    expect_answer(__LINE__,
+                  "\n "
+                  "{\"model\":\"m\",\"response\":\"r\\n\",\"thinking\":\"t\",\"done\":true,\"done_reason\":\"length\","
+                  "\"eval_count\":1}",
                   "m length 0/1 [reasoning text=t] [text text=r\n]");
-    expect_answer(__LINE__, "{\"model\":\"m\",\"message\":{\"content\":\"\"},\"done\":true,\"done_reason\":\"load\"}", "m stop");
+    expect_answer(__LINE__, "{\"model\":\"m\",\"message\":{\"content\":\"\"},\"done\":true,\"done_reason\":\"load\"}",
+                  "m stop");
     expect_answer(__LINE__, "{}", " none");
 }
 
@@ -349,8 +373,13 @@ TEST(writes_whole_answers)
     struct lost lost = {.count = 0};
     arena_fini(&arena);
     arena = ARENA_INIT(MiB);
-    struct chat_answer a = {.arena = &arena, .model = STR("mine"), .created_s = 1790000000, .finish = FINISH_TOOLS, .has_usage = true,
-                            .usage = {.input = 10, .cached = 4, .output = 0}, .elapsed_us = 2};
+    struct chat_answer a = {.arena = &arena,
+                            .model = STR("mine"),
+                            .created_s = 1790000000,
+                            .finish = FINISH_TOOLS,
+                            .has_usage = true,
+                            .usage = {.input = 10, .cached = 4, .output = 0},
+                            .elapsed_us = 2};
     answer_part(&a, PART_REASONING, "t1")->signature = STR("seal");
     answer_part(&a, PART_REASONING, "t2");
     answer_part(&a, PART_TEXT, "a");
@@ -366,10 +395,12 @@ TEST(writes_whole_answers)
     p->custom = true;
     p->arguments = STR("free \"text\"");
     EXPECT_I64(codec_ollama.answer_write(&a, WIRE_CHAT, &lost, &got), 0);
-    EXPECT_STR(buf_str(&got),
-               SAYS "\"ab\",\"thinking\":\"t1t2\",\"tool_calls\":[{\"id\":\"c1\",\"function\":{\"index\":0,\"name\":\"f\",\"arguments\":{}}},"
-                    "{\"id\":\"c2\",\"function\":{\"index\":1,\"name\":\"g\",\"arguments\":{\"input\":\"free \\\"text\\\"\"}}}]},"
-                    "\"done_reason\":\"stop\",\"done\":true,\"total_duration\":2000,\"prompt_eval_count\":10,\"eval_count\":0}");
+    EXPECT_STR(
+        buf_str(&got), SAYS
+        "\"ab\",\"thinking\":\"t1t2\",\"tool_calls\":[{\"id\":\"c1\",\"function\":{\"index\":0,\"name\":\"f\","
+        "\"arguments\":{}}},"
+        "{\"id\":\"c2\",\"function\":{\"index\":1,\"name\":\"g\",\"arguments\":{\"input\":\"free \\\"text\\\"\"}}}]},"
+        "\"done_reason\":\"stop\",\"done\":true,\"total_duration\":2000,\"prompt_eval_count\":10,\"eval_count\":0}");
     EXPECT_I64(lost.count, 3);
     buf_clear(&got);
     a = (struct chat_answer){.arena = &arena, .model = STR("mine"), .created_s = 1790000000, .finish = FINISH_LENGTH};
@@ -381,9 +412,11 @@ TEST(writes_whole_answers)
 
 /* --- memory -------------------------------------------------------------------------------------------------------------------- */
 
-static const char *const hard = "{\"model\":\"a\\u0062\",\"created_at\":\"2026\",\"message\":{\"content\":\"x\\ny\",\"thinking\":\"\\t\",\"tool_calls\":"
-                                "[{\"function\":{\"name\":\"f\\u0066\",\"arguments\":{\"a\":1}}},{\"id\":\"i\",\"function\":{\"name\":\"g\","
-                                "\"arguments\":\"\\\"\"}}]},\"done\":true,\"eval_count\":1}";
+static const char *const hard =
+    "{\"model\":\"a\\u0062\",\"created_at\":\"2026\",\"message\":{\"content\":\"x\\ny\",\"thinking\":\"\\t\",\"tool_"
+    "calls\":"
+    "[{\"function\":{\"name\":\"f\\u0066\",\"arguments\":{\"a\":1}}},{\"id\":\"i\",\"function\":{\"name\":\"g\","
+    "\"arguments\":\"\\\"\"}}]},\"done\":true,\"eval_count\":1}";
 
 static int torture_stream(void *ctx)
 {
@@ -422,7 +455,8 @@ TEST(a_stream_holds_no_text)
     AUTO_BUF struct buf got = BUF_INIT(MiB);
     struct arena a = ARENA_INIT(MiB);
     struct stream_reader r;
-    struct str line = STR("{\"model\":\"m\",\"created_at\":\"2026\",\"message\":{\"content\":\"\\n0123456789\",\"thinking\":\"\\t\"}}");
+    struct str line = STR(
+        "{\"model\":\"m\",\"created_at\":\"2026\",\"message\":{\"content\":\"\\n0123456789\",\"thinking\":\"\\t\"}}");
     stream_reader_init(&r, &codec_ollama, WIRE_CHAT, &a, note, &got);
     EXPECT_I64(codec_ollama.event_read(&r, STR_NONE, line), 0);
     size_t used = a.used;
