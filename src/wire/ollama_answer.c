@@ -19,6 +19,11 @@ static void text_read(struct json_scan *s, struct str *out)
         (void)json_skip(s, NULL);
 }
 
+static bool enter_object(struct json_scan *s)
+{
+    return json_peek(s) == JSON_OBJECT && json_enter(s);
+}
+
 static void count_read(struct json_scan *s, struct ollama_line *out, int64_t *count)
 {
     struct str raw;
@@ -44,11 +49,11 @@ static void calls_read(struct json_scan *s, struct ollama_line *out)
 static void message_read(struct json_scan *s, struct ollama_line *out)
 {
     struct str key;
-    out->says = json_peek(s) == JSON_OBJECT;
-    if (!json_enter(s)) {
+    if (!enter_object(s)) {
         (void)json_skip(s, NULL);
         return;
     }
+    out->says = true;
     while (json_member(s, &key)) {
         if (json_key_is(key, STR("content")))
             text_read(s, &out->content);
@@ -97,7 +102,7 @@ int ollama_line_read(struct str text, struct ollama_line *out, struct err *e)
     struct str key;
     *out = (struct ollama_line){0};
     json_scan_init(&s, text);
-    if (!json_enter(&s)) {
+    if (!enter_object(&s)) {
         (void)json_skip(&s, NULL);
         int rc = json_finish(&s, e);
         return rc ? rc : err_set(e, ERR_SYNTAX, "an answer that is no JSON object");
@@ -113,12 +118,12 @@ bool ollama_call_next(struct json_scan *s, struct ollama_call *out)
     *out = (struct ollama_call){0};
     if (!json_element(s))
         return false;
-    if (!json_enter(s))
+    if (!enter_object(s))
         return json_skip(s, NULL);
     while (json_member(s, &key)) {
         if (json_key_is(key, STR("id"))) {
             text_read(s, &out->id);
-        } else if (!json_key_is(key, STR("function")) || !json_enter(s)) {
+        } else if (!json_key_is(key, STR("function")) || !enter_object(s)) {
             (void)json_skip(s, NULL);
         } else {
             while (json_member(s, &key)) {
@@ -204,8 +209,12 @@ int ollama_answer_read(struct chat_answer *a, enum wire_op op, struct str body, 
     (void)op; /* either shape is taken for either question */
     if (rc)
         return rc;
-    *a = (struct chat_answer){.arena = arena, .usage = ollama_usage(&line), .has_usage = line.has_usage,
-                              .has_error = line.has_error, .choice_count = line.says, .id = line.created_at};
+    *a = (struct chat_answer){.arena = arena,
+                              .usage = ollama_usage(&line),
+                              .has_usage = line.has_usage,
+                              .has_error = line.has_error,
+                              .choice_count = line.says,
+                              .id = line.created_at};
     a->model = ollama_plain(line.model, arena);
     rc = a->model.ptr ? words_add(a, PART_REASONING, line.thinking) : ERR_NOMEM;
     rc = rc ? rc : words_add(a, PART_TEXT, line.content);
@@ -257,9 +266,22 @@ static struct str arguments_of(const struct part *p, struct arena *a)
     return json_done(&json) ? STR_NONE : arena_dup(a, buf_str(&text));
 }
 
+/* On one line, as a stream needs it: a line break in JSON is a blank like any other. */
+static struct str on_one_line(struct str json, struct arena *a)
+{
+    if (!memchr(json.ptr, '\n', json.len) && !memchr(json.ptr, '\r', json.len))
+        return json;
+    char *out = arena_alloc(a, json.len);
+    for (size_t i = 0; out && i < json.len; i++)
+        out[i] = json.ptr[i] == '\n' || json.ptr[i] == '\r' ? ' ' : json.ptr[i];
+    return str_of(out, json.len);
+}
+
 int ollama_call_write(struct json_writer *w, int index, const struct part *call, struct arena *a)
 {
     struct str arguments = arguments_of(call, a);
+    if (arguments.ptr)
+        arguments = on_one_line(arguments, a);
     if (!arguments.ptr)
         return ERR_NOMEM;
     json_object_begin(w);

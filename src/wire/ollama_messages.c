@@ -114,7 +114,8 @@ static int call_read_one(struct ollama_reader *r, const struct json_node *v, siz
     if (name.len == 0)
         return err_set(r->err, ERR_INVALID, "messages.%zu.tool_calls.%zu.function.name must be a string", r->at, n);
     if (ollama_given(arguments) && arguments->type != JSON_OBJECT && arguments->type != JSON_STRING)
-        return err_set(r->err, ERR_INVALID, "messages.%zu.tool_calls.%zu.function.arguments must be an object", r->at, n);
+        return err_set(r->err, ERR_INVALID, "messages.%zu.tool_calls.%zu.function.arguments must be an object", r->at,
+                       n);
     struct part *p = part_add(r, end, PART_CALL);
     if (!p)
         return ollama_no_memory(r);
@@ -196,7 +197,8 @@ static int role_read(struct ollama_reader *r, const struct json_node *v, enum ch
     static const struct {
         const char *name;
         enum chat_role role;
-    } roles[] = {{"system", ROLE_SYSTEM}, {"developer", ROLE_DEVELOPER}, {"user", ROLE_USER}, {"assistant", ROLE_ASSISTANT}};
+    } roles[] = {
+        {"system", ROLE_SYSTEM}, {"developer", ROLE_DEVELOPER}, {"user", ROLE_USER}, {"assistant", ROLE_ASSISTANT}};
     struct str role = json_get_text(v, "role");
     *result = str_eq_fold(role, STR("tool"));
     for (size_t i = 0; i < COUNT_OF(roles); i++)

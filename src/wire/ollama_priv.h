@@ -22,12 +22,12 @@ struct ollama_reader {
     struct err *err;
     struct chat_member **extra; /* ends of lists, so that the thousandth costs what the first did */
     struct chat_text **stop;
-    size_t at;                  /* message under way, from 0 */
-    bool in_results;            /* the last message takes results */
-    struct part **results;      /* its end */
+    size_t at;             /* message under way, from 0 */
+    bool in_results;       /* the last message takes results */
+    struct part **results; /* its end */
     struct ollama_known {
         struct part *call;
-        size_t at;              /* its message */
+        size_t at; /* its message */
         bool answered;
     } known[OLLAMA_CALLS_KNOWN_MAX]; /* the last calls, as a ring */
     size_t call_count;
@@ -96,7 +96,8 @@ struct ollama_writer {
     const struct chat_write *to;
     struct json_writer json;
     struct err *err;
-    const struct part *call[OLLAMA_CALLS_KNOWN_MAX]; /* the last calls, as a ring: where results find the name of their tool */
+    const struct part
+        *call[OLLAMA_CALLS_KNOWN_MAX]; /* the last calls, as a ring: where results find the name of their tool */
     size_t call_count;
     bool options_open;
 };

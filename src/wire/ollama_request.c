@@ -296,10 +296,12 @@ static const struct {
     unsigned in;
     int (*read)(struct ollama_reader *r, const struct json_node *v); /* NULL: prompt_read has it */
 } members[] = {
-    {{"model", 5}, IN_BOTH, model_read},     {{"stream", 6}, IN_BOTH, stream_read},   {{"format", 6}, IN_BOTH, format_read},
-    {{"think", 5}, IN_BOTH, think_read},     {{"options", 7}, IN_BOTH, options_read}, {{"messages", 8}, IN_CHAT, ollama_messages_read},
-    {{"tools", 5}, IN_CHAT, tools_read},     {{"prompt", 6}, IN_GENERATE, NULL},      {{"system", 6}, IN_GENERATE, NULL},
-    {{"suffix", 6}, IN_GENERATE, NULL},      {{"images", 6}, IN_GENERATE, NULL},      {{"raw", 3}, IN_GENERATE, raw_read},
+    {{"model", 5}, IN_BOTH, model_read},     {{"stream", 6}, IN_BOTH, stream_read},
+    {{"format", 6}, IN_BOTH, format_read},   {{"think", 5}, IN_BOTH, think_read},
+    {{"options", 7}, IN_BOTH, options_read}, {{"messages", 8}, IN_CHAT, ollama_messages_read},
+    {{"tools", 5}, IN_CHAT, tools_read},     {{"prompt", 6}, IN_GENERATE, NULL},
+    {{"system", 6}, IN_GENERATE, NULL},      {{"suffix", 6}, IN_GENERATE, NULL},
+    {{"images", 6}, IN_GENERATE, NULL},      {{"raw", 3}, IN_GENERATE, raw_read},
 };
 
 static int unknown_read(struct ollama_reader *r, const struct json_node *v)
@@ -331,8 +333,13 @@ int ollama_request_read(struct chat *c, enum wire_op op, struct str body, struct
     if (root->type != JSON_OBJECT)
         return err_set(e, ERR_INVALID, "the body must be a JSON object");
 
-    *c = (struct chat){.arena = arena, .from = DIALECT_OLLAMA, .stream = true, .wants_usage = true, .max_tokens = -1,
-                       .budget = -1, .choices = 1};
+    *c = (struct chat){.arena = arena,
+                       .from = DIALECT_OLLAMA,
+                       .stream = true,
+                       .wants_usage = true,
+                       .max_tokens = -1,
+                       .budget = -1,
+                       .choices = 1};
     struct ollama_reader r = {.chat = c, .err = e, .extra = &c->extra, .stop = &c->stop};
     bool generate = op == WIRE_GENERATE;
     for (const struct json_node *m = root->child; m && rc == 0; m = m->next)

@@ -82,11 +82,16 @@ static bool option_is_given(const struct ollama_writer *w, struct str name)
         const char *name;
         bool given;
     } known[] = {
-        {"num_predict", c->max_tokens >= 0},      {"stop", c->stop},
-        {"temperature", c->temperature.len},      {"top_p", c->top_p.len},
-        {"top_k", c->top_k.len},                  {"min_p", c->min_p.len},
-        {"seed", c->seed.len},                    {"presence_penalty", c->presence_penalty.len},
-        {"frequency_penalty", c->frequency_penalty.len}, {"repeat_penalty", c->repeat_penalty.len},
+        {"num_predict", c->max_tokens >= 0},
+        {"stop", c->stop},
+        {"temperature", c->temperature.len},
+        {"top_p", c->top_p.len},
+        {"top_k", c->top_k.len},
+        {"min_p", c->min_p.len},
+        {"seed", c->seed.len},
+        {"presence_penalty", c->presence_penalty.len},
+        {"frequency_penalty", c->frequency_penalty.len},
+        {"repeat_penalty", c->repeat_penalty.len},
     };
     for (size_t i = 0; i < COUNT_OF(known); i++)
         if (known[i].given && str_eq(name, str_from(known[i].name)))
@@ -188,8 +193,8 @@ static void think_write(struct ollama_writer *w)
 
 static bool is_written(struct str name)
 {
-    static const char *const ours[] = {"model", "messages", "prompt", "system", "suffix", "images", "raw",
-                                       "tools", "stream",   "format", "think",  "options"};
+    static const char *const ours[] = {"model", "messages", "prompt", "system", "suffix", "images",
+                                       "raw",   "tools",    "stream", "format", "think",  "options"};
     for (size_t i = 0; i < COUNT_OF(ours); i++)
         if (str_eq(name, str_from(ours[i])))
             return true;
@@ -209,7 +214,8 @@ static int extra_write(struct ollama_writer *w)
     int rc = 0;
     for (const struct chat_member *m = c->extra; m && rc == 0; m = m->next) {
         bool done = str_eq(m->name, STR("options")) || (kin && str_starts(m->name, STR("options.")));
-        bool carried = kin ? !is_written(m->name) : str_eq(m->name, STR("keep_alive")) || str_eq(m->name, STR("truncate"));
+        bool carried =
+            kin ? !is_written(m->name) : str_eq(m->name, STR("keep_alive")) || str_eq(m->name, STR("truncate"));
         told |= str_eq(m->name, STR("truncate"));
         if (carried && !done) {
             json_key_str(&w->json, m->name);

@@ -34,7 +34,8 @@ static size_t words_len(const struct part *p)
 }
 
 /* What is said in words, in one string; one part costs no copy. */
-static int words_of(struct ollama_writer *w, const struct part *list, struct str before, struct str between, struct str *out)
+static int words_of(struct ollama_writer *w, const struct part *list, struct str before, struct str between,
+                    struct str *out)
 {
     const struct part *only = NULL;
     size_t count = before.len > 0, bytes = before.len;
