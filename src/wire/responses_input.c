@@ -188,13 +188,15 @@ static int read_part(struct input *in, const struct json_node *n, struct part **
     }
 }
 
-/* A string, or a list of parts; null and missing are no parts at all. */
+/* A string, or a list of parts; null, missing and an empty string are no parts at all. */
 static int read_content(struct input *in, const struct json_node *item, const char *key, struct part ***tail)
 {
     const struct json_node *n = json_get(item, key);
     if (!given(n))
         return 0;
     if (n->type == JSON_STRING) {
+        if (!n->text.len)
+            return 0;
         struct part *p = add_part(in, tail, PART_TEXT);
         if (!p)
             return no_memory(in);
