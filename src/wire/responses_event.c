@@ -43,16 +43,10 @@ static void index_or_skip(struct json_scan *s, int64_t *out)
         *out = n;
 }
 
-static void member_scan(struct json_scan *s, struct str key, struct event *v)
+/* What is not among these is looked at by nobody. */
+static void other_scan(struct json_scan *s, struct str key, struct event *v)
 {
-    if (json_key_is(key, STR("delta"))) {
-        v->has_delta = json_peek(s) == JSON_STRING;
-        string_or_skip(s, &v->delta);
-    } else if (json_key_is(key, STR("type"))) {
-        string_or_skip(s, &v->type);
-    } else if (json_key_is(key, STR("output_index"))) {
-        index_or_skip(s, &v->output_index);
-    } else if (json_key_is(key, STR("summary_index"))) {
+    if (json_key_is(key, STR("summary_index"))) {
         index_or_skip(s, &v->summary_index);
     } else if (json_key_is(key, STR("arguments")) || json_key_is(key, STR("input"))) {
         string_or_skip(s, &v->arguments);
@@ -65,6 +59,20 @@ static void member_scan(struct json_scan *s, struct str key, struct event *v)
         json_skip(s, NULL);
     } else {
         json_skip(s, NULL);
+    }
+}
+
+static void member_scan(struct json_scan *s, struct str key, struct event *v)
+{
+    if (json_key_is(key, STR("delta"))) {
+        v->has_delta = json_peek(s) == JSON_STRING;
+        string_or_skip(s, &v->delta);
+    } else if (json_key_is(key, STR("type"))) {
+        string_or_skip(s, &v->type);
+    } else if (json_key_is(key, STR("output_index"))) {
+        index_or_skip(s, &v->output_index);
+    } else {
+        other_scan(s, key, v);
     }
 }
 
