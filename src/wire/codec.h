@@ -88,7 +88,7 @@ struct stream_block {
     int call;            /* of PART_CALL: counts calls from 0 */
     struct str id, name; /* of PART_CALL; of PART_HIDDEN its item's id, or empty; the writer's */
     bool custom;         /* of PART_CALL: its arguments are free text */
-    struct str item;     /* Responses: the item's own id; the codec's */
+    struct str item, head; /* Responses: the item's own id, and what stands in each of its deltas before the text; the codec's */
     struct str signature; /* of REASONING, known when it closes; the writer's */
     int64_t pieces;      /* bytes so far */
 };

@@ -36,24 +36,17 @@ static void object_or_skip(struct json_scan *s, struct str *raw)
 
 static void index_or_skip(struct json_scan *s, int64_t *out)
 {
+    bool number = json_peek(s) == JSON_NUMBER;
     struct str raw;
     int64_t n;
-    if (json_peek(s) == JSON_NUMBER && json_skip(s, &raw) && json_to_i64(raw, &n) && n >= 0)
+    if (json_skip(s, &raw) && number && json_to_i64(raw, &n) && n >= 0)
         *out = n;
-    else if (json_peek(s) != JSON_NUMBER)
-        json_skip(s, NULL);
 }
 
-static void member_scan(struct json_scan *s, struct str key, struct event *v)
+/* What is not among these is looked at by nobody. */
+static void other_scan(struct json_scan *s, struct str key, struct event *v)
 {
-    if (json_key_is(key, STR("delta"))) {
-        v->has_delta = json_peek(s) == JSON_STRING;
-        string_or_skip(s, &v->delta);
-    } else if (json_key_is(key, STR("type"))) {
-        string_or_skip(s, &v->type);
-    } else if (json_key_is(key, STR("output_index"))) {
-        index_or_skip(s, &v->output_index);
-    } else if (json_key_is(key, STR("summary_index"))) {
+    if (json_key_is(key, STR("summary_index"))) {
         index_or_skip(s, &v->summary_index);
     } else if (json_key_is(key, STR("arguments")) || json_key_is(key, STR("input"))) {
         string_or_skip(s, &v->arguments);
@@ -66,6 +59,20 @@ static void member_scan(struct json_scan *s, struct str key, struct event *v)
         json_skip(s, NULL);
     } else {
         json_skip(s, NULL);
+    }
+}
+
+static void member_scan(struct json_scan *s, struct str key, struct event *v)
+{
+    if (json_key_is(key, STR("delta"))) {
+        v->has_delta = json_peek(s) == JSON_STRING;
+        string_or_skip(s, &v->delta);
+    } else if (json_key_is(key, STR("type"))) {
+        string_or_skip(s, &v->type);
+    } else if (json_key_is(key, STR("output_index"))) {
+        index_or_skip(s, &v->output_index);
+    } else {
+        other_scan(s, key, v);
     }
 }
 
@@ -157,13 +164,19 @@ static int begin(struct stream_reader *r, struct str response)
 static int on_text(struct stream_reader *r, const struct event *v, enum delta_kind kind)
 {
     tell(r, v->output_index);
-    return v->has_delta && v->delta.len ? emit_raw(r, kind, 0, v->delta) : alive(r);
+    return v->has_delta ? emit_raw(r, kind, 0, v->delta) : 0;
 }
 
 /* Another paragraph of the same summary. */
 static int on_summary_part(struct stream_reader *r, const struct event *v)
 {
-    return v->summary_index > 0 ? emit_text(r, DELTA_REASONING, 0, STR("\n\n")) : alive(r);
+    return v->summary_index > 0 ? emit_text(r, DELTA_REASONING, 0, STR("\n\n")) : 0;
+}
+
+/* Why there is no call: too many of them, or no memory. */
+static int no_call(const struct stream_reader *r)
+{
+    return r->call_count == STREAM_CALLS_MAX ? ERR_LIMIT : ERR_NOMEM;
 }
 
 static struct stream_call *call_at(struct stream_reader *r, int64_t index)
@@ -191,17 +204,15 @@ static int arguments(struct stream_reader *r, struct stream_call *c, struct str 
 static int on_arguments(struct stream_reader *r, const struct event *v)
 {
     struct stream_call *c = call_at(r, v->output_index);
-    if (!c)
-        return ERR_LIMIT;
-    return v->delta.len ? arguments(r, c, v->delta, true) : alive(r);
+    return c ? arguments(r, c, v->delta, true) : no_call(r);
 }
 
 static int on_arguments_done(struct stream_reader *r, const struct event *v)
 {
     struct stream_call *c = call_at(r, v->output_index);
     if (!c)
-        return ERR_LIMIT;
-    return !c->pieces && v->arguments.len ? arguments(r, c, v->arguments, true) : alive(r);
+        return no_call(r);
+    return c->pieces ? 0 : arguments(r, c, v->arguments, true);
 }
 
 /* --- items --- */
@@ -210,7 +221,7 @@ static int call_meet(struct stream_reader *r, const struct part *p, int64_t inde
 {
     struct stream_call *c = call_at(r, index);
     if (!c)
-        return ERR_LIMIT;
+        return no_call(r);
     *out = c;
     if (c->told || !p->name.len)
         return 0;
@@ -253,11 +264,11 @@ static int call_begins(struct stream_reader *r, const struct chat_answer *a, int
 {
     struct stream_call *c;
     if (!a->part || a->part->kind != PART_CALL)
-        return alive(r);
+        return 0;
     if (index == ABSENT) { /* else it would be taken for the one before */
         index = r->call_count;
         if (!stream_call_new(r, index))
-            return ERR_LIMIT;
+            return no_call(r);
     }
     return call_meet(r, a->part, index, &c);
 }
@@ -269,7 +280,7 @@ static int on_item(struct stream_reader *r, const struct event *v, bool done)
     struct chat_answer a = {.arena = &arena};
     struct json_node *item;
     if (!v->item.len)
-        return alive(r);
+        return 0;
     int rc = json_parse(&arena, v->item, &item, NULL);
     if (rc == 0 && !responses_item_read(&a, item))
         rc = ERR_NOMEM;
@@ -401,7 +412,8 @@ static int dispatch(struct stream_reader *r, const struct event *v, struct str t
         return on_end(r, v, "incomplete");
     if (str_eq(type, STR("cancelled")))
         return on_end(r, v, "cancelled");
-    return alive(r);
+    bool echo = str_eq(type, STR("created")) || str_ends(type, STR(".done")) || str_ends(type, STR("part.added"));
+    return echo ? 0 : alive(r); /* nothing new, or work that takes its time */
 }
 
 int responses_event_read(struct stream_reader *r, struct str name, struct str data)

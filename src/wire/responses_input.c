@@ -4,6 +4,8 @@
  * the message just before it, unless both are texts. Results that stand together are one message of the user's. */
 #include "wire/responses_priv.h"
 
+enum { FORMAT_BYTES_MAX = 32 };
+
 struct input {
     struct chat *c;
     struct err *e;
@@ -142,10 +144,12 @@ static int read_audio(struct input *in, const struct json_node *n, struct part *
     int rc = text_needed(in, audio, "data", &p->data);
     if (rc == 0)
         rc = text_of(in, audio, "format", &format);
+    if (rc == 0 && format.len > FORMAT_BYTES_MAX)
+        rc = bad(in, "input_audio.format", "is longer than any");
     if (rc)
         return rc;
     p->source = SOURCE_BASE64;
-    const char *type = arena_format(in->c->arena, "audio/%.*s", STR_FMT(str_slice(format, 0, 32)));
+    const char *type = arena_format(in->c->arena, "audio/%.*s", STR_FMT(format));
     p->media_type = str_from(type);
     return !type ? no_memory(in) : 0;
 }
@@ -184,13 +188,15 @@ static int read_part(struct input *in, const struct json_node *n, struct part **
     }
 }
 
-/* A string, or a list of parts; null and missing are no parts at all. */
+/* A string, or a list of parts; null, missing and an empty string are no parts at all. */
 static int read_content(struct input *in, const struct json_node *item, const char *key, struct part ***tail)
 {
     const struct json_node *n = json_get(item, key);
     if (!given(n))
         return 0;
     if (n->type == JSON_STRING) {
+        if (!n->text.len)
+            return 0;
         struct part *p = add_part(in, tail, PART_TEXT);
         if (!p)
             return no_memory(in);

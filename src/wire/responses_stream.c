@@ -59,24 +59,28 @@ static int response_event(struct stream_writer *w, struct buf *out, const char *
 
 /* --- what a block is -------------------------------------------------------------------------------------------------------------- */
 
+#define DELTA(type) "event: " type "\ndata: {\"type\":\"" type "\",\"sequence_number\":"
+
 struct shape {
     const char *part_added, *part_done; /* NULL: it has no parts */
-    const char *delta, *done;
+    const char *delta; /* the event, up to its number */
+    const char *done;
     const char *index; /* of the part */
     const char *text;  /* the member of `done` that has the whole */
 };
 
 static const struct shape shapes[] = {
-    [PART_TEXT] = {"response.content_part.added", "response.content_part.done", "response.output_text.delta",
+    [PART_TEXT] = {"response.content_part.added", "response.content_part.done", DELTA("response.output_text.delta"),
                    "response.output_text.done", "content_index", "text"},
-    [PART_REFUSAL] = {"response.content_part.added", "response.content_part.done", "response.refusal.delta",
+    [PART_REFUSAL] = {"response.content_part.added", "response.content_part.done", DELTA("response.refusal.delta"),
                       "response.refusal.done", "content_index", "refusal"},
     [PART_REASONING] = {"response.reasoning_summary_part.added", "response.reasoning_summary_part.done",
-                        "response.reasoning_summary_text.delta", "response.reasoning_summary_text.done", "summary_index", "text"},
-    [PART_CALL] = {NULL, NULL, "response.function_call_arguments.delta", "response.function_call_arguments.done", NULL,
+                        DELTA("response.reasoning_summary_text.delta"), "response.reasoning_summary_text.done",
+                        "summary_index", "text"},
+    [PART_CALL] = {NULL, NULL, DELTA("response.function_call_arguments.delta"), "response.function_call_arguments.done", NULL,
                    "arguments"},
 };
-static const struct shape custom_shape = {NULL, NULL, "response.custom_tool_call_input.delta",
+static const struct shape custom_shape = {NULL, NULL, DELTA("response.custom_tool_call_input.delta"),
                                           "response.custom_tool_call_input.done", NULL, "input"};
 static const struct str CUSTOM_PREFIX = {"ctc_", 4};
 
@@ -124,15 +128,39 @@ static int part_event(struct stream_writer *w, struct buf *out, const char *type
     return event_end(&j);
 }
 
+/* {"type":…,"sequence_number":N | ,"item_id":…,"output_index":…,"delta": | "…" | } */
+static int make_head(struct stream_writer *w)
+{
+    AUTO_BUF struct buf b = BUF_INIT(6 * w->block.item.len + 200);
+    struct json_writer j = {.out = &b, .comma = true};
+    json_key(&j, "item_id");
+    json_str(&j, w->block.item);
+    json_key(&j, "output_index");
+    json_i64(&j, w->block.index);
+    write_index(&j, shape_of(w));
+    json_key(&j, "delta");
+    w->block.head = j.rc ? STR_NONE : arena_dup(w->arena, buf_str(&b));
+    return w->block.head.ptr ? 0 : ERR_NOMEM;
+}
+
+/* Nearly all events of a stream are these, so they are put together from what is ready. */
 static int delta_event(struct stream_writer *w, struct buf *out, struct str text)
 {
-    const struct shape *s = shape_of(w);
-    struct json_writer j = item_event_begin(w, out, s->delta);
-    write_index(&j, s);
-    json_key(&j, "delta");
+    struct json_writer j = JSON_WRITER(out);
+    size_t before = out->len;
+    int rc = buf_append_text(out, shape_of(w)->delta);
+    if (rc == 0)
+        rc = buf_append_i64(out, w->sequence);
+    if (rc == 0)
+        rc = buf_append(out, w->block.head);
     json_str(&j, text);
-    write_logprobs(&j, w->block.kind);
-    return event_end(&j);
+    rc = rc ? rc : j.rc;
+    if (rc == 0)
+        rc = buf_append(out, w->block.kind == PART_TEXT ? STR(",\"logprobs\":[]}\n\n") : STR("}\n\n"));
+    if (rc)
+        out->len = before;
+    w->sequence += rc == 0;
+    return rc;
 }
 
 static int done_event(struct stream_writer *w, struct buf *out, struct str text)
@@ -192,6 +220,9 @@ int responses_open(struct stream_writer *w, struct buf *out)
     w->block.item = own_id ? w->block.id : responses_item_id(prefix_of(w), w->id, w->block.index, w->arena);
     if (!w->block.item.ptr)
         return ERR_NOMEM;
+    int rc = make_head(w);
+    if (rc)
+        return rc;
     struct responses_item item = item_begun(w);
     item.added = true;
     item.status = "in_progress";
@@ -200,7 +231,7 @@ int responses_open(struct stream_writer *w, struct buf *out)
     json_i64(&j, w->block.index);
     json_key(&j, "item");
     responses_item_write(&j, &item);
-    int rc = event_end(&j);
+    rc = event_end(&j);
     bool content = w->block.kind == PART_TEXT || w->block.kind == PART_REFUSAL;
     return rc || !content ? rc : part_event(w, out, shape_of(w)->part_added, STR(""));
 }

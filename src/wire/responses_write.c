@@ -169,14 +169,13 @@ static void write_call_id(struct upstream *u, struct str id)
         json_str(&u->j, str_of(made, text_format(made, sizeof(made), "call_%016llx", (unsigned long long)str_hash(id))));
 }
 
-/* The string {"KEY":"data:TYPE;base64,DATA"}, in pieces: the data may be megabytes. Both are base64 and a media type. */
 static int write_data_url(struct upstream *u, const char *key, const struct part *p, const char *type_if_none)
 {
     struct str type = p->media_type.len ? p->media_type : media_type_sniff(p->data);
     char head[160];
-    if (!type.len)
+    if (!type.len || type.len > sizeof(head) / 2)
         type = str_from(type_if_none);
-    size_t n = text_format(head, sizeof(head), "data:%.*s;base64,", STR_FMT(str_slice(type, 0, 100)));
+    size_t n = text_format(head, sizeof(head), "data:%.*s;base64,", STR_FMT(type));
     struct str url = responses_joined(str_of(head, n), p->data, u->w->arena);
     if (!url.ptr)
         return no_memory(u);
