@@ -40,7 +40,8 @@ struct part {
     struct part *content;      /* RESULT: TEXT, IMAGE, FILE, OPAQUE */
     struct str signature;      /* REASONING: its vendor's seal; empty: it has none, and no vendor that wants one takes it back */
     struct str cache;          /* raw cache_control; empty: no mark */
-    struct str raw;            /* OPAQUE: the whole block */
+    struct str raw;            /* OPAQUE: the whole block. CALL, REASONING, HIDDEN: what only the dialect it came from reads back:
+                                * extra_content of a call, an element of reasoning_details; empty */
 };
 
 enum chat_role { ROLE_SYSTEM, ROLE_DEVELOPER, ROLE_USER, ROLE_ASSISTANT };
@@ -77,6 +78,7 @@ int64_t effort_budget(enum effort e); /* tokens; 0 for NONE and UNSET */
 struct chat_member {
     struct chat_member *next;
     struct str name, value; /* value raw */
+    bool by_default;        /* a job's default: by OpenAI's name, whatever dialect the conversation is from */
 };
 struct chat_text {
     struct chat_text *next;
@@ -113,6 +115,10 @@ struct chat {
                                       * list them as lost, or refuse what the answer would be wrong without */
     bool has_signed_only;            /* Anthropic: no thinking block in it is foreign, so its bytes may pass as they are */
 };
+
+/* A job's default, by OpenAI's name; `value` is JSON and must outlive c. Nothing when the conversation says something already.
+ * ERR_INVALID when the value is none for that member, ERR_NOMEM. */
+int chat_default(struct chat *c, struct str name, struct str value, struct err *e);
 
 /* Helpers for readers; NULL or false when memory is out. They append at the end. */
 struct message *chat_message_add(struct chat *c, enum chat_role role);

@@ -105,7 +105,7 @@ struct stream_writer {
     struct str stop;
     struct stream_call *call; /* those that wait for their turn; by the reader's index */
     struct buf kept;          /* text of the open block, if the codec wants it (keeps_text) */
-    struct buf items;         /* Responses: the finished items, as JSON */
+    struct buf items;         /* Responses: the finished items, as JSON. OpenAI: what each chunk begins with */
     int64_t sequence;         /* Responses: events so far */
 };
 void stream_writer_init(struct stream_writer *w, const struct codec *codec, enum wire_op op, struct arena *arena);
