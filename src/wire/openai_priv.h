@@ -20,6 +20,23 @@ struct openai_reader {
     struct str legacy_id;            /* of the last function_call */
 };
 
+/* One member of a request, by its name. */
+struct openai_row;
+typedef int openai_row_fn(struct openai_reader *r, const struct openai_row *row, const struct json_node *n);
+struct openai_row {
+    const char *name;
+    openai_row_fn *read;
+    size_t at;                              /* of a raw number or a text in struct chat */
+    bool (*given)(const struct chat *chat); /* a default has no say; NULL: `at` tells, or the extras */
+};
+#define OPENAI_TOKENS_MAX ((int64_t)1 << 40) /* as in call.c */
+openai_row_fn openai_format_read, openai_effort_read, openai_reasoning_read, openai_thinking_read, openai_enable_thinking_read,
+    openai_template_read, openai_include_reasoning_read, openai_reasoning_format_read;
+int openai_must_be(struct openai_reader *r, const struct openai_row *row, const char *what);
+/* Kept by its name: it has no neutral form. */
+int openai_keep(struct openai_reader *r, const char *name, const struct json_node *n);
+bool openai_is_flag(const struct json_node *n);
+
 int openai_out_of_memory(struct err *e);
 int openai_messages_read(struct openai_reader *r, const struct json_node *n);
 int openai_tools_read(struct openai_reader *r, const struct json_node *n);

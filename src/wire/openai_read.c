@@ -10,23 +10,13 @@ enum {
     STOP_MAX = 256,  /* stop sequences; OpenAI takes 4 */
     CHOICES_MAX = 128,
 };
-#define TOKENS_MAX ((int64_t)1 << 40) /* as in call.c */
-
-struct row;
-typedef int row_fn(struct openai_reader *r, const struct row *row, const struct json_node *n);
-struct row {
-    const char *name;
-    row_fn *read;
-    size_t at;                             /* of a raw number in struct chat */
-    bool (*given)(const struct chat *chat); /* a default has no say; NULL: `at` tells, or the extras */
-};
 
 int openai_out_of_memory(struct err *e)
 {
     return err_set(e, ERR_NOMEM, "out of memory while reading the request");
 }
 
-static int must_be(struct openai_reader *r, const struct row *row, const char *what)
+int openai_must_be(struct openai_reader *r, const struct openai_row *row, const char *what)
 {
     return err_set(r->err, ERR_INVALID, "%s must be %s", row->name, what);
 }
@@ -47,14 +37,14 @@ struct str openai_text(const struct json_node *object, const char *key)
     return text.len ? text : STR_NONE;
 }
 
-static bool is_flag(const struct json_node *n)
+bool openai_is_flag(const struct json_node *n)
 {
     return n && (n->type == JSON_TRUE || n->type == JSON_FALSE);
 }
 
 /* --- rows: plain values -------------------------------------------------------------------------------------------- */
 
-static int keep_extra(struct openai_reader *r, const char *name, const struct json_node *n)
+int openai_keep(struct openai_reader *r, const char *name, const struct json_node *n)
 {
     size_t count = 0;
     for (const struct chat_member *m = r->chat->extra; m; m = m->next)
@@ -67,56 +57,56 @@ static int keep_extra(struct openai_reader *r, const char *name, const struct js
     return 0;
 }
 
-static int extra_read(struct openai_reader *r, const struct row *row, const struct json_node *n)
+static int extra_read(struct openai_reader *r, const struct openai_row *row, const struct json_node *n)
 {
-    return keep_extra(r, row->name, n);
+    return openai_keep(r, row->name, n);
 }
 
-static int number_read(struct openai_reader *r, const struct row *row, const struct json_node *n)
+static int number_read(struct openai_reader *r, const struct openai_row *row, const struct json_node *n)
 {
     if (n->type != JSON_NUMBER)
-        return must_be(r, row, "a number");
+        return openai_must_be(r, row, "a number");
     *(struct str *)(void *)((char *)r->chat + row->at) = n->text;
     return 0;
 }
 
-static int model_read(struct openai_reader *r, const struct row *row, const struct json_node *n)
+static int model_read(struct openai_reader *r, const struct openai_row *row, const struct json_node *n)
 {
     if (n->type != JSON_STRING || n->text.len == 0)
-        return must_be(r, row, "a string that is not empty");
+        return openai_must_be(r, row, "a string that is not empty");
     r->chat->model = n->text;
     return 0;
 }
 
-static int messages_read(struct openai_reader *r, const struct row *row, const struct json_node *n)
+static int messages_read(struct openai_reader *r, const struct openai_row *row, const struct json_node *n)
 {
-    return n->type == JSON_ARRAY ? openai_messages_read(r, n) : must_be(r, row, "a list");
+    return n->type == JSON_ARRAY ? openai_messages_read(r, n) : openai_must_be(r, row, "a list");
 }
 
-static int stream_read(struct openai_reader *r, const struct row *row, const struct json_node *n)
+static int stream_read(struct openai_reader *r, const struct openai_row *row, const struct json_node *n)
 {
-    if (!is_flag(n))
-        return must_be(r, row, "true or false");
+    if (!openai_is_flag(n))
+        return openai_must_be(r, row, "true or false");
     r->chat->stream = n->type == JSON_TRUE;
     return 0;
 }
 
-static int stream_options_read(struct openai_reader *r, const struct row *row, const struct json_node *n)
+static int stream_options_read(struct openai_reader *r, const struct openai_row *row, const struct json_node *n)
 {
     if (n->type != JSON_OBJECT)
-        return must_be(r, row, "an object");
+        return openai_must_be(r, row, "an object");
     r->chat->wants_usage = json_get_bool(n, "include_usage", false);
     return 0;
 }
 
 /* Local servers' clients send -1 for "as many as fit": no limit given. max_completion_tokens wins over its old name. */
-static int max_tokens_read(struct openai_reader *r, const struct row *row, const struct json_node *n)
+static int max_tokens_read(struct openai_reader *r, const struct openai_row *row, const struct json_node *n)
 {
     bool new_name = str_eq(str_from(row->name), STR("max_completion_tokens"));
     int64_t max;
 
-    if (n->type != JSON_NUMBER || !json_to_i64(n->text, &max) || max > TOKENS_MAX)
-        return must_be(r, row, "a whole number");
+    if (n->type != JSON_NUMBER || !json_to_i64(n->text, &max) || max > OPENAI_TOKENS_MAX)
+        return openai_must_be(r, row, "a whole number");
     if (max < 0 || (r->completion_max && !new_name))
         return 0;
     r->chat->max_tokens = max;
@@ -124,59 +114,59 @@ static int max_tokens_read(struct openai_reader *r, const struct row *row, const
     return 0;
 }
 
-static int choices_read(struct openai_reader *r, const struct row *row, const struct json_node *n)
+static int choices_read(struct openai_reader *r, const struct openai_row *row, const struct json_node *n)
 {
     int64_t count;
 
     if (n->type != JSON_NUMBER || !json_to_i64(n->text, &count) || count < 1 || count > CHOICES_MAX)
-        return must_be(r, row, "1 to 128");
+        return openai_must_be(r, row, "1 to 128");
     r->chat->choices = count;
     return 0;
 }
 
-static int stop_read(struct openai_reader *r, const struct row *row, const struct json_node *n)
+static int stop_read(struct openai_reader *r, const struct openai_row *row, const struct json_node *n)
 {
     const struct json_node *one = n->type == JSON_ARRAY ? n->child : n;
 
     if (n->type == JSON_ARRAY && n->count > STOP_MAX)
-        return must_be(r, row, "a list of at most 256 strings");
+        return openai_must_be(r, row, "a list of at most 256 strings");
     for (; one; one = n->type == JSON_ARRAY ? one->next : NULL) {
         if (one->type != JSON_STRING)
-            return must_be(r, row, "a string or a list of strings");
+            return openai_must_be(r, row, "a string or a list of strings");
         if (one->text.len && !chat_stop_add(r->chat, one->text))
             return openai_out_of_memory(r->err);
     }
     return 0;
 }
 
-static int user_read(struct openai_reader *r, const struct row *row, const struct json_node *n)
+static int user_read(struct openai_reader *r, const struct openai_row *row, const struct json_node *n)
 {
     if (n->type != JSON_STRING)
-        return must_be(r, row, "a string");
+        return openai_must_be(r, row, "a string");
     bool other = str_eq(str_from(row->name), STR("safety_identifier")) && openai_text(r->root, "user").len;
     if (other)
-        return keep_extra(r, row->name, n);
+        return openai_keep(r, row->name, n);
     r->chat->user = n->text;
     return 0;
 }
 
-static int tier_read(struct openai_reader *r, const struct row *row, const struct json_node *n)
+static int tier_read(struct openai_reader *r, const struct openai_row *row, const struct json_node *n)
 {
     if (n->type != JSON_STRING)
-        return must_be(r, row, "a string");
+        return openai_must_be(r, row, "a string");
     r->chat->tier = n->text;
     return 0;
 }
 
-static int parallel_read(struct openai_reader *r, const struct row *row, const struct json_node *n)
+static int parallel_read(struct openai_reader *r, const struct openai_row *row, const struct json_node *n)
 {
-    if (!is_flag(n))
-        return must_be(r, row, "true or false");
+    if (!openai_is_flag(n))
+        return openai_must_be(r, row, "true or false");
     r->chat->parallel = n->type == JSON_TRUE ? YES : NO;
     return 0;
 }
 
-static int cache_read(struct openai_reader *r, const struct row *row, const struct json_node *n)
+static int cache_read(struct openai_reader *r, const struct openai_row *row, const struct json_node *n)
 {
     (void)row;
     r->chat->cache = openai_raw(n, r->chat->arena);
@@ -184,177 +174,51 @@ static int cache_read(struct openai_reader *r, const struct row *row, const stru
 }
 
 /* Asked for and yet the default: saying nothing is the same, and no other dialect has to refuse it. */
-static int unless_default_read(struct openai_reader *r, const struct row *row, const struct json_node *n)
+static int unless_default_read(struct openai_reader *r, const struct openai_row *row, const struct json_node *n)
 {
     int64_t number;
     bool zero = n->type == JSON_NUMBER && json_to_i64(n->text, &number) && number == 0;
     bool only_text = n->type == JSON_ARRAY && n->count == 1 && n->child->type == JSON_STRING &&
                      str_eq(n->child->text, STR("text"));
     bool empty = n->type == JSON_OBJECT && n->count == 0;
-    return n->type == JSON_FALSE || zero || only_text || empty ? 0 : keep_extra(r, row->name, n);
+    return n->type == JSON_FALSE || zero || only_text || empty ? 0 : openai_keep(r, row->name, n);
 }
 
 /* Some clients send the map as a string that holds it. */
-static int logit_bias_read(struct openai_reader *r, const struct row *row, const struct json_node *n)
+static int logit_bias_read(struct openai_reader *r, const struct openai_row *row, const struct json_node *n)
 {
     struct json_node *inside;
 
     if (n->type != JSON_STRING)
-        return n->type == JSON_OBJECT ? unless_default_read(r, row, n) : must_be(r, row, "an object");
+        return n->type == JSON_OBJECT ? unless_default_read(r, row, n) : openai_must_be(r, row, "an object");
     int rc = json_parse(r->chat->arena, n->text, &inside, NULL);
     if (rc == ERR_NOMEM)
         return openai_out_of_memory(r->err);
-    return rc == 0 && inside->type == JSON_OBJECT ? unless_default_read(r, row, inside) : must_be(r, row, "an object");
+    return rc == 0 && inside->type == JSON_OBJECT ? unless_default_read(r, row, inside) : openai_must_be(r, row, "an object");
 }
 
-/* --- rows: the form of the answer ---------------------------------------------------------------------------------- */
+/* --- rows: tools --------------------------------------------------------------------------------------------------- */
 
-static int schema_read(struct openai_reader *r, const struct json_node *n)
+static int tools_read(struct openai_reader *r, const struct openai_row *row, const struct json_node *n)
 {
-    struct chat *c = r->chat;
-    const struct json_node *schema = json_get(n, "schema"), *strict = json_get(n, "strict");
-
-    if (!n || n->type != JSON_OBJECT)
-        return err_set(r->err, ERR_INVALID, "response_format.json_schema must be an object");
-    if (schema && schema->type != JSON_NULL && schema->type != JSON_OBJECT)
-        return err_set(r->err, ERR_INVALID, "response_format.json_schema.schema must be an object");
-    c->format = FORMAT_JSON_SCHEMA;
-    c->schema = schema && schema->type == JSON_OBJECT ? schema->text : STR("{}");
-    c->schema_name = json_get_text(n, "name");
-    c->schema_description = json_get_text(n, "description");
-    c->schema_strict = is_flag(strict) ? strict->text : STR_NONE;
-    return 0;
+    return n->type == JSON_ARRAY ? openai_tools_read(r, n) : openai_must_be(r, row, "a list");
 }
 
-static int format_read(struct openai_reader *r, const struct row *row, const struct json_node *n)
+static int functions_read(struct openai_reader *r, const struct openai_row *row, const struct json_node *n)
 {
-    if (n->type != JSON_OBJECT)
-        return must_be(r, row, "an object");
-    struct str type = json_get_text(n, "type");
-    const struct json_node *schema = json_get(n, "schema");
-    if (str_eq(type, STR("json_schema")))
-        return schema_read(r, json_get(n, "json_schema"));
-    if (str_eq(type, STR("json_object"))) {
-        bool with_schema = schema && schema->type == JSON_OBJECT; /* llama-server */
-        r->chat->format = with_schema ? FORMAT_JSON_SCHEMA : FORMAT_JSON_OBJECT;
-        r->chat->schema = with_schema ? schema->text : STR_NONE;
-        return 0;
-    }
-    if (str_eq(type, STR("text")))
-        return 0;
-    return type.ptr ? keep_extra(r, row->name, n) : err_set(r->err, ERR_INVALID, "response_format.type must be a string");
+    return n->type == JSON_ARRAY ? openai_functions_read(r, n) : openai_must_be(r, row, "a list");
 }
 
-static int tools_read(struct openai_reader *r, const struct row *row, const struct json_node *n)
-{
-    return n->type == JSON_ARRAY ? openai_tools_read(r, n) : must_be(r, row, "a list");
-}
-
-static int functions_read(struct openai_reader *r, const struct row *row, const struct json_node *n)
-{
-    return n->type == JSON_ARRAY ? openai_functions_read(r, n) : must_be(r, row, "a list");
-}
-
-static int tool_choice_read(struct openai_reader *r, const struct row *row, const struct json_node *n)
+static int tool_choice_read(struct openai_reader *r, const struct openai_row *row, const struct json_node *n)
 {
     (void)row;
     return openai_tool_choice_read(r, n);
 }
 
-static int function_call_read(struct openai_reader *r, const struct row *row, const struct json_node *n)
+static int function_call_read(struct openai_reader *r, const struct openai_row *row, const struct json_node *n)
 {
     (void)row;
     return openai_function_call_read(r, n);
-}
-
-/* --- rows: thinking, which every vendor asks for in its own way ---------------------------------------------------- */
-
-static int effort_read(struct openai_reader *r, const struct row *row, const struct json_node *n)
-{
-    if (n->type != JSON_STRING)
-        return must_be(r, row, "a string");
-    enum effort e = effort_find(n->text);
-    if (e == EFFORT_UNSET) /* "default", and whatever a vendor thinks of next */
-        return keep_extra(r, row->name, n);
-    r->chat->effort = e;
-    return 0;
-}
-
-/* OpenRouter: {effort | max_tokens, enabled, exclude}. */
-static int reasoning_read(struct openai_reader *r, const struct row *row, const struct json_node *n)
-{
-    struct chat *c = r->chat;
-    const struct json_node *enabled = json_get(n, "enabled"), *exclude = json_get(n, "exclude");
-    int64_t budget;
-
-    if (n->type != JSON_OBJECT)
-        return must_be(r, row, "an object");
-    enum effort e = effort_find(json_get_text(n, "effort"));
-    c->effort = e != EFFORT_UNSET ? e : c->effort;
-    if (json_get_i64(n, "max_tokens", &budget) && budget >= 0 && budget <= TOKENS_MAX)
-        c->budget = budget;
-    if (is_flag(enabled))
-        r->thinking = enabled->type == JSON_TRUE ? YES : NO;
-    if (is_flag(exclude))
-        c->show_reasoning = exclude->type == JSON_TRUE ? NO : YES;
-    return 0;
-}
-
-/* DeepSeek, Kimi, and Anthropic's own compatible face: {type, budget_tokens}. */
-static int thinking_read(struct openai_reader *r, const struct row *row, const struct json_node *n)
-{
-    int64_t budget;
-
-    if (n->type != JSON_OBJECT)
-        return must_be(r, row, "an object");
-    r->thinking = str_eq(json_get_text(n, "type"), STR("disabled")) ? NO : YES;
-    if (json_get_i64(n, "budget_tokens", &budget) && budget >= 0 && budget <= TOKENS_MAX)
-        r->chat->budget = budget;
-    return 0;
-}
-
-static int enable_thinking_read(struct openai_reader *r, const struct row *row, const struct json_node *n)
-{
-    if (!is_flag(n))
-        return must_be(r, row, "true or false");
-    r->thinking = n->type == JSON_TRUE ? YES : NO;
-    return 0;
-}
-
-/* vLLM, llama-server. Kept as it is when it says more than we understand. */
-static int template_read(struct openai_reader *r, const struct row *row, const struct json_node *n)
-{
-    bool all = n->type == JSON_OBJECT;
-
-    for (const struct json_node *m = n->child; m; m = m->next) {
-        bool flag = str_eq(m->key, STR("enable_thinking")) || str_eq(m->key, STR("thinking"));
-        enum effort e = str_eq(m->key, STR("reasoning_effort")) && m->type == JSON_STRING ? effort_find(m->text) : EFFORT_UNSET;
-        if (flag && is_flag(m))
-            r->thinking = m->type == JSON_TRUE ? YES : NO;
-        else if (e != EFFORT_UNSET)
-            r->chat->effort = e;
-        else
-            all = false;
-    }
-    return all ? 0 : keep_extra(r, row->name, n);
-}
-
-static int include_reasoning_read(struct openai_reader *r, const struct row *row, const struct json_node *n)
-{
-    if (!is_flag(n))
-        return must_be(r, row, "true or false");
-    r->chat->show_reasoning = n->type == JSON_TRUE ? YES : NO;
-    return 0;
-}
-
-static int reasoning_format_read(struct openai_reader *r, const struct row *row, const struct json_node *n)
-{
-    struct str word = n->type == JSON_STRING ? n->text : STR_NONE;
-
-    if (!str_eq(word, STR("parsed")) && !str_eq(word, STR("hidden")))
-        return keep_extra(r, row->name, n);
-    r->chat->show_reasoning = str_eq(word, STR("parsed")) ? YES : NO;
-    return 0;
 }
 
 /* --- what was given ------------------------------------------------------------------------------------------------ */
@@ -413,7 +277,7 @@ static bool has_show(const struct chat *c)
 /* --- the table ----------------------------------------------------------------------------------------------------- */
 
 #define NUMBER(name, field) {name, number_read, offsetof(struct chat, field), NULL}
-static const struct row rows[] = {
+static const struct openai_row rows[] = {
     {"model", model_read, 0, always},
     {"messages", messages_read, 0, always},
     {"stream", stream_read, 0, always},
@@ -431,19 +295,19 @@ static const struct row rows[] = {
     NUMBER("seed", seed),
     {"stop", stop_read, 0, has_stop},
     {"n", choices_read, 0, has_choices},
-    {"response_format", format_read, 0, has_format},
+    {"response_format", openai_format_read, 0, has_format},
     {"tools", tools_read, 0, has_tools},
     {"functions", functions_read, 0, has_tools},
     {"tool_choice", tool_choice_read, 0, has_choice},
     {"function_call", function_call_read, 0, has_choice},
     {"parallel_tool_calls", parallel_read, 0, has_parallel},
-    {"reasoning_effort", effort_read, 0, has_effort},
-    {"reasoning", reasoning_read, 0, has_effort},
-    {"thinking", thinking_read, 0, has_effort},
-    {"enable_thinking", enable_thinking_read, 0, has_effort},
-    {"chat_template_kwargs", template_read, 0, has_effort},
-    {"include_reasoning", include_reasoning_read, 0, has_show},
-    {"reasoning_format", reasoning_format_read, 0, has_show},
+    {"reasoning_effort", openai_effort_read, 0, has_effort},
+    {"reasoning", openai_reasoning_read, 0, has_effort},
+    {"thinking", openai_thinking_read, 0, has_effort},
+    {"enable_thinking", openai_enable_thinking_read, 0, has_effort},
+    {"chat_template_kwargs", openai_template_read, 0, has_effort},
+    {"include_reasoning", openai_include_reasoning_read, 0, has_show},
+    {"reasoning_format", openai_reasoning_format_read, 0, has_show},
     {"user", user_read, offsetof(struct chat, user), NULL},
     {"safety_identifier", user_read, offsetof(struct chat, user), NULL},
     {"service_tier", tier_read, offsetof(struct chat, tier), NULL},
@@ -454,7 +318,7 @@ static const struct row rows[] = {
     {"modalities", unless_default_read, 0, NULL},
 };
 
-static const struct row *row_of(struct str name)
+static const struct openai_row *row_of(struct str name)
 {
     for (size_t i = 0; i < COUNT_OF(rows); i++)
         if (str_eq(name, str_from(rows[i].name)))
@@ -462,14 +326,14 @@ static const struct row *row_of(struct str name)
     return NULL;
 }
 
-static int member_read(struct openai_reader *r, const struct row *row, struct str name, const struct json_node *n)
+static int member_read(struct openai_reader *r, const struct openai_row *row, struct str name, const struct json_node *n)
 {
     if (n->type == JSON_NULL)
         return 0;
     if (row)
         return row->read(r, row, n);
     const char *text = arena_text(r->chat->arena, name);
-    return text ? extra_read(r, &(struct row){.name = text}, n) : openai_out_of_memory(r->err);
+    return text ? extra_read(r, &(struct openai_row){.name = text}, n) : openai_out_of_memory(r->err);
 }
 
 /* A switch says only whether; how much, somebody else may have said. */
@@ -513,7 +377,7 @@ int openai_request_read(struct chat *c, enum wire_op op, struct str body, struct
 
 /* --- a job's defaults ---------------------------------------------------------------------------------------------- */
 
-static bool is_given(const struct chat *c, const struct row *row, struct str name)
+static bool is_given(const struct chat *c, const struct openai_row *row, struct str name)
 {
     if (row && row->given && row->given(c))
         return true;
@@ -524,7 +388,7 @@ static bool is_given(const struct chat *c, const struct row *row, struct str nam
 
 int chat_default(struct chat *c, struct str name, struct str value, struct err *e)
 {
-    const struct row *row = row_of(name);
+    const struct openai_row *row = row_of(name);
     struct openai_reader r = {.chat = c, .err = e};
     struct json_node *n;
 
