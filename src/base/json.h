@@ -108,6 +108,7 @@ void json_array_end(struct json_writer *w);
 void json_key(struct json_writer *w, const char *key);
 void json_key_str(struct json_writer *w, struct str key);
 void json_str(struct json_writer *w, struct str s);          /* bytes that are not UTF-8 become U+FFFD */
+void json_str_pieces(struct json_writer *w, const struct str *piece, size_t count); /* one string, of whole characters each */
 void json_text(struct json_writer *w, const char *c_string); /* NULL writes null */
 void json_i64(struct json_writer *w, int64_t n);
 void json_double(struct json_writer *w, double d); /* not finite: null */

@@ -96,11 +96,10 @@ static size_t put_special(struct json_writer *w, const char *p, const char *end)
     return len ? len : 1;
 }
 
-static void put_quoted(struct json_writer *w, struct str s)
+static void put_escaped(struct json_writer *w, struct str s)
 {
     const char *p = s.ptr ? s.ptr : "", *end = p + s.len;
 
-    put(w, STR("\""));
     while (w->rc == 0 && p < end) {
         size_t plain = json_plain_run(p, end);
         put(w, str_of(p, plain));
@@ -108,6 +107,12 @@ static void put_quoted(struct json_writer *w, struct str s)
         if (p < end)
             p += put_special(w, p, end);
     }
+}
+
+static void put_quoted(struct json_writer *w, struct str s)
+{
+    put(w, STR("\""));
+    put_escaped(w, s);
     put(w, STR("\""));
 }
 
@@ -128,6 +133,15 @@ void json_str(struct json_writer *w, struct str s)
 {
     due(w);
     put_quoted(w, s);
+}
+
+void json_str_pieces(struct json_writer *w, const struct str *piece, size_t count)
+{
+    due(w);
+    put(w, STR("\""));
+    for (size_t i = 0; i < count; i++)
+        put_escaped(w, piece[i]);
+    put(w, STR("\""));
 }
 
 void json_text(struct json_writer *w, const char *c_string)

@@ -38,7 +38,7 @@ bool answer_filled_skip(struct answer_reader *r)
 }
 
 /* Native names leak through gateways; see the names in the table. */
-static enum finish finish_of(struct str raw)
+enum finish answer_finish_of(struct str raw)
 {
     static const struct {
         const char *name;
@@ -80,7 +80,7 @@ static enum finish finish_read(struct answer_reader *r)
         value_skip(r);
         return FINISH_NONE;
     }
-    return json_string(&r->scan, &raw) && raw.len > 0 ? finish_of(raw) : FINISH_NONE;
+    return json_string(&r->scan, &raw) && raw.len > 0 ? answer_finish_of(raw) : FINISH_NONE;
 }
 
 /* A top-level usage is the first choice; beside it some say it inside a choice (Kimi) or in x_groq. */
