@@ -3,6 +3,7 @@
  * A vendor often has several faces: its own API, an imitation of OpenAI's, one of Anthropic's. Where one of them is the client's own
  * dialect, it is used and nothing is translated; only what that face is known to lack (vendor quirks) sends the call to another. */
 #include "mesh/mesh_priv.h"
+#include "net/loop.h"
 
 /* By dialect and operation, behind the base URL; NULL: there is no such endpoint. */
 static const char *const paths[DIALECT_COUNT][WIRE_OP_COUNT] = {
@@ -104,8 +105,22 @@ enum wire_op face_op(enum wire_op op, enum dialect client, enum dialect face)
     return op == WIRE_GENERATE ? WIRE_CHAT : op == WIRE_EMBED_ONE ? WIRE_EMBEDDINGS : op;
 }
 
+/* A face that its server does not have (Ollama and llama-server grew theirs one by one) is asked for again after a while. */
+bool face_is_missing(const struct attempt *a)
+{
+    enum { MISSING_MS = 600000 };
+    const struct mesh_call *c = a->call;
+    const struct upstream *u = a->target->up;
+    if (a->face == u->dialect || u->passthrough || !u->face[u->dialect].url[face_op(c->facts.op, c->ask.dialect, u->dialect)].len)
+        return false;
+    atomic_store_explicit(&u->state->face_missing_until_ms[a->face], loop_now_ms(c->ml->loop) + MISSING_MS, memory_order_relaxed);
+    return true;
+}
+
 static bool has_face(const struct mesh_call *c, const struct upstream *u, enum dialect d)
 {
+    if (u->state && atomic_load_explicit(&u->state->face_missing_until_ms[d], memory_order_relaxed) > loop_now_ms(c->ml->loop))
+        return false;
     return u->face[d].url[face_op(c->facts.op, c->ask.dialect, d)].len > 0;
 }
 

@@ -6,6 +6,7 @@
 #include "net/http_client.h"
 #include "net/sse.h"
 #include "wire/codec.h"
+#include "wire/embed.h"
 #include <stdatomic.h>
 #include <sys/socket.h>
 
@@ -69,6 +70,7 @@ enum reason_cool {
     X(HEDGED,             FAULT_US,     NEXT_STOP,   COOL_NONE,  503, "another place, asked beside it, answered first")    \
     X(LEFT,               FAULT_CLIENT, NEXT_STOP,   COOL_NONE,  499, "the client left")                                \
     X(SHUTDOWN,           FAULT_US,     NEXT_STOP,   COOL_NONE,  503, "Hearth is shutting down")                        \
+    X(NO_FACE,            FAULT_TARGET, NEXT_SAME,   COOL_NONE,  502, "it has no such endpoint; it is asked in another dialect") \
     /* why a candidate was not even tried */                                                                            \
     X(COOLING,            FAULT_TARGET, NEXT_STEP,   COOL_NONE,  503, "cooling after failures")                         \
     X(BUSY,               FAULT_TARGET, NEXT_STEP,   COOL_NONE,  429, "at its limit of concurrent calls")               \
@@ -132,6 +134,7 @@ int64_t breaker_failure(struct breaker *b, enum reason_cool cool, bool probe, in
                         struct rng *rng);
 void breaker_release(struct breaker *b, bool probe); /* the call ended for reasons that say nothing of the target */
 
+struct attempt;
 struct mesh_call;
 
 /* --- electricity (power.c) ---------------------------------------------------------------------------------------------- */
@@ -169,6 +172,7 @@ struct upstream_state {
     atomic_flag lock;                  /* guards the line; held for a few instructions */
     struct ticket *head, *tail;        /* of the line (queue.c) */
     atomic_llong spill_ask_ms;         /* before then nobody asks which models it has loaded; monotonic */
+    atomic_llong face_missing_until_ms[DIALECT_COUNT]; /* an older server: it has no such endpoint; monotonic */
 };
 
 /* One dialect of an upstream (faces.c). */
@@ -275,6 +279,8 @@ struct mesh {
 int faces_build(struct upstream *u, struct str given, bool one_dialect, struct arena *a);
 int faces_keys(struct upstream *u, struct arena *a); /* u->key is set */
 enum { FACE_NONE = -1 };
+/* The attempt's face answered that there is no such path. True when the target has another one, which is asked from now on. */
+bool face_is_missing(const struct attempt *a);
 /* The dialect in which that target is asked; FACE_NONE: it cannot be asked for this kind of call. */
 int face_choose(const struct mesh_call *c, const struct target *t);
 enum wire_op face_op(enum wire_op op, enum dialect client, enum dialect face); /* what is asked at that face */
@@ -496,6 +502,7 @@ struct mesh_call {
     struct arena chat_arena;
     struct chat *chat;                /* what the client said, where it had to be understood; NULL; in chat_arena */
     bool chat_has_defaults;           /* the job's are in it */
+    struct embed *embed;              /* the same for embeddings */
     struct lost lost;                 /* what the last translation left out */
     bool refusal_words;               /* refusal_body is words, to be written in the client's dialect ... */
     const char *refusal_code;         /* ... with this code, OpenAI's word; may be NULL */
@@ -570,7 +577,9 @@ struct translation {
     struct stream_reader reader;
     struct stream_writer writer;
     struct wire_answer facts;      /* of the event at hand */
-    struct chat_answer answer;     /* the whole answer */
+    struct chat_answer answer;     /* the whole answer ... */
+    struct embed_answer vectors;   /* ... of embeddings */
+    int64_t alive_us;              /* when the last sign of life was heard */
     struct buf request, line;      /* the upstream's request; an unfinished line of its stream */
     struct buf out;                /* what the event at hand, or the whole answer, became */
 };
@@ -593,6 +602,12 @@ int translate_end(struct attempt *a); /* the last bytes, into out; none when byt
 int translate_whole(struct attempt *a, struct wire_answer *out, enum wire_format format, bool *keeps_format);
 int translate_whole_write(struct attempt *a); /* into out; nothing when bytes pass */
 int translate_error_event(struct mesh_call *c, const struct wire_error *e, struct buf *out); /* in the stream of c->at */
+
+/* translate_embed.c: the same for embeddings, called by translate.c. */
+int translate_embed_read(struct mesh_call *c, struct err *e);
+int translate_embed_request(struct attempt *a, const struct chat_write *w, struct err *e);
+int translate_embed_whole(struct attempt *a, struct wire_answer *out);
+int translate_embed_write(struct attempt *a);
 
 /* relay.c */
 int relay_on_head(struct http_fetch *f, const struct http_fetch_head *h, void *ctx);

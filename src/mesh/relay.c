@@ -101,7 +101,7 @@ static void commit(struct attempt *a)
         begin(c, false);
     http_fetch_body_free(a->fetch);
     translate_request_free(a);
-    if (c->ask.body_free && !c->chat) /* a conversation points into it, and a writer may repeat what was asked */
+    if (c->ask.body_free && !c->chat && !c->embed) /* a conversation points into it, and a writer may repeat what was asked */
         c->ask.body_free(c->ask.ctx);
     write_out(a, buf_str(&a->held));
     buf_fini(&a->held);
@@ -470,6 +470,10 @@ static void fail_with_body(struct attempt *a)
     if (a->retry_after_ms < 0)
         a->retry_after_ms = sane_wait(f.retry_after_ms);
     enum reason r = reason_from_failure(a->status, &f);
+    if (r == REASON_MODEL && (a->status == 404 || a->status == 405) && face_is_missing(a))
+        r = REASON_NO_FACE;
+    if (r == REASON_MODEL && a->call->facts.op == WIRE_COUNT_TOKENS)
+        r = REASON_NO_ENDPOINT; /* many servers have messages and cannot count */
     if (r == REASON_MODEL && a->target->state == a->target->up->direct)
         r = REASON_NO_SUCH_MODEL; /* the client's word, not the config's */
     if (a->target->up->passthrough && (r == REASON_KEY || r == REASON_FORBIDDEN))

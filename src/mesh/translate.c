@@ -55,6 +55,8 @@ int translate_read(struct mesh_call *c, struct err *e)
     int rc = call_read_envelope(&c->facts, c->ask.op, c->ask.body, &c->arena, e);
     if (rc < 0)
         return rc;
+    if (wire_op_embeds(c->facts.op))
+        return translate_embed_read(c, e);
     c->chat_has_defaults = true; /* the job is not known yet */
     rc = need_chat(c, e);
     c->chat_has_defaults = false;
@@ -96,14 +98,15 @@ static int write_translated(struct attempt *a, struct err *e)
 {
     struct mesh_call *c = a->call;
     struct translation *t = a->translation;
-    int rc = need_chat(c, e);
+    bool embeds = wire_op_embeds(c->facts.op);
+    int rc = embeds ? 0 : need_chat(c, e);
     if (rc < 0)
         return rc;
     c->lost = (struct lost){.count = 0};
     struct chat_write w = {.op = face_op(c->facts.op, c->ask.dialect, a->face), .model = a->target->model, .vendor = a->target->up->vendor,
                            .fact = a->target->fact, .arena = &t->arena, .lost = &c->lost};
     t->request = BUF_INIT(2 * c->ask.body.len + REQUEST_EXTRA_BYTES);
-    rc = t->from->request_write(c->chat, &w, &t->request, e);
+    rc = embeds ? translate_embed_request(a, &w, e) : t->from->request_write(c->chat, &w, &t->request, e);
     a->piece[0] = buf_str(&t->request);
     a->piece_count = 1;
     return rc;
@@ -128,6 +131,7 @@ static int open_writer(struct attempt *a)
     t->writer.id = str_from(id);
     t->writer.model = c->facts.model;
     t->writer.created_s = loop_wall_ms(c->ml->loop) / 1000;
+    t->alive_us = loop_now_us(c->ml->loop);
     t->writer.input_estimated = c->facts.tokens_estimated;
     t->writer.include_usage = c->facts.wants_usage;
     t->writer.asked = c->chat;
@@ -190,9 +194,19 @@ static void note_text(struct wire_answer *f, struct str text)
     f->tokens_estimated += tokens_estimate(text, false);
 }
 
+/* A sign of life is worth its bytes when the client has heard nothing for a while. */
+static bool is_due(struct attempt *a, struct translation *t)
+{
+    enum { SILENCE_US = 5000000 };
+    int64_t now = loop_now_us(a->call->ml->loop), since = now - t->alive_us;
+    t->alive_us = now;
+    return since >= SILENCE_US;
+}
+
 static int on_delta(const struct delta *d, void *ctx)
 {
-    struct translation *t = ((struct attempt *)ctx)->translation;
+    struct attempt *a = ctx;
+    struct translation *t = a->translation;
     struct wire_answer *f = &t->facts;
     switch (d->kind) {
     case DELTA_TEXT:
@@ -208,9 +222,12 @@ static int on_delta(const struct delta *d, void *ctx)
         break;
     case DELTA_FAILED: f->has_error = true; return 0;
     case DELTA_END: t->ended = true; return 0;
+    case DELTA_ALIVE:
+        if (!is_due(a, t))
+            return 0;
+        break;
     case DELTA_BEGIN:
-    case DELTA_SIGNATURE:
-    case DELTA_ALIVE: break;
+    case DELTA_SIGNATURE: break;
     }
     return t->passes ? 0 : stream_write(&t->writer, d, &t->out);
 }
@@ -302,6 +319,8 @@ int translate_whole(struct attempt *a, struct wire_answer *out, enum wire_format
     *keeps_format = true;
     if (a->call->facts.op == WIRE_COUNT_TOKENS)
         return read_count(a, out);
+    if (wire_op_embeds(t->reader.op))
+        return translate_embed_whole(a, out);
     t->answer = (struct chat_answer){.arena = &t->arena, .usage = {.cost_nusd = -1}};
     int rc = t->from->answer_read(&t->answer, t->reader.op, buf_str(&a->held), NULL);
     if (rc < 0)
@@ -319,6 +338,8 @@ int translate_whole_write(struct attempt *a)
     struct translation *t = a->translation;
     if (t->passes)
         return 0;
+    if (wire_op_embeds(t->reader.op))
+        return translate_embed_write(a);
     t->answer.id = t->writer.id;
     t->answer.model = t->writer.model;
     t->answer.created_s = t->writer.created_s;

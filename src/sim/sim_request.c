@@ -86,7 +86,7 @@ static enum sim_endpoint own_door(const struct sim_flavour *f, struct str path)
         return EP_OLLAMA_CHAT;
     if (str_eq(path, STR("/api/generate")))
         return EP_OLLAMA_GENERATE;
-    if (str_eq(path, STR("/api/embed")))
+    if (str_eq(path, STR("/api/embed")) || str_eq(path, STR("/api/embeddings")))
         return EP_OLLAMA_EMBED;
     return str_eq(path, STR("/api/show")) ? EP_SHOW : EP_UNKNOWN;
 }

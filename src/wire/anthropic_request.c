@@ -381,7 +381,7 @@ int anthropic_request_read(struct chat *c, enum wire_op op, struct str body, str
                        .budget = -1,
                        .choices = 1,
                        .has_signed_only = true};
-    if (op != WIRE_CHAT)
+    if (op != WIRE_CHAT && op != WIRE_COUNT_TOKENS)
         return err_set(e, ERR_INVALID, "the anthropic dialect has messages only");
     json_scan_init(&r.scan, body);
     if (json_peek(&r.scan) != JSON_OBJECT && !r.scan.problem)
