@@ -84,6 +84,14 @@ static void explain_step_text(struct buf *out, const struct step *s)
     }
 }
 
+static void explain_rates_text(struct buf *out, const struct upstream *u)
+{
+    if (u->rpm)
+        (void)buf_append_format(out, "; %lld calls a minute", (long long)u->rpm);
+    if (u->tpm)
+        (void)buf_append_format(out, "; %lld tokens a minute", (long long)u->tpm);
+}
+
 static void explain_places_text(struct buf *out, const struct upstream *u)
 {
     if (!u->concurrent)
@@ -115,6 +123,7 @@ static void explain_target_text(struct buf *out, const struct mesh *m, const str
     }
     (void)buf_append_format(out, "  %s%s", why ? "not now: " : "", verdict(why, answers, conditional));
     explain_places_text(out, t->up);
+    explain_rates_text(out, t->up);
     (void)buf_append_char(out, '\n');
 }
 
@@ -134,6 +143,8 @@ static void explain_step_json(struct json_writer *w, const struct step *s, int i
     number_or_null(w, "concurrent", u->concurrent);
     number_or_null(w, "queue_max", u->concurrent ? u->queue_max : 0);
     number_or_null(w, "queue_wait_ms", u->concurrent && u->queue_max ? u->queue_wait_ms : 0);
+    number_or_null(w, "rpm", u->rpm);
+    number_or_null(w, "tpm", u->tpm);
 }
 
 static void explain_target_json(struct json_writer *w, const struct mesh *m, const struct target *t, const char *why, bool answers, bool conditional)

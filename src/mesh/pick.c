@@ -175,7 +175,14 @@ static enum reason take(struct attempt *a, const struct target *t, bool has_plac
         release_holds(a);
         return REASON_COOLING;
     }
+    enum reason rate = rate_take(a, t, wait_ms);
+    if (rate != REASON_DONE) {
+        breaker_release(&t->state->breaker, pass == BREAKER_PROBE);
+        release_holds(a);
+        return rate;
+    }
     if (!has_place && !queue_place_take(u)) { /* last of all: a line is only for calls that lack nothing else */
+        rate_give_back(a, u);
         breaker_release(&t->state->breaker, pass == BREAKER_PROBE);
         release_holds(a);
         *wait_ms = 1000;
