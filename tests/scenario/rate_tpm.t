@@ -9,14 +9,14 @@ X
 script a reply "from a" usage 10 20; reply "from a" usage 10 20; reply "from a" usage 900 400
 script b reply "from b"
 start
-# 30 of 1000 are used each time, however much was held for it
+# the whole minute is held for it, and 30 are used
 repeat 2 client POST /v1/chat/completions <<X
-{"model":"bulk","messages":[{"role":"user","content":"hello"}],"max_tokens":900}
+{"model":"bulk","messages":[{"role":"user","content":"hello"}],"max_tokens":2000}
 X
 expect content "from a"
 # the third turns out to be larger than it looked: the minute is over
 client POST /v1/chat/completions <<X
-{"model":"bulk","messages":[{"role":"user","content":"hello"}],"max_tokens":900}
+{"model":"bulk","messages":[{"role":"user","content":"hello"}],"max_tokens":2000}
 X
 expect content "from a"
 client POST /v1/chat/completions <<X
