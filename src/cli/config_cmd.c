@@ -24,6 +24,16 @@ static bool tell(const struct config *c, const struct mesh *m, bool json, struct
     return true;
 }
 
+/* Who reads `answers now` beside a vendor may think that its key was tried. */
+static void tell_what_was_not_asked(const struct config *c, struct buf *out)
+{
+    for (int i = 0; i < c->upstream_count; i++)
+        if (c->upstream[i].place != PLACE_HOME) {
+            (void)buf_append_text(out, "Only places at home were asked whether they are there; `hearth doctor` tries keys and models of all.\n");
+            return;
+        }
+}
+
 static int explain(const struct config *c, const struct mesh *m, bool json)
 {
     AUTO_BUF struct buf out = BUF_INIT(4 * MiB), warnings = BUF_INIT(1 * MiB);
@@ -37,6 +47,8 @@ static int explain(const struct config *c, const struct mesh *m, bool json)
         return cli_fail("out of memory");
     if (json)
         (void)buf_append_char(&out, '\n');
+    else
+        tell_what_was_not_asked(c, &out);
     struct str rest = buf_str(&warnings), line;
     while (str_cut(&rest, '\n', &line))
         fprintf(stderr, "warning: %.*s\n", STR_FMT(line));

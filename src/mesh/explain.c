@@ -286,7 +286,7 @@ static void warn_order(const struct mesh *m, const struct job *j, struct buf *ou
             if (price < 0)
                 continue;
             if (dear && price < dear_price)
-                (void)buf_append_format(out, "job %.*s is not cheap-first: %.*s stands before the cheaper %.*s\n", STR_FMT(j->name),
+                (void)buf_append_format(out, "job %.*s is not cheap-first: %.*s stands before the cheaper %.*s; fine where it is the better one\n", STR_FMT(j->name),
                                         STR_FMT(dear->name), STR_FMT(t->name));
             if (price > dear_price) {
                 dear = t;

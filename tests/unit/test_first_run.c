@@ -173,6 +173,20 @@ TEST(without_a_terminal_nothing_is_asked_and_nothing_written)
     house_close(&h);
 }
 
+/* `MOONSHOT_API_KEY=` or blanks, as compose files leave them: a job built on that would be answered by nobody. */
+TEST(a_variable_that_is_empty_or_blank_is_no_key)
+{
+    struct house h;
+    AUTO_BUF struct buf jobs = BUF_INIT(64 * KiB);
+    REQUIRE(house_open(&h, true, false));
+    cli_env(&h.world, "MOONSHOT_API_KEY", " \t ");
+    cli_env(&h.world, "OPENAI_API_KEY", "");
+    EXPECT(jobs_of(&h.world, &jobs));
+    EXPECT(str_find(buf_str(&jobs), STR("ollama/")) > 0);
+    EXPECT(str_find(buf_str(&jobs), STR("moonshot/")) < 0 && str_find(buf_str(&jobs), STR("openai/gpt")) < 0);
+    house_close(&h);
+}
+
 TEST(of_two_places_with_the_same_model_the_faster_is_asked_first)
 {
     struct house h;
