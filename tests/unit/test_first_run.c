@@ -187,6 +187,42 @@ TEST(a_variable_that_is_empty_or_blank_is_no_key)
     house_close(&h);
 }
 
+static void write_config(const struct house *h, const char *text)
+{
+    char path[128];
+    text_format(path, sizeof path, "%s/hearth.yaml", h->world.folder);
+    FILE *f = fopen(path, "w");
+    EXPECT(f && fputs(text, f) >= 0);
+    EXPECT(f && fclose(f) == 0);
+}
+
+/* Neither the one that this machine would make, nor what lies elsewhere, nor a pipe that would never end. */
+TEST(a_config_that_is_gone_is_not_replaced_by_another_at_a_reload)
+{
+    struct house h;
+    struct cli_run r;
+    char path[128];
+    REQUIRE(house_open(&h, true, false));
+    write_config(&h, "upstreams: { a: { url: \"http://127.0.0.1:1/v1\" } }\njobs: { mine: { chain: [a/m] } }\n");
+    text_format(path, sizeof path, "%s/hearth.yaml", h.world.folder);
+    REQUIRE(cli_start(&r, &h.world, false, CLI("serve", "--listen", "127.0.0.1:0")));
+    EXPECT(cli_until(&r, "listening on"));
+    EXPECT(unlink(path) == 0);
+    EXPECT(kill(r.pid, SIGHUP) == 0);
+    EXPECT(cli_until(&r, "the configuration ./hearth.yaml (as given): No such file or directory; the config in force stays"));
+    EXPECT(mkfifo(path, 0600) == 0);
+    EXPECT(kill(r.pid, SIGHUP) == 0);
+    EXPECT(cli_until(&r, "./hearth.yaml is no file that can be read again; the config in force stays"));
+    EXPECT(unlink(path) == 0);
+    write_config(&h, "upstreams: { b: { url: \"http://127.0.0.1:1/v1\" } }\n");
+    EXPECT(kill(r.pid, SIGHUP) == 0);
+    EXPECT(cli_until(&r, "read again (1)"));
+    cli_end(&r, SIGTERM);
+    EXPECT_HIDES(&r, "found ollama");
+    cli_run_fini(&r);
+    house_close(&h);
+}
+
 TEST(of_two_places_with_the_same_model_the_faster_is_asked_first)
 {
     struct house h;
