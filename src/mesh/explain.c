@@ -304,6 +304,24 @@ static void warn_hedge(const struct job *j, struct buf *out)
                                 STR_FMT(last->of[0].target->name));
 }
 
+static bool has_budget(const struct upstream *u)
+{
+    return u->config->budget_hour_nusd >= 0 || u->config->budget_day_nusd >= 0 || u->config->budget_month_nusd >= 0;
+}
+
+/* A budget lets nothing through whose worst case is not known. */
+static void warn_no_price(const struct mesh *m, const struct target *t, struct buf *out)
+{
+    enum { TOKENS = 1000 };
+    struct price p;
+    if (!has_budget(t->up) || power_is_known(m, t))
+        return;
+    bool found = price_find(&p, t->price, t->price_count, t->up->vendor_name, t->model, clock_wall_ms(m->clock));
+    if (!found || price_worst(&p, TOKENS, model_is_embedding(t) ? 0 : TOKENS) == COST_UNKNOWN)
+        (void)buf_append_format(out, "%.*s has no known price, so the budget of %.*s refuses its calls: give it one under `prices`\n",
+                                STR_FMT(t->name), STR_FMT(t->up->name));
+}
+
 int mesh_warnings(const struct mesh *m, struct buf *out)
 {
     power_warnings(m, out);
@@ -317,6 +335,7 @@ int mesh_warnings(const struct mesh *m, struct buf *out)
     }
     for (int i = 0; i < m->target_count; i++) {
         const struct target *t = &m->target[i];
+        warn_no_price(m, t, out);
         if (!t->fact || !t->fact->retired)
             continue;
         (void)buf_append_format(out, "%.*s is retired%s%s\n", STR_FMT(t->name), t->fact->successor ? "; its successor is " : "",

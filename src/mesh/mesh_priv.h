@@ -76,7 +76,8 @@ enum reason_cool {
     X(RPM,                FAULT_TARGET, NEXT_STEP,   COOL_NONE,  429, "its calls of this minute (rpm) are used up")       \
     X(TPM,                FAULT_TARGET, NEXT_STEP,   COOL_NONE,  429, "its tokens of this minute (tpm) are used up")      \
     X(OVER_TPM,           FAULT_CALL,   NEXT_STEP,   COOL_NONE,  400, "the call alone has more tokens than it takes in a minute (tpm)") \
-    X(BUDGET,             FAULT_TARGET, NEXT_STEP,   COOL_NONE,  429, "budget spent")                                   \
+    X(BUDGET,             FAULT_TARGET, NEXT_STEP,   COOL_NONE,  429, "its worst case is more than is left of the budget") \
+    X(NO_PRICE,           FAULT_TARGET, NEXT_STEP,   COOL_NONE,  429, "it has a budget and no known price (give it one under `prices`)") \
     X(NO_KEY,             FAULT_TARGET, NEXT_STEP,   COOL_NONE,  503, "no key")                                         \
     X(NO_CREDENTIAL,      FAULT_TARGET, NEXT_STEP,   COOL_NONE,  401, "no credential")                                  \
     X(OUTSIDE,            FAULT_TARGET, NEXT_STEP,   COOL_NONE,  503, "outside the boundary of this call")              \
