@@ -115,6 +115,8 @@ static int run(int argc, char **argv)
         return cli_usage_error(&command_config, "say `hearth config import litellm FILE`");
     if (words < 1 || words > 2 || strcmp(argv[0], "check") != 0)
         return cli_usage_error(&command_config, "say check [FILE], import litellm FILE or reference");
+    if (import.out || import.listen || import.hosts || import.force || import.strict)
+        return cli_usage_error(&command_config, "--output, --listen, --hosts, --force and --strict belong to import");
     return check(words == 2 ? argv[1] : config, json);
 }
 

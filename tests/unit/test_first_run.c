@@ -187,6 +187,28 @@ TEST(a_variable_that_is_empty_or_blank_is_no_key)
     house_close(&h);
 }
 
+static void says(const struct cli_world *w, const char *const *words, int status, const char *text)
+{
+    struct cli_run r;
+    REQUIRE(cli_do(&r, w, words));
+    EXPECT_I64(r.status, status);
+    EXPECT_SAYS(&r, text);
+    cli_run_fini(&r);
+}
+
+TEST(help_of_a_command_is_what_it_says_itself_and_options_of_another_are_refused)
+{
+    struct cli_world w;
+    REQUIRE(cli_world_open(&w));
+    says(&w, CLI("help", "keys"), 0, "usage: hearth keys add|list|rotate|revoke");
+    says(&w, CLI("help", "help"), 0, "usage: hearth help [COMMAND]");
+    says(&w, CLI("help", "nothing"), 2, "there is no command `nothing`");
+    says(&w, CLI("help", "keys", "usage"), 2, "one command at a time");
+    says(&w, CLI("config", "check", "--strict"), 2, "belong to import");
+    says(&w, CLI("keys", "add", "web", "--jobs", ""), 2, "--jobs: its value is empty");
+    cli_world_close(&w);
+}
+
 static void write_config(const struct house *h, const char *text)
 {
     char path[128];
