@@ -7,7 +7,7 @@ jobs:
   bulk: { chain: [a/m, b/m] }
   only: { chain: [a/m] }
 X
-script a reply "from a" usage 10 20 first 600
+script a reply "from a" usage 10 20 first 3000
 script b reply "from b"
 start
 # nothing is known of its answers: 500 tokens each, so two fit
