@@ -7,10 +7,10 @@ jobs:
   bulk: { chain: [a/m, b/m] }
   only: { chain: [a/m] }
 X
-script a reply "from a" usage 10 20 first 3000
-script b reply "from b"
+script a reply "from a" usage 10 500 first 2000
+script b reply "from b" usage 10 500
 start
-# nothing is known of its answers: 500 tokens each, so two fit
+# nothing is known of the answers (500 tokens are assumed), or they have 500: two fit
 burst 10 POST /v1/chat/completions <<X
 {"model":"bulk","messages":[{"role":"user","content":"hello"}]}
 X
