@@ -77,6 +77,8 @@ static int run(int argc, char **argv)
     int end = cli_parse(&command_backup, options, COUNT_OF(options), details, argc, argv, &words);
     if (end)
         return end - 1;
+    if (words == 1 && !argv[0][0])
+        return cli_usage_error(&command_backup, "the name of FILE is empty");
     if (words != 1)
         return cli_usage_error(&command_backup, words ? "one FILE, not `%s` too" : "it needs the FILE", words ? argv[1] : "");
     AUTO_BUF struct buf dir = BUF_INIT(8 * KiB);

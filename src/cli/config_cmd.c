@@ -24,6 +24,16 @@ static bool tell(const struct config *c, const struct mesh *m, bool json, struct
     return true;
 }
 
+/* Who reads `answers now` beside a vendor may think that its key was tried. */
+static void tell_what_was_not_asked(const struct config *c, struct buf *out)
+{
+    for (int i = 0; i < c->upstream_count; i++)
+        if (c->upstream[i].place != PLACE_HOME) {
+            (void)buf_append_text(out, "Only places at home were asked whether they are there; `hearth doctor` tries keys and models of all.\n");
+            return;
+        }
+}
+
 static int explain(const struct config *c, const struct mesh *m, bool json)
 {
     AUTO_BUF struct buf out = BUF_INIT(4 * MiB), warnings = BUF_INIT(1 * MiB);
@@ -37,6 +47,8 @@ static int explain(const struct config *c, const struct mesh *m, bool json)
         return cli_fail("out of memory");
     if (json)
         (void)buf_append_char(&out, '\n');
+    else
+        tell_what_was_not_asked(c, &out);
     struct str rest = buf_str(&warnings), line;
     while (str_cut(&rest, '\n', &line))
         fprintf(stderr, "warning: %.*s\n", STR_FMT(line));
@@ -82,7 +94,8 @@ static int run(int argc, char **argv)
                         "           would answer now, and why the others would not\n"
                         "           --json: a list of jobs, each with job, boundary, and targets: target, place, regime, answers,\n"
                         "           conditional (its step has a `when`), why_not (null: nothing), input_nusd_mtok and\n"
-                        "           output_nusd_mtok (nano-dollars per million tokens; null: unknown)\n"
+                        "           output_nusd_mtok (nano-dollars per million tokens; null: unknown), step, balance, hedge_after_ms,\n"
+                        "           concurrent, queue_max, queue_wait_ms, rpm and tpm of its upstream (null: none)\n"
                         "import     makes a hearth.yaml of a LiteLLM config.yaml: the result on standard output, on standard error the\n"
                         "           report of what became of every key; the result always passes `config check`\n"
                         "           --json: file, groups, jobs, upstreams (counts), names (name, as: job, alias, target, model, renamed or\n"
@@ -102,6 +115,8 @@ static int run(int argc, char **argv)
         return cli_usage_error(&command_config, "say `hearth config import litellm FILE`");
     if (words < 1 || words > 2 || strcmp(argv[0], "check") != 0)
         return cli_usage_error(&command_config, "say check [FILE], import litellm FILE or reference");
+    if (import.out || import.listen || import.hosts || import.force || import.strict)
+        return cli_usage_error(&command_config, "--output, --listen, --hosts, --force and --strict belong to import");
     return check(words == 2 ? argv[1] : config, json);
 }
 

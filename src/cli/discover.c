@@ -49,8 +49,10 @@ static void write_place(const struct found_place *p, struct buf *yaml, struct bu
     (void)buf_append_format(yaml, "  %s: { vendor: %s", p->name, p->vendor);
     if (p->url[0])
         (void)buf_append_format(yaml, ", url: \"%s\"", p->url);
-    (void)buf_append_format(yaml, ", place: home }    # answers with %d models\n", p->model_count);
-    (void)buf_append_format(said, "found %s at %s with %d models", p->name, p->base, p->model_count);
+    (void)buf_append_format(yaml, ", place: home }    # answers with %d model%s\n", p->model_count,
+                            p->model_count == 1 ? "" : "s");
+    (void)buf_append_format(said, "found %s at %s with %d model%s", p->name, p->base, p->model_count,
+                            p->model_count == 1 ? "" : "s");
     if (p->small.name[0])
         (void)buf_append_format(said, "; to chat: %s", p->small.name);
     if (p->large.name[0] && strcmp(p->large.name, p->small.name) != 0)

@@ -268,7 +268,7 @@ void discover_look(struct found *f, struct buf *said)
     for (size_t i = 0; i < vendor_count() && i < DISCOVER_VENDORS_MAX; i++) {
         const struct vendor *v = vendor_at(i);
         const char *key = v->key_env ? getenv(v->key_env) : NULL;
-        f->vendor[i] = key && key[0];
+        f->vendor[i] = key && str_trim(str_from(key)).len; /* `KEY=` of a compose file is none */
     }
     look_where_variable_points(f, said);
     look_at_ollama(f, "http://127.0.0.1:11434");

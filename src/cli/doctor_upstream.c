@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "cli/doctor_priv.h"
+#include "config/litellm.h"
 #include "net/http_client.h"
 #include "wire/models.h"
 #include "wire/ollama.h"
@@ -190,7 +191,9 @@ static bool find_end(struct visit *v, const struct doctor_reply *r)
         return true;
     for (size_t i = 0; i < COUNT_OF(rows); i++)
         if (rows[i].end == r->end) {
-            doctor_find(v->d, FINDING_FAIL, v->name, rows[i].check, rows[i].todo, "%s", r->detail);
+            struct str host = r->end == FETCH_RESOLVE ? config_url_host(v->base) : STR_NONE; /* the vendor's row may have it */
+            doctor_find(v->d, FINDING_FAIL, v->name, rows[i].check, rows[i].todo, "%.*s%s%s", STR_FMT(host), host.len ? ": " : "",
+                        r->detail);
             return false;
         }
     doctor_find(v->d, FINDING_FAIL, v->name, "reachable", "Look at its own log.", "%s", r->detail);

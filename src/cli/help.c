@@ -13,6 +13,16 @@ void cli_help(FILE *to)
                 "and no network.\n");
 }
 
+/* `hearth help keys` is `hearth keys --help`. */
+static int help_of(const char *name)
+{
+    char flag[] = "--help";
+    for (size_t i = 0; cli_commands[i]; i++)
+        if (strcmp(name, cli_commands[i]->name) == 0)
+            return cli_commands[i]->run(2, (char *[]){(char *)(uintptr_t)name, flag, NULL});
+    return cli_usage_error(&command_help, "there is no command `%s`", name);
+}
+
 static int run(int argc, char **argv)
 {
     bool metrics = false, man = false;
@@ -29,13 +39,17 @@ static int run(int argc, char **argv)
         return metrics_reference(&text) < 0 ? cli_fail("out of memory") : cli_print(buf_str(&text));
     if (man)
         return man_page();
+    if (words > 1)
+        return cli_usage_error(&command_help, "one command at a time");
+    if (words == 1)
+        return help_of(argv[0]);
     cli_help(stdout);
     return EXIT_OK;
 }
 
 const struct cli_command command_help = {
     .name = "help",
-    .synopsis = "[options]",
-    .summary = "this, and references made from the program's own tables",
+    .synopsis = "[COMMAND] [options]",
+    .summary = "this, or more of one command; and references made from the program's own tables",
     .run = run,
 };

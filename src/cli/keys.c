@@ -16,6 +16,8 @@ static const char details[] =
     "one), tags,\n"
     "rpm (null: no limit), created. The key in $HEARTH_KEY is called `default` and is not listed here.";
 
+#define RPM_NOT_GIVEN INT64_MIN
+
 struct keys_options {
     const char *from, *jobs, *boundary, *tags, *config, *data;
     int64_t rpm;
@@ -55,9 +57,9 @@ static int add(struct str dir, const char *name, const struct keys_options *o)
     struct key_wish w = {.name = str_from(name),
                          .jobs = str_from(o->jobs),
                          .tags = str_from(o->tags),
-                         .rpm = o->rpm,
+                         .rpm = o->rpm == RPM_NOT_GIVEN ? 0 : o->rpm,
                          .home = o->boundary && strcmp(o->boundary, "home") == 0};
-    const char *problem = key_wish_problem(&w);
+    const char *problem = o->rpm == 0 ? "--rpm is 1 to 1000000; for no limit leave it out" : key_wish_problem(&w);
     if (problem)
         return cli_usage_error(&command_keys, "%s", problem);
     if (o->from && config_secret(&adopted, str_from(o->from), &e) < 0)
@@ -112,8 +114,8 @@ static void list_row(const struct key *k, struct buf *out)
 {
     char created[CIVIL_ISO_BYTES];
     civil_iso(k->created_ms, created);
-    (void)buf_append_format(out, "%-24.*s %-8s %-8s ", STR_FMT(k->name), k->home ? "home" : "any",
-                            k->adopted ? "adopted" : "made");
+    (void)buf_append_format(out, "%-24.*s %-8s %-9s ", STR_FMT(k->name), k->home ? "home" : "any",
+                            k->adopted ? "adopted" : "made here");
     if (k->rpm)
         (void)buf_append_format(out, "%7lld ", (long long)k->rpm);
     else
@@ -135,8 +137,8 @@ static int list(struct str dir, bool json)
     if (json)
         list_json(ring, &out);
     else
-        (void)buf_append_format(&out, "%-24s %-8s %-8s %7s %-10s  %s\n", "", "boundary", "", "calls/m", "since",
-                                "may ask for");
+        (void)buf_append_format(&out, "%-24s %-8s %-9s %7s %-10s  %s\n", "key", "boundary", "secret", "calls/m",
+                                "since", "may ask for");
     size_t shown = 0;
     for (size_t i = 0; !json && i < keyring_count(ring); i++) {
         if (keyring_at(ring, i)->revoked_ms)
@@ -146,7 +148,7 @@ static int list(struct str dir, bool json)
     }
     if (!json && !shown) {
         buf_clear(&out);
-        (void)buf_append_text(&out, "no keys yet\n");
+        (void)buf_append_text(&out, "no keys yet; `hearth keys add NAME` makes one (callers on this machine need none)\n");
     }
     keyring_unref(ring);
     return cli_print(buf_str(&out));
@@ -159,7 +161,7 @@ static int dispatch(const char *verb, const char *name, const struct keys_option
     bool is_list = strcmp(verb, "list") == 0, is_add = strcmp(verb, "add") == 0;
     if (is_list ? name != NULL : !name)
         return cli_usage_error(&command_keys, is_list ? "list takes no name" : "%s needs the name of a key", verb);
-    if (!is_add && (o->from || o->jobs || o->boundary || o->tags || o->rpm))
+    if (!is_add && (o->from || o->jobs || o->boundary || o->tags || o->rpm != RPM_NOT_GIVEN))
         return cli_usage_error(&command_keys, "--from, --jobs, --boundary, --tags and --rpm belong to add");
     if (o->boundary && strcmp(o->boundary, "home") != 0 && strcmp(o->boundary, "any") != 0)
         return cli_usage_error(&command_keys, "--boundary is home or any, not `%s`", o->boundary);
@@ -174,7 +176,7 @@ static int dispatch(const char *verb, const char *name, const struct keys_option
 
 static int run(int argc, char **argv)
 {
-    struct keys_options o = {0};
+    struct keys_options o = {.rpm = RPM_NOT_GIVEN};
     const struct cli_option options[] = {
         {0, "from", "env:NAME", "add: adopt the key in that variable (or file:PATH), so that no client changes",
          OPTION_TEXT, &o.from},

@@ -119,6 +119,8 @@ int cli_parse(const struct cli_command *cmd, const struct cli_option *options, s
             value = str_from(argv[i]);
         if (o->kind != OPTION_FLAG && !value.ptr)
             return cli_usage_error(cmd, "--%s needs a value", o->name) + 1;
+        if (o->kind != OPTION_FLAG && !value.len) /* a variable of a script that is not set must not lift a limit */
+            return cli_usage_error(cmd, "--%s: its value is empty; leave the option out, or give it one", o->name) + 1;
         if (!store(o, value.ptr)) /* slices of argv end at its NUL */
             return cli_usage_error(cmd, "--%s: %s is no number", o->name, value.ptr) + 1;
     }

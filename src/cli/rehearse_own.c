@@ -212,7 +212,8 @@ static int perform(struct own *o)
 {
     struct err e = {0};
     printf("A rehearsal of %.*s: each of its upstreams is simulated on this machine, and taken to have a good key. Nothing of it is\n"
-           "reached, nothing is booked in your own ledger. Conditions, budgets, time-outs and the fence are yours.\n", STR_FMT(o->config->path));
+           "reached, nothing is booked in your own ledger. Conditions, budgets, time-outs and the fence are yours;\n"
+           "calls and tokens a minute are not counted.\n", STR_FMT(o->config->path));
     int rc = act_all_up(o, &e);
     if (rc == 0)
         rc = acts_one_down(o, &e);

@@ -3,6 +3,7 @@
 #include "cli/cli_priv.h"
 #include "config/config.h"
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* For a person, who wants to see something happen. `hearth ask` looks at the config's address, not at --listen. */
@@ -112,8 +113,12 @@ static int keep_made(struct str yaml, bool write)
     return 0;
 }
 
+/* `path` is the file that was read at the start: when that is gone, nothing else is meant. NULL: there was none. */
 static int read_again(struct config **out, struct err *e, void *path)
 {
+    struct stat st;
+    if (path && stat(path, &st) == 0 && !S_ISREG(st.st_mode)) /* `--config <(...)`: its one reader is through, and another would wait */
+        return err_set(e, ERR_UNSUPPORTED, "%s is no file that can be read again", (const char *)path);
     AUTO_BUF struct buf said = BUF_INIT(64 * KiB), made = BUF_INIT(256 * KiB);
     int rc = cli_config_or_make(out, path, &made, false, &said, e);
     if (rc)
@@ -134,7 +139,7 @@ static int serve_config(struct wishes w)
 {
     struct config *c = NULL;
     struct err e = {0};
-    AUTO_BUF struct buf said = BUF_INIT(64 * KiB), data = BUF_INIT(8 * KiB), made = BUF_INIT(256 * KiB);
+    AUTO_BUF struct buf said = BUF_INIT(64 * KiB), data = BUF_INIT(8 * KiB), made = BUF_INIT(256 * KiB), path = BUF_INIT(8 * KiB);
     int rc = cli_config_or_make(&c, w.config, &made, true, &said, &e);
     if (rc == ERR_NOT_FOUND && !w.config)
         return serve_nothing_found(&e, w.listen);
@@ -154,11 +159,14 @@ static int serve_config(struct wishes w)
         return EXIT_FAILED;
     }
     int status = EXIT_FAILED;
-    if (config_data_dir(&data, w.data, c, &e) < 0)
+    bool named = made.len == 0;
+    if (named && (buf_append(&path, c->path) < 0 || !buf_text(&path)))
+        cli_fail("out of memory");
+    else if (config_data_dir(&data, w.data, c, &e) < 0)
         cli_fail_err(&e);
     else
         status = run_service(c, buf_str(&data), w.listen, w.make_key,
-                             &(struct daemon_options){.read_config = read_again, .ctx = (void *)(uintptr_t)w.config});
+                             &(struct daemon_options){.read_config = read_again, .ctx = named ? path.ptr : NULL});
     config_free(c);
     return status;
 }

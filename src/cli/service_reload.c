@@ -151,20 +151,54 @@ static int run_round(struct service *s, struct round *r, void (*fn)(void *worker
 
 /* --- reload --------------------------------------------------------------------------------------------------------------- */
 
-static int place_find(struct service *s, struct err *e)
+static void look_part(void *arg)
 {
-    int places = JOURNALS_MAX / s->loops < GENERATIONS_MAX ? JOURNALS_MAX / s->loops : GENERATIONS_MAX;
+    struct worker *w = arg;
+    worker_retired_close(w, false);
+    answer(w->round, 0);
+}
+
+/* Configs whose calls have ended are taken away now and then; who reloads faster than that should not have to wait. Two looks:
+ * see worker_retired_close. */
+static void settle(struct service *s)
+{
+    struct round r = {.done_fd = eventfd(0, EFD_CLOEXEC)};
+    if (r.done_fd < 0)
+        return; /* then whoever reloads has to wait */
+    (void)run_round(s, &r, look_part);
+    (void)run_round(s, &r, look_part);
+    close(r.done_fd);
+}
+
+static int place_free(struct service *s, int places)
+{
     for (int i = 0; i < places; i++)
         if (!atomic_load(&s->place_taken[i]))
             return i;
+    return -1;
+}
+
+static int place_find(struct service *s, struct err *e)
+{
+    int places = JOURNALS_MAX / s->loops < GENERATIONS_MAX ? JOURNALS_MAX / s->loops : GENERATIONS_MAX;
+    int place = place_free(s, places);
+    if (place < 0) {
+        settle(s);
+        place = place_free(s, places);
+    }
+    if (place >= 0)
+        return place;
     return err_set(e, ERR_BUSY,
                    "calls of %d earlier configs are still under way; try again when some of them have ended",
                    places - 1);
 }
 
-static int check(const struct config *c, struct err *e)
+/* A file that is being written, or was cut, reads as a fine config of nothing: nobody means that beside one that serves. */
+static int check(const struct service *s, const struct config *c, struct err *e)
 {
     struct mesh *m;
+    if (c->upstream_count == 0 && s->generation->config->upstream_count > 0)
+        return err_set(e, ERR_INVALID, "%.*s names no upstream at all: is it whole?", STR_FMT(c->path));
     int rc = mesh_open(&m, &(struct mesh_options){.config = c, .clock = clock_system()}, e);
     if (rc == 0)
         mesh_close(m);
@@ -173,7 +207,7 @@ static int check(const struct config *c, struct err *e)
 
 static int generation_make(struct generation **out, struct service *s, struct config *c, struct err *e)
 {
-    int rc = check(c, e);
+    int rc = check(s, c, e);
     int place = rc ? rc : place_find(s, e);
     if (place < 0)
         return place;

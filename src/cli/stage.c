@@ -141,6 +141,8 @@ static int bend_upstream(struct stage *s, struct config_upstream *u, struct err 
         return index < 0 ? index : err_set(e, ERR_NOMEM, "stage");
     u->url.text = str_from(url);
     u->unix_path.text = STR_NONE;
+    u->rpm = 0; /* all is played within one minute: what fills that says nothing of who dies */
+    u->tpm = 0;
     if (!str_eq(u->key.text, STR("passthrough")))
         u->key.text = STR("env:" STAGE_KEY_NAME);
     return 0;

@@ -35,6 +35,8 @@ struct config_upstream {
     enum config_place place;
     int64_t connect_ms, first_byte_ms, idle_ms, total_ms;         /* defaults filled in */
     int concurrent;                                               /* 0 = no limit */
+    int rpm;                                                      /* calls a minute; 0 = no limit */
+    int64_t tpm;                                                  /* tokens a minute; 0 = no limit */
     int watts;                                                    /* what it draws while it works; 0 = unknown */
     int queue_max, queue_wait_ms;                                 /* defaults filled in */
     int64_t budget_hour_nusd, budget_day_nusd, budget_month_nusd; /* -1 = none */

@@ -24,7 +24,7 @@ static int take_named(struct buf *out, const char *path, const char *named_by, s
 {
     if (access(path, F_OK) != 0)
         return err_set_errno(e, errno == ENOENT || errno == ENOTDIR ? ERR_NOT_FOUND : ERR_IO, errno,
-                             "the configuration %s named by %s", path, named_by);
+                             "the configuration %s (%s)", path, named_by);
     int rc = buf_append_text(out, path);
     return rc < 0 ? fail_buf(e, rc, path) : 0;
 }
@@ -46,10 +46,10 @@ static int try_path(struct buf *out, const char *folder, const char *name, struc
 int config_find(struct buf *out, const char *given, struct err *e)
 {
     if (given)
-        return take_named(out, given, "--config", e);
+        return take_named(out, given, "as given", e);
     const char *named = environment("HEARTH_CONFIG"), *home = environment("HOME");
     if (named)
-        return take_named(out, named, "HEARTH_CONFIG", e);
+        return take_named(out, named, "named by $HEARTH_CONFIG", e);
     int rc = try_path(out, "./", "hearth.yaml", e);
     if (rc == 0 && home)
         rc = try_path(out, home, "/.config/hearth/hearth.yaml", e);

@@ -1,4 +1,4 @@
-/* litellm_limits.c: time limits, budgets and prices of one world in those of the other. What has no exact counterpart
+/* litellm_limits.c: time limits, budgets, rates and prices of one world in those of the other. What has no exact counterpart
  * becomes the stricter one, and is told. */
 #include "base/mem.h"
 #include "config/litellm_priv.h"
@@ -79,6 +79,27 @@ void litellm_budget(struct litellm *im, const struct litellm_deployment *d, stru
         return;
     }
     set_budget(im, i->key->mark, "max_budget", nusd, litellm_text(d->params, "budget_duration"), u->budget_nusd);
+}
+
+static int64_t a_minute(struct litellm *im, const struct litellm_deployment *d, const char *key, int64_t most)
+{
+    const struct config_item *i = litellm_item(d->params, key);
+    int64_t n = 0;
+    if (!i || i->value->kind != NODE_SCALAR)
+        return 0;
+    if (str_to_i64(i->value->text, &n) && n >= 1 && n <= most)
+        return n;
+    litellm_note(im, LITELLM_LOST, i->key->mark, i->key->text, "is no number from 1 to %lld: there is no such limit here", (long long)most);
+    return 0;
+}
+
+/* Theirs is the limit of an entry, ours that of an upstream: each model that has one gets an upstream of its own. */
+void litellm_rates(struct litellm *im, const struct litellm_deployment *d, struct litellm_upstream *u)
+{
+    u->rpm = a_minute(im, d, "rpm", 1000000);
+    u->tpm = a_minute(im, d, "tpm", INT64_C(1000000000));
+    if (u->rpm || u->tpm)
+        u->limited = d->model;
 }
 
 static int upstreams_of(const struct litellm *im, struct str provider)

@@ -216,6 +216,7 @@ static bool same_upstream(const struct litellm_upstream *a, const struct litellm
 {
     return str_eq(a->vendor, b->vendor) && str_eq(a->url, b->url) && str_eq(a->key, b->key) && a->home == b->home &&
            a->total_ms == b->total_ms && a->first_byte_ms == b->first_byte_ms && a->concurrent == b->concurrent &&
+           a->rpm == b->rpm && a->tpm == b->tpm && str_eq(a->limited, b->limited) &&
            memcmp(a->budget_nusd, b->budget_nusd, sizeof a->budget_nusd) == 0;
 }
 
@@ -248,6 +249,7 @@ static void read_limits(struct litellm *im, const struct litellm_deployment *d, 
     u->first_byte_ms = litellm_seconds(im, first ? first : litellm_setting(im, "stream_timeout"));
     if (str_to_i64(litellm_text(d->params, "max_parallel_requests"), &n) && n >= 1 && n <= 65535)
         u->concurrent = n;
+    litellm_rates(im, d, u);
     litellm_budget(im, d, u);
 }
 

@@ -35,6 +35,8 @@ struct litellm_upstream {
     struct str provider;
     bool home;
     int64_t total_ms, first_byte_ms, concurrent; /* 0: Hearth's own */
+    int64_t rpm, tpm;                            /* 0: none */
+    struct str limited;                          /* the model that they are meant for; empty without them */
     int64_t budget_nusd[3];                      /* hour, day, month; -1 none */
     struct litellm_upstream *next;
 };
@@ -130,6 +132,7 @@ struct str litellm_free_name(struct litellm *im, struct str wish,
 int64_t litellm_seconds(struct litellm *im, const struct config_item *item);
 void litellm_budget(struct litellm *im, const struct litellm_deployment *d, struct litellm_upstream *u);
 void litellm_provider_budgets(struct litellm *im);
+void litellm_rates(struct litellm *im, const struct litellm_deployment *d, struct litellm_upstream *u);
 /* A price per token as nano-dollars per million; false when it is none. */
 bool litellm_price(struct str text, int64_t *nusd_mtok);
 

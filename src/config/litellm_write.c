@@ -107,6 +107,10 @@ static void put_upstream(struct litellm_writer *w, const struct litellm_upstream
         litellm_put(w, ", key: \"%.*s\"", STR_FMT(u->key));
     if (u->concurrent)
         litellm_put(w, ", concurrent: %lld", (long long)u->concurrent);
+    if (u->rpm)
+        litellm_put(w, ", rpm: %lld", (long long)u->rpm);
+    if (u->tpm)
+        litellm_put(w, ", tpm: %lld", (long long)u->tpm);
     put_timeout(w, u);
     put_budget(w, u);
     litellm_put(w, " }\n");

@@ -88,6 +88,12 @@ static const struct config_option upstream_rows[] = {
     {.key = "timeout", .kind = OPTION_SECTION, .table = &timeout_options, .text = "How long to wait for it."},
     {.key = "concurrent", .kind = OPTION_COUNT, FIELD(config_upstream, concurrent), .min = 1, .max = 65535,
      .absent = "no limit", .text = "Calls in flight at once."},
+    {.key = "rpm", .kind = OPTION_COUNT, FIELD(config_upstream, rpm), .min = 1, .max = 1000000, .absent = "no limit",
+     .text = "Attempts it gets in any 60 seconds, whatever came of them. A full minute is a reason to take the next step."},
+    {.key = "tpm", .kind = OPTION_TOKENS, FIELD(config_upstream, tpm), .min = 1, .max = INT64_C(1000000000),
+     .absent = "no limit",
+     .text = "Tokens, prompts and answers together, in any 60 seconds: estimated before a call leaves, true when it is over. "
+             "A full minute is a reason to take the next step."},
     {.key = "watts", .kind = OPTION_COUNT, FIELD(config_upstream, watts), .min = 1, .max = 100000, .absent = "unknown",
      .text = "What the machine draws while it works on a call, above what it draws anyway. With `electricity.price`, calls "
              "under regime `power` cost this for as long as they take; two at once each cost all of it."},

@@ -166,6 +166,18 @@ static int make(struct str dir, const char *path, const char *folder, char *temp
     return rc < 0 ? rc : sync_path(folder, O_DIRECTORY, e);
 }
 
+/* What lies in the data folder is in use by the daemon: the books themselves, keys, the token. */
+static int is_elsewhere(struct str dir, const char *folder, struct err *e)
+{
+    struct stat here, there;
+    AUTO_BUF struct buf path = BUF_INIT(PATH_BYTES_MAX);
+    if (buf_append(&path, dir) < 0 || !buf_text(&path))
+        return err_set(e, ERR_NOMEM, "the backup");
+    if (stat(path.ptr, &here) != 0 || stat(folder, &there) != 0 || here.st_dev != there.st_dev || here.st_ino != there.st_ino)
+        return 0;
+    return err_set(e, ERR_INVALID, "%s is the data folder: what is in it is in use; put the backup elsewhere", folder);
+}
+
 int ledger_backup(struct str dir, const char *path, bool replace, struct ledger_backup *out, struct err *e)
 {
     struct stat st;
@@ -182,5 +194,7 @@ int ledger_backup(struct str dir, const char *path, bool replace, struct ledger_
         rc = buf_append(&folder, parent);
     if (rc < 0 || !buf_text(&temporary) || !buf_text(&folder))
         return err_set(e, ERR_NOMEM, "the backup");
+    if ((rc = is_elsewhere(dir, folder.ptr, e)) < 0)
+        return rc;
     return make(dir, path, folder.ptr, temporary.ptr, replace, out, e);
 }

@@ -125,8 +125,8 @@ static int recover(struct ledger *l, bool had_lock_file, struct err *e)
     int64_t lost = 0;
     rc = ledger_settle_all(l, &lost, e);
     if (rc == 0 && lost)
-        log_line(LOG_WARN, "ledger", "%lld calls were in flight when the last process ended; they are booked as lost",
-                 (long long)lost);
+        log_line(LOG_WARN, "ledger", "%lld call%s in flight when the last process ended, booked as lost", (long long)lost,
+                 lost == 1 ? " was" : "s were");
     return rc;
 }
 

@@ -10,6 +10,7 @@
 #include "base/id.h"
 #include "wire/models.h"
 #include "wire/wire.h"
+#include <stdatomic.h>
 
 struct json_writer;
 struct ledger;
@@ -35,6 +36,22 @@ int64_t price_cost(const struct price *p, const struct usage *u);
 int64_t price_worst(const struct price *p, int64_t input_tokens, int64_t output_max);
 /* What watts for that long cost, rounded once, half up; COST_UNKNOWN beyond what anything costs. */
 int64_t power_cost(int64_t watts, int64_t busy_us, int64_t nusd_kwh);
+
+/* --- the last minute (minute.c) ---------------------------------------------------------------------------------------- */
+
+enum { MINUTE_SLOTS = 61 };
+/* Calls, or tokens, of any 60 s. All zero is an empty one; any thread. */
+struct minute {
+    atomic_flag lock; /* guards what follows */
+    int64_t second;   /* of the newest slot */
+    int64_t sum;
+    int64_t slot[MINUTE_SLOTS]; /* by second % MINUTE_SLOTS */
+};
+/* 0: counted. Else nothing is, and it would not fit for so many ms. `amount` must fit into an empty one. Monotonic times. */
+int64_t minute_take(struct minute *m, int64_t amount, int64_t limit, int64_t now_ms);
+int64_t minute_wait(struct minute *m, int64_t limit, int64_t now_ms); /* the same for one more, taking nothing */
+/* What was taken then was in truth so much: what was too much is given back to its second, what was too little counts now. */
+void minute_settle(struct minute *m, int64_t taken, int64_t truth, int64_t taken_ms, int64_t now_ms);
 
 /* --- the records ---------------------------------------------------------------------------------------------------- */
 

@@ -248,8 +248,8 @@ static const char *exhausted_code(const struct mesh_call *c, int status)
 {
     bool budget = false, context = false;
     for (const struct tried *t = c->tried; t; t = t->next) {
-        budget = budget || t->reason == REASON_BUDGET;
-        context = context || t->reason == REASON_CONTEXT || t->reason == REASON_TOO_SMALL;
+        budget = budget || t->reason == REASON_BUDGET || t->reason == REASON_NO_PRICE;
+        context = context || t->reason == REASON_CONTEXT || t->reason == REASON_TOO_SMALL || t->reason == REASON_OVER_TPM;
     }
     if (status == 400)
         return context ? "context_length_exceeded" : "unsupported_value";

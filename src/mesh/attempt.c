@@ -272,6 +272,7 @@ static void close_books(struct attempt *a, enum reason r)
         if (a->hold[i].budget)
             budget_settle(&a->hold[i], cost == COST_UNKNOWN ? a->hold[i].nusd : cost);
     memset(a->hold, 0, sizeof a->hold);
+    rate_settle(a, r);
     a->call->cost_nusd = cost == COST_UNKNOWN || a->call->cost_nusd == COST_UNKNOWN ? COST_UNKNOWN : a->call->cost_nusd + cost;
     if (!a->open_booked)
         return;

@@ -110,7 +110,7 @@ void balance_done(const struct attempt *a, int64_t us)
         note_output(a->call->route.job, a->usage.output);
 }
 
-static int64_t output_expected(const struct mesh_call *c)
+int64_t balance_output_expected(const struct mesh_call *c)
 {
     if (c->facts.op == WIRE_EMBEDDINGS)
         return 0;
@@ -132,7 +132,7 @@ static int64_t cost_now(const struct mesh_call *c, const struct target *t)
         return power_cost_of(m, t, atomic_load_explicit(&t->state->busy.mean_us, memory_order_relaxed));
     if (!price_find(&p, t->price, t->price_count, t->up->vendor_name, t->model, clock_wall_ms(m->clock)))
         return t->up->regime == REGIME_CREDIT ? INT64_MAX : 0;
-    struct usage u = {.input = c->facts.tokens_estimated, .output = output_expected(c), .cost_nusd = -1};
+    struct usage u = {.input = c->facts.tokens_estimated, .output = balance_output_expected(c), .cost_nusd = -1};
     int64_t cost = price_cost(&p, &u);
     return cost == COST_UNKNOWN ? INT64_MAX : cost;
 }

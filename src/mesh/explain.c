@@ -84,6 +84,14 @@ static void explain_step_text(struct buf *out, const struct step *s)
     }
 }
 
+static void explain_rates_text(struct buf *out, const struct upstream *u)
+{
+    if (u->rpm)
+        (void)buf_append_format(out, "; %lld calls a minute", (long long)u->rpm);
+    if (u->tpm)
+        (void)buf_append_format(out, "; %lld tokens a minute", (long long)u->tpm);
+}
+
 static void explain_places_text(struct buf *out, const struct upstream *u)
 {
     if (!u->concurrent)
@@ -115,6 +123,7 @@ static void explain_target_text(struct buf *out, const struct mesh *m, const str
     }
     (void)buf_append_format(out, "  %s%s", why ? "not now: " : "", verdict(why, answers, conditional));
     explain_places_text(out, t->up);
+    explain_rates_text(out, t->up);
     (void)buf_append_char(out, '\n');
 }
 
@@ -134,6 +143,8 @@ static void explain_step_json(struct json_writer *w, const struct step *s, int i
     number_or_null(w, "concurrent", u->concurrent);
     number_or_null(w, "queue_max", u->concurrent ? u->queue_max : 0);
     number_or_null(w, "queue_wait_ms", u->concurrent && u->queue_max ? u->queue_wait_ms : 0);
+    number_or_null(w, "rpm", u->rpm);
+    number_or_null(w, "tpm", u->tpm);
 }
 
 static void explain_target_json(struct json_writer *w, const struct mesh *m, const struct target *t, const char *why, bool answers, bool conditional)
@@ -275,7 +286,7 @@ static void warn_order(const struct mesh *m, const struct job *j, struct buf *ou
             if (price < 0)
                 continue;
             if (dear && price < dear_price)
-                (void)buf_append_format(out, "job %.*s is not cheap-first: %.*s stands before the cheaper %.*s\n", STR_FMT(j->name),
+                (void)buf_append_format(out, "job %.*s is not cheap-first: %.*s stands before the cheaper %.*s; fine where it is the better one\n", STR_FMT(j->name),
                                         STR_FMT(dear->name), STR_FMT(t->name));
             if (price > dear_price) {
                 dear = t;
@@ -293,6 +304,24 @@ static void warn_hedge(const struct job *j, struct buf *out)
                                 STR_FMT(last->of[0].target->name));
 }
 
+static bool has_budget(const struct upstream *u)
+{
+    return u->config->budget_hour_nusd >= 0 || u->config->budget_day_nusd >= 0 || u->config->budget_month_nusd >= 0;
+}
+
+/* A budget lets nothing through whose worst case is not known. */
+static void warn_no_price(const struct mesh *m, const struct target *t, struct buf *out)
+{
+    enum { TOKENS = 1000 };
+    struct price p;
+    if (!has_budget(t->up) || power_is_known(m, t))
+        return;
+    bool found = price_find(&p, t->price, t->price_count, t->up->vendor_name, t->model, clock_wall_ms(m->clock));
+    if (!found || price_worst(&p, TOKENS, model_is_embedding(t) ? 0 : TOKENS) == COST_UNKNOWN)
+        (void)buf_append_format(out, "%.*s has no known price, so the budget of %.*s refuses its calls: give it one under `prices`\n",
+                                STR_FMT(t->name), STR_FMT(t->up->name));
+}
+
 int mesh_warnings(const struct mesh *m, struct buf *out)
 {
     power_warnings(m, out);
@@ -306,6 +335,7 @@ int mesh_warnings(const struct mesh *m, struct buf *out)
     }
     for (int i = 0; i < m->target_count; i++) {
         const struct target *t = &m->target[i];
+        warn_no_price(m, t, out);
         if (!t->fact || !t->fact->retired)
             continue;
         (void)buf_append_format(out, "%.*s is retired%s%s\n", STR_FMT(t->name), t->fact->successor ? "; its successor is " : "",

@@ -1,7 +1,7 @@
 /* look.c: the targets as they are at this moment, for the admin API. Reads the shared atomics only, and takes nothing. */
 #include "mesh/mesh_priv.h"
 
-static struct str why_not_now(const struct target *t, enum breaker_pass pass, int64_t upstream_in_flight)
+static struct str why_not_now(const struct target *t, enum breaker_pass pass, int64_t upstream_in_flight, int64_t now_ms)
 {
     const struct upstream *u = t->up;
     if (u->key_problem.len)
@@ -10,7 +10,8 @@ static struct str why_not_now(const struct target *t, enum breaker_pass pass, in
         return str_from(reason_row(REASON_COOLING)->text);
     if (u->concurrent && upstream_in_flight >= u->concurrent)
         return str_from(reason_row(REASON_BUSY)->text);
-    return STR_NONE;
+    enum reason rate = rate_look(u, now_ms);
+    return rate == REASON_DONE ? STR_NONE : str_from(reason_row(rate)->text);
 }
 
 static const char *breaker_word(const struct breaker *b, enum breaker_pass pass)
@@ -37,7 +38,7 @@ int mesh_targets(const struct mesh *m, int (*fn)(const struct mesh_target *t, vo
                                       .upstream_in_flight = all,
                                       .concurrent = t->up->concurrent,
                                       .spill_percent = spill_percent(t, now_ms),
-                                      .why_not = why_not_now(t, pass, all)},
+                                      .why_not = why_not_now(t, pass, all, now_ms)},
                 ctx);
     }
     return rc;

@@ -76,7 +76,11 @@ enum reason_cool {
     X(BUSY,               FAULT_TARGET, NEXT_STEP,   COOL_NONE,  429, "at its limit of concurrent calls")               \
     X(QUEUE_FULL,         FAULT_TARGET, NEXT_STEP,   COOL_NONE,  429, "at its limit of concurrent calls, and its queue is full") \
     X(QUEUE_WAIT,         FAULT_TARGET, NEXT_STEP,   COOL_NONE,  429, "no place became free while the call waited in its queue") \
-    X(BUDGET,             FAULT_TARGET, NEXT_STEP,   COOL_NONE,  429, "budget spent")                                   \
+    X(RPM,                FAULT_TARGET, NEXT_STEP,   COOL_NONE,  429, "its calls of this minute (rpm) are used up")       \
+    X(TPM,                FAULT_TARGET, NEXT_STEP,   COOL_NONE,  429, "its tokens of this minute (tpm) are used up")      \
+    X(OVER_TPM,           FAULT_CALL,   NEXT_STEP,   COOL_NONE,  400, "the call alone has more tokens than it takes in a minute (tpm)") \
+    X(BUDGET,             FAULT_TARGET, NEXT_STEP,   COOL_NONE,  429, "its worst case is more than is left of the budget") \
+    X(NO_PRICE,           FAULT_TARGET, NEXT_STEP,   COOL_NONE,  429, "it has a budget and no known price (give it one under `prices`)") \
     X(NO_KEY,             FAULT_TARGET, NEXT_STEP,   COOL_NONE,  503, "no key")                                         \
     X(NO_CREDENTIAL,      FAULT_TARGET, NEXT_STEP,   COOL_NONE,  401, "no credential")                                  \
     X(OUTSIDE,            FAULT_TARGET, NEXT_STEP,   COOL_NONE,  503, "outside the boundary of this call")              \
@@ -172,6 +176,7 @@ struct upstream_state {
     atomic_flag lock;                  /* guards the line; held for a few instructions */
     struct ticket *head, *tail;        /* of the line (queue.c) */
     atomic_llong spill_ask_ms;         /* before then nobody asks which models it has loaded; monotonic */
+    struct minute calls, tokens;       /* counted where there is a limit (rate.c) */
     atomic_llong face_missing_until_ms[DIALECT_COUNT]; /* an older server: it has no such endpoint; monotonic */
 };
 
@@ -201,6 +206,7 @@ struct upstream {
     enum regime regime;
     int connect_ms, first_byte_ms, idle_ms, total_ms;
     int concurrent;              /* places; 0 = no limit */
+    int64_t rpm, tpm;            /* calls and tokens a minute; 0 = no limit */
     int queue_max, queue_wait_ms; /* of the line before them; max 0: there is none */
     struct budget *budget[3];    /* by enum budget_span; NULL = none */
     struct upstream_state *state;
@@ -436,6 +442,8 @@ struct attempt {
     struct hold hold[3];
     enum dialect face;                /* of the upstream, that is asked */
     struct translation *translation;  /* owned; NULL: both sides speak OpenAI's dialect */
+    bool rated;                       /* it counts in its upstream's minute ... */
+    int64_t rated_ms, rated_tokens;   /* ... of then, with so many tokens until it is known how many there are */
     struct str piece[2 * JSON_EDITS_MAX + 1];
     int piece_count;
     int status;
@@ -535,7 +543,14 @@ void pick_waited_enough(struct mesh_call *c); /* it has not, in the time that a 
 void story_add(struct mesh_call *c, const struct target *t, enum reason r, bool attempted, int status, int64_t wait_ms,
                struct str words);
 
+/* rate.c: the calls and tokens of an upstream's minute. */
+enum reason rate_take(struct attempt *a, const struct target *t, int64_t *wait_ms); /* both or none */
+void rate_give_back(struct attempt *a, const struct upstream *u); /* it does not begin after all */
+void rate_settle(struct attempt *a, enum reason r); /* it is over, and its usage known, or estimated */
+enum reason rate_look(const struct upstream *u, int64_t now_ms); /* what stands in the way of the smallest call */
+
 /* balance.c */
+int64_t balance_output_expected(const struct mesh_call *c); /* tokens of the answer, by those before it */
 void balance_order(struct mesh_call *c, const struct step *s); /* fills cursor.order */
 void balance_content(const struct attempt *a);                 /* its first content is there */
 void balance_no_content(const struct attempt *a, int64_t us, bool failed);

@@ -167,10 +167,15 @@ static enum reason take(struct attempt *a, const struct target *t, bool has_plac
     if (power_is_known(c->ml->mesh, t))
         worst = power_cost_of(c->ml->mesh, t, (int64_t)u->total_ms * 1000);
     a->hold_nusd = worst;
+    if (worst == COST_UNKNOWN && (u->budget[BUDGET_HOUR] || u->budget[BUDGET_DAY] || u->budget[BUDGET_MONTH])) {
+        *wait_ms = -1;
+        return REASON_NO_PRICE;
+    }
     for (size_t i = 0; i < COUNT_OF(a->hold); i++)
         if (u->budget[i] && budget_take(u->budget[i], worst, wall_ms, &a->hold[i]) < 0) {
             release_holds(a);
-            *wait_ms = window_left_ms((enum budget_span)i, wall_ms);
+            bool never = worst > budget_limit(u->budget[i]); /* however long it waits */
+            *wait_ms = never ? -1 : window_left_ms((enum budget_span)i, wall_ms);
             return REASON_BUDGET;
         }
     enum breaker_pass pass = breaker_enter(&t->state->breaker, loop_now_ms(c->ml->loop), wait_ms);
@@ -178,7 +183,14 @@ static enum reason take(struct attempt *a, const struct target *t, bool has_plac
         release_holds(a);
         return REASON_COOLING;
     }
+    enum reason rate = rate_take(a, t, wait_ms);
+    if (rate != REASON_DONE) {
+        breaker_release(&t->state->breaker, pass == BREAKER_PROBE);
+        release_holds(a);
+        return rate;
+    }
     if (!has_place && !queue_place_take(u)) { /* last of all: a line is only for calls that lack nothing else */
+        rate_give_back(a, u);
         breaker_release(&t->state->breaker, pass == BREAKER_PROBE);
         release_holds(a);
         *wait_ms = 1000;

@@ -167,6 +167,8 @@ static int upstream_build(struct mesh *m, struct upstream *u, const struct confi
     u->idle_ms = c->idle_ms ? (int)c->idle_ms : IDLE_MS;
     u->total_ms = c->total_ms ? (int)c->total_ms : TOTAL_MS;
     u->concurrent = c->concurrent;
+    u->rpm = c->rpm;
+    u->tpm = c->tpm;
     u->queue_max = c->queue_wait_ms > 0 ? c->queue_max : 0; /* no patience, no line */
     u->queue_wait_ms = c->queue_wait_ms;
     int rc = upstream_dialect(u, c, e);

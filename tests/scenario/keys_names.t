@@ -28,6 +28,17 @@ cli keys add b --jobs "a,,b"
 expect cli status 2
 cli keys add b --tags "a b"
 expect cli status 2
+cli keys add b --rpm -1
+expect cli status 2
+cli keys add b --rpm 0
+expect cli status 2
+cli keys add b --jobs ""
+expect cli status 2
+expect cli contains "--jobs: its value is empty"
+cli keys add b --tags=
+expect cli status 2
+cli keys add b --from ""
+expect cli status 2
 cli keys add b --jobs bulk,bulc
 expect cli status 0
 expect cli contains "no job `bulc`"

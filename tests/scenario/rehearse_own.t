@@ -1,5 +1,5 @@
 # `rehearse --config` tells what becomes of each job when an upstream dies, and reaches nothing of the config.
-upstream a deepseek vendor: deepseek, key: env:NO_SUCH_KEY
+upstream a deepseek vendor: deepseek, key: env:NO_SUCH_KEY, rpm: 1, tpm: 1
 upstream closet ollama vendor: ollama, place: home
 upstream spare openai
 config <<X

@@ -263,6 +263,27 @@ TEST(a_file_that_exists_is_left_alone_unless_it_is_to_be_replaced_and_nothing_el
     kit_remove(aside.path);
 }
 
+/* There it would take the place of the books that the daemon has open, or of its keys. */
+TEST(the_data_folder_is_no_place_for_a_backup)
+{
+    static const char *const names[] = {"ledger.db", "keys.json", "new.db"};
+    struct house h;
+    REQUIRE(house_make(&h, SOON_MS));
+    struct id id = begin(&h, 1);
+    end(&h, &id, 1);
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        struct ledger_backup found;
+        struct err e = {0};
+        char path[256];
+        kit_join(path, h.dir.path, names[i]);
+        EXPECT_I64(ledger_backup(str_from(h.dir.path), path, true, &found, &e), ERR_INVALID);
+        EXPECT(strstr(e.text, "is the data folder"));
+    }
+    EXPECT(!kit_exists(h.dir.path, "new.db") && !kit_exists(h.dir.path, "keys.json"));
+    house_shut(&h);
+    kit_remove(h.dir.path);
+}
+
 TEST(what_is_no_backup_or_a_damaged_one_is_told)
 {
     struct house h;

@@ -219,6 +219,7 @@ TEST(every_option_lands_in_its_field)
     EXPECT_STR(u->regime.text, "credit");
     u = upstream(c, "socket");
     EXPECT_STR(u->unix_path.text, "/run/model.sock");
+    EXPECT(u->rpm == 60 && u->tpm == 200000);
     EXPECT(u->watts == 285 && !u->url.text.ptr && u->unix_path.mark.line == 27);
     EXPECT_I64(c->alias_count, 3);
     config_free(c);

@@ -173,6 +173,78 @@ TEST(without_a_terminal_nothing_is_asked_and_nothing_written)
     house_close(&h);
 }
 
+/* `MOONSHOT_API_KEY=` or blanks, as compose files leave them: a job built on that would be answered by nobody. */
+TEST(a_variable_that_is_empty_or_blank_is_no_key)
+{
+    struct house h;
+    AUTO_BUF struct buf jobs = BUF_INIT(64 * KiB);
+    REQUIRE(house_open(&h, true, false));
+    cli_env(&h.world, "MOONSHOT_API_KEY", " \t ");
+    cli_env(&h.world, "OPENAI_API_KEY", "");
+    EXPECT(jobs_of(&h.world, &jobs));
+    EXPECT(str_find(buf_str(&jobs), STR("ollama/")) > 0);
+    EXPECT(str_find(buf_str(&jobs), STR("moonshot/")) < 0 && str_find(buf_str(&jobs), STR("openai/gpt")) < 0);
+    house_close(&h);
+}
+
+static void says(const struct cli_world *w, const char *const *words, int status, const char *text)
+{
+    struct cli_run r;
+    REQUIRE(cli_do(&r, w, words));
+    EXPECT_I64(r.status, status);
+    EXPECT_SAYS(&r, text);
+    cli_run_fini(&r);
+}
+
+TEST(help_of_a_command_is_what_it_says_itself_and_options_of_another_are_refused)
+{
+    struct cli_world w;
+    REQUIRE(cli_world_open(&w));
+    says(&w, CLI("help", "keys"), 0, "usage: hearth keys add|list|rotate|revoke");
+    says(&w, CLI("help", "help"), 0, "usage: hearth help [COMMAND]");
+    says(&w, CLI("help", "nothing"), 2, "there is no command `nothing`");
+    says(&w, CLI("help", "keys", "usage"), 2, "one command at a time");
+    says(&w, CLI("config", "check", "--strict"), 2, "belong to import");
+    says(&w, CLI("keys", "add", "web", "--jobs", ""), 2, "--jobs: its value is empty");
+    cli_world_close(&w);
+}
+
+static void write_config(const struct house *h, const char *text)
+{
+    char path[128];
+    text_format(path, sizeof path, "%s/hearth.yaml", h->world.folder);
+    FILE *f = fopen(path, "w");
+    EXPECT(f && fputs(text, f) >= 0);
+    EXPECT(f && fclose(f) == 0);
+}
+
+/* Neither the one that this machine would make, nor what lies elsewhere, nor a pipe that would never end. */
+TEST(a_config_that_is_gone_is_not_replaced_by_another_at_a_reload)
+{
+    struct house h;
+    struct cli_run r;
+    char path[128];
+    REQUIRE(house_open(&h, true, false));
+    write_config(&h, "upstreams: { a: { url: \"http://127.0.0.1:1/v1\" } }\njobs: { mine: { chain: [a/m] } }\n");
+    text_format(path, sizeof path, "%s/hearth.yaml", h.world.folder);
+    REQUIRE(cli_start(&r, &h.world, false, CLI("serve", "--listen", "127.0.0.1:0")));
+    EXPECT(cli_until(&r, "listening on"));
+    EXPECT(unlink(path) == 0);
+    EXPECT(kill(r.pid, SIGHUP) == 0);
+    EXPECT(cli_until(&r, "the configuration ./hearth.yaml (as given): No such file or directory; the config in force stays"));
+    EXPECT(mkfifo(path, 0600) == 0);
+    EXPECT(kill(r.pid, SIGHUP) == 0);
+    EXPECT(cli_until(&r, "./hearth.yaml is no file that can be read again; the config in force stays"));
+    EXPECT(unlink(path) == 0);
+    write_config(&h, "upstreams: { b: { url: \"http://127.0.0.1:1/v1\" } }\n");
+    EXPECT(kill(r.pid, SIGHUP) == 0);
+    EXPECT(cli_until(&r, "read again (1)"));
+    cli_end(&r, SIGTERM);
+    EXPECT_HIDES(&r, "found ollama");
+    cli_run_fini(&r);
+    house_close(&h);
+}
+
 TEST(of_two_places_with_the_same_model_the_faster_is_asked_first)
 {
     struct house h;

@@ -245,6 +245,18 @@ TEST(order_levels_are_steps_one_after_the_other)
         "- [groq/openai/gpt-oss-20b, { target: groq/openai/gpt-oss-120b, weight: 4 }]\n      - openai/gpt-4o\n");
 }
 
+TEST(a_limit_a_minute_is_that_of_its_model)
+{
+    expect_holds("model_list:\n"
+                 "  - { model_name: a, litellm_params: { model: openai/gpt-4o, rpm: 60, tpm: 200000 } }\n"
+                 "  - { model_name: b, litellm_params: { model: openai/gpt-4.1, rpm: 60, tpm: 200000 } }\n"
+                 "  - { model_name: c, litellm_params: { model: openai/gpt-4o, rpm: 60, tpm: 200000 } }\n"
+                 "  - { model_name: d, litellm_params: { model: openai/gpt-4o, rpm: 0 } }\n",
+                 "  openai: { vendor: openai, key: \"env:OPENAI_API_KEY\", rpm: 60, tpm: 200000 }\n"
+                 "  openai-2: { vendor: openai, key: \"env:OPENAI_API_KEY\", rpm: 60, tpm: 200000 }\n"
+                 "  openai-3: { vendor: openai, key: \"env:OPENAI_API_KEY\" }\njobs:");
+}
+
 TEST(all_addresses_are_called_on_loopback)
 {
     expect_holds("model_list:\n  - { model_name: a, litellm_params: { model: openai/x, api_base: "

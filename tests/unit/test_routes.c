@@ -180,20 +180,21 @@ TEST(explain_tells_other_names_of_jobs_and_patterns_in_the_order_in_which_they_c
 TEST(explain_tells_places_lines_balance_and_hedges)
 {
     AUTO_BUF struct buf text = BUF_INIT(64 * KiB), json = BUF_INIT(64 * KiB), warnings = BUF_INIT(64 * KiB);
-    struct made m = make("upstreams:\n  a: { url: \"http://10.0.0.7/v1\", concurrent: 4 }\n  b: { url: \"https://b.example.com/v1\" }\njobs:\n"
+    struct made m = make("upstreams:\n  a: { url: \"http://10.0.0.7/v1\", concurrent: 4 }\n  b: { url: \"https://b.example.com/v1\", rpm: 60, tpm: 90k }\njobs:\n"
                          "  fast: { chain: [[a/m, b/m]], balance: fastest }\n"
                          "  hard: { chain: [{ try: a/m, hedge_after: 1500ms }, { try: b/m, hedge_after: 2s }] }\n");
     REQUIRE(m.rc == 0);
     EXPECT_I64(mesh_explain(m.mesh, &text, false, NULL, NULL), 0);
     EXPECT_I64(mesh_explain(m.mesh, &json, true, NULL, NULL), 0);
     EXPECT_I64(mesh_warnings(m.mesh, &warnings), 0);
-    static const char *const told[] = {"4 at once, 32 may wait 2 s", "one of 2, the fastest of late first",
+    static const char *const told[] = {"4 at once, 32 may wait 2 s", "60 calls a minute; 90000 tokens a minute", "one of 2, the fastest of late first",
                                        "after 1.5 s without content the next one is asked as well"};
     for (size_t i = 0; i < COUNT_OF(told); i++)
         if (str_find(buf_str(&text), str_from(told[i])) < 0)
             test_fail(__FILE__, __LINE__, "\"%s\" is not in:\n%.*s", told[i], STR_FMT(buf_str(&text)));
     EXPECT(str_find(buf_str(&json), STR("\"step\":1,\"balance\":\"fastest\",\"hedge_after_ms\":null,\"concurrent\":4,\"queue_max\":32,"
-                                        "\"queue_wait_ms\":2000,\"target\":\"a/m\"")) > 0);
+                                        "\"queue_wait_ms\":2000,\"rpm\":null,\"tpm\":null,\"target\":\"a/m\"")) > 0);
+    EXPECT(str_find(buf_str(&json), STR("\"rpm\":60,\"tpm\":90000,\"target\":\"b/m\"")) > 0);
     EXPECT(str_find(buf_str(&warnings), STR("job hard: hedge_after on its last step does nothing")) >= 0);
     unmake(&m);
 }
