@@ -10,6 +10,14 @@
 
 /* --- reading ----------------------------------------------------------------------------------------------------------- */
 
+/* What json_key_is says; a key with escapes, which no server writes, is the only one that is not compared at a glance. */
+static inline bool key_is(struct str key, struct str name)
+{
+    if (key.len <= name.len)
+        return str_eq(key, name);
+    return memchr(key.ptr, '\\', key.len) && json_key_is(key, name);
+}
+
 /* A string, else nothing: what has another type says nothing. */
 static void text_read(struct json_scan *s, struct str *out)
 {
@@ -55,11 +63,11 @@ static void message_read(struct json_scan *s, struct ollama_line *out)
     }
     out->says = true;
     while (json_member(s, &key)) {
-        if (json_key_is(key, STR("content")))
+        if (key_is(key, STR("content")))
             text_read(s, &out->content);
-        else if (json_key_is(key, STR("thinking")))
+        else if (key_is(key, STR("thinking")))
             text_read(s, &out->thinking);
-        else if (json_key_is(key, STR("tool_calls")))
+        else if (key_is(key, STR("tool_calls")))
             calls_read(s, out);
         else
             (void)json_skip(s, NULL);
@@ -68,30 +76,30 @@ static void message_read(struct json_scan *s, struct ollama_line *out)
 
 static void member_read(struct json_scan *s, struct ollama_line *out, struct str key)
 {
-    if (json_key_is(key, STR("message"))) {
+    if (key_is(key, STR("message"))) {
         message_read(s, out);
-    } else if (json_key_is(key, STR("model"))) {
+    } else if (key_is(key, STR("model"))) {
         text_read(s, &out->model);
-    } else if (json_key_is(key, STR("created_at"))) {
+    } else if (key_is(key, STR("created_at"))) {
         text_read(s, &out->created_at);
-    } else if (json_key_is(key, STR("response"))) {
+    } else if (key_is(key, STR("response"))) {
         out->says = true;
         text_read(s, &out->content);
-    } else if (json_key_is(key, STR("thinking"))) {
+    } else if (key_is(key, STR("thinking"))) {
         text_read(s, &out->thinking);
-    } else if (json_key_is(key, STR("tool_calls"))) {
+    } else if (key_is(key, STR("tool_calls"))) {
         calls_read(s, out);
-    } else if (json_key_is(key, STR("done"))) {
+    } else if (key_is(key, STR("done"))) {
         out->done = json_peek(s) == JSON_TRUE;
         (void)json_skip(s, NULL);
-    } else if (json_key_is(key, STR("done_reason"))) {
+    } else if (key_is(key, STR("done_reason"))) {
         text_read(s, &out->done_reason);
-    } else if (json_key_is(key, STR("prompt_eval_count"))) {
+    } else if (key_is(key, STR("prompt_eval_count"))) {
         count_read(s, out, &out->input);
-    } else if (json_key_is(key, STR("eval_count"))) {
+    } else if (key_is(key, STR("eval_count"))) {
         count_read(s, out, &out->output);
     } else {
-        out->has_error |= json_key_is(key, STR("error")) && json_peek(s) != JSON_NULL;
+        out->has_error |= key_is(key, STR("error")) && json_peek(s) != JSON_NULL;
         (void)json_skip(s, NULL);
     }
 }
@@ -121,15 +129,15 @@ bool ollama_call_next(struct json_scan *s, struct ollama_call *out)
     if (!enter_object(s))
         return json_skip(s, NULL);
     while (json_member(s, &key)) {
-        if (json_key_is(key, STR("id"))) {
+        if (key_is(key, STR("id"))) {
             text_read(s, &out->id);
-        } else if (!json_key_is(key, STR("function")) || !enter_object(s)) {
+        } else if (!key_is(key, STR("function")) || !enter_object(s)) {
             (void)json_skip(s, NULL);
         } else {
             while (json_member(s, &key)) {
-                if (json_key_is(key, STR("name"))) {
+                if (key_is(key, STR("name"))) {
                     text_read(s, &out->name);
-                } else if (json_key_is(key, STR("arguments"))) {
+                } else if (key_is(key, STR("arguments"))) {
                     out->in_string = json_peek(s) == JSON_STRING; /* some servers that imitate it */
                     (void)(out->in_string ? json_string(s, &out->arguments) : json_skip(s, &out->arguments));
                 } else {

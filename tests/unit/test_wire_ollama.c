@@ -125,17 +125,14 @@ TEST(results_find_their_calls)
 /* Some clients number their calls from 0 in each turn. */
 TEST(an_id_that_comes_again_means_the_call_that_waits)
 {
+#define RESULT "{\"role\":\"tool\",\"tool_call_id\":\"0\"}"
+#define CALL_0(name) CALLS("{\"id\":\"0\",\"function\":{\"name\":\"" name "\"}}")
+    const char *body = MESSAGES(CALL_0("f") "," RESULT "," CALL_0("g") "," RESULT "," RESULT);
     struct chat c;
-    REQUIRE(read_request(
-                &c, WIRE_CHAT,
-                MESSAGES(CALLS(
-                    "{\"id\":\"0\",\"function\":{\"name\":\"f\"}}") ",{\"role\":\"tool\",\"tool_call_id\":\"0\"}"
-                                                                    "," CALLS("{\"id\":\"0\",\"function\":{\"name\":"
-                                                                              "\"g\"}}") ",{\"role\":\"tool\",\"tool_"
-                                                                                         "call_id\":\"0\"}"),
-                NULL) == 0);
-    EXPECT_STR(c.last_message->part->name, "g");
+    REQUIRE(read_request(&c, WIRE_CHAT, body, NULL) == 0);
     EXPECT_STR(c.message->next->part->name, "f");
+    EXPECT_STR(c.last_message->part->name, "g");
+    EXPECT_STR(c.last_message->part->next->name, "g"); /* told twice */
 }
 
 TEST(reads_options)
