@@ -15,7 +15,7 @@ static size_t name_find(const struct str *names, size_t count, struct str key)
     return count;
 }
 
-int fields_walk(struct fields *f, const struct str *names, size_t count, struct json_scan *s, struct err *e)
+int anthropic_fields_walk(struct fields *f, const struct str *names, size_t count, struct json_scan *s, struct err *e)
 {
     struct str key, value;
     uint32_t seen = 0;
@@ -39,11 +39,11 @@ int fields_walk(struct fields *f, const struct str *names, size_t count, struct 
     return s->problem ? json_finish(s, e) : 0;
 }
 
-int fields_read(struct fields *f, const struct str *names, size_t count, struct str text, struct err *e)
+int anthropic_fields_read(struct fields *f, const struct str *names, size_t count, struct str text, struct err *e)
 {
     struct json_scan s;
     json_scan_init(&s, text);
-    int rc = fields_walk(f, names, count, &s, e);
+    int rc = anthropic_fields_walk(f, names, count, &s, e);
     return rc ? rc : json_finish(&s, e);
 }
 
@@ -55,7 +55,7 @@ static bool unquote(struct str *raw)
     return true;
 }
 
-int raw_text(struct str raw, struct arena *a, struct str *out)
+int anthropic_raw_text(struct str raw, struct arena *a, struct str *out)
 {
     *out = STR("");
     if (raw.len == 0)
@@ -66,7 +66,7 @@ int raw_text(struct str raw, struct arena *a, struct str *out)
     return out->ptr ? 0 : ERR_NOMEM;
 }
 
-int raw_piece(struct str raw, struct buf *scratch, struct str *out)
+int anthropic_raw_piece(struct str raw, struct buf *scratch, struct str *out)
 {
     *out = STR("");
     if (raw.len == 0)
@@ -139,9 +139,9 @@ int anthropic_usage_read(struct usage *u, bool *has, struct str raw, struct err 
     struct fields f, details = {0};
     if (raw.len == 0 || raw.ptr[0] != '{')
         return 0;
-    int rc = fields_read(&f, names, COUNT, raw, e);
+    int rc = anthropic_fields_read(&f, names, COUNT, raw, e);
     if (rc == 0 && f.raw[DETAILS].len && f.raw[DETAILS].ptr[0] == '{')
-        rc = fields_read(&details, (const struct str[]){STR("thinking_tokens")}, 1, f.raw[DETAILS], e);
+        rc = anthropic_fields_read(&details, (const struct str[]){STR("thinking_tokens")}, 1, f.raw[DETAILS], e);
     if (rc)
         return rc;
 

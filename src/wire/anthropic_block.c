@@ -56,7 +56,7 @@ int anthropic_nomem(const struct anthropic_read *r)
 
 int anthropic_text(const struct anthropic_read *r, struct str raw, const char *member, struct str *out)
 {
-    int rc = raw_text(raw, r->chat->arena, out);
+    int rc = anthropic_raw_text(raw, r->chat->arena, out);
     if (rc == ERR_INVALID)
         return anthropic_bad(r, member, "must be a string");
     return rc ? anthropic_nomem(r) : 0;
@@ -122,7 +122,7 @@ static int source_of(struct anthropic_read *r, struct part *p, const struct fiel
     struct str type;
     if (f->raw[SOURCE].len == 0 || f->raw[SOURCE].ptr[0] != '{')
         return anthropic_bad(r, "source", "must be an object");
-    int rc = fields_read(&source, source_names, SOURCE_COUNT, f->raw[SOURCE], r->err);
+    int rc = anthropic_fields_read(&source, source_names, SOURCE_COUNT, f->raw[SOURCE], r->err);
     if (rc)
         return rc;
     rc = anthropic_text(r, source.raw[S_TYPE], "source.type", &type);
@@ -286,7 +286,7 @@ static int block_read(struct anthropic_read *r, struct json_scan *s, struct plac
     const char *from = s->pos;
     if (json_peek(s) != JSON_OBJECT && !s->problem)
         return anthropic_bad(r, "content", "must hold objects");
-    int rc = fields_walk(&f, block_names, BLOCK_COUNT, s, r->err);
+    int rc = anthropic_fields_walk(&f, block_names, BLOCK_COUNT, s, r->err);
     struct str raw = str_trim(str_of(from, (size_t)(s->pos - from)));
     if (rc == 0)
         rc = needed_text_of(r, &f, TYPE, &type);

@@ -1,5 +1,4 @@
 /* anthropic_part.c: content blocks of a request to an Anthropic upstream, written; see anthropic_priv.h. */
-#include "wire/anthropic_priv.h"
 #include "wire/anthropic_part_priv.h"
 
 enum { MARKS_MAX = 4 }; /* cache_control in one request; a fifth is a 400 */

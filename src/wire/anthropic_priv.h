@@ -20,12 +20,12 @@ struct fields {
     bool odd; /* it has others, too, that are not null */
 };
 /* ERR_SYNTAX: it is no object, or a known member is there twice. The first consumes one that `s` stands before. */
-int fields_walk(struct fields *f, const struct str *names, size_t count, struct json_scan *s, struct err *e);
-int fields_read(struct fields *f, const struct str *names, size_t count, struct str text, struct err *e);
+int anthropic_fields_walk(struct fields *f, const struct str *names, size_t count, struct json_scan *s, struct err *e);
+int anthropic_fields_read(struct fields *f, const struct str *names, size_t count, struct str text, struct err *e);
 /* A raw string, unescaped in the arena: ERR_INVALID when it is another type. Absent: empty. */
-int raw_text(struct str raw, struct arena *a, struct str *out);
+int anthropic_raw_text(struct str raw, struct arena *a, struct str *out);
 /* The same for a piece of a stream, which outlives nothing: `scratch` holds it when there were escapes. */
-int raw_piece(struct str raw, struct buf *scratch, struct str *out);
+int anthropic_raw_piece(struct str raw, struct buf *scratch, struct str *out);
 
 /* --- reading requests --------------------------------------------------------------------------------------------- */
 

@@ -131,7 +131,7 @@ static int metadata_read(struct anthropic_read *r)
     int rc = anthropic_object_read(r, "metadata", &raw);
     if (rc || r->scan.problem)
         return rc;
-    rc = fields_read(&f, (const struct str[]){STR("user_id")}, 1, raw, r->err);
+    rc = anthropic_fields_read(&f, (const struct str[]){STR("user_id")}, 1, raw, r->err);
     if (rc == 0)
         rc = anthropic_text(r, f.raw[0], "metadata.user_id", &r->chat->user);
     return rc == 0 && f.odd ? own_add(r, STR("metadata"), raw) : rc;
@@ -147,7 +147,7 @@ static int thinking_read(struct anthropic_read *r)
     int rc = anthropic_object_read(r, "thinking", &raw);
     if (rc || r->scan.problem)
         return rc;
-    rc = fields_read(&f, names, COUNT, raw, r->err);
+    rc = anthropic_fields_read(&f, names, COUNT, raw, r->err);
     if (rc == 0)
         rc = anthropic_text(r, f.raw[TYPE], "thinking.type", &type);
     if (rc == 0)
@@ -177,7 +177,7 @@ static int format_read(struct anthropic_read *r, struct str raw)
         return 0;
     if (raw.ptr[0] != '{')
         return anthropic_bad(r, "output_config.format", "must be an object");
-    int rc = fields_read(&f, (const struct str[]){STR("type"), STR("schema")}, 2, raw, r->err);
+    int rc = anthropic_fields_read(&f, (const struct str[]){STR("type"), STR("schema")}, 2, raw, r->err);
     if (rc == 0)
         rc = anthropic_text(r, f.raw[0], "output_config.format.type", &type);
     if (rc)
@@ -199,7 +199,7 @@ static int output_config_read(struct anthropic_read *r)
     int rc = anthropic_object_read(r, "output_config", &raw);
     if (rc || r->scan.problem)
         return rc;
-    rc = fields_read(&f, (const struct str[]){STR("effort"), STR("format")}, 2, raw, r->err);
+    rc = anthropic_fields_read(&f, (const struct str[]){STR("effort"), STR("format")}, 2, raw, r->err);
     if (rc == 0)
         rc = anthropic_text(r, f.raw[0], "output_config.effort", &effort);
     if (rc)

@@ -13,14 +13,14 @@ static int emit_text(struct stream_reader *r, enum delta_kind kind, struct str r
 {
     AUTO_BUF struct buf scratch = BUF_INIT(4 * raw.len + 1);
     struct str text;
-    int rc = raw_piece(raw, &scratch, &text);
+    int rc = anthropic_raw_piece(raw, &scratch, &text);
     return rc || text.len == 0 ? rc : r->emit(&(struct delta){.kind = kind, .text = text}, r->ctx);
 }
 
 /* Of the few short ones; part of the event when there are no escapes. */
 static int text_of(struct stream_reader *r, struct str raw, struct str *out)
 {
-    int rc = raw_text(raw, r->arena, out);
+    int rc = anthropic_raw_text(raw, r->arena, out);
     return rc == ERR_INVALID ? ERR_SYNTAX : rc;
 }
 
@@ -48,7 +48,7 @@ static int start_read(struct stream_reader *r, const struct fields *event)
     struct str model;
     if (r->begun || event->raw[MESSAGE].len == 0)
         return begin(r, STR_NONE);
-    int rc = fields_read(&f, names, COUNT_OF(names), event->raw[MESSAGE], NULL);
+    int rc = anthropic_fields_read(&f, names, COUNT_OF(names), event->raw[MESSAGE], NULL);
     if (rc == 0)
         rc = text_of(r, f.raw[0], &r->id);
     if (rc == 0 && !(r->id = arena_dup(r->arena, r->id)).ptr)
@@ -105,10 +105,10 @@ static int block_start(struct stream_reader *r, const struct fields *event, int6
                                             STR("data"), STR("id"),   STR("name"),     STR("input")};
     struct fields f;
     struct str type;
-    int rc = fields_read(&f, names, COUNT, event->raw[BLOCK], NULL);
+    int rc = anthropic_fields_read(&f, names, COUNT, event->raw[BLOCK], NULL);
     AUTO_BUF struct buf scratch = BUF_INIT(4 * f.raw[B_TYPE].len + 1);
     if (rc == 0)
-        rc = raw_piece(f.raw[B_TYPE], &scratch, &type);
+        rc = anthropic_raw_piece(f.raw[B_TYPE], &scratch, &type);
     if (rc)
         return rc;
     if (str_eq(type, STR("text")))
@@ -128,7 +128,7 @@ static int arguments_read(struct stream_reader *r, int64_t index, struct str raw
     struct stream_call *c = call_find(r, index);
     AUTO_BUF struct buf scratch = BUF_INIT(4 * raw.len + 1);
     struct str text;
-    int rc = raw_piece(raw, &scratch, &text);
+    int rc = anthropic_raw_piece(raw, &scratch, &text);
     if (rc || !c || text.len == 0)
         return rc;
     c->pieces = true;
@@ -141,7 +141,7 @@ static int block_delta(struct stream_reader *r, const struct fields *event, int6
     static const struct str names[COUNT] = {STR("text"), STR("partial_json"), STR("thinking"), STR("signature")};
     static const enum delta_kind kinds[COUNT] = {DELTA_TEXT, DELTA_ARGUMENTS, DELTA_REASONING, DELTA_SIGNATURE};
     struct fields f;
-    int rc = fields_read(&f, names, COUNT, event->raw[DELTA], NULL);
+    int rc = anthropic_fields_read(&f, names, COUNT, event->raw[DELTA], NULL);
     for (int i = 0; i < COUNT && rc == 0; i++)
         if (f.raw[i].len)
             rc = i == ARGUMENTS ? arguments_read(r, index, f.raw[i]) : emit_text(r, kinds[i], f.raw[i]);
@@ -168,7 +168,7 @@ static int explanation_read(struct stream_reader *r, struct str details)
     struct fields f;
     if (details.len == 0 || details.ptr[0] != '{')
         return 0;
-    int rc = fields_read(&f, (const struct str[]){STR("explanation")}, 1, details, NULL);
+    int rc = anthropic_fields_read(&f, (const struct str[]){STR("explanation")}, 1, details, NULL);
     return rc ? rc : emit_text(r, DELTA_REFUSAL, f.raw[0]);
 }
 
@@ -181,7 +181,7 @@ static int end_read(struct stream_reader *r, const struct fields *event)
     if (rc == 0)
         rc = usage_read(r, event->raw[USAGE]);
     if (rc == 0 && event->raw[DELTA].len)
-        rc = fields_read(&f, names, COUNT_OF(names), event->raw[DELTA], NULL);
+        rc = anthropic_fields_read(&f, names, COUNT_OF(names), event->raw[DELTA], NULL);
     if (rc == 0)
         rc = text_of(r, f.raw[0], &reason);
     if (rc == 0)
@@ -244,7 +244,7 @@ int anthropic_event_read(struct stream_reader *r, struct str name, struct str da
         return emit_bare(r, DELTA_FAILED); /* whatever it says */
     if (sse_is_done(data))                 /* of those who speak OpenAI's as well */
         return 0;
-    if (fields_read(&f, event_names, EVENT_COUNT, data, NULL))
+    if (anthropic_fields_read(&f, event_names, EVENT_COUNT, data, NULL))
         return str_eq(name, STR("ping")) ? emit_bare(r, DELTA_ALIVE) : ERR_SYNTAX;
     if (f.raw[TYPE].len > 2 && f.raw[TYPE].ptr[0] == '"')
         type = str_slice(f.raw[TYPE], 1, f.raw[TYPE].len - 1); /* none that we know has escapes */

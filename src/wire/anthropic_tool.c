@@ -14,7 +14,7 @@ static int tool_read(struct anthropic_read *r, struct str raw)
     struct str type;
     if (raw.ptr[0] != '{')
         return err_set(r->err, ERR_INVALID, "tools.%lld must be an object", (long long)r->index);
-    int rc = fields_read(&f, tool_names, TOOL_COUNT, raw, r->err);
+    int rc = anthropic_fields_read(&f, tool_names, TOOL_COUNT, raw, r->err);
     struct tool *t = rc ? NULL : chat_tool_add(r->chat);
     if (rc)
         return rc;
@@ -71,7 +71,7 @@ int anthropic_choice_read(struct anthropic_read *r)
     int rc = anthropic_object_read(r, "tool_choice", &raw);
     if (rc || r->scan.problem)
         return rc;
-    rc = fields_read(&f, names, COUNT_OF(names), raw, r->err);
+    rc = anthropic_fields_read(&f, names, COUNT_OF(names), raw, r->err);
     if (rc == 0)
         rc = anthropic_text(r, f.raw[0], "tool_choice.type", &type);
     if (rc == 0)
