@@ -32,6 +32,8 @@ static bool know_model(struct str vendor, struct str model, struct litellm_fact 
                                  .embedding = row->embedding,
                                  .successor = row->successor,
                                  .input = row->input,
+                                 .cached = row->cached,
+                                 .cache_write = row->cache_write,
                                  .output = row->output,
                                  .context_tokens = row->context_tokens};
     return true;
@@ -62,6 +64,8 @@ static void tell_names(const struct litellm_import *im)
         const struct litellm_name *n = &im->name[i];
         if (str_eq(n->as, STR("none")))
             fprintf(stderr, "  %.*s: NOT reachable any more\n", STR_FMT(n->name));
+        else if (str_eq(n->as, STR("model")))
+            fprintf(stderr, "  %.*s: NOT as a pattern any more: ask for %.*s\n", STR_FMT(n->name), STR_FMT(n->to));
         else if (str_eq(n->as, STR("renamed")))
             fprintf(stderr, "  %.*s: NOT under this name any more: ask for %.*s\n", STR_FMT(n->name), STR_FMT(n->to));
         else

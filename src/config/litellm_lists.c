@@ -8,6 +8,15 @@ static bool is_group(const struct litellm *im, struct str name)
     return str_eq(name, STR("*")) || litellm_group_named(im, name);
 }
 
+static bool is_alias(const struct litellm *im, struct str name)
+{
+    const struct config_item *map = litellm_setting(im, "model_group_alias");
+    for (const struct config_item *i = map && map->value->kind == NODE_MAP ? map->value->first : NULL; i; i = i->next)
+        if (str_eq(i->key->text, name))
+            return true;
+    return false;
+}
+
 static void tell_entry(struct litellm *im, const char *key, const struct config_node *n)
 {
     if (n->kind != NODE_MAP)
@@ -15,7 +24,10 @@ static void tell_entry(struct litellm *im, const char *key, const struct config_
                      "an entry must be a map of a group and its list, not %s", config_found(n).text);
     for (const struct config_item *i = n->kind == NODE_MAP ? n->first : NULL; i; i = i->next)
         if (!is_group(im, i->key->text))
-            litellm_note(im, LITELLM_LOST, i->key->mark, litellm_format(im, "%s", key), "there is no group %s",
+            litellm_note(im, LITELLM_LOST, i->key->mark, litellm_format(im, "%s", key), "%s %s",
+                         is_alias(im, i->key->text)
+                             ? "an alias has the fallbacks of the group it stands for, none of its own:"
+                             : "there is no group",
                          config_quoted(i->key->text).text);
 }
 
