@@ -135,7 +135,7 @@ static int prove_home(struct litellm *im, const struct litellm_group *g, const s
                           "group %s is private (%s on line %d), but %s leads out of the house: %.*s; LiteLLM would "
                           "send it. Take the way out, or "
                           "the mark, out of a copy of the file",
-                          config_quoted(g->name).text, tagged ? "its tag" : "its name", g->private_mark.line,
+                          config_quoted(g->name).text, tagged ? "its tag or alias" : "its name", g->private_mark.line,
                           o->why ? o->why : "this model", STR_FMT(buf_str(&chain)));
 }
 
@@ -447,7 +447,9 @@ int litellm_chains_build(struct litellm *im)
 {
     const char *balance;
     litellm_lists_tell(im);
-    int rc = strategy(im, &balance);
+    int rc = litellm_private_aliases(im);
+    if (rc == 0)
+        rc = strategy(im, &balance);
     for (struct litellm_group *g = im->group; g && rc == 0 && !im->nomem; g = g->next) {
         g->balance = balance;
         rc = chain_build(im, g);

@@ -51,6 +51,26 @@ struct litellm_group *litellm_group_named(const struct litellm *im, struct str n
     return NULL;
 }
 
+/* A group that clients call `private` by an alias is as private as one of that name. */
+int litellm_private_aliases(struct litellm *im)
+{
+    const struct config_item *map = litellm_setting(im, "model_group_alias");
+    for (const struct config_item *i = map && map->value->kind == NODE_MAP ? map->value->first : NULL; i; i = i->next) {
+        struct str to = i->value->kind == NODE_MAP ? litellm_text(i->value, "model") : i->value->text;
+        struct litellm_group *g = litellm_group_named(im, to);
+        if (!has_private_word(i->key->text) || litellm_group_named(im, i->key->text))
+            continue;
+        if (g)
+            set_private(g, i->key->mark);
+        else if (litellm_by_wildcard(im, to))
+            return litellm_refuse(im, i->key->mark,
+                                  "alias %s is private by its name, but leads to what a pattern catches: %.*s. Take it "
+                                  "out of a copy of the file, or make it a group at home",
+                                  config_quoted(i->key->text).text, STR_FMT(to));
+    }
+    return 0;
+}
+
 static struct litellm_group *group_of(struct litellm *im, const struct config_node *name)
 {
     struct litellm_group *g = litellm_group_named(im, name->text), **tail = &im->group;

@@ -129,6 +129,7 @@ void litellm_upstreams_name(struct litellm *im);
 void litellm_prices(struct litellm *im, struct litellm_deployment *d, bool keep);
 
 int litellm_models_read(struct litellm *im);
+int litellm_private_aliases(struct litellm *im);
 /* env:NAME of an upstream's key, empty when it needs none; a literal key gets a name and a note. */
 struct str litellm_key_reference(struct litellm *im, const struct litellm_provider *p,
                                  const struct litellm_deployment *d, bool home, bool own_url);
