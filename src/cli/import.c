@@ -8,6 +8,7 @@
 #include "wire/models.h"
 #include "wire/wire.h"
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { FILE_BYTES_MAX = 1 * MiB };
 
@@ -204,7 +205,10 @@ int cli_import_litellm(const char *path, const struct import_options *opt)
     struct litellm_import *im = NULL;
     struct err e = {0};
     AUTO_BUF struct buf text = BUF_INIT(FILE_BYTES_MAX);
-    if (buf_read_file(&text, path, &e) < 0)
+    bool standard = str_eq(str_from(path), STR("-")); /* of a container the file is often not to be seen, or not to be read */
+    if (standard)
+        path = "standard input";
+    if (standard ? buf_read_fd(&text, STDIN_FILENO, path, &e) < 0 : buf_read_file(&text, path, &e) < 0)
         return cli_fail_err(&e);
     const char *slash = strrchr(path, '/');
     const struct litellm_world world = {.vendor = know_vendor,
