@@ -31,7 +31,7 @@ static void set_private(struct litellm_group *g, struct config_mark at)
     g->is_private = true;
 }
 
-static void look_at_tags(struct litellm_group *g, const struct config_node *map)
+static void look_at_tags(struct litellm *im, struct litellm_group *g, const struct config_node *map)
 {
     static const char *const home[] = {"local", "private", "home", "on-prem", "onprem", "on-premise", "confidential"};
     const struct config_item *tags = litellm_item(map, "tags");
@@ -41,6 +41,11 @@ static void look_at_tags(struct litellm_group *g, const struct config_node *map)
     for (const struct config_item *i = tags->value->kind == NODE_LIST ? tags->value->first : &only; i; i = i->next)
         if (i->value->kind == NODE_SCALAR && is_word(i->value->text, home, COUNT_OF(home)))
             set_private(g, i->value->mark);
+        else
+            litellm_note(
+                im, LITELLM_LOST, tags->key->mark, tags->key->text,
+                "tags do not choose among models here: each call of the group may go there. For tag routing write "
+                "`when: { tags: [...] }` on a step, and send `x-hearth-tags`");
 }
 
 struct litellm_group *litellm_group_named(const struct litellm *im, struct str name)
@@ -191,6 +196,9 @@ static void read_numbers(struct litellm *im, struct litellm_deployment *d)
     for (size_t i = 0; i < COUNT_OF(shares); i++)
         if (!str_to_scaled(litellm_text(d->params, shares[i]), 3, &d->share[i])) /* in thousandths: 0.7 beside 0.3 */
             d->share[i] = -1;
+    if (d->share[0] < 0 && litellm_item(d->params, "weight"))
+        litellm_note(im, LITELLM_LOST, litellm_item(d->params, "weight")->key->mark, STR("weight"),
+                     "is no number of at least 0");
     d->order = LITELLM_ORDER_NONE;
     if (order && !str_to_scaled(litellm_text(d->params, "order"), 0, &d->order))
         litellm_note(im, LITELLM_LOST, order->key->mark, order->key->text, "is no whole number");
@@ -238,8 +246,8 @@ static int read_entry(struct litellm *im, const struct config_node *n, struct li
     d->group = group_of(im, name->value);
     if (!d->group)
         return 0;
-    look_at_tags(d->group, d->params);
-    look_at_tags(d->group, d->info);
+    look_at_tags(im, d->group, d->params);
+    look_at_tags(im, d->group, d->info);
     litellm_entry_tell(im, d);
     for (const struct config_item *i = n->first; n->kind == NODE_MAP && i; i = i->next)
         if (i != name && i != params && i != info)

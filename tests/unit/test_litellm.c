@@ -485,6 +485,21 @@ TEST(a_value_of_the_wrong_kind_is_told)
                 "is no whole number above zero");
 }
 
+TEST(tags_and_what_stands_beside_a_model_in_a_list_are_told)
+{
+    expect_told(LIST(ENTRY("a", "model: openai/gpt-4o, tags: [team-a]")), LITELLM_LOST,
+                "tags do not choose among models");
+    expect_told(LIST(ENTRY("a", "model: openai/gpt-4o, weight: heavy")), LITELLM_LOST, "is no number of at least 0");
+    expect_told(
+        LIST(ENTRY("a", "model: openai/gpt-4o") ENTRY(
+            "b", "model: openai/gpt-4.1")) "router_settings: { fallbacks: [{ a: [{ model: b, temperature: 0 }] }] }\n",
+        LITELLM_LOST, "only the model of such an entry is used");
+    expect_told(
+        LIST(ENTRY(
+            "a", "model: openai/gpt-4o")) "router_settings: { model_group_alias: { b: { model: a, hidden: true } } }\n",
+        LITELLM_LOST, "only the model of such an entry is used");
+}
+
 /* The client's `openai/gpt-4o` must not be answered by another account than before. */
 TEST(the_upstream_behind_a_star_has_the_name_that_clients_write)
 {
