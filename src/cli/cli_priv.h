@@ -144,6 +144,7 @@ bool in_container(void);
 #define CONTAINER_LISTEN "0.0.0.0:4242" /* where a server without a config is reached in a container */
 /* $HEARTH_KEY, or the one kept in the data folder; made there, and told in the log, when there is none. */
 int container_key(struct buf *key, struct str data, struct err *e);
+void container_say_listen(const struct config *c); /* warns when the config's addresses are loopback alone */
 void container_hosts(struct config *c); /* the names by which other containers know this one, for a config that was made */
 /* Asks a person on the terminal; no terminal, no answer within a minute and anything but `y` are no. SIGINT ends the program meanwhile. */
 bool cli_ask_yes(const char *question);

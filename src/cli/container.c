@@ -91,6 +91,20 @@ int container_key(struct buf *key, struct str data, struct err *e)
     return key_in(key, path.ptr, e);
 }
 
+void container_say_listen(const struct config *c)
+{
+    static const char *const own[] = {"127.", "localhost:", "[::1]:"};
+    for (int i = 0; i < c->listen_count; i++) {
+        bool loopback = false;
+        for (size_t k = 0; k < COUNT_OF(own); k++)
+            loopback = loopback || str_starts(c->listen[i].text, str_from(own[k]));
+        if (!loopback)
+            return;
+    }
+    log_line(LOG_WARN, "serve", "on 127.0.0.1 nobody outside this container reaches it: write `listen: %s` into the config, and under "
+                                "`hosts:` the names under which other containers call it", CONTAINER_LISTEN);
+}
+
 void container_hosts(struct config *c)
 {
     static char own[256];

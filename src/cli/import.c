@@ -8,6 +8,7 @@
 #include "wire/models.h"
 #include "wire/wire.h"
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { FILE_BYTES_MAX = 1 * MiB };
 
@@ -32,6 +33,8 @@ static bool know_model(struct str vendor, struct str model, struct litellm_fact 
                                  .embedding = row->embedding,
                                  .successor = row->successor,
                                  .input = row->input,
+                                 .cached = row->cached,
+                                 .cache_write = row->cache_write,
                                  .output = row->output,
                                  .context_tokens = row->context_tokens};
     return true;
@@ -62,6 +65,8 @@ static void tell_names(const struct litellm_import *im)
         const struct litellm_name *n = &im->name[i];
         if (str_eq(n->as, STR("none")))
             fprintf(stderr, "  %.*s: NOT reachable any more\n", STR_FMT(n->name));
+        else if (str_eq(n->as, STR("model")))
+            fprintf(stderr, "  %.*s: NOT as a pattern any more: ask for %.*s\n", STR_FMT(n->name), STR_FMT(n->to));
         else if (str_eq(n->as, STR("renamed")))
             fprintf(stderr, "  %.*s: NOT under this name any more: ask for %.*s\n", STR_FMT(n->name), STR_FMT(n->to));
         else
@@ -200,7 +205,10 @@ int cli_import_litellm(const char *path, const struct import_options *opt)
     struct litellm_import *im = NULL;
     struct err e = {0};
     AUTO_BUF struct buf text = BUF_INIT(FILE_BYTES_MAX);
-    if (buf_read_file(&text, path, &e) < 0)
+    bool standard = str_eq(str_from(path), STR("-")); /* of a container the file is often not to be seen, or not to be read */
+    if (standard)
+        path = "standard input";
+    if (standard ? buf_read_fd(&text, STDIN_FILENO, path, &e) < 0 : buf_read_file(&text, path, &e) < 0)
         return cli_fail_err(&e);
     const char *slash = strrchr(path, '/');
     const struct litellm_world world = {.vendor = know_vendor,

@@ -149,6 +149,8 @@ static int serve_config(struct wishes w)
     daemon_log(c);
     if (!made.len) /* our own orders are meant as they are */
         daemon_say_warnings(c);
+    if (!made.len && !w.listen && in_container())
+        container_say_listen(c);
     if (made.len && in_container()) {
         w.make_key = true;
         w.listen = w.listen ? w.listen : CONTAINER_LISTEN;

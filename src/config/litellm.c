@@ -39,6 +39,15 @@ static bool is_before(struct config_mark a, struct config_mark b)
     return a.line < b.line || (a.line == b.line && a.column < b.column);
 }
 
+/* Anchors, and groups that are fallbacks of several: one line of the file is told once. */
+static bool is_told(const struct litellm *im, const struct litellm_note *n)
+{
+    for (const struct litellm_note *o = im->note; o && !is_before(n->mark, o->mark); o = o->next)
+        if (!is_before(o->mark, n->mark) && o->kind == n->kind && str_eq(o->key, n->key) && str_eq(o->text, n->text))
+            return true;
+    return false;
+}
+
 void litellm_note(struct litellm *im, enum litellm_kind kind, struct config_mark at, struct str key, const char *format,
                   ...)
 {
@@ -50,6 +59,8 @@ void litellm_note(struct litellm *im, enum litellm_kind kind, struct config_mark
     if (!n)
         return;
     *n = (struct litellm_note){.kind = kind, .mark = at, .key = key, .text = text};
+    if (is_told(im, n))
+        return;
     struct litellm_note **where = &im->note;
     while (*where && !is_before(at, (*where)->mark)) /* in the order of the file */
         where = (struct litellm_note **)(void *)&(*where)->next;
@@ -125,6 +136,10 @@ static int read_sections(struct litellm *im)
     if (!list && (litellm_item(im->root, "upstreams") || litellm_item(im->root, "jobs")))
         return litellm_refuse(im, im->root->mark,
                               "this is a hearth.yaml already: it has no `model_list`, but upstreams or jobs");
+    if (!list && litellm_item(im->root, "include"))
+        return litellm_refuse(im, litellm_item(im->root, "include")->key->mark,
+                              "it has no `model_list`: the models are in the files that `include` names; join them "
+                              "with this one, and import the result");
     if (!list)
         return litellm_refuse(
             im, im->root->mark,
@@ -144,6 +159,8 @@ static int import_all(struct litellm *im, struct litellm_import *out, struct str
     int rc = config_yaml_read_foreign(&im->scratch.arena, text, &im->root, im->e);
     if (rc == 0)
         rc = read_sections(im);
+    if (rc == 0)
+        litellm_environ_read(im);
     if (rc == 0)
         rc = litellm_settings_tell(im);
     if (rc == 0)

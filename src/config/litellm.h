@@ -11,9 +11,9 @@
 
 struct litellm_fact {
     bool retired, embedding;
-    const char *successor;  /* NULL: none is known */
-    int64_t input, output;  /* nano-dollars per million tokens, INT64_MIN where unknown */
-    int64_t context_tokens; /* 0: unknown */
+    const char *successor;                      /* NULL: none is known */
+    int64_t input, cached, cache_write, output; /* nano-dollars per million tokens, INT64_MIN where unknown */
+    int64_t context_tokens;                     /* 0: unknown */
 };
 /* What the importer asks of the world. */
 struct litellm_world {
@@ -49,7 +49,7 @@ struct litellm_note {
 };
 /* A name that clients use, and what it is from now on. */
 struct litellm_name {
-    struct str name, as, to; /* as: job, alias, target, model */
+    struct str name, as, to; /* as: job, alias, target, model, renamed, none */
 };
 struct litellm_import {
     struct arena arena;

@@ -44,7 +44,7 @@ static struct litellm_deployment *with_id(const struct litellm *im, struct str i
 }
 
 /* `openai/gpt-4o-mini` where the list has openai and a star only: a model of that upstream, named by what the star stands for. */
-static struct litellm_deployment *by_wildcard(struct litellm *im, struct str name)
+struct litellm_deployment *litellm_by_wildcard(struct litellm *im, struct str name)
 {
     for (const struct litellm_deployment *d = im->deployment; d; d = d->next) {
         ptrdiff_t star = str_find_char(d->group->name, '*'), to = str_find_char(d->model, '*');
@@ -79,6 +79,8 @@ static int64_t context_of(const struct litellm *im, const struct litellm_group *
 }
 
 /* --- steps ---------------------------------------------------------------------------------------------- */
+
+enum { WEIGHT_ONE = 1000 }; /* in thousandths */
 
 struct origin { /* of a step: the list that brought it */
     const char *why;
@@ -133,15 +135,17 @@ static int prove_home(struct litellm *im, const struct litellm_group *g, const s
                           "group %s is private (%s on line %d), but %s leads out of the house: %.*s; LiteLLM would "
                           "send it. Take the way out, or "
                           "the mark, out of a copy of the file",
-                          config_quoted(g->name).text, tagged ? "its tag" : "its name", g->private_mark.line,
+                          config_quoted(g->name).text, tagged ? "its tag or alias" : "its name", g->private_mark.line,
                           o->why ? o->why : "this model", STR_FMT(buf_str(&chain)));
 }
 
-static struct litellm_step *step_begin(struct litellm *im, struct litellm_group *g, const struct origin *o)
+static struct litellm_step *step_begin(struct litellm *im, struct litellm_group *g, const struct litellm_deployment *d,
+                                       const struct origin *o)
 {
     if (g->step_count == LITELLM_STEPS_MAX) {
-        litellm_note(im, LITELLM_LOST, o->why ? o->mark : g->mark, g->name,
-                     "a chain has at most %d steps: this one does not fit any more", LITELLM_STEPS_MAX);
+        litellm_note(im, LITELLM_LOST, origin_of(d, o), g->name,
+                     "a chain has at most %d steps: %.*s does not fit any more", LITELLM_STEPS_MAX,
+                     STR_FMT(d->written));
         return NULL;
     }
     struct litellm_step *s = &g->step[g->step_count];
@@ -150,7 +154,7 @@ static struct litellm_step *step_begin(struct litellm *im, struct litellm_group 
 }
 
 static int member_add(struct litellm *im, struct litellm_group *g, struct litellm_step **step,
-                      struct litellm_deployment *d, const struct origin *o)
+                      struct litellm_deployment *d, int64_t weight, const struct origin *o)
 {
     if (!d->up || d->wildcard || is_in_chain(g, d->target))
         return 0;
@@ -158,8 +162,10 @@ static int member_add(struct litellm *im, struct litellm_group *g, struct litell
     if (rc)
         return rc;
     for (int i = 0; *step && i < (*step)->count; i++)
-        if (str_eq((*step)->member[i].of->target, d->target))
+        if (str_eq((*step)->member[i].of->target, d->target)) { /* twice in the file: twice as often */
+            (*step)->member[i].weight += weight;
             return 0;
+        }
     const struct litellm_deployment *first = g->step_count             ? g->step[0].member[0].of
                                              : *step && (*step)->count ? (*step)->member[0].of
                                                                        : NULL;
@@ -172,9 +178,9 @@ static int member_add(struct litellm *im, struct litellm_group *g, struct litell
         g->step_count++;
         *step = NULL;
     }
-    if (!*step && !(*step = step_begin(im, g, o)))
+    if (!*step && !(*step = step_begin(im, g, d, o)))
         return 0;
-    (*step)->member[(*step)->count++] = (struct litellm_member){d, d->weight};
+    (*step)->member[(*step)->count++] = (struct litellm_member){d, weight};
     return 0;
 }
 
@@ -182,22 +188,84 @@ static int64_t next_order(const struct litellm *im, const struct litellm_group *
 {
     int64_t next = INT64_MAX;
     for (const struct litellm_deployment *d = im->deployment; d; d = d->next)
-        if (d->group == g && d->order > after && d->order < next)
+        if (d->group == g && d->up && !d->wildcard && d->order > after && d->order < next)
             next = d->order;
     return next;
 }
 
-/* The models of `from` as steps of g, one for each level of `order`. */
+/* The models of a group at one level of `order`, and by which of their numbers LiteLLM draws among them: it looks for weight,
+ * rpm and tpm in this order, at the first of them only; what lacks the number counts as 0. */
+struct level {
+    const struct litellm_group *of;
+    int64_t order;
+    int share;  /* -1: all alike */
+    bool drawn; /* one at least has a share above 0 */
+};
+
+static bool is_of(const struct litellm_deployment *d, const struct level *l)
+{
+    return d->group == l->of && d->order == l->order && d->up && !d->wildcard;
+}
+
+static int64_t share_of(const struct litellm_deployment *d, const struct level *l)
+{
+    return !l->drawn ? WEIGHT_ONE : d->share[l->share] > 0 ? d->share[l->share] : 0;
+}
+
+static struct level level_of(const struct litellm *im, const struct litellm_group *of, int64_t order)
+{
+    struct level l = {of, order, -1, false};
+    const struct litellm_deployment *first = im->deployment;
+    while (first && !is_of(first, &l))
+        first = first->next;
+    for (int k = 2; first && k >= 0; k--)
+        if (first->share[k] >= 0)
+            l.share = k;
+    for (const struct litellm_deployment *d = first; d && l.share >= 0; d = d->next)
+        l.drawn = l.drawn || (is_of(d, &l) && d->share[l.share] > 0);
+    return l;
+}
+
+static void tell_share(struct litellm *im, const struct litellm_deployment *d, const struct level *l, bool weighted)
+{
+    static const char *const names[] = {"weight", "rpm", "tpm"};
+    const struct config_item *weight = litellm_item(d->params, "weight");
+    if (weighted && share_of(d, l) == 0)
+        litellm_note(im, LITELLM_DIFFERENT, d->mark, d->written,
+                     "has no `%s` above 0 beside others that have: it answers when they do not, as before",
+                     names[l->share]);
+    if (weight && (!weighted || l->share != 0))
+        litellm_note(im, LITELLM_DIFFERENT, weight->key->mark, weight->key->text, "%s",
+                     weighted ? "counts only where the first of its group has one, too, in LiteLLM as well"
+                              : "counts with simple-shuffle only, in LiteLLM as well");
+}
+
+/* Those that are drawn, then those that never are: they answer when the others do not. */
+static int level_add(struct litellm *im, struct litellm_group *g, const struct level *l, const struct origin *o)
+{
+    bool weighted = str_eq(str_from(g->balance), STR("weighted"));
+    int rc = 0;
+    for (int rest = 0; rest <= weighted && rc == 0; rest++) {
+        struct litellm_step *step = NULL;
+        for (struct litellm_deployment *d = im->deployment; d && rc == 0; d = d->next) {
+            if (!is_of(d, l) || (weighted && (share_of(d, l) == 0) != rest))
+                continue;
+            tell_share(im, d, l, weighted);
+            rc = member_add(im, g, &step, d, weighted ? share_of(d, l) : WEIGHT_ONE, o);
+        }
+        g->step_count += step && step->count;
+    }
+    return rc;
+}
+
+/* The models of `from` as steps of g, one for each level of `order`; those without one come last. */
 static int group_add(struct litellm *im, struct litellm_group *g, const struct litellm_group *from,
                      const struct origin *o)
 {
     int rc = 0;
     for (int64_t order = next_order(im, from, -1); order != INT64_MAX && rc == 0; order = next_order(im, from, order)) {
-        struct litellm_step *step = NULL;
-        for (struct litellm_deployment *d = im->deployment; d && rc == 0; d = d->next)
-            if (d->group == from && d->order == order)
-                rc = member_add(im, g, &step, d, o);
-        g->step_count += step && step->count;
+        const struct level l = level_of(im, from, order);
+        rc = level_add(im, g, &l, o);
     }
     return rc;
 }
@@ -210,17 +278,21 @@ static int name_add(struct litellm *im, struct litellm_group *g, const struct co
     struct litellm_group *from = litellm_group_named(im, name);
     struct litellm_deployment *d = from ? NULL : with_id(im, name);
     if (!from && !d)
-        d = by_wildcard(im, name);
+        d = litellm_by_wildcard(im, name);
     *found = from;
     if (from)
         return from == g || from->visited ? 0 : group_add(im, g, from, &o);
+    if (d && d->written.ptr == name.ptr)
+        litellm_note(im, LITELLM_DIFFERENT, n->mark, litellm_format(im, "%s", why),
+                     "%s is no model_name: the pattern %s makes it %.*s", config_quoted(name).text,
+                     config_quoted(d->group->name).text, STR_FMT(d->target));
     if (!d) {
         litellm_note(im, LITELLM_LOST, n->mark, litellm_format(im, "%s", why),
                      "%s is neither a model_name nor the id of a model in this file", config_quoted(name).text);
         return 0;
     }
     struct litellm_step *step = NULL;
-    int rc = member_add(im, g, &step, d, &o);
+    int rc = member_add(im, g, &step, d, WEIGHT_ONE, &o);
     g->step_count += step && step->count;
     return rc;
 }
@@ -375,7 +447,9 @@ int litellm_chains_build(struct litellm *im)
 {
     const char *balance;
     litellm_lists_tell(im);
-    int rc = strategy(im, &balance);
+    int rc = litellm_private_aliases(im);
+    if (rc == 0)
+        rc = strategy(im, &balance);
     for (struct litellm_group *g = im->group; g && rc == 0 && !im->nomem; g = g->next) {
         g->balance = balance;
         rc = chain_build(im, g);

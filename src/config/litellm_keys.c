@@ -54,7 +54,7 @@ static const struct key_row router_rows[] = {
     {"deployment_affinity_ttl_seconds", LOST, "there is no affinity"},
     {"enable_tag_filtering", DIFFERENT, "models with `tags` are open to every call of their group here; for tag routing write `when: { tags: [...] }` on a step and send `x-hearth-tags`"},
     {"tag_filtering_match_any", LOST, "a step's `when: { tags }` wants all of its tags"},
-    {"default_max_parallel_requests", LOST, "write `concurrent:` on the upstreams it was meant for"},
+    {"default_max_parallel_requests", USED, NULL},
     {"default_priority", LOST, "calls have no priorities"},
     {"polling_interval", MOOT, "there is no polling scheduler"},
     {"enable_health_check_routing", MOOT, "targets are judged by the calls they answer"},
@@ -97,8 +97,8 @@ static const struct key_row settings_rows[] = {
     {"ssl_verify", STRICTER, "certificates are always verified; name your own authority with `ca_file:`"},
     {"cost_discount_config", LOST, "write the prices you pay under `prices:`"},
     {"cost_margin_config", LOST, "the ledger books what the vendor charges"},
-    {"max_budget", LOST, "there is no budget of the whole; write `budget: { month: ... }` on the upstreams"},
-    {"budget_duration", LOST, "there is no budget of the whole; write `budget: { month: ... }` on the upstreams"},
+    {"max_budget", USED, NULL},
+    {"budget_duration", USED, NULL},
     {"max_internal_user_budget", LOST, "there are no users; budgets belong to upstreams"},
     {"internal_user_budget_duration", LOST, "there are no users; budgets belong to upstreams"},
     {"default_internal_user_params", LOST, "there are no users, only keys"},
@@ -113,6 +113,13 @@ static const struct key_row settings_rows[] = {
     {"telemetry", MOOT, "nothing is reported to anybody"},
     {"public_model_groups", MOOT, "/v1/models shows what a key may use"},
     {"check_provider_endpoint", LOST, "wildcards are not expanded by asking the vendor"},
+    {"input_callback", LOST, "there are no callbacks; `hearth usage --calls --json` tells every call"},
+    {"custom_provider_map", CODE, "Python code answers in a provider's place"},
+    {"pre_call_rules", CODE, "Python code decides what may be asked"},
+    {"post_call_rules", CODE, "Python code decides what may be answered"},
+    {"default_key_generate_params", LOST, "keys are made one by one: `hearth keys add`"},
+    {"upperbound_key_generate_params", LOST, "keys are made one by one: `hearth keys add`"},
+    {"tag_budget_config", LOST, "budgets belong to upstreams; `hearth usage --by tag` tells what a tag costs"},
 };
 
 static const struct key_row general_rows[] = {
@@ -129,12 +136,12 @@ static const struct key_row general_rows[] = {
     {"proxy_batch_write_at", MOOT, "every call is in the journal before it leaves"},
     {"proxy_budget_rescheduler_min_time", MOOT, "windows open by themselves"},
     {"proxy_budget_rescheduler_max_time", MOOT, "windows open by themselves"},
-    {"maximum_spend_logs_retention_period", LOST, "write `ledger: { keep: 400d }`"},
+    {"maximum_spend_logs_retention_period", USED, NULL},
     {"maximum_spend_logs_retention_interval", MOOT, "see `ledger: { keep }`"},
     {"store_prompts_in_spend_logs", STRICTER, "content is never in logs, metrics or the ledger"},
     {"max_parallel_requests", LOST, "write `concurrent:` on the upstreams"},
-    {"global_max_parallel_requests", LOST, "write `concurrent:` on the upstreams"},
-    {"max_request_size_mb", LOST, "write `limits: { body: N MiB }`; 64 MiB is the default"},
+    {"global_max_parallel_requests", USED, NULL},
+    {"max_request_size_mb", USED, NULL},
     {"max_response_size_mb", MOOT, "answers stream through; what is held whole is bounded"},
     {"background_health_checks", MOOT, "targets are judged by the calls they answer; no paid probes"},
     {"health_check_interval", MOOT, "targets are judged by the calls they answer; no paid probes"},
@@ -166,9 +173,13 @@ static const struct key_row general_rows[] = {
     {"disable_master_key_return", MOOT, "keys are never shown again"},
     {"enforce_user_param", LOST, "calls may carry `x-hearth-task` and `x-hearth-tags`"},
     {"ui_access_mode", MOOT, "administration has a token of its own"},
+    {"ui_username", MOOT, "administration has a token of its own"},
+    {"ui_password", MOOT, "administration has a token of its own"},
+    {"salt_key", MOOT, "nothing is kept encrypted in a database"},
 };
 
 #define NOT_OURS "belongs to a provider that Hearth does not reach"
+#define PROMPT "messages are never rewritten: the server that runs the model forms its prompt"
 static const struct key_row param_rows[] = {
     {"model", USED, NULL}, {"custom_llm_provider", USED, NULL}, {"api_key", USED, NULL}, {"api_base", USED, NULL},
     {"base_url", USED, NULL}, {"litellm_credential_name", USED, NULL}, {"timeout", USED, NULL}, {"request_timeout", USED, NULL},
@@ -178,6 +189,27 @@ static const struct key_row param_rows[] = {
     {"cache_creation_input_token_cost", USED, NULL}, {"tags", USED, NULL}, {"extra_body", USED, NULL},
     {"api_version", MOOT, "the v1 face needs none"},
     {"organization", LOST, "the organization of the key counts"},
+    {"ssl_verify", STRICTER, "certificates are always verified; name your own authority with `ca_file:`"},
+    {"ssl_certificate", LOST, "there are no client certificates"},
+    {"allowed_openai_params", MOOT, "all parameters pass as they are"},
+    {"headers", LOST, "headers of your own cannot be sent upstream"},
+    {"guardrails", LOST, "there are no guardrails here"},
+    {"caching", LOST, "there is no cache of answers"}, {"cache", LOST, "there is no cache of answers"},
+    {"cache_control_injection_points", LOST, "requests are never rewritten: clients set `cache_control` themselves"},
+    {"fallbacks", LOST, "write further steps into the chain"}, {"context_window_fallback_dict", LOST, "write further steps into the chain"},
+    {"retry_policy", MOOT, "each kind of failure has its own rule: docs/reference/failures.md"},
+    {"api_type", MOOT, "the provider tells the dialect"}, {"force_timeout", MOOT, "`timeout` is kept in every case"},
+    {"no-log", MOOT, "content is never in logs, metrics or the ledger"},
+    {"verbose", MOOT, "logs are one line per event"}, {"logger_fn", LOST, "there are no callbacks"},
+    {"custom_prompt_dict", LOST, PROMPT}, {"roles", LOST, PROMPT}, {"initial_prompt_value", LOST, PROMPT},
+    {"final_prompt_value", LOST, PROMPT}, {"bos_token", LOST, PROMPT}, {"eos_token", LOST, PROMPT},
+    {"hf_model_name", LOST, PROMPT}, {"supports_system_message", LOST, PROMPT}, {"ensure_alternating_roles", LOST, PROMPT},
+    {"user_continue_message", LOST, PROMPT}, {"assistant_continue_message", LOST, PROMPT},
+    {"prompt_id", LOST, PROMPT}, {"prompt_variables", LOST, PROMPT}, {"prompt_label", LOST, PROMPT},
+    {"litellm_system_prompt", LOST, PROMPT}, {"vector_store_ids", LOST, "Hearth has no vector stores"},
+    {"mock_timeout", LOST, "`hearth rehearse` plays with simulated vendors"}, {"mock_delay", LOST, "`hearth rehearse` plays with simulated vendors"},
+    {"model_info", LOST, "stands beside `litellm_params`, not in it"}, {"metadata", LOST, "calls may carry `x-hearth-task` and `x-hearth-tags`"},
+    {"litellm_metadata", LOST, "calls may carry `x-hearth-task` and `x-hearth-tags`"},
     {"region_name", LOST, NOT_OURS},
     {"max_retries", MOOT, "each target is tried once, then the next"},
     {"num_retries", MOOT, "each target is tried once, then the next"},
@@ -246,8 +278,42 @@ static const struct key_row *row_of(const struct key_row *rows, size_t count, st
     return NULL;
 }
 
+static bool is_off(const struct config_node *n)
+{
+    static const char *const words[] = {"false", "no", "off"};
+    for (size_t k = 0; k < COUNT_OF(words) && n->kind == NODE_SCALAR && n->plain; k++)
+        if (str_eq_fold(n->text, str_from(words[k])))
+            return true;
+    return false;
+}
+
+/* Used, but of a kind that none of the other files reads. */
+static bool is_odd(const struct config_item *i)
+{
+    static const char *const many[] = {"tags",
+                                       "extra_body",
+                                       "fallbacks",
+                                       "context_window_fallbacks",
+                                       "content_policy_fallbacks",
+                                       "default_fallbacks",
+                                       "model_group_alias",
+                                       "provider_budget_config",
+                                       "model_list",
+                                       "credential_list",
+                                       "router_settings",
+                                       "litellm_settings",
+                                       "general_settings"};
+    for (size_t k = 0; k < COUNT_OF(many); k++)
+        if (str_eq(i->key->text, str_from(many[k])))
+            return false;
+    return i->value->kind != NODE_SCALAR;
+}
+
+/* A key without a value, and what is switched off and has no place here, loses nothing. */
 static void tell(struct litellm *im, const struct config_item *i, const char *section, const struct key_row *row)
 {
+    if (config_node_empty(i->value) || (row && row->verdict == LOST && is_off(i->value)))
+        return;
     static const enum litellm_kind kinds[] = {
         [LOST] = LITELLM_LOST,
         [MOOT] = LITELLM_MOOT,
@@ -257,6 +323,8 @@ static void tell(struct litellm *im, const struct config_item *i, const char *se
     struct str key = litellm_format(im, "%s%.*s", section, STR_FMT(i->key->text));
     if (!row)
         litellm_note(im, LITELLM_LOST, i->key->mark, key, "unknown to this importer");
+    else if (row->verdict == USED && is_odd(i))
+        litellm_note(im, LITELLM_LOST, i->key->mark, key, "must be one value, not %s", config_found(i->value).text);
     else if (row->verdict != USED)
         litellm_note(im, kinds[row->verdict], i->key->mark, key, "%s", row->text);
 }
@@ -274,8 +342,10 @@ static const struct config_node *python_in(const struct config_node *n)
 
 static int refuse_code(struct litellm *im, const struct config_item *i, const char *section, const struct key_row *row)
 {
-    static const char *const lists[] = {"callbacks", "success_callback", "failure_callback", "service_callbacks"};
-    const struct config_node *code = row && row->verdict == CODE ? i->value : NULL;
+    static const char *const lists[] = {"callbacks", "success_callback", "failure_callback", "service_callbacks",
+                                        "input_callback"};
+    const struct config_node *code =
+        row && row->verdict == CODE && !config_node_empty(i->value) && !is_off(i->value) ? i->value : NULL;
     for (size_t k = 0; k < COUNT_OF(lists) && !code; k++)
         if (str_eq(i->key->text, str_from(lists[k])))
             code = python_in(i->value);
@@ -334,6 +404,14 @@ int litellm_settings_tell(struct litellm *im)
     return rc;
 }
 
+/* input_cost_per_audio_token, output_cost_per_token_above_200k_tokens, cache_read_input_audio_token_cost, ... */
+static bool is_price(struct str key)
+{
+    return str_contains_fold(key, STR("_cost_per_")) || str_ends(key, STR("_cost"));
+}
+static const struct key_row other_price = {
+    "", LOST, "prices are `input`, `cached`, `cache_write` and `output`, per token and whatever the length"};
+
 /* What may be a secret is not passed on as a default of requests. */
 static bool looks_secret(struct str key)
 {
@@ -351,7 +429,7 @@ static bool looks_secret(struct str key)
 
 bool litellm_is_default(struct str key)
 {
-    return !row_of(param_rows, COUNT_OF(param_rows), key) && !looks_secret(key) &&
+    return !row_of(param_rows, COUNT_OF(param_rows), key) && !looks_secret(key) && !is_price(key) &&
            !str_contains_fold(key, STR("_router_"));
 }
 
@@ -359,6 +437,7 @@ void litellm_entry_tell(struct litellm *im, const struct litellm_deployment *d)
 {
     for (const struct config_item *i = d->params->first; i; i = i->next) {
         const struct key_row *row = row_of(param_rows, COUNT_OF(param_rows), i->key->text);
+        row = row || !is_price(i->key->text) ? row : &other_price;
         if (!row && looks_secret(i->key->text))
             litellm_note(im, LITELLM_SECRET, i->key->mark, i->key->text, "may be a secret, and has no place here");
         else if (row || !litellm_is_default(i->key->text))
@@ -368,6 +447,8 @@ void litellm_entry_tell(struct litellm *im, const struct litellm_deployment *d)
         bool ability = str_starts(i->key->text, STR("supports_")) || str_starts(i->key->text, STR("health_check_"));
         static const struct key_row known = {
             "", MOOT, "abilities come from the table of models; unknown models are given the chance"};
-        tell(im, i, "model_info.", ability ? &known : row_of(info_rows, COUNT_OF(info_rows), i->key->text));
+        const struct key_row *row = row_of(info_rows, COUNT_OF(info_rows), i->key->text);
+        row = row || !is_price(i->key->text) ? row : &other_price;
+        tell(im, i, "model_info.", ability ? &known : row);
     }
 }

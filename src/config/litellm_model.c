@@ -31,7 +31,7 @@ static void set_private(struct litellm_group *g, struct config_mark at)
     g->is_private = true;
 }
 
-static void look_at_tags(struct litellm_group *g, const struct config_node *map)
+static void look_at_tags(struct litellm *im, struct litellm_group *g, const struct config_node *map)
 {
     static const char *const home[] = {"local", "private", "home", "on-prem", "onprem", "on-premise", "confidential"};
     const struct config_item *tags = litellm_item(map, "tags");
@@ -41,6 +41,11 @@ static void look_at_tags(struct litellm_group *g, const struct config_node *map)
     for (const struct config_item *i = tags->value->kind == NODE_LIST ? tags->value->first : &only; i; i = i->next)
         if (i->value->kind == NODE_SCALAR && is_word(i->value->text, home, COUNT_OF(home)))
             set_private(g, i->value->mark);
+        else
+            litellm_note(
+                im, LITELLM_LOST, tags->key->mark, tags->key->text,
+                "tags do not choose among models here: each call of the group may go there. For tag routing write "
+                "`when: { tags: [...] }` on a step, and send `x-hearth-tags`");
 }
 
 struct litellm_group *litellm_group_named(const struct litellm *im, struct str name)
@@ -49,6 +54,26 @@ struct litellm_group *litellm_group_named(const struct litellm *im, struct str n
         if (str_eq(g->name, name))
             return g;
     return NULL;
+}
+
+/* A group that clients call `private` by an alias is as private as one of that name. */
+int litellm_private_aliases(struct litellm *im)
+{
+    const struct config_item *map = litellm_setting(im, "model_group_alias");
+    for (const struct config_item *i = map && map->value->kind == NODE_MAP ? map->value->first : NULL; i; i = i->next) {
+        struct str to = i->value->kind == NODE_MAP ? litellm_text(i->value, "model") : i->value->text;
+        struct litellm_group *g = litellm_group_named(im, to);
+        if (!has_private_word(i->key->text) || litellm_group_named(im, i->key->text))
+            continue;
+        if (g)
+            set_private(g, i->key->mark);
+        else if (litellm_by_wildcard(im, to))
+            return litellm_refuse(im, i->key->mark,
+                                  "alias %s is private by its name, but leads to what a pattern catches: %.*s. Take it "
+                                  "out of a copy of the file, or make it a group at home",
+                                  config_quoted(i->key->text).text, STR_FMT(to));
+    }
+    return 0;
 }
 
 static struct litellm_group *group_of(struct litellm *im, const struct config_node *name)
@@ -97,6 +122,29 @@ static void append_line(struct buf *out, char sign, struct str vendor, struct st
     (void)buf_append_text(out, " out");
 }
 
+/* What a deployment is by its `base_model`: Azure's own names, fine-tuned models. */
+static bool look_at_base(struct litellm *im, struct litellm_deployment *d, struct litellm_fact *f)
+{
+    const struct config_item *i = litellm_item(d->info, "base_model");
+    struct str model = i && i->value->kind == NODE_SCALAR ? i->value->text : STR_NONE, rest;
+    if (!model.len)
+        return false;
+    const struct litellm_provider *p = litellm_provider_of(model, STR_NONE, &rest);
+    struct str vendor = p && p->reach != REACH_AZURE ? str_from(p->vendor) : STR("openai");
+    if (!im->world->model(vendor, rest, f)) {
+        litellm_note(im, LITELLM_LOST, i->key->mark, STR("model_info.base_model"),
+                     "%s is not in the table of models: its price and context stay unknown", config_quoted(model).text);
+        return false;
+    }
+    const int64_t price[4] = {f->input, f->cached, f->cache_write, f->output};
+    for (size_t k = 0; k < COUNT_OF(price); k++)
+        if (d->price[k] == INT64_MIN)
+            d->price[k] = price[k];
+    litellm_note(im, LITELLM_DIFFERENT, i->key->mark, STR("model_info.base_model"),
+                 "priced as %.*s/%.*s of the table of models, under `prices:`", STR_FMT(vendor), STR_FMT(rest));
+    return true;
+}
+
 /* A retired name becomes its successor, as a diff that nobody can overlook. */
 static void look_at_facts(struct litellm *im, struct litellm_deployment *d)
 {
@@ -120,6 +168,7 @@ static void look_at_facts(struct litellm *im, struct litellm_deployment *d)
                      "its vendor has retired it, and no successor is known");
     }
     litellm_prices(im, d, !replaced);
+    known = known || look_at_base(im, d, &f);
     if (known)
         d->context = f.context_tokens;
     if (known)
@@ -136,24 +185,23 @@ static bool looks_embedding(struct str model)
     return false;
 }
 
-static int64_t count_of(const struct config_node *map, const char *key)
+static void read_numbers(struct litellm *im, struct litellm_deployment *d)
 {
-    int64_t n = 0;
-    return str_to_i64(litellm_text(map, key), &n) && n > 0 ? n : 0;
-}
-
-static void read_numbers(struct litellm_deployment *d)
-{
-    static const char *const weights[] = {"weight", "rpm", "tpm"};
-    int64_t told = count_of(d->info, "max_input_tokens");
-    if (!told)
-        told = count_of(d->info, "max_tokens");
+    static const char *const shares[] = {"weight", "rpm", "tpm"};
+    const struct config_item *context = litellm_item(d->info, "max_input_tokens"),
+                             *order = litellm_item(d->params, "order");
+    int64_t told = litellm_count(im, context ? context : litellm_item(d->info, "max_tokens"));
     if (told)
         d->context = told;
-    for (size_t i = 0; i < COUNT_OF(weights) && d->weight == 0; i++)
-        if (!str_to_scaled(litellm_text(d->params, weights[i]), 3, &d->weight)) /* in thousandths: 0.7 beside 0.3 */
-            d->weight = 0;
-    d->order = count_of(d->params, "order");
+    for (size_t i = 0; i < COUNT_OF(shares); i++)
+        if (!str_to_scaled(litellm_text(d->params, shares[i]), 3, &d->share[i])) /* in thousandths: 0.7 beside 0.3 */
+            d->share[i] = -1;
+    if (d->share[0] < 0 && litellm_item(d->params, "weight"))
+        litellm_note(im, LITELLM_LOST, litellm_item(d->params, "weight")->key->mark, STR("weight"),
+                     "is no number of at least 0");
+    d->order = LITELLM_ORDER_NONE;
+    if (order && !str_to_scaled(litellm_text(d->params, "order"), 0, &d->order))
+        litellm_note(im, LITELLM_LOST, order->key->mark, order->key->text, "is no whole number");
     if (str_eq_fold(litellm_text(d->info, "mode"), STR("embedding")))
         d->embedding = true;
 }
@@ -167,7 +215,7 @@ static void finish_entry(struct litellm *im, struct litellm_deployment *d)
     d->embedding = looks_embedding(d->model);
     if (!d->wildcard)
         look_at_facts(im, d);
-    read_numbers(d);
+    read_numbers(im, d);
     d->target = litellm_format(im, "%.*s/%.*s", STR_FMT(d->up->name), STR_FMT(d->model));
     if (!d->wildcard && config_check_target(d->target)) {
         litellm_note(im, LITELLM_SKIPPED, d->mark, d->written, "a model's name may hold no blanks and at most %d bytes",
@@ -198,8 +246,8 @@ static int read_entry(struct litellm *im, const struct config_node *n, struct li
     d->group = group_of(im, name->value);
     if (!d->group)
         return 0;
-    look_at_tags(d->group, d->params);
-    look_at_tags(d->group, d->info);
+    look_at_tags(im, d->group, d->params);
+    look_at_tags(im, d->group, d->info);
     litellm_entry_tell(im, d);
     for (const struct config_item *i = n->first; n->kind == NODE_MAP && i; i = i->next)
         if (i != name && i != params && i != info)
@@ -218,10 +266,11 @@ int litellm_models_read(struct litellm *im)
     const struct config_item *list = litellm_item(im->root, "model_list");
     for (const struct config_item *i = list->value->first; i && rc == 0 && !im->nomem; i = i->next)
         rc = read_entry(im, i->value, &tail);
+    litellm_upstreams_name(im);
     if (rc == 0 && im->upstream_count > CONFIG_UPSTREAMS_MAX)
         return litellm_refuse(im, list->key->mark, "this makes %d upstreams; %d are the most", im->upstream_count,
                               CONFIG_UPSTREAMS_MAX);
     if (rc == 0 && !im->nomem)
-        litellm_provider_budgets(im);
+        litellm_shared_budgets(im);
     return rc;
 }

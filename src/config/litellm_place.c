@@ -156,19 +156,10 @@ struct str litellm_key_reference(struct litellm *im, const struct litellm_provid
 
 /* --- URLs ------------------------------------------------------------------------------------------- */
 
-/* The value of `os.environ/X`: of this environment, or of the file's own environment_variables. A URL is no secret. */
 static struct str resolve(struct litellm *im, const struct config_item *i)
 {
     struct str name = litellm_variable(i->value->text);
-    if (!name.len)
-        return i->value->text;
-    AUTO_BUF struct buf text = BUF_INIT(CONFIG_VALUE_BYTES_MAX);
-    const char *key = buf_append(&text, name) == 0 ? buf_text(&text) : NULL,
-               *set = key ? im->world->variable(key) : NULL;
-    const struct config_item *own = litellm_item(im->root, "environment_variables");
-    if (set)
-        return litellm_format(im, "%s", set);
-    return own && key ? litellm_text(own->value, key) : STR_NONE;
+    return name.len ? litellm_value_of(im, name) : i->value->text; /* a URL is no secret */
 }
 
 static struct str base_of(struct litellm *im, const struct litellm_deployment *d, bool *wrong)
@@ -220,12 +211,26 @@ static bool same_upstream(const struct litellm_upstream *a, const struct litellm
            memcmp(a->budget_nusd, b->budget_nusd, sizeof a->budget_nusd) == 0;
 }
 
-static struct litellm_upstream *upstream_add(struct litellm *im, const struct litellm_upstream *u, struct str wish)
+static void tell_shared(struct litellm *im, const struct litellm_deployment *d, const struct litellm_upstream *u)
+{
+    const struct config_item *own = litellm_item(d->params, "max_parallel_requests");
+    for (const struct litellm_deployment *o = im->deployment; own && o; o = o->next)
+        if (o->up == u && !str_eq(o->model, d->model)) {
+            litellm_note(im, LITELLM_STRICTER, own->key->mark, own->key->text,
+                         "is one `concurrent` for all models of upstream %.*s", STR_FMT(u->name));
+            return;
+        }
+}
+
+static struct litellm_upstream *upstream_add(struct litellm *im, const struct litellm_deployment *d,
+                                             const struct litellm_upstream *u, struct str wish)
 {
     struct litellm_upstream **tail = &im->upstream;
     for (; *tail; tail = &(*tail)->next)
-        if (same_upstream(*tail, u))
+        if (same_upstream(*tail, u)) {
+            tell_shared(im, d, *tail);
             return *tail;
+        }
     struct litellm_upstream *copy = litellm_alloc(im, sizeof *copy);
     if (!copy)
         return NULL;
@@ -238,19 +243,53 @@ static struct litellm_upstream *upstream_add(struct litellm *im, const struct li
 
 static void read_limits(struct litellm *im, const struct litellm_deployment *d, struct litellm_upstream *u)
 {
-    int64_t n;
     const struct config_item *total = litellm_item(d->params, "timeout"),
-                             *first = litellm_item(d->params, "stream_timeout");
+                             *first = litellm_item(d->params, "stream_timeout"),
+                             *parallel = litellm_item(d->params, "max_parallel_requests");
+    enum { CONCURRENT_MAX = 65535 };
     if (!total)
         total = litellm_item(d->params, "request_timeout");
     if (!total)
         total = litellm_setting(im, "timeout");
     u->total_ms = litellm_seconds(im, total ? total : litellm_item(im->settings, "request_timeout"));
     u->first_byte_ms = litellm_seconds(im, first ? first : litellm_setting(im, "stream_timeout"));
-    if (str_to_i64(litellm_text(d->params, "max_parallel_requests"), &n) && n >= 1 && n <= 65535)
-        u->concurrent = n;
+    if (!parallel && (parallel = litellm_setting(im, "default_max_parallel_requests")))
+        litellm_note(im, LITELLM_STRICTER, parallel->key->mark, parallel->key->text,
+                     "is the `concurrent` of each upstream now, of all its models together");
+    u->concurrent = litellm_count(im, parallel);
+    if (u->concurrent > CONCURRENT_MAX)
+        u->concurrent = CONCURRENT_MAX;
     litellm_rates(im, d, u);
     litellm_budget(im, d, u);
+}
+
+/* Clients ask for `openai/gpt-4o` where the list has openai and a star: the upstream behind it is the one to be called openai,
+ * for under that name another account's key would answer them. */
+static void claim_name(struct litellm *im, const struct litellm_deployment *d)
+{
+    struct str name = d->group->name, end = STR("/*");
+    struct str wish = str_ends(name, end) ? str_slice(name, 0, name.len - end.len) : STR_NONE;
+    if (config_check_name(wish) || !str_eq(d->model, STR("*")) || d->up->claimed)
+        return;
+    for (struct litellm_upstream *u = im->upstream; u; u = u->next) {
+        if (u == d->up || !str_eq(u->name, wish))
+            continue;
+        if (u->claimed)
+            return;
+        u->name = d->up->name;
+    }
+    d->up->name = wish;
+    d->up->claimed = true;
+}
+
+void litellm_upstreams_name(struct litellm *im)
+{
+    for (const struct litellm_deployment *d = im->deployment; d; d = d->next)
+        if (d->up && d->wildcard)
+            claim_name(im, d);
+    for (struct litellm_deployment *d = im->deployment; d; d = d->next)
+        if (d->up)
+            d->target = litellm_format(im, "%.*s/%.*s", STR_FMT(d->up->name), STR_FMT(d->model));
 }
 
 static bool is_vendors_own(const char *own, struct str base)
@@ -314,5 +353,5 @@ void litellm_place(struct litellm *im, struct litellm_deployment *d)
     u.provider = str_from(p->name);
     u.key = litellm_key_reference(im, p, d, u.home, u.url.len > 0 && !p->key_env);
     read_limits(im, d, &u);
-    d->up = upstream_add(im, &u, name_wish(p, u.vendor, u.url));
+    d->up = upstream_add(im, d, &u, name_wish(p, u.vendor, u.url));
 }

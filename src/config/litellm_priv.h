@@ -3,6 +3,7 @@
  *   litellm.c            the whole: reads, calls the others in turn, keeps the notes
  *   litellm_provider.c   LiteLLM's providers, and which of them Hearth reaches
  *   litellm_keys.c       which key of the file means what here: used, moot, lost, code
+ *   litellm_environ.c    `os.environ/NAME` where it is no key
  *   litellm_model.c      an entry of model_list: its group, its name, its weight
  *   litellm_place.c      its upstream, its key
  *   litellm_limits.c     budgets, time limits, prices: numbers of one world in those of the other
@@ -17,6 +18,7 @@
 #include "config/litellm.h"
 
 enum { LITELLM_STEPS_MAX = CONFIG_STEPS_MAX, LITELLM_DEPTH_MAX = 8 };
+#define LITELLM_ORDER_NONE (INT64_MAX - 1)
 
 enum litellm_reach { REACH_VENDOR, REACH_URL, REACH_LOCAL, REACH_AZURE, REACH_NOT };
 struct litellm_provider {
@@ -33,7 +35,7 @@ bool litellm_key_is_placeholder(struct str key);
 struct litellm_upstream {
     struct str name, vendor, url, key; /* key: env:NAME or empty */
     struct str provider;
-    bool home;
+    bool home, claimed;                          /* claimed: its name is what clients write before the slash */
     int64_t total_ms, first_byte_ms, concurrent; /* 0: Hearth's own */
     int64_t rpm, tpm;                            /* 0: none */
     struct str limited;                          /* the model that they are meant for; empty without them */
@@ -47,8 +49,9 @@ struct litellm_deployment {
     struct litellm_group *group;
     struct litellm_upstream *up; /* NULL: left out */
     struct str written, model, target, id;
-    int64_t weight, order;
-    int64_t context; /* tokens, 0 unknown */
+    int64_t share[3];                 /* weight, rpm, tpm, in thousandths; -1 not given */
+    int64_t order;                    /* LITELLM_ORDER_NONE: after all that have one */
+    int64_t context;                  /* tokens, 0 unknown */
     bool embedding, wildcard, priced; /* priced: the table of models knows what it costs */
     int64_t price[4]; /* input, cached, cache_write, output: nano-dollars per million tokens, INT64_MIN not given */
     struct litellm_deployment *next;
@@ -106,6 +109,10 @@ const struct config_item *litellm_setting(const struct litellm *im, const char *
 /* NAME of `os.environ/NAME`, or STR_NONE. */
 struct str litellm_variable(struct str text);
 
+/* litellm_environ.c: puts the values of today into everything that may be copied, and tells it. */
+void litellm_environ_read(struct litellm *im);
+struct str litellm_value_of(struct litellm *im, struct str name);
+
 /* --- litellm_keys.c ------------------------------------------------------------------------------------ */
 
 /* Notes every key that is not used; refuses Python code. */
@@ -119,9 +126,12 @@ bool litellm_is_default(struct str key);
 
 /* Where it can be reached: fills d->up, d->model and d->target, or leaves d->up NULL with a note. */
 void litellm_place(struct litellm *im, struct litellm_deployment *d);
+/* After all entries are placed: the upstream behind `NAME/` and a star gets that NAME; fills d->target. */
+void litellm_upstreams_name(struct litellm *im);
 void litellm_prices(struct litellm *im, struct litellm_deployment *d, bool keep);
 
 int litellm_models_read(struct litellm *im);
+int litellm_private_aliases(struct litellm *im);
 /* env:NAME of an upstream's key, empty when it needs none; a literal key gets a name and a note. */
 struct str litellm_key_reference(struct litellm *im, const struct litellm_provider *p,
                                  const struct litellm_deployment *d, bool home, bool own_url);
@@ -131,8 +141,13 @@ struct str litellm_free_name(struct litellm *im, struct str wish,
 /* Seconds, as LiteLLM writes time limits, in milliseconds within Hearth's range; 0 when there is none. */
 int64_t litellm_seconds(struct litellm *im, const struct config_item *item);
 void litellm_budget(struct litellm *im, const struct litellm_deployment *d, struct litellm_upstream *u);
-void litellm_provider_budgets(struct litellm *im);
 void litellm_rates(struct litellm *im, const struct litellm_deployment *d, struct litellm_upstream *u);
+/* provider_budget_config, and max_budget of the whole. */
+void litellm_shared_budgets(struct litellm *im);
+/* A span of time in whole days, rounded up. */
+bool litellm_days(const struct config_node *n, int64_t *days);
+/* A whole number of at least 1, `2.0` too; 0 when there is none, with a note when it is something else. */
+int64_t litellm_count(struct litellm *im, const struct config_item *item);
 /* A price per token as nano-dollars per million; false when it is none. */
 bool litellm_price(struct str text, int64_t *nusd_mtok);
 
@@ -141,6 +156,8 @@ bool litellm_price(struct str text, int64_t *nusd_mtok);
 /* litellm_lists.c: notes what of the fallback lists and group aliases can mean nothing. */
 void litellm_lists_tell(struct litellm *im);
 struct litellm_group *litellm_group_named(const struct litellm *im, struct str name);
+/* A model that only a pattern of the list stands for, made for the occasion; NULL when none does. */
+struct litellm_deployment *litellm_by_wildcard(struct litellm *im, struct str name);
 int litellm_chains_build(struct litellm *im);
 int litellm_write(struct litellm *im, struct litellm_import *out, struct str name);
 

@@ -232,34 +232,32 @@ static struct str alias_pattern(struct litellm *im, struct str name)
     for (size_t i = 0; out && i < name.len; i++) {
         bool fine = !config_check_alias_name(str_slice(name, i, i + 1)) || (i && strchr("._-/:@+", name.ptr[i]));
         kept += fine;
-        if (fine || (n && out[n - 1] != '*'))
+        if (fine || (n == 0 || out[n - 1] != '*'))
             out[n++] = fine ? name.ptr[i] : '*';
     }
     struct str pattern = str_of(out ? out : "", n);
     return kept >= 4 && kept * 2 >= name.len && !config_check_alias_name(pattern) ? pattern : STR_NONE;
 }
 
-static void put_alias(struct litellm_writer *w, struct str name, struct config_mark mark, const struct litellm_group *g,
-                      bool *begun)
+static void put_alias(struct litellm_writer *w, struct str name, struct config_mark mark, struct str to, bool *begun)
 {
     struct str alias = config_check_alias_name(name) ? alias_pattern(w->im, name) : name;
     if (!alias.len) {
         litellm_note(w->im, LITELLM_LOST, mark, STR("model_name"),
-                     "%s can be no name here: clients ask for `%.*s` instead", config_quoted(name).text,
-                     STR_FMT(g->job));
-        add_name(w, name, "renamed", g->job);
+                     "%s can be no name here: clients ask for `%.*s` instead", config_quoted(name).text, STR_FMT(to));
+        add_name(w, name, "renamed", to);
         return;
     }
     litellm_put(w, "%s  ", *begun ? "" : "aliases:    # names that clients use\n");
     *begun = true;
     litellm_put_text(w, alias);
     litellm_put(w, ": ");
-    litellm_put_text(w, g->job);
+    litellm_put_text(w, to);
     litellm_put(w, "\n");
     if (!str_eq(alias, name))
         litellm_note(w->im, LITELLM_DIFFERENT, mark, STR("model_name"), "%s is caught by the pattern `%.*s`",
                      config_quoted(name).text, STR_FMT(alias));
-    add_name(w, name, "alias", g->job);
+    add_name(w, name, "alias", to);
 }
 
 static void tell_wildcard(struct litellm_writer *w, const struct litellm_group *g)
@@ -276,16 +274,46 @@ static void tell_wildcard(struct litellm_writer *w, const struct litellm_group *
     add_name(w, g->name, same ? "target" : "model", all);
     litellm_note(w->im, LITELLM_DIFFERENT, g->mark, g->name,
                  same ? "any model of this upstream can be asked for as `%.*s`"
-                      : "models of this upstream are asked for as `%.*s`, or by their bare names where the table of "
-                        "models knows them",
+                      : "models of this upstream are asked for as `%.*s`; by their bare names only where the table of "
+                        "models knows them and no other upstream serves them. For other names write aliases",
                  STR_FMT(all));
+    for (const struct litellm_deployment *o = d->next; o; o = o->next)
+        if (o->group == g && o->up && o->up != d->up)
+            litellm_note(w->im, LITELLM_LOST, o->mark, o->written,
+                         "a pattern leads to one upstream, %.*s: this one is asked for as `%.*s/` and the model",
+                         STR_FMT(d->up->name), STR_FMT(o->up->name));
 }
 
-static const struct litellm_group *group_behind(const struct litellm *im, const struct config_node *n)
+/* What a group alias stands for: the job of a group, or a model that a pattern of the list catches. */
+static struct str behind_alias(struct litellm *im, const struct config_node *n)
 {
     struct str name = n->kind == NODE_MAP ? litellm_text(n, "model") : n->text;
     const struct litellm_group *g = litellm_group_named(im, name);
-    return g && g->step_count ? g : NULL;
+    const struct litellm_deployment *d = g ? NULL : litellm_by_wildcard(im, name);
+    return g && g->step_count ? g->job : d ? d->target : STR_NONE;
+}
+
+static bool is_job(const struct litellm *im, struct str name)
+{
+    for (const struct litellm_group *g = im->group; g; g = g->next)
+        if (str_eq(g->job, name))
+            return true;
+    return false;
+}
+
+static void put_group_alias(struct litellm_writer *w, const struct config_item *i, bool *begun)
+{
+    struct litellm *im = w->im;
+    struct str to = behind_alias(im, i->value);
+    bool shadowed = litellm_group_named(im, i->key->text) || is_job(im, i->key->text);
+    if (to.len && !shadowed) {
+        put_alias(w, i->key->text, i->key->mark, to, begun);
+        return;
+    }
+    litellm_note(im, LITELLM_LOST, i->key->mark, STR("model_group_alias"), "%s: %s", config_quoted(i->key->text).text,
+                 to.len ? "a group has this name already" : "it leads to no group");
+    if (!shadowed)
+        add_name(w, i->key->text, "none", STR_NONE);
 }
 
 static void put_aliases(struct litellm_writer *w)
@@ -298,20 +326,10 @@ static void put_aliases(struct litellm_writer *w)
         else if (str_eq(g->job, g->name))
             add_name(w, g->name, "job", g->job);
         else
-            put_alias(w, g->name, g->mark, g, &begun);
+            put_alias(w, g->name, g->mark, g->job, &begun);
     }
-    for (const struct config_item *i = map && map->value->kind == NODE_MAP ? map->value->first : NULL; i; i = i->next) {
-        const struct litellm_group *g = group_behind(w->im, i->value),
-                                   *shadowed = litellm_group_named(w->im, i->key->text);
-        bool job = false;
-        for (const struct litellm_group *o = w->im->group; o; o = o->next)
-            job = job || str_eq(o->job, i->key->text);
-        if (g && !shadowed && !job)
-            put_alias(w, i->key->text, i->key->mark, g, &begun);
-        else
-            litellm_note(w->im, LITELLM_LOST, i->key->mark, STR("model_group_alias"), "%s",
-                         g ? "a group has this name already" : "it leads to no group");
-    }
+    for (const struct config_item *i = map && map->value->kind == NODE_MAP ? map->value->first : NULL; i; i = i->next)
+        put_group_alias(w, i, &begun);
 }
 
 static bool is_priced(const struct litellm_deployment *d)
@@ -370,6 +388,9 @@ static void tell_unpriced(struct litellm *im)
                          "has a budget and no known price, so every call would be REFUSED: write its price under "
                          "`prices:` (%.*s: { input, output })",
                          STR_FMT(d->target));
+        if (budget && d->wildcard)
+            litellm_note(im, LITELLM_STRICTER, d->mark, d->written,
+                         "has a budget: models of it without a known price are REFUSED: write theirs under `prices:`");
     }
 }
 
@@ -377,6 +398,33 @@ static int count_names(const struct litellm *im)
 {
     const struct config_item *map = litellm_setting(im, "model_group_alias");
     return im->group_count + (map ? map->value->count : 0) + 1;
+}
+
+/* Limits of the whole that have a place here. */
+static void put_limits(struct litellm_writer *w)
+{
+    enum { MIB_MAX = 512, CALLS_MAX = 1000000, KEEP_DAYS_MAX = 36500 };
+    struct litellm *im = w->im;
+    const struct config_item *keep = litellm_item(im->general, "maximum_spend_logs_retention_period"),
+                             *body = litellm_item(im->general, "max_request_size_mb");
+    int64_t mib = litellm_count(im, body),
+            calls = litellm_count(im, litellm_item(im->general, "global_max_parallel_requests")), days = 0;
+    if (mib > MIB_MAX) {
+        litellm_note(im, LITELLM_STRICTER, body->key->mark, body->key->text, "%d MiB are the most", MIB_MAX);
+        mib = MIB_MAX;
+    }
+    if (mib && calls)
+        litellm_put(w, "limits: { body: %lld MiB, calls: %lld }\n", (long long)mib,
+                    (long long)(calls < CALLS_MAX ? calls : CALLS_MAX));
+    else if (mib)
+        litellm_put(w, "limits: { body: %lld MiB }\n", (long long)mib);
+    else if (calls)
+        litellm_put(w, "limits: { calls: %lld }\n", (long long)(calls < CALLS_MAX ? calls : CALLS_MAX));
+    if (keep && !litellm_days(keep->value, &days))
+        litellm_note(im, LITELLM_LOST, keep->key->mark, keep->key->text, "is no time; write `ledger: { keep: 400d }`");
+    if (days)
+        litellm_put(w, "ledger: { keep: %lldd }    # sums of older calls stay\n",
+                    (long long)(days < KEEP_DAYS_MAX ? days : KEEP_DAYS_MAX));
 }
 
 static void put_head(struct litellm_writer *w, struct str name)
@@ -399,6 +447,7 @@ static void put_head(struct litellm_writer *w, struct str name)
     }
     if (separator[0] == ',')
         litellm_put(w, "]    # names under which clients reach it\n");
+    put_limits(w);
 }
 
 static int refuse_nothing(struct litellm *im)

@@ -52,6 +52,17 @@ static struct str milliseconds(struct mesh_call *c, int64_t us)
     return buf_append_scaled(&b, us, 3) == 0 ? text_or_dash(arena_dup(&c->arena, buf_str(&b))) : STR("-");
 }
 
+/* What LiteLLM calls the model group: the name that was asked for, which may be any text where a pattern caught it. */
+static struct str asked_name(const struct mesh_call *c, struct str otherwise)
+{
+    enum { BYTES_MAX = 128 };
+    struct str name = c->facts.model;
+    bool plain = name.len > 0 && name.len <= BYTES_MAX;
+    for (size_t i = 0; i < name.len && plain; i++)
+        plain = name.ptr[i] > ' ' && name.ptr[i] < 0x7f;
+    return plain ? name : otherwise;
+}
+
 /* `compat: litellm`: what clients and dashboards of LiteLLM read. A cost that is not known (yet) is left out, for LiteLLM
  * has no word for it; so is the key's spend, which is the ledger's business. */
 static size_t litellm_headers(struct mesh_call *c, struct http_header *h, struct str target, const int64_t *cost_nusd)
@@ -61,7 +72,7 @@ static size_t litellm_headers(struct mesh_call *c, struct http_header *h, struct
     size_t n = 0;
     h[n++] = (struct http_header){STR("x-litellm-call-id"), c->id_text[0] ? str_from(c->id_text) : STR("-")};
     h[n++] = (struct http_header){STR("x-litellm-model-id"), target};
-    h[n++] = (struct http_header){STR("x-litellm-model-group"), c->route.job ? c->route.job->name : target};
+    h[n++] = (struct http_header){STR("x-litellm-model-group"), asked_name(c, c->route.job ? c->route.job->name : target)};
     h[n++] = (struct http_header){STR("x-litellm-attempted-retries"), STR("0")};
     h[n++] = (struct http_header){STR("x-litellm-attempted-fallbacks"), number(c, c->attempts > 1 ? c->attempts - 1 : 0)};
     h[n++] = (struct http_header){STR("x-litellm-overhead-duration-ms"), milliseconds(c, overhead_us(c))};

@@ -312,6 +312,9 @@ static int alias_build(struct mesh *m, struct alias *a, const struct config_alia
 {
     *a = (struct alias){.name = c->name.text, .to = c->to.text, .pattern = str_find_char(c->name.text, '*') >= 0};
     a->job = job_named(m, c->to.text);
+    if (str_eq_fold(a->name, STR("private")) && !(a->job && a->job->home)) /* as for the job of this name */
+        return refuse(e, c->to.mark, "alias %.*s: who asks for `private` stays at home: it can lead to a job with `boundary: home` only",
+                      STR_FMT(c->name.text));
     if (a->job)
         return 0;
     struct target *t;

@@ -6,7 +6,7 @@ compat: litellm
 jobs:
   bulk: { chain: [a/m, b/m] }
   free: { chain: [b/unpriced] }
-aliases: { "House/GPT-4o:fast": bulk }
+aliases: { "House/GPT-4o:fast": bulk, "Chat*GPT": bulk }
 prices:
   a/m: { input: 1, output: 2 }
   b/m: { input: 1, output: 2 }
@@ -21,7 +21,7 @@ expect status 200
 expect header x-hearth-target b/m
 expect header x-litellm-call-id any
 expect header x-litellm-model-id b/m
-expect header x-litellm-model-group bulk
+expect header x-litellm-model-group House/GPT-4o:fast
 expect header x-litellm-attempted-fallbacks 1
 expect header x-litellm-attempted-retries 0
 expect header x-litellm-response-cost 0.002
@@ -36,6 +36,11 @@ client POST /v1/chat/completions <<X
 X
 expect header x-litellm-model-id b/m
 expect header-absent x-litellm-response-cost
+client POST /v1/chat/completions <<X
+{"model":"Chat mit Bär, GPT","messages":[{"role":"user","content":"hello"}]}
+X
+expect status 200
+expect header x-litellm-model-group bulk
 script b status 500
 client POST /v1/chat/completions <<X
 {"model":"free","messages":[{"role":"user","content":"hello"}]}

@@ -23,6 +23,8 @@ static inline bool litellm_kit_model(struct str vendor_name, struct str id, stru
                                      .embedding = r->embedding,
                                      .successor = r->successor,
                                      .input = r->input,
+                                     .cached = r->cached,
+                                     .cache_write = r->cache_write,
                                      .output = r->output,
                                      .context_tokens = r->context_tokens};
     return r;
@@ -34,4 +36,5 @@ static inline const char *litellm_kit_variable(const char *name)
     return NULL;
 }
 
-static const struct litellm_world litellm_kit_world = {.vendor = litellm_kit_vendor, .model = litellm_kit_model, .variable = litellm_kit_variable};
+static const struct litellm_world litellm_kit_world = {
+    .vendor = litellm_kit_vendor, .model = litellm_kit_model, .variable = litellm_kit_variable};

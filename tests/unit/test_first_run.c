@@ -385,6 +385,30 @@ TEST(simulated_vendors_answer_on_loopback_only_and_the_refusal_says_what_to_do)
     house_close(&h);
 }
 
+static void expect_warning(const char *config, bool warned)
+{
+    struct house h;
+    struct cli_run r;
+    REQUIRE(house_open(&h, false, false));
+    cli_env(&h.world, "HEARTH_KEY", "sk-anything-0123456789");
+    cli_env(&h.world, "container", "oci");
+    REQUIRE(cli_write(&h.world, "hearth.yaml", str_from(config)));
+    REQUIRE(cli_start(&r, &h.world, false, CLI("serve")));
+    EXPECT(cli_until(&r, "listening on"));
+    if ((str_find(buf_str(&r.out), STR("nobody outside this container")) >= 0) != warned)
+        test_fail(__FILE__, __LINE__, "%s: %.*s", config, STR_FMT(buf_str(&r.out)));
+    cli_run_fini(&r);
+    house_close(&h);
+}
+
+TEST(a_config_that_nobody_outside_its_container_can_reach_is_warned_of)
+{
+#define REST "upstreams: { x: { url: \"http://127.0.0.1:9/v1\", place: home } }\njobs: { a: { chain: [x/m] } }\n"
+    expect_warning("listen: \"127.0.0.1:0\"\n" REST, true);
+    expect_warning("listen: [\"127.0.0.1:0\", \"0.0.0.0:0\"]\n" REST, false);
+#undef REST
+}
+
 TEST(without_books_the_reader_is_told_who_makes_them)
 {
     struct house h;

@@ -108,6 +108,11 @@ TEST(every_kind_of_key_becomes_its_golden_result_or_a_note)
     expect_import("everything");
 }
 
+TEST(a_file_of_the_field_becomes_its_golden_result)
+{
+    expect_import("field");
+}
+
 static void expect_refused(const char *name)
 {
     AUTO_BUF struct buf text = BUF_INIT(FILE_BYTES_MAX), got = BUF_INIT(8 * KiB);
@@ -240,7 +245,7 @@ TEST(order_levels_are_steps_one_after_the_other)
     expect_holds(
         "model_list:\n"
         "  - { model_name: a, litellm_params: { model: openai/gpt-4o, order: 2 } }\n"
-        "  - { model_name: a, litellm_params: { model: groq/openai/gpt-oss-20b, order: 1 } }\n"
+        "  - { model_name: a, litellm_params: { model: groq/openai/gpt-oss-20b, order: 1, weight: 1 } }\n"
         "  - { model_name: a, litellm_params: { model: groq/openai/gpt-oss-120b, order: 1, weight: 4 } }\n",
         "- [groq/openai/gpt-oss-20b, { target: groq/openai/gpt-oss-120b, weight: 4 }]\n      - openai/gpt-4o\n");
 }
@@ -363,6 +368,233 @@ TEST(every_model_name_stays_a_name_that_clients_can_ask_for)
                                        (i == COUNT_OF(names) - 1 && str_eq(im->name[0].as, STR("renamed")))));
         litellm_import_free(im);
     }
+}
+
+/* --- what files of the field hold --------------------------------------------------------------------------- */
+
+#define LIST(entries) "model_list:\n" entries
+#define ENTRY(name, params) "  - { model_name: " name ", litellm_params: { " params " } }\n"
+
+static void expect_told(const char *text, enum litellm_kind kind, const char *want)
+{
+    struct litellm_import *im = import_text(text, &litellm_kit_world);
+    bool told = false;
+    for (const struct litellm_note *n = im ? im->note : NULL; n; n = n->next)
+        told = told || (n->kind == kind && str_find(n->text, str_from(want)) >= 0);
+    if (!told)
+        test_fail(__FILE__, __LINE__, "not told: %s", want);
+    litellm_import_free(im);
+}
+
+TEST(what_has_no_order_comes_after_what_has_one_however_it_is_written)
+{
+    expect_holds(LIST(ENTRY("a", "model: openai/gpt-4o") ENTRY("a", "model: groq/openai/gpt-oss-20b, order: \"2\"")
+                          ENTRY("a", "model: groq/openai/gpt-oss-120b, order: 1.0")),
+                 "      - groq/openai/gpt-oss-120b\n      - groq/openai/gpt-oss-20b\n      - openai/gpt-4o\n");
+    expect_told(LIST(ENTRY("a", "model: openai/gpt-4o, order: first")), LITELLM_LOST, "is no whole number");
+}
+
+TEST(a_weight_of_zero_is_not_drawn_but_answers_when_the_others_do_not)
+{
+    expect_holds(LIST(ENTRY("a", "model: openai/gpt-4o, weight: 0") ENTRY("a", "model: openai/gpt-4.1, weight: 2")
+                          ENTRY("a", "model: openai/gpt-4o-mini")),
+                 "      - openai/gpt-4.1\n      - [openai/gpt-4o, openai/gpt-4o-mini]\n");
+    expect_holds(LIST(ENTRY("a", "model: openai/gpt-4o, weight: 0") ENTRY("a", "model: openai/gpt-4.1, weight: 0")),
+                 "      - [openai/gpt-4o, openai/gpt-4.1]\n");
+}
+
+TEST(weights_are_of_one_kind_that_of_the_first_of_the_group)
+{
+    /* 60 requests a minute beside 100000 tokens a minute are not 60 beside 100000 */
+    expect_holds(LIST(ENTRY("a", "model: openai/gpt-4o, rpm: 60") ENTRY("a", "model: openai/gpt-4.1, tpm: 100000")),
+                 "      - openai/gpt-4o\n      - openai/gpt-4.1\n");
+    expect_told(LIST(ENTRY("a", "model: openai/gpt-4o") ENTRY("a", "model: openai/gpt-4.1, weight: 3")),
+                LITELLM_DIFFERENT, "counts only where the first of its group has one");
+    expect_holds(LIST(ENTRY("a", "model: openai/gpt-4o, weight: 1") ENTRY("a", "model: openai/gpt-4o, weight: 1")
+                          ENTRY("a", "model: openai/gpt-4.1, weight: 1")),
+                 "[{ target: openai/gpt-4o, weight: 2 }, openai/gpt-4.1]");
+}
+
+TEST(a_pattern_made_of_a_name_catches_the_name)
+{
+    struct litellm_import *im = import_text(LIST(ENTRY("Über-Modell", "model: openai/gpt-4o")), &litellm_kit_world);
+    REQUIRE(im);
+    EXPECT(str_find(buf_str(&im->yaml), STR("  \"*ber-Modell\": ber-modell\n")) > 0);
+    EXPECT(str_match_glob(STR("*ber-Modell"), STR("Über-Modell")));
+    litellm_import_free(im);
+}
+
+TEST(a_year_s_budget_does_not_become_twelve)
+{
+    static const struct {
+        const char *duration, *want;
+    } rows[] = {{"1y", "budget: { month: 0.986301369 USD }"},
+                {"3mo", "budget: { month: 4 USD }"},
+                {"1mo", "budget: { month: 12 USD }"},
+                {"30d", "budget: { month: 12 USD }"},
+                {"2w", "budget: { month: 12 USD }"},
+                {"24h", "budget: { day: 12 USD }"},
+                {"yearly", "budget: { month: 0.986301369 USD }"}};
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        AUTO_BUF struct buf text = BUF_INIT(4 * KiB);
+        REQUIRE(buf_append_format(&text, LIST(ENTRY("a", "model: openai/gpt-4o, max_budget: 12, budget_duration: %s")),
+                                  rows[i].duration) == 0);
+        expect_holds(buf_text(&text), rows[i].want);
+    }
+    expect_told(LIST(ENTRY("a", "model: openai/gpt-4o, max_budget: 12, budget_duration: soon")), LITELLM_DIFFERENT,
+                "`soon` is no time");
+}
+
+TEST(a_budget_of_the_whole_is_shared_by_what_costs_money)
+{
+    expect_holds(LIST(ENTRY("a", "model: openai/gpt-4o") ENTRY("b", "model: groq/openai/gpt-oss-20b")
+                          ENTRY("c", "model: ollama/x") ENTRY(
+                              "d", "model: mistral/y")) "litellm_settings: { max_budget: 30, budget_duration: 30d }\n",
+                 "key: \"env:GROQ_API_KEY\", budget: { month: 15 USD } }\n"
+                 "  ollama: { vendor: ollama, url: \"http://127.0.0.1:11434/v1\", place: home }\n"
+                 "  mistral: { url: \"https://api.mistral.ai/v1\", key: \"env:MISTRAL_API_KEY\" }\n");
+    expect_told(LIST(ENTRY("a", "model: openai/gpt-4o")
+                         ENTRY("d", "model: mistral/y")) "litellm_settings: { max_budget: 30, budget_duration: 30d }\n",
+                LITELLM_LOST, "has no part of max_budget");
+}
+
+TEST(a_key_without_a_value_means_nothing)
+{
+    struct litellm_import *im = import_text(
+        LIST(ENTRY(
+            "a",
+            "model: openai/gpt-4o, tpm: ~, api_version: null")) "general_settings: { custom_auth: null, alerting: }\n"
+                                                                "litellm_settings: { cache: False }\n",
+        &litellm_kit_world);
+    REQUIRE(im);
+    EXPECT(!im->note);
+    litellm_import_free(im);
+}
+
+TEST(what_litellm_keeps_to_itself_is_not_sent_to_vendors)
+{
+    static const char *const keys[] = {
+        "ssl_verify", "cache_control_injection_points", "allowed_openai_params",   "headers",
+        "guardrails", "input_cost_per_audio_token",     "supports_system_message", "output_cost_per_image",
+        "metadata"};
+    for (size_t i = 0; i < COUNT_OF(keys); i++) {
+        AUTO_BUF struct buf text = BUF_INIT(4 * KiB);
+        REQUIRE(buf_append_format(&text, LIST(ENTRY("a", "model: openai/gpt-4o, %s: 1")), keys[i]) == 0);
+        struct litellm_import *im = import_text(buf_text(&text), &litellm_kit_world);
+        REQUIRE(im);
+        if (str_find(buf_str(&im->yaml), STR("defaults")) >= 0 || !im->note)
+            test_fail(__FILE__, __LINE__, "%s is sent, or not told", keys[i]);
+        EXPECT_I64(im->note_count[LITELLM_SECRET], 0);
+        litellm_import_free(im);
+    }
+}
+
+TEST(a_value_of_the_wrong_kind_is_told)
+{
+    expect_told(LIST(ENTRY("a", "model: openai/gpt-4o, api_key: [os.environ/A, os.environ/B]")), LITELLM_LOST,
+                "must be one value, not a list");
+    expect_told(LIST(ENTRY("a", "model: openai/gpt-4o, max_parallel_requests: many")), LITELLM_LOST,
+                "is no whole number above zero");
+}
+
+TEST(tags_and_what_stands_beside_a_model_in_a_list_are_told)
+{
+    expect_told(LIST(ENTRY("a", "model: openai/gpt-4o, tags: [team-a]")), LITELLM_LOST,
+                "tags do not choose among models");
+    expect_told(LIST(ENTRY("a", "model: openai/gpt-4o, weight: heavy")), LITELLM_LOST, "is no number of at least 0");
+    expect_told(
+        LIST(ENTRY("a", "model: openai/gpt-4o") ENTRY(
+            "b", "model: openai/gpt-4.1")) "router_settings: { fallbacks: [{ a: [{ model: b, temperature: 0 }] }] }\n",
+        LITELLM_LOST, "only the model of such an entry is used");
+    expect_told(
+        LIST(ENTRY(
+            "a", "model: openai/gpt-4o")) "router_settings: { model_group_alias: { b: { model: a, hidden: true } } }\n",
+        LITELLM_LOST, "only the model of such an entry is used");
+}
+
+/* The client's `openai/gpt-4o` must not be answered by another account than before. */
+TEST(the_upstream_behind_a_star_has_the_name_that_clients_write)
+{
+    static const char text[] = LIST(ENTRY("a", "model: openai/gpt-4o, api_key: os.environ/MINE")
+                                        ENTRY("openai/*", "model: openai/*, api_key: os.environ/THEIRS")
+                                            ENTRY("openai/*", "model: openai/*, api_key: os.environ/OTHERS"));
+    expect_holds(text, "  openai-2: { vendor: openai, key: \"env:MINE\" }\n"
+                       "  openai: { vendor: openai, key: \"env:THEIRS\" }\n"
+                       "  openai-3: { vendor: openai, key: \"env:OTHERS\" }\n"
+                       "jobs:\n  a:    # a, line 2\n    chain:\n      - openai-2/gpt-4o\n");
+    expect_told(text, LITELLM_LOST, "a pattern leads to one upstream, openai: this one is asked for as `openai-3/`");
+}
+
+TEST(an_upstream_behind_two_stars_keeps_the_name_of_the_first)
+{
+    struct litellm_import *im =
+        import_text(LIST(ENTRY("openai/*", "model: openai/*") ENTRY("team/*", "model: openai/*")), &litellm_kit_world);
+    REQUIRE(im);
+    EXPECT(str_find(buf_str(&im->yaml), STR("  openai: { vendor: openai")) > 0);
+    EXPECT(im->name_count == 2 && str_eq(im->name[0].as, STR("target")) && str_eq(im->name[1].as, STR("model")));
+    litellm_import_free(im);
+}
+
+static const char *some_variables(const char *name)
+{
+    return str_eq(str_from(name), STR("T")) ? "45" : str_eq(str_from(name), STR("M")) ? "openai/gpt-4o" : NULL;
+}
+
+TEST(values_of_the_environment_are_copied_and_told_and_keys_are_not)
+{
+    struct litellm_world world = litellm_kit_world;
+    world.variable = some_variables;
+    struct litellm_import *im = import_text(
+        LIST(ENTRY(
+            "a",
+            "model: os.environ/M, timeout: os.environ/T, api_key: os.environ/M")) "router_settings: { stream_timeout: "
+                                                                                  "os.environ/NONE }\n",
+        &world);
+    REQUIRE(im);
+    EXPECT(str_find(buf_str(&im->yaml), STR("openai: { vendor: openai, key: \"env:M\", timeout: { total: 45s } }")) >
+           0);
+    EXPECT_I64(im->note_count[LITELLM_DIFFERENT], 2);
+    EXPECT_I64(im->note_count[LITELLM_LOST], 1);
+    litellm_import_free(im);
+}
+
+TEST(a_group_alias_may_stand_for_what_a_pattern_catches)
+{
+    struct litellm_import *im =
+        import_text(LIST(ENTRY("claude-*", "model: anthropic/claude-*")) "router_settings: { model_group_alias: { "
+                                                                         "best: claude-opus-5-5, gone: nowhere } }\n",
+                    &litellm_kit_world);
+    REQUIRE(im);
+    EXPECT(str_find(buf_str(&im->yaml), STR("  best: anthropic/claude-opus-5-5\n")) > 0);
+    EXPECT(im->name_count == 3 && str_eq(im->name[2].name, STR("gone")) && str_eq(im->name[2].as, STR("none")));
+    litellm_import_free(im);
+}
+
+TEST(a_base_model_gives_price_and_context)
+{
+    expect_holds("model_list:\n  - { model_name: a, litellm_params: { model: azure/mine, api_base: "
+                 "\"https://x.openai.azure.com\" }, model_info: { base_model: azure/gpt-4.1 } }\n",
+                 "prices:    # USD per million tokens\n  x/mine: { input: 2, cached: 0.5,");
+    expect_told("model_list:\n  - { model_name: a, litellm_params: { model: azure/mine, api_base: "
+                "\"https://x.openai.azure.com\" }, model_info: { base_model: azure/nobodys } }\n",
+                LITELLM_LOST, "is not in the table of models");
+}
+
+TEST(limits_of_the_whole_land)
+{
+    expect_holds(
+        LIST(ENTRY("a", "model: openai/gpt-4o") ENTRY(
+            "b", "model: openai/gpt-4.1, max_parallel_requests: 3")) "general_settings: { max_request_size_mb: 20, "
+                                                                     "global_max_parallel_requests: 500,\n"
+                                                                     "                    "
+                                                                     "maximum_spend_logs_retention_period: 90d }\n"
+                                                                     "router_settings: { "
+                                                                     "default_max_parallel_requests: 7 }\n",
+        "limits: { body: 20 MiB, calls: 500 }\n"
+        "ledger: { keep: 90d }    # sums of older calls stay\n"
+        "upstreams:\n"
+        "  openai: { vendor: openai, key: \"env:OPENAI_API_KEY\", concurrent: 7 }\n"
+        "  openai-2: { vendor: openai, key: \"env:OPENAI_API_KEY\", concurrent: 3 }\n");
 }
 
 static int torture_import(void *ctx)

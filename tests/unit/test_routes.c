@@ -54,6 +54,16 @@ TEST(a_home_job_that_could_reach_the_cloud_is_refused_with_its_line)
     expect_refused(UPSTREAMS "  mine: { chain: [\"closet/qwen3:cloud\"], boundary: home }\n", 6, "cloud");
 }
 
+TEST(an_alias_called_private_leads_to_a_job_at_home_or_is_refused)
+{
+    expect_refused(UPSTREAMS "  bulk: { chain: [closet/m, cloud/a] }\naliases: { private: bulk }\n", 7, "private");
+    expect_refused(UPSTREAMS "  bulk: { chain: [closet/m] }\naliases: { Private: bulk }\n", 7, "boundary: home");
+    expect_refused(UPSTREAMS "  bulk: { chain: [closet/m] }\naliases: { private: cloud/a }\n", 7, "private");
+    struct made m = make(UPSTREAMS "  mine: { chain: [closet/m], boundary: home }\naliases: { private: mine }\n");
+    EXPECT_I64(m.rc, 0);
+    unmake(&m);
+}
+
 TEST(a_home_claim_for_a_public_address_is_refused)
 {
     expect_refused("upstreams:\n  x: { url: \"http://8.8.8.8/v1\", place: home }\njobs:\n  a: { chain: [x/m] }\n", 2, "home_networks");
