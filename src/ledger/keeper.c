@@ -341,8 +341,11 @@ static void keeper_turn(struct ledger *l, struct schedule *s)
     int64_t now = now_ms();
     bool soon = l->fold_every_ms >= 0 && l->fold_every_ms < SYNC_DELAY_MS;
     int64_t sync_delay = soon ? l->fold_every_ms : SYNC_DELAY_MS;
-    if (atomic_load(&l->keeper.work) && s->sync_at == INT64_MAX)
+    if (atomic_load(&l->keeper.work) && s->sync_at == INT64_MAX) {
         s->sync_at = now + sync_delay;
+        if (!l->keeper.fold_failing)
+            s->fold_at = s->fold_by; /* it is not quiet */
+    }
     if (now >= s->sync_at)
         sync_now(l, s, now, sync_delay);
     if (now >= s->fold_at)
