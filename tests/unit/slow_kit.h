@@ -28,8 +28,8 @@ static inline void slow_answer(const struct slow *s, int fd)
         r++;
     (void)poll(NULL, 0, s->after_ms); /* the time it takes is what is tested */
     size_t n = text_format(head, sizeof head,
-                           "HTTP/1.1 200 OK\r\ncontent-type: %s\r\nconnection: close\r\ncontent-length: %zu\r\n\r\n", r->type,
-                           strlen(r->body));
+                           "HTTP/1.1 200 OK\r\ncontent-type: %s\r\nconnection: close\r\ncontent-length: %zu\r\n\r\n",
+                           r->type, strlen(r->body));
     (void)send(fd, head, n, MSG_NOSIGNAL); /* whoever did not wait is gone, and will say so */
     (void)send(fd, r->body, strlen(r->body), MSG_NOSIGNAL);
 }
