@@ -6,7 +6,7 @@ jobs:
   bulk: { chain: [a/m] }
 X
 script a tokens 60 every 100
-notify abstract watchdog 2000
+notify abstract watchdog 800
 start
 crowd 1000 POST /v1/chat/completions <<X
 {"model":"bulk","messages":[{"role":"user","content":"hello"}],"stream":true}
@@ -33,8 +33,8 @@ client POST /v1/chat/completions <<X
 {"model":"three","messages":[{"role":"user","content":"hello"}]}
 X
 expect status 200
+expect notified again contains "[WATCHDOG=1]"
 signal TERM
 expect crowd 1000 whole
-expect notified fed
 ended within 5000
 expect ledger count 1001 outcome done
