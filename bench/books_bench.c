@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { ROUNDS = 15, BATCHES = 10, BATCH_CALLS = 600, NEVER_MS = 3600000 };
+enum { ROUNDS = 15, BATCHES = 10, BATCH_CALLS = 600, NEVER_MS = -1 };
 
 static int64_t cpu_ns(void)
 {

@@ -3,6 +3,9 @@
  *   bench_load closed PORT  --connections N --seconds S --body BYTES     as many calls as the server can take
  *   bench_load open PORT    --rate N --seconds S --body BYTES            N calls a second whatever happens; latency is
  *                                                                        counted from when a call was due, not sent
+ *   bench_load flood PORT   --rate N --seconds S --connections N         the same, more than there is room for: 429 and 503
+ *                                                                        with retry-after are counted as refusals, and the
+ *                                                                        latencies are theirs
  *   bench_load streams PORT --connections N --seconds S --every MS       N endless streams, a chunk per MS each
  *
  * --pid PID adds what that process used meanwhile: CPU from its own clock (all threads, nanoseconds), anonymous memory.
@@ -32,6 +35,8 @@ enum {
     OPENING_US_MAX = 60 * 1000000,
     STALL_INTERVALS = 3, /* a stream is stalled when nothing comes for this many of its intervals */
     OPEN_LOOP_CONNECTIONS = 64,
+    FLOOD_CONNECTIONS = 512,
+    LATE_US = 50 * 1000, /* what a refusal may take */
     QUIET_US_MAX = 5 * 1000000, /* a closed or open loop with no answer for this long ends as broken */
 };
 
@@ -39,7 +44,7 @@ enum parse { IN_HEAD, IN_LENGTH, IN_CHUNK_SIZE, IN_CHUNK, IN_CHUNK_END, IN_TRAIL
 
 struct connection {
     int fd;
-    bool busy, streaming, cut, stalled;
+    bool busy, streaming, cut, stalled, refused;
     bool waits_to_write; /* whether epoll was told */
     enum parse state;
     size_t sent; /* of the request */
@@ -61,9 +66,9 @@ static struct connection *connections;
 static int epoll, free_count, *free_list, established, opening;
 static char *request, *read_buffer;
 static size_t request_len;
-static long all_answered, answered, errors, chunks, cuts, stalls, latency_count, latency_max;
+static long all_answered, answered, refused, late, errors, chunks, cuts, stalls, latency_count, latency_max;
 static uint32_t *latencies;
-static bool measuring;
+static bool measuring, flood;
 static int64_t last_answer_us;
 
 static int64_t now_us(void)
@@ -185,6 +190,7 @@ static void connection_write(struct connection *c)
 static void call_start(struct connection *c, int64_t due_us)
 {
     c->busy = true;
+    c->refused = false;
     c->state = IN_HEAD;
     c->sent = c->head_len = 0;
     c->due_us = due_us;
@@ -221,10 +227,12 @@ static void call_done(struct connection *c)
         connection_drop(c);
         return;
     }
-    all_answered++;
+    all_answered += !c->refused;
     if (measuring) {
-        answered++;
-        if (latency_count < latency_max)
+        answered += !c->refused;
+        refused += c->refused;
+        late += c->refused && now - c->due_us > LATE_US;
+        if (c->refused == flood && latency_count < latency_max)
             latencies[latency_count++] = (uint32_t)(now - c->due_us);
     }
     if (strcmp(want.mode, "closed") == 0)
@@ -261,11 +269,18 @@ static void count_events(struct connection *c, const char *p, size_t n)
     }
 }
 
+static bool is_refusal(const char *head)
+{
+    bool status = strncmp(head, "HTTP/1.1 429", 12) == 0 || strncmp(head, "HTTP/1.1 503", 12) == 0;
+    return status && strcasestr(head, "\r\nretry-after:") && strcasestr(head, "\r\ncontent-length:");
+}
+
 /* The head is whole: what follows, or false when this is no good answer. */
 static bool head_read(struct connection *c)
 {
     c->head[c->head_len] = '\0';
-    if (strncmp(c->head, "HTTP/1.1 200", 12) != 0) {
+    c->refused = flood && is_refusal(c->head);
+    if (!c->refused && strncmp(c->head, "HTTP/1.1 200", 12) != 0) {
         static bool told; /* one is enough */
         if (!told)
             fprintf(stderr, "bench_load: not a 200:\n%s\n", c->head);
@@ -412,7 +427,7 @@ static void run_open(int64_t *started_us, int64_t *cpu)
         connection_open(&connections[i]);
         free_list[free_count++] = i;
     }
-    long warm = want.rate, total = warm + (long)want.rate * want.seconds; /* the first second warms up */
+    long warm = flood ? 0 : want.rate, total = warm + (long)want.rate * want.seconds; /* the first second warms up */
     int64_t begin = last_answer_us = now_us();
     for (long next = 0; next < total;) {
         int64_t due = begin + next * 1000000 / want.rate, now = now_us();
@@ -489,14 +504,15 @@ static void read_options(int argc, char **argv)
 {
     if (argc < 3) {
         fprintf(stderr,
-                "usage: bench_load closed|open|streams PORT [--connections N] [--seconds S] [--rate N] [--every MS]\n"
+                "usage: bench_load closed|open|flood|streams PORT [--connections N] [--seconds S] [--rate N] [--every MS]\n"
                 "                  [--body BYTES] [--pid PID]\n");
         exit(2);
     }
     want.mode = argv[1];
     want.port = atoi(argv[2]);
-    if (strcmp(want.mode, "open") == 0)
-        want.connections = OPEN_LOOP_CONNECTIONS;
+    flood = strcmp(want.mode, "flood") == 0;
+    if (flood || strcmp(want.mode, "open") == 0)
+        want.connections = flood ? FLOOD_CONNECTIONS : OPEN_LOOP_CONNECTIONS;
     for (int i = 3; i + 1 < argc; i += 2) {
         struct {
             const char *name;
@@ -534,15 +550,15 @@ int main(int argc, char **argv)
     int64_t started_us = 0, cpu_before = 0;
     if (strcmp(want.mode, "closed") == 0)
         run_closed(&started_us, &cpu_before);
-    else if (strcmp(want.mode, "open") == 0)
+    else if (flood || strcmp(want.mode, "open") == 0)
         run_open(&started_us, &cpu_before);
     else
         run_streams(&started_us, &cpu_before);
     int64_t used_ns = cpu_ns() - cpu_before, took_us = now_us() - started_us;
     qsort(latencies, (size_t)latency_count, sizeof *latencies, by_value);
     printf("{\"answered\":%ld,\"with_warm_up\":%ld,\"errors\":%ld,\"seconds\":%.3f,\"cpu_ns\":%lld,\"anonymous_kib\":%ld,\"p50_us\":%ld,"
-           "\"p99_us\":%ld,\"streams\":%d,\"chunks\":%ld,\"stalled\":%ld,\"cut\":%ld}\n",
+           "\"p99_us\":%ld,\"max_us\":%ld,\"refused\":%ld,\"late\":%ld,\"streams\":%d,\"chunks\":%ld,\"stalled\":%ld,\"cut\":%ld}\n",
            answered, all_answered, errors, (double)took_us / 1e6, (long long)used_ns, anonymous_kib(), percentile(500),
-           percentile(990), established, chunks, stalls, cuts);
+           percentile(990), percentile(1000), refused, late, established, chunks, stalls, cuts);
     return 0;
 }

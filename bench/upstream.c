@@ -1,8 +1,8 @@
 /* upstream.c: the model server that the benches measure against: cheap, always the same, one thread.
  *
- *   bench_upstream [--chunks N] [--every MS] [--bytes N] [--reply N]
+ *   bench_upstream [--chunks N] [--every MS] [--bytes N] [--reply N] [--after MS]
  *
- * Answers a POST with N bytes of JSON at once, or, when its body says "stream":true, with N events of B bytes of text MS
+ * Answers a POST with N bytes of JSON, at once or MS later, or, when its body says "stream":true, with N events of B bytes of text MS
  * apart (0: for ever), the streams spread evenly over the interval. Prints "listening 127.0.0.1:PORT". It belongs to the
  * benches and uses nothing of Hearth; what it costs is outside of every figure. */
 #include <arpa/inet.h>
@@ -26,6 +26,7 @@ enum {
     EVENTS = 256,
     SLOTS = 1000, /* of the timing wheel: an interval is this many steps */
     EVENT_BYTES_MAX = 64 * 1024,
+    AFTER_MS_MAX = 60 * 1000,
 };
 
 struct connection {
@@ -35,17 +36,19 @@ struct connection {
     size_t kept_len, body_left;
     bool in_body;
     long sent_events;
-    struct connection *next, **at; /* in its slot of the wheel */
+    int64_t due_us;                /* when its reply is */
+    struct connection *next, **at; /* in its slot of the wheel, or among those that wait for their reply */
 };
 
 static struct {
     long chunks;
-    int every_ms, bytes, reply;
+    int every_ms, bytes, reply, after_ms;
 } want = {.chunks = 0, .every_ms = 20, .bytes = 32, .reply = 1024};
 
 static struct connection *wheel[SLOTS];
 static int epoll, next_slot, current_slot;
-static long stream_count;
+static long listed_count; /* connections in the wheel and in the line */
+static struct connection *line, **line_end = &line; /* whose replies are due, the first one first */
 static char *read_buffer, *reply, *event;
 static size_t reply_len, event_len;
 
@@ -114,15 +117,17 @@ static void make_event(void)
 
 /* ---- connections ---- */
 
-static void leave_wheel(struct connection *c)
+static void leave_list(struct connection *c)
 {
     if (!c->at)
         return;
     *c->at = c->next;
     if (c->next)
         c->next->at = c->at;
+    if (line_end == &c->next)
+        line_end = c->at;
     c->at = NULL;
-    stream_count--;
+    listed_count--;
 }
 
 static void enter_wheel(struct connection *c, int slot)
@@ -132,12 +137,22 @@ static void enter_wheel(struct connection *c, int slot)
         c->next->at = &c->next;
     c->at = &wheel[slot];
     wheel[slot] = c;
-    stream_count++;
+    listed_count++;
+}
+
+static void enter_line(struct connection *c)
+{
+    c->due_us = now_us() + (int64_t)want.after_ms * 1000;
+    c->next = NULL;
+    c->at = line_end;
+    *line_end = c;
+    line_end = &c->next;
+    listed_count++;
 }
 
 static void connection_close(struct connection *c)
 {
-    leave_wheel(c);
+    leave_list(c);
     close(c->fd);
     free(c->kept);
     free(c);
@@ -162,7 +177,7 @@ static bool finish_stream(struct connection *c)
     int n =
         sprintf(end, "%zx\r\n%s%sdata: [DONE]\n\n\r\n0\r\n\r\n", strlen(stop) + strlen(counted) + 14, stop, counted);
     c->streaming = false;
-    leave_wheel(c);
+    leave_list(c);
     return put(c, end, (size_t)n);
 }
 
@@ -180,6 +195,10 @@ static bool answer(struct connection *c)
     c->wants_usage = memmem(c->kept, c->kept_len, "include_usage", 13) != NULL;
     c->kept_len = 0;
     c->in_body = false;
+    if (!stream && want.after_ms) {
+        enter_line(c);
+        return true;
+    }
     if (!stream)
         return put(c, reply, reply_len);
     c->streaming = true;
@@ -210,7 +229,7 @@ static bool take(struct connection *c, const char *p, size_t n)
         size_t head_left = (size_t)(end + 4 - c->kept) - before;
         n -= head_left;
     }
-    if (n > c->body_left)
+    if (n > c->body_left || c->at)
         return false; /* nobody pipelines to a model server */
     c->body_left -= n;
     return c->body_left > 0 || answer(c);
@@ -260,6 +279,16 @@ static void turn_wheel(int64_t started_us)
     }
 }
 
+static void serve_line(void)
+{
+    for (int64_t now = now_us(); line && line->due_us <= now;) {
+        struct connection *c = line;
+        leave_list(c);
+        if (!put(c, reply, reply_len))
+            connection_close(c);
+    }
+}
+
 static int listen_anywhere(void)
 {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -285,6 +314,8 @@ int main(int argc, char **argv)
             want.bytes = (int)n;
         else if (strcmp(argv[i], "--reply") == 0 && n <= EVENT_BYTES_MAX)
             want.reply = (int)n;
+        else if (strcmp(argv[i], "--after") == 0 && n >= 0 && n <= AFTER_MS_MAX)
+            want.after_ms = (int)n;
         else
             return 2;
     }
@@ -302,7 +333,7 @@ int main(int argc, char **argv)
         die("epoll");
     for (int64_t started = now_us();;) {
         struct epoll_event events[EVENTS];
-        int n = epoll_wait(epoll, events, EVENTS, stream_count ? 1 : -1);
+        int n = epoll_wait(epoll, events, EVENTS, listed_count ? 1 : -1);
         for (int i = 0; i < n; i++) {
             if (events[i].data.ptr)
                 connection_read(events[i].data.ptr);
@@ -310,5 +341,6 @@ int main(int argc, char **argv)
                 accept_all(listener);
         }
         turn_wheel(started);
+        serve_line();
     }
 }

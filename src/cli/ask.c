@@ -9,7 +9,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { ASK_TIMEOUT_MS = 900000, LOOK_TIMEOUT_MS = 500 };
+enum {
+    ASK_TIMEOUT_MS = 900000,
+    LOOK_TIMEOUT_MS = 5000, /* a daemon that is there and busy; where there is none, the refusal comes at once */
+    STOP_MS = 5000,         /* our own service books a call that was cancelled; it takes that long on a busy machine only */
+};
 
 struct answer {
     bool quiet;            /* --json: nothing is printed while it comes */
@@ -93,7 +97,7 @@ struct place {
 static void place_fini(struct place *p)
 {
     if (p->service)
-        service_stop(p->service, 1000);
+        service_stop(p->service, STOP_MS);
     service_close(p->service);
     config_free(p->config);
     buf_fini(&p->url);

@@ -10,7 +10,7 @@
 #include <arpa/inet.h>
 #include <stdlib.h>
 
-enum { LOOK_TIMEOUT_MS = 500, MEASURE_TIMEOUT_MS = 3000 };
+enum { LOOK_TIMEOUT_MS = 3000, MEASURE_TIMEOUT_MS = 3000 }; /* a machine that loads a model answers late; nobody there refuses at once */
 static const int64_t billion = 1000000000;
 
 /* --- addresses -------------------------------------------------------------------------------------------- */

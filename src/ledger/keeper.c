@@ -18,11 +18,14 @@
 
 enum {
     SYNC_DELAY_MS = 500,            /* promise: within a second; the other half is for the disk */
+    QUIET_MS = 1000,                /* after a sync that nothing followed, the rest is folded */
+    FOLD_FEW_BYTES = 16 << 10,      /* some 40 calls: folded instead of a sync, for one wait for the disk is cheaper than two */
+    FOLD_MANY_BYTES = 512 << 10,    /* some 1,500 calls: a fold that waits longer is not cheaper by the call */
     FOLD_AS_SYNC_BYTES = 1 << 20,   /* so much is folded and committed well within that half, even on a shared core */
     NICE = 10,                      /* a tenth of a core that a loop keeps busy: enough for the syncs between chunks */
     TRIM_EVERY_MS = 500,            /* how often should_trim is asked */
     ROTATE_FOLDED_BYTES = 1 << 20,  /* a segment this far folded is closed, so that it can go */
-    PRUNE_FIRST_FOLDS = 20,         /* after the start, when it is in nobody's way any more */
+    PRUNE_FIRST_FOLDS = 2,          /* after the start, when it is in nobody's way any more */
     PRUNE_STEP_MS = 100,            /* between steps while there is something to prune: a thousand calls a second */
     PRUNE_EVERY_MS = 3600000,
     STACK_BYTES = 512 << 10,        /* SQLite needs some 100 KiB */
@@ -245,6 +248,7 @@ int keeper_fold(struct ledger *l, struct err *e)
 
 struct schedule {
     int64_t sync_at, fold_at, trim_at, prune_at; /* INT64_MAX: not due */
+    int64_t fold_by; /* what fold_at may be put off to while more comes; INT64_MAX: all is folded */
     bool folded; /* since the last trim */
 };
 
@@ -270,32 +274,45 @@ static void fold_now(struct ledger *l, struct schedule *s)
 {
     struct err e = {0};
     tell_state(&l->keeper.fold_failing, keeper_fold(l, &e), "folding the journal into the ledger", &e);
-    s->fold_at = l->keeper.fold_failing ? now_ms() + l->fold_every_ms : INT64_MAX;
+    s->fold_at = l->keeper.fold_failing ? now_ms() + QUIET_MS : INT64_MAX;
+    s->fold_by = INT64_MAX;
     s->folded = true;
 }
 
-/* A committed fold is as durable as a sync, and one wait for the disk instead of two. What is too much to fold in time is
- * synced first. */
-static bool fold_is_sync(const struct ledger *l)
+/* A committed fold is as durable as a sync, and one wait for the disk instead of two. It costs a loop on the same core more than
+ * a sync does, so it waits until there is little to fold, or enough that a call's share is small, or its time has come. What
+ * is too much to fold in time is synced first. */
+static bool fold_is_sync(const struct ledger *l, const struct schedule *s, int64_t now)
 {
-    return l->fold_every_ms <= SYNC_DELAY_MS && !l->keeper.fold_failing && l->keeper.folder_synced &&
-           news_bytes(l) <= FOLD_AS_SYNC_BYTES;
+    uint64_t news = news_bytes(l);
+    return l->fold_every_ms >= 0 && !l->keeper.fold_failing && l->keeper.folder_synced && news <= FOLD_AS_SYNC_BYTES &&
+           (news <= FOLD_FEW_BYTES || news >= FOLD_MANY_BYTES || now >= s->fold_by);
 }
 
-/* Whether it folded, too. What is flushed meanwhile has raised `work` again, and is the next turn's. */
-static bool sync_now(struct ledger *l, struct schedule *s, int64_t now)
+/* After a sync: while calls come at a rate, each sync puts the fold off again, up to its time. */
+static void plan_fold(const struct ledger *l, struct schedule *s, int64_t now, int64_t sync_delay)
 {
-    if (fold_is_sync(l)) {
+    if (l->fold_every_ms < 0 || l->keeper.fold_failing || !has_any_news(l))
+        return;
+    if (s->fold_by == INT64_MAX)
+        s->fold_by = now + l->fold_every_ms - sync_delay;
+    s->fold_at = news_bytes(l) >= FOLD_MANY_BYTES ? now : s->fold_by < now + QUIET_MS ? s->fold_by : now + QUIET_MS;
+}
+
+/* What is flushed meanwhile has raised `work` again, and is the next turn's. */
+static void sync_now(struct ledger *l, struct schedule *s, int64_t now, int64_t sync_delay)
+{
+    if (fold_is_sync(l, s, now)) {
         (void)atomic_exchange(&l->keeper.work, false); /* as in keeper_sync */
         fold_now(l, s);
         if (!l->keeper.fold_failing) {
             s->sync_at = INT64_MAX;
-            return true;
+            return;
         }
     }
     keeper_sync(l);
     s->sync_at = l->keeper.sync_failing ? now + SYNC_DELAY_MS : INT64_MAX;
-    return false;
+    plan_fold(l, s, now, sync_delay);
 }
 
 static void prune_now(struct ledger *l, struct schedule *s)
@@ -322,11 +339,15 @@ static void trim_now(struct ledger *l, struct schedule *s, int64_t now)
 static void keeper_turn(struct ledger *l, struct schedule *s)
 {
     int64_t now = now_ms();
-    int64_t sync_delay = l->fold_every_ms < SYNC_DELAY_MS ? l->fold_every_ms : SYNC_DELAY_MS;
-    if (atomic_load(&l->keeper.work) && s->sync_at == INT64_MAX)
+    bool soon = l->fold_every_ms >= 0 && l->fold_every_ms < SYNC_DELAY_MS;
+    int64_t sync_delay = soon ? l->fold_every_ms : SYNC_DELAY_MS;
+    if (atomic_load(&l->keeper.work) && s->sync_at == INT64_MAX) {
         s->sync_at = now + sync_delay;
-    if (now >= s->sync_at && !sync_now(l, s, now) && s->fold_at == INT64_MAX && has_any_news(l))
-        s->fold_at = now + l->fold_every_ms - sync_delay;
+        if (!l->keeper.fold_failing)
+            s->fold_at = s->fold_by; /* it is not quiet */
+    }
+    if (now >= s->sync_at)
+        sync_now(l, s, now, sync_delay);
     if (now >= s->fold_at)
         fold_now(l, s);
     if (now >= s->prune_at)
@@ -338,8 +359,10 @@ static void keeper_turn(struct ledger *l, struct schedule *s)
 static void *keeper_main(void *arg)
 {
     struct ledger *l = arg;
-    struct schedule s = {.sync_at = INT64_MAX, .fold_at = INT64_MAX, .trim_at = l->should_trim ? now_ms() : INT64_MAX,
-                         .prune_at = l->keep_ms ? now_ms() + PRUNE_FIRST_FOLDS * l->fold_every_ms : INT64_MAX};
+    bool prunes = l->keep_ms && l->fold_every_ms >= 0;
+    struct schedule s = {.sync_at = INT64_MAX, .fold_at = INT64_MAX, .fold_by = INT64_MAX,
+                         .trim_at = l->should_trim ? now_ms() : INT64_MAX,
+                         .prune_at = prunes ? now_ms() + PRUNE_FIRST_FOLDS * l->fold_every_ms : INT64_MAX};
     (void)pthread_setname_np(pthread_self(), "ledger");
     /* Nothing here is urgent within milliseconds: on a shared core the loops go first, and waking up takes the core from
      * nobody (that is what a batch thread is). A kernel that refuses leaves us where we are. */

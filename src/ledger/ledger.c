@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FOLD_EVERY_MS = 500, SEGMENT_BYTES = 8 << 20, SEGMENT_BYTES_MAX = 1 << 30, FOLDER_TEXT_MAX = 4096 };
+enum { FOLD_EVERY_MS = 5000, SEGMENT_BYTES = 8 << 20, SEGMENT_BYTES_MAX = 1 << 30, FOLDER_TEXT_MAX = 4096 };
 static_assert((uint64_t)SEGMENT_BYTES_MAX + JOURNAL_PENDING_MAX <= UINT32_MAX, "offsets are 32 bits in journal_slot");
 
 const char *call_outcome_name(enum call_outcome o)
@@ -147,7 +147,7 @@ static struct ledger *make(const struct ledger_options *opt)
         return NULL;
     l->dir_fd = l->lock_fd = l->journal_fd = l->keeper.event_fd = -1;
     l->clock = opt->clock;
-    l->fold_every_ms = opt->fold_every_ms > 0 ? opt->fold_every_ms : FOLD_EVERY_MS;
+    l->fold_every_ms = opt->fold_every_ms ? opt->fold_every_ms : FOLD_EVERY_MS;
     l->segment_bytes = opt->segment_bytes ? opt->segment_bytes : SEGMENT_BYTES;
     if (l->segment_bytes > SEGMENT_BYTES_MAX)
         l->segment_bytes = SEGMENT_BYTES_MAX;

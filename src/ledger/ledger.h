@@ -101,7 +101,7 @@ struct ledger_call_close {
 struct ledger_options {
     struct str dir;       /* the data folder; made (0700) when missing */
     const struct clock *clock;
-    int64_t fold_every_ms;   /* default 500 */
+    int64_t fold_every_ms;   /* the longest that a fold waits; default 5,000; negative: for the end */
     size_t segment_bytes;    /* a journal segment is closed beyond this; default 8 MiB */
     int64_t keep_ms;         /* calls older than that become sums of their days, in the background; 0: never */
     bool (*should_trim)(void); /* may be NULL */

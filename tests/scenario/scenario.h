@@ -116,6 +116,8 @@ struct scenario {
     struct crowd *crowd; /* owned; the last one */
     int notify_fd;       /* of the service manager we play; 0: none */
     struct buf notified;
+    int64_t watchdog_ms;            /* what the binary was told */
+    int64_t pulse_us, pulse_gap_us; /* when the last pulse was sent, the longest time between two */
     uint32_t elsewhere;       /* an address of ours that is not loopback; 0: `elsewhere` was not said */
     struct kept kept[KEPT_MAX];
     int kept_count;
@@ -188,6 +190,7 @@ bool chaos_verb(struct scenario *s, struct words *w);
 bool notify_verb(struct scenario *s, struct words *w);
 bool expect_notified(struct scenario *s, struct words *w);
 void notify_close(struct scenario *s);
+void notify_hear(struct scenario *s); /* often enough, for its queue is short */
 bool crowd_verb(struct scenario *s, struct words *w);
 bool expect_crowd(struct scenario *s, struct words *w);
 void crowd_close(struct scenario *s);

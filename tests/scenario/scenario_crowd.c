@@ -102,9 +102,11 @@ bool crowd_verb(struct scenario *s, struct words *w)
         if (!join(s, &s->crowd->member[s->crowd->count++], buf_str(&request)))
             return false;
     int64_t until = now_ms() + SCENARIO_LIMIT_MS;
-    for (listen_to_all(s->crowd); count(s->crowd, true, false, false) < n; listen_to_all(s->crowd))
+    for (listen_to_all(s->crowd); count(s->crowd, true, false, false) < n; listen_to_all(s->crowd)) {
+        notify_hear(s);
         if (!poll_again(s, until))
             return scenario_fail(s, "only %d of the crowd have begun", count(s->crowd, true, false, false));
+    }
     return true;
 }
 
@@ -115,9 +117,11 @@ bool expect_crowd(struct scenario *s, struct words *w)
     if (!s->crowd || !words_number(w, &n) || !words_take(w, "whole"))
         return scenario_fail(s, "expect crowd N whole, after `crowd`");
     int64_t until = now_ms() + SCENARIO_LIMIT_MS;
-    for (listen_to_all(s->crowd); count(s->crowd, false, true, false) > 0; listen_to_all(s->crowd))
+    for (listen_to_all(s->crowd); count(s->crowd, false, true, false) > 0; listen_to_all(s->crowd)) {
+        notify_hear(s);
         if (!poll_again(s, until))
             return scenario_fail(s, "%d of the crowd are still open", count(s->crowd, false, true, false));
+    }
     int whole = count(s->crowd, false, false, true);
     return whole == n || scenario_fail(s, "expected %d whole streams, got %d", (int)n, whole);
 }

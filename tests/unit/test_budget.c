@@ -17,7 +17,7 @@ struct bank { /* a ledger on a folder of its own, under a clock that stands stil
 static bool bank_open(struct bank *b, int64_t now)
 {
     b->clock = clock_fake(now);
-    struct ledger_options opt = {.dir = str_from(b->dir.path), .clock = &b->clock, .fold_every_ms = 3600000};
+    struct ledger_options opt = {.dir = str_from(b->dir.path), .clock = &b->clock, .fold_every_ms = -1};
     return ledger_open(&b->ledger, &opt, NULL) == 0;
 }
 

@@ -1,6 +1,7 @@
 /* test_first_run.c: `hearth serve` without a config, on a terminal and off it, beside simulated Ollama and llama-server. */
 #include "cli_kit.h"
 #include "sim/sim.h"
+#include "slow_kit.h"
 
 struct house {
     struct cli_world world;
@@ -252,7 +253,7 @@ TEST(of_two_places_with_the_same_model_the_faster_is_asked_first)
     struct sim_seen ollama, llama;
     AUTO_BUF struct buf file = BUF_INIT(64 * KiB);
     REQUIRE(house_open(&h, true, true));
-    REQUIRE(sim_script(h.sim, h.ollama, "first 400 reply \"slow\"", NULL) == 0);
+    REQUIRE(sim_script(h.sim, h.ollama, "first 2000 reply \"slow\"", NULL) == 0);
     REQUIRE(cli_start(&r, &h.world, false, CLI("serve", "--write", "--listen", "127.0.0.1:0")));
     EXPECT(cli_until(&r, "listening on"));
     cli_end(&r, SIGTERM);
@@ -265,6 +266,25 @@ TEST(of_two_places_with_the_same_model_the_faster_is_asked_first)
     sim_seen(h.sim, h.llama, &llama);
     EXPECT(ollama.requests == 1 && llama.requests == 1);
     cli_run_fini(&r);
+    house_close(&h);
+}
+
+/* As on a machine that is loading a model. */
+TEST(an_ollama_that_takes_a_second_to_say_what_it_has_is_found)
+{
+    static const struct slow_reply replies[] = {
+        {NULL, "application/json", "{\"models\":[{\"name\":\"llama3.1:8b\",\"model\":\"llama3.1:8b\"}]}"}};
+    struct house h;
+    struct cli_run r;
+    struct slow ollama;
+    char text[64];
+    REQUIRE(house_open(&h, false, false) && slow_open(&ollama, 1200, replies));
+    text_format(text, sizeof text, "127.0.0.1:%d", ollama.port);
+    cli_env(&h.world, "OLLAMA_HOST", text);
+    EXPECT(cli_do(&r, &h.world, CLI("config", "check")));
+    EXPECT_SAYS(&r, "ollama/llama3.1:8b");
+    cli_run_fini(&r);
+    slow_close(&ollama);
     house_close(&h);
 }
 

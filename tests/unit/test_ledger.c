@@ -257,24 +257,26 @@ TEST(segments_are_closed_beyond_their_size_folded_and_removed)
     house_remove(&h);
 }
 
-/* Waits until the keeper has folded: the store tells that call as closed. */
-static bool folded(const struct house *h, int n)
+static bool is_folded(const struct house *h, int n)
 {
     char path[256];
     kit_join(path, h->dir.path, "ledger.db");
     struct id id = id_of(n);
-    bool closed = false;
-    for (int i = 0; i < TRIES_MAX && !closed; i++) {
-        struct store *s = NULL;
-        struct arena a = ARENA_INIT(MiB);
-        struct store_call *c = NULL;
-        if (store_open(&s, path, true, NULL) == 0 && store_call_get(s, id.byte, &a, &c, NULL) == 0)
-            closed = c && c->closed;
-        arena_fini(&a);
-        store_close(s);
-        if (!closed)
-            kit_pause();
-    }
+    struct store *s = NULL;
+    struct arena a = ARENA_INIT(MiB);
+    struct store_call *c = NULL;
+    bool closed = store_open(&s, path, true, NULL) == 0 && store_call_get(s, id.byte, &a, &c, NULL) == 0 && c && c->closed;
+    arena_fini(&a);
+    store_close(s);
+    return closed;
+}
+
+/* Waits until the keeper has folded: the store tells that call as closed. */
+static bool folded(const struct house *h, int n)
+{
+    bool closed = is_folded(h, n);
+    for (int i = 0; i < TRIES_MAX && !closed; i++, closed = is_folded(h, n))
+        kit_pause();
     return closed;
 }
 
@@ -290,6 +292,84 @@ TEST(the_keeper_folds_and_syncs_by_itself)
     EXPECT_I64(whole_call(h.writer, 2), 0); /* after it went to sleep again */
     EXPECT_I64(ledger_flush(h.writer, NULL), 0);
     EXPECT(folded(&h, 2));
+    house_remove(&h);
+}
+
+enum { PUT_CALLS = 20, PUT_EVERY_MS = 100, LONG_MS = 2500, STALL_MS = 400 };
+
+/* Calls numbered from *n on, every tenth of a second for so long, or until `until` of them is folded. Returns the longest pause
+ * between two puts: on a busy machine it may be as long as what the keeper takes for quiet. */
+static int64_t put_steadily(const struct house *h, int *n, int calls, int64_t for_ms, int until)
+{
+    int64_t start = clock_mono_us(clock_system()) / 1000, last = start, longest = 0;
+    for (int64_t now = start; now < start + for_ms && !(until && is_folded(h, until)); now = clock_mono_us(clock_system()) / 1000) {
+        longest = now - last > longest ? now - last : longest;
+        last = now;
+        for (int i = 0; i < calls; i++)
+            EXPECT_I64(whole_call(h->writer, ++*n), 0);
+        EXPECT_I64(ledger_flush(h->writer, NULL), 0);
+        (void)poll(NULL, 0, PUT_EVERY_MS);
+    }
+    return longest;
+}
+
+TEST(while_calls_come_at_a_rate_they_are_synced_and_their_fold_waits)
+{
+    for (int tries = 0; tries < 5; tries++) {
+        struct house h = {.dir = kit_dir_make()};
+        REQUIRE(house_open(&h, 3600000, 0) == 0);
+        long before = atomic_load(&syncs);
+        int n = 0;
+        bool stalled = put_steadily(&h, &n, PUT_CALLS, LONG_MS, 0) > STALL_MS;
+        bool is = is_folded(&h, 1);
+        EXPECT(atomic_load(&syncs) > before + 1); /* more than once */
+        if (is && stalled) { /* it was quiet, as far as the keeper could see */
+            house_remove(&h);
+            continue;
+        }
+        EXPECT(!is);
+        EXPECT(folded(&h, n)); /* now that it is quiet, and long before its time */
+        house_remove(&h);
+        break;
+    }
+}
+
+TEST(what_is_much_is_folded_though_more_comes)
+{
+    struct house h = {.dir = kit_dir_make()};
+    REQUIRE(house_open(&h, 3600000, 0) == 0);
+    int n = 0;
+    (void)put_steadily(&h, &n, 3000, 1, 0);
+    int much = n;
+    (void)put_steadily(&h, &n, PUT_CALLS, 10000, much);
+    EXPECT(is_folded(&h, much));
+    EXPECT_I64(n > much, true);
+    house_remove(&h);
+}
+
+TEST(a_fold_waits_no_longer_than_it_may)
+{
+    struct house h = {.dir = kit_dir_make()};
+    REQUIRE(house_open(&h, 1500, 0) == 0);
+    int n = 0;
+    (void)put_steadily(&h, &n, 3 * PUT_CALLS, 1, 0); /* no longer few, and what follows does not make them many */
+    (void)put_steadily(&h, &n, PUT_CALLS / 5, 10000, 1);
+    EXPECT(is_folded(&h, 1));
+    house_remove(&h);
+}
+
+TEST(a_few_calls_are_folded_instead_of_a_sync)
+{
+    struct house h = {.dir = kit_dir_make()};
+    REQUIRE(house_open(&h, 3600000, 0) == 0);
+    EXPECT_I64(whole_call(h.writer, 1), 0);
+    EXPECT_I64(ledger_flush(h.writer, NULL), 0);
+    EXPECT(folded(&h, 1)); /* the first sync is of the folder, too, and no fold */
+    EXPECT_I64(whole_call(h.writer, 2), 0);
+    int64_t start = clock_mono_us(clock_system());
+    EXPECT_I64(ledger_flush(h.writer, NULL), 0);
+    EXPECT(folded(&h, 2));
+    EXPECT(clock_mono_us(clock_system()) - start < 1000000); /* the promise of the sync */
     house_remove(&h);
 }
 

@@ -2,7 +2,7 @@
 #include "ledger_kit.h"
 #include "test.h"
 
-enum { HOUR_MS = 3600000, DAY_MS = 86400000, NEVER_MS = 3600000, SOON_MS = 5, KEPT_DAYS = 30, TRIES_MAX = 2000 };
+enum { HOUR_MS = 3600000, DAY_MS = 86400000, NEVER_MS = -1, SOON_MS = 5, KEPT_DAYS = 30, TRIES_MAX = 2000 };
 static const int64_t day0_ms = 1795219200000; /* 2026-11-21 00:00 UTC */
 
 struct house {
