@@ -73,7 +73,7 @@ static size_t litellm_headers(struct mesh_call *c, struct http_header *h, struct
 size_t answer_headers(struct mesh_call *c, struct http_header *h, bool pending, const int64_t *cost_nusd)
 {
     struct str target = pending ? STR("pending") : c->at->target->name;
-    struct str regime = pending ? STR("-") : str_from(regime_name(c->at->target->up->regime));
+    struct str regime = pending ? STR("-") : str_from(regime_name(c->at->regime));
     size_t n = common_headers(c, h, target, regime);
     struct str type = c->facts.stream ? STR("text/event-stream; charset=utf-8") : STR("application/json");
     if (!pending && c->at->content_type.len)

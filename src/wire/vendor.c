@@ -20,7 +20,7 @@ static const struct vendor vendors[] = {
         .openai_url = "https://api.anthropic.com/v1",
         .key_env = "ANTHROPIC_API_KEY",
         .dialects = SPEAKS(DIALECT_OPENAI) | SPEAKS(DIALECT_ANTHROPIC),
-        .quirks = QUIRK_NO_JSON_SCHEMA, /* its OpenAI face ignores response_format */
+        .quirks = QUIRK_NO_JSON_SCHEMA | QUIRK_PLAN_HEADERS, /* its OpenAI face ignores response_format */
         .default_model = "claude-haiku-5-5",
     },
     {

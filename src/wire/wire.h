@@ -145,6 +145,7 @@ enum regime { REGIME_CREDIT, REGIME_PLAN, REGIME_POWER };
 enum vendor_quirk {
     QUIRK_NO_STREAM_OPTIONS = 1, /* refuses stream_options; usage comes by itself */
     QUIRK_NO_JSON_SCHEMA = 2,    /* json_object only */
+    QUIRK_PLAN_HEADERS = 256,    /* under a flat plan every answer tells how its windows are; one that does not is about the request */
 };
 
 /* A row of facts about a service. */
