@@ -140,7 +140,7 @@ static int bend_upstream(struct stage *s, struct config_upstream *u, struct err 
     if (!url)
         return index < 0 ? index : err_set(e, ERR_NOMEM, "stage");
     u->url.text = str_from(url);
-    u->unix_path.text = STR_NONE;
+    u->unix_path.text = u->plan_quota.text = STR_NONE;
     if (!str_eq(u->key.text, STR("passthrough")))
         u->key.text = STR("env:" STAGE_KEY_NAME);
     return 0;

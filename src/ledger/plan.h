@@ -136,6 +136,13 @@ struct plan_view {
 };
 /* Every credential that was seen. fn returns 0 to go on; it must not call back into the plan. */
 int plan_views(struct plan *p, struct plan_now now, int (*fn)(const struct plan_view *v, void *ctx), void *ctx);
+/* One object with the fields that docs/reference/openapi.json gives a credential, and one that it gives an event. */
+struct json_writer;
+void plan_view_show(struct json_writer *w, const struct plan_view *v, struct plan_now now);
+struct plan_event;
+void plan_event_show(struct json_writer *w, const struct plan_event *ev);
+#define PLAN_HOLDER_TEXT 17
+void plan_holder_text(uint64_t holder, char out[PLAN_HOLDER_TEXT]); /* how people see it: 16 hexadecimal digits */
 /* The same from the books, without a daemon. */
 int ledger_plan_views(struct ledger_reader *r, struct plan_now now, int (*fn)(const struct plan_view *v, void *ctx), void *ctx,
                       struct err *e);

@@ -1,4 +1,5 @@
 /* plan_show.c: plans as people read them: what is used, what it comes to at this pace, what rests and until when. */
+#include "base/json.h"
 #include "base/mem.h"
 #include "ledger/plan_priv.h"
 
@@ -99,4 +100,112 @@ int ledger_plan_views(struct ledger_reader *r, struct plan_now now, int (*fn)(co
 {
     struct viewing v = {.now = now, .fn = fn, .ctx = ctx};
     return ledger_plan_states(r, view_state, &v, e);
+}
+
+/* --- as JSON ------------------------------------------------------------------------------------------------------------ */
+
+void plan_holder_text(uint64_t holder, char out[PLAN_HOLDER_TEXT])
+{
+    text_format(out, PLAN_HOLDER_TEXT, "%016llx", (unsigned long long)holder);
+}
+
+static void member_text(struct json_writer *w, const char *key, const char *text)
+{
+    json_key(w, key);
+    json_text(w, text && text[0] ? text : NULL);
+}
+
+static void member_i64(struct json_writer *w, const char *key, int64_t n)
+{
+    json_key(w, key);
+    json_i64(w, n);
+}
+
+/* null where it is not known */
+static void member_known(struct json_writer *w, const char *key, int64_t n, bool known)
+{
+    json_key(w, key);
+    known ? json_i64(w, n) : json_null(w);
+}
+
+static void member_time(struct json_writer *w, const char *key, int64_t wall_ms)
+{
+    char iso[CIVIL_ISO_BYTES];
+    if (wall_ms)
+        civil_iso(wall_ms, iso);
+    member_text(w, key, wall_ms ? iso : NULL);
+}
+
+static void member_bool(struct json_writer *w, const char *key, bool b)
+{
+    json_key(w, key);
+    json_bool(w, b);
+}
+
+static void show_window(struct json_writer *w, const struct plan_window_view *v, struct plan_now now)
+{
+    json_object_begin(w);
+    member_text(w, "window", v->name);
+    member_text(w, "kind", v->sliding ? "sliding" : "fixed");
+    member_text(w, "status", plan_status_name(v->status));
+    member_bool(w, "spent", v->spent);
+    member_known(w, "used_ppm", v->used_ppm, v->used_ppm >= 0);
+    member_text(w, "source", v->estimate ? "estimate" : "provider");
+    member_time(w, "seen", v->seen_ms);
+    member_i64(w, "own_nusd", v->own_nusd);
+    member_known(w, "span_s", v->span_ms / 1000, v->span_ms > 0);
+    member_time(w, "resets", v->reset_ms);
+    member_known(w, "resets_in_s", (v->reset_ms - now.wall_ms) / 1000, v->reset_ms != 0);
+    member_text(w, "resets_source", v->reset_ms ? (v->reset_estimate ? "estimate" : "provider") : NULL);
+    member_known(w, "pace_ppm", v->pace_ppm, v->pace_ppm >= 0);
+    member_time(w, "spent_at", v->spent_at_ms);
+    json_object_end(w);
+}
+
+static void show_rest(struct json_writer *w, const struct plan_block_view *b)
+{
+    json_object_begin(w);
+    member_text(w, "window", b->window);
+    member_text(w, "family", b->family);
+    member_time(w, "since", b->since_ms);
+    member_time(w, "until", b->until_ms);
+    member_bool(w, "overage", b->overage);
+    member_bool(w, "probing", b->probing);
+    json_object_end(w);
+}
+
+void plan_view_show(struct json_writer *w, const struct plan_view *v, struct plan_now now)
+{
+    char holder[PLAN_HOLDER_TEXT];
+    plan_holder_text(v->holder, holder);
+    json_object_begin(w);
+    member_text(w, "credential", holder);
+    member_time(w, "used_last", v->used_last_ms);
+    member_bool(w, "paying", v->paying);
+    json_key(w, "windows");
+    json_array_begin(w);
+    for (int i = 0; i < v->window_count; i++)
+        show_window(w, &v->window[i], now);
+    json_array_end(w);
+    json_key(w, "rests");
+    json_array_begin(w);
+    for (int i = 0; i < v->block_count; i++)
+        show_rest(w, &v->block[i]);
+    json_array_end(w);
+    json_object_end(w);
+}
+
+void plan_event_show(struct json_writer *w, const struct plan_event *ev)
+{
+    char holder[PLAN_HOLDER_TEXT];
+    plan_holder_text(ev->holder, holder);
+    json_object_begin(w);
+    member_time(w, "time", ev->wall_ms);
+    member_text(w, "event", ev->back ? "back" : "spent");
+    member_text(w, "credential", holder);
+    member_text(w, "window", ev->window);
+    member_text(w, "family", ev->family);
+    member_time(w, "until", ev->back ? 0 : ev->until_ms);
+    member_bool(w, "overage", ev->overage);
+    json_object_end(w);
 }
