@@ -134,7 +134,7 @@ struct plan_view {
     const struct plan_block_view *block;
     int block_count;
 };
-/* Every credential that was seen. fn returns 0 to go on; it must not call back into the plan. */
+/* Every credential that was used in the last eight days. fn returns 0 to go on; it must not call back into the plan. */
 int plan_views(struct plan *p, struct plan_now now, int (*fn)(const struct plan_view *v, void *ctx), void *ctx);
 /* One object with the fields that docs/reference/openapi.json gives a credential, and one that it gives an event. */
 struct json_writer;

@@ -4,6 +4,7 @@
 #include "ledger/plan_priv.h"
 
 enum { PACE_AFTER_PERCENT = 2 }; /* of the window: before that a pace is chance */
+#define FORGOTTEN_MS (8 * INT64_C(86400000)) /* credentials are renewed: what was not used for longer than the usual windows last is gone */
 
 /* How the window will stand at its reset if it goes on like this, and when it is full. Only of fixed windows: what falls
  * out of a sliding one meanwhile is not ours to know. */
@@ -37,6 +38,8 @@ static struct plan_window_view view_span(struct plan_holder_state *h, struct pla
 int plan_view_one(const char *upstream, struct plan_holder_state *h, struct plan_now now,
                   int (*fn)(const struct plan_view *v, void *ctx), void *ctx)
 {
+    if (now.wall_ms - h->used_last_ms > FORGOTTEN_MS)
+        return 0;
     struct plan_window_view window[PLAN_WINDOWS_MAX];
     struct plan_block_view block[PLAN_BLOCKS_MAX];
     for (int i = 0; i < h->span_count; i++)

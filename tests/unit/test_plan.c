@@ -532,6 +532,27 @@ static int see_view(const struct plan_view *v, void *ctx)
     return 0;
 }
 
+static int count_stored(const struct store_plan *p, void *ctx)
+{
+    *(int *)ctx += str_eq(p->upstream, STR("plan")) && p->holder && p->version && p->state.len;
+    return 0;
+}
+
+TEST(a_credential_that_was_renewed_long_ago_is_not_shown)
+{
+    struct house h;
+    struct seen_views seen = {0};
+    REQUIRE(house_make(&h));
+    (void)call(&h, 200, FINE, HOUR);
+    clock_advance(&h.clock, 7 * DAY);
+    EXPECT_I64(plan_views(h.plan, now_of(&h), see_view, &seen), 0);
+    EXPECT_I64(seen.count, 1);
+    clock_advance(&h.clock, 2 * DAY);
+    EXPECT_I64(plan_views(h.plan, now_of(&h), see_view, &seen), 0);
+    EXPECT_I64(seen.count, 1);
+    house_close(&h);
+}
+
 TEST(a_reader_beside_sees_it_too)
 {
     struct house h;
@@ -549,6 +570,9 @@ TEST(a_reader_beside_sees_it_too)
     kit_join(backup, h.dir.path, "copy.db");
     EXPECT_I64(ledger_backup(str_from(h.dir.path), backup, false, &found, NULL), 0);
     REQUIRE(store_open(&s, backup, true, NULL) == 0);
+    int stored = 0;
+    EXPECT_I64(store_plans(s, count_stored, &stored, NULL), 0);
+    EXPECT_I64(stored, 1);
     store_close(s);
     house_close(&h);
 }
