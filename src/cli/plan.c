@@ -1,7 +1,7 @@
 /* plan.c: `hearth plan`: how the windows of flat plans stand, when they begin anew, what they come to at this pace, and what
  * the month's use would have cost in credits. Reads config and books; a daemon may run beside it or not. */
-#include "base/json.h"
 #include "cli/plan_priv.h"
+#include "base/json.h"
 #include "config/config.h"
 #include "ledger/plan.h"
 #include "mesh/mesh.h"

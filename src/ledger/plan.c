@@ -5,8 +5,8 @@
  *   half-open --answered within the plan--> open;  --refused again--> resting;  --anything else--> the next call is the probe
  *
  * A plain 429 and an overload change nothing here: they are trouble of the moment, and the mesh deals with them. */
-#include "base/mem.h"
 #include "ledger/plan_priv.h"
+#include "base/mem.h"
 #include <assert.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>

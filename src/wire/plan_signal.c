@@ -12,11 +12,6 @@ void plan_signal_init(struct plan_signal *s)
     *s = (struct plan_signal){.wait_ms = -1};
 }
 
-bool plan_signal_any(const struct plan_signal *s)
-{
-    return s->unified || s->window_count || s->spent;
-}
-
 const char *plan_status_name(enum plan_status s)
 {
     static const char *const names[] = {

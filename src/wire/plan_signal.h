@@ -51,7 +51,6 @@ void plan_signal_error(struct plan_signal *s, struct str body, struct arena *a);
  * JSON, ERR_INVALID when it tells of no window, ERR_NOMEM. */
 int plan_signal_quota(struct plan_signal *s, struct str body, struct arena *a);
 
-bool plan_signal_any(const struct plan_signal *s); /* it says anything at all of a plan */
 const struct plan_window_signal *plan_signal_window(const struct plan_signal *s, struct str name); /* NULL: not there */
 const char *plan_status_name(enum plan_status s); /* "unknown", "allowed", "allowed_warning", "rejected" */
 /* "5h", "7d_opus": the span of a name, 0 when it names none. */
