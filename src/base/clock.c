@@ -125,6 +125,16 @@ struct civil civil_from_ms(int64_t wall_ms)
     return c;
 }
 
+struct civil civil_local(int64_t wall_ms)
+{
+    time_t seconds = (time_t)(wall_ms / 1000);
+    struct tm t = {0};
+    if (!localtime_r(&seconds, &t))
+        return civil_from_ms(wall_ms); /* a year beyond int: nobody lives there */
+    return (struct civil){.year = t.tm_year + 1900, .month = t.tm_mon + 1, .day = t.tm_mday, .hour = t.tm_hour, .minute = t.tm_min,
+                          .second = t.tm_sec, .weekday = t.tm_wday};
+}
+
 int64_t civil_to_ms(const struct civil *c)
 {
     return (days_from_civil(c->year, c->month, c->day) * 86400 + c->hour * 3600 + c->minute * 60 + c->second) * 1000;

@@ -37,6 +37,8 @@ struct civil { /* proleptic Gregorian, UTC */
 };
 struct civil civil_from_ms(int64_t wall_ms);
 int64_t civil_to_ms(const struct civil *c); /* weekday is not read */
+/* The calendar where this process is ($TZ, else the system's zone). */
+struct civil civil_local(int64_t wall_ms);
 /* An HTTP date, all three forms of RFC 9110; false when it is none. */
 bool civil_parse_http(struct str s, int64_t *wall_ms);
 /* "2026-11-21T13:02:35.123Z" */

@@ -44,6 +44,9 @@ struct config_upstream {
     int64_t plan_monthly_nusd;
     int64_t plan_window_ms[4];
     int plan_window_count;
+    bool plan_sliding, plan_overage_allow;
+    struct config_text plan_reserve; /* "20%"; config_reserve_ppm reads it */
+    struct config_text plan_quota;   /* URL of its quota endpoint */
     struct config_text models[64]; /* `models: [..]`: bare names it serves, for /v1/models and bare-name lookups */
     int model_count;
 };
@@ -108,6 +111,7 @@ struct config {
     int origin_count;
     struct config_text data, resolver, ca_file;
     int loops; /* 0 = as many as cores, at most 4 */
+    bool plans_off; /* upstreams under regime plan get no call */
     bool successors_allow;
     bool compat_litellm; /* LiteLLM's response headers beside ours */
     struct config_upstream *upstream;
@@ -149,5 +153,7 @@ int config_error(struct buf *out, struct str path, const struct err *e);
 /* Resolves env:NAME and file:PATH; the text "passthrough" is the caller's business. ERR_NOT_FOUND tells what is
  * missing. */
 int config_secret(struct buf *out, struct str reference, struct err *e);
+/* Millionths of a window that `plan.reserve` means: "20%", "20% for interactive"; 0 when it is not given, -1 when it is none. */
+int64_t config_reserve_ppm(struct str reserve);
 /* The option table as reference text (docs/reference/config.md is made from it). */
 int config_reference(struct buf *out);

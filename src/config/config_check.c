@@ -259,6 +259,12 @@ static bool is_variable(struct str s)
     return s.len > 0 && s.len <= CONFIG_TARGET_BYTES_MAX;
 }
 
+const char *config_check_reserve(struct str s)
+{
+    int64_t ppm = config_reserve_ppm(s);
+    return ppm >= 0 && ppm < 1000000 ? NULL : "must be a part of the window such as 20% or `20% for interactive`, below 100%";
+}
+
 const char *config_check_secret(struct str s)
 {
     bool good = str_eq(s, STR("passthrough")) || (str_starts(s, STR("env:")) && is_variable(str_skip(s, 4))) ||

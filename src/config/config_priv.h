@@ -118,7 +118,7 @@ struct option_table {
     const struct config_option *row;
     int count;
 };
-enum { OPTION_ROWS_MAX = 24 };
+enum { OPTION_ROWS_MAX = 32 };
 
 #define OPTION_TABLE(rows)   \
     {                        \
@@ -202,6 +202,7 @@ const char *config_check_target(struct str s);
 const char *config_check_model(struct str s);
 const char *config_check_upstream_url(struct str s);
 const char *config_check_http_url(struct str s);
+const char *config_check_reserve(struct str s);
 const char *config_check_listen(struct str s);
 const char *config_check_network(struct str s);
 const char *config_check_host(struct str s);

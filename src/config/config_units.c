@@ -175,3 +175,16 @@ int config_to_nusd(const struct config *c, struct str s, bool bare_usd, int64_t 
     *out = (int64_t)nusd;
     return 0;
 }
+
+int64_t config_reserve_ppm(struct str reserve)
+{
+    static const struct str for_whom = STR(" for interactive");
+    int64_t ppm;
+    if (str_ends(reserve, for_whom))
+        reserve = str_slice(reserve, 0, reserve.len - for_whom.len);
+    if (!reserve.len)
+        return 0;
+    if (!str_ends(reserve, STR("%")) || !str_to_scaled(str_slice(reserve, 0, reserve.len - 1), 4, &ppm))
+        return -1;
+    return ppm;
+}

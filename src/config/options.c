@@ -24,6 +24,9 @@ static const char *const regime_words[] = {"credit", "plan", "power", NULL};
 static const char *const log_format_words[] = {"auto", "human", "json", NULL};
 static const char *const log_level_words[] = {"debug", "info", "warn", "error", NULL};
 static const char *const need_words[] = {"tools", "vision", "json", NULL};
+static const char *const plan_kind_words[] = {"fixed", "sliding", NULL};
+static const char *const overage_words[] = {"stop", "allow", NULL};
+static const char *const plans_words[] = {"on", "off", NULL};
 static const char *const successors_words[] = {"ask", "allow", NULL};
 static const char *const compat_words[] = {"none", "litellm", NULL};
 
@@ -63,7 +66,15 @@ static const struct config_option plan_rows[] = {
     {.key = "monthly", .kind = OPTION_MONEY, FIELD(config_upstream, plan_monthly_nusd), .min = 0, .max = BUDGET_MAX,
      .absent = "unknown", .text = "What the subscription costs a month."},
     {.key = "windows", .kind = OPTION_DURATIONS, FIELDS(config_upstream, plan_window_ms, plan_window_count),
-     .min = MINUTE_MS, .max = 366 * DAY_MS, .absent = "none", .text = "The spans against which the plan counts use."},
+     .min = MINUTE_MS, .max = 366 * DAY_MS, .absent = "none", .text = "The spans against which the plan counts use, `5h` and `7d` for one; what the provider tells of others is kept too."},
+    {.key = "kind", .kind = OPTION_WORD, FIELD(config_upstream, plan_sliding), .words = plan_kind_words,
+     .standard = "fixed", .text = "`fixed`: a window opens with its first call and ends a span later. `sliding`: use falls out a span after it was made."},
+    {.key = "overage", .kind = OPTION_WORD, FIELD(config_upstream, plan_overage_allow), .words = overage_words,
+     .standard = "stop", .text = "When the provider goes on beyond the plan and bills it: `stop` sends further calls to the next step, `allow` goes on and books them as credit."},
+    {.key = "reserve", .kind = OPTION_TEXT, FIELD(config_upstream, plan_reserve), .check = config_check_reserve,
+     .absent = "nothing", .text = "How much of each window is kept from calls with the tag `batch`: `20%`, or `20% for interactive`, which says the same."},
+    {.key = "quota", .kind = OPTION_TEXT, FIELD(config_upstream, plan_quota), .check = config_check_http_url, .secret = true,
+     .absent = "none", .text = "URL of the plan's quota endpoint, asked with the upstream's own key at most once a minute while calls go there. Not with `key: passthrough`."},
 };
 static const struct option_table plan_options = OPTION_TABLE(plan_rows);
 
@@ -100,7 +111,7 @@ static const struct config_option upstream_rows[] = {
     {.key = "queue", .kind = OPTION_SECTION, .table = &queue_options, .text = "The line before `concurrent`."},
     {.key = "budget", .kind = OPTION_SECTION, .table = &budget_options, MARK(config_upstream, budget_mark),
      .text = "What it may cost; a call whose worst case does not fit is refused or takes the next step."},
-    {.key = "plan", .kind = OPTION_SECTION, .table = &plan_options, .text = "Facts about a flat subscription."},
+    {.key = "plan", .kind = OPTION_SECTION, .table = &plan_options, .text = "A flat subscription under regime `plan`: see the guide on plans."},
 };
 const struct option_table config_upstream_options = OPTION_TABLE(upstream_rows);
 
@@ -256,6 +267,8 @@ static const struct config_option top_rows[] = {
     {.key = "aliases", .kind = OPTION_OWN, .read = config_read_aliases, .shape = "map: name to job or target",
      .absent = "none",
      .text = "Other names; `*` stands for any run of characters. Jobs and aliases share one namespace."},
+    {.key = "plans", .kind = OPTION_WORD, FIELD(config, plans_off), .words = plans_words, .standard = "on",
+     .text = "`off`: no call goes to an upstream under regime `plan`, and no client's credential to a vendor's plan; such steps are skipped."},
     {.key = "successors", .kind = OPTION_WORD, FIELD(config, successors_allow), .words = successors_words,
      .standard = "ask",
      .text = "`allow`: a retired model is replaced by its known successor. `ask`: it is only reported."},

@@ -254,6 +254,42 @@ static void put_budgets(struct page *p, const struct mesh *m)
     (void)mesh_budgets(m, put_limit, p);
 }
 
+static void put_window(struct page *p, enum metric m, const struct mesh_plan_window *w, int64_t n, int scale)
+{
+    put_line(p, m, "", (struct label[]){{"upstream", w->upstream}, {"credential", str_from(w->credential)}, {"window", str_from(w->window)}},
+             3, n, scale);
+}
+
+static int put_plan_used(const struct mesh_plan_window *w, void *page)
+{
+    if (w->used_ppm >= 0)
+        put_window(page, METRIC_PLAN_USED, w, w->used_ppm, 6);
+    return 0;
+}
+
+static int put_plan_spent(const struct mesh_plan_window *w, void *page)
+{
+    put_window(page, METRIC_PLAN_SPENT, w, w->spent, 0);
+    return 0;
+}
+
+static int put_plan_resets(const struct mesh_plan_window *w, void *page)
+{
+    if (w->resets_in_ms >= 0)
+        put_window(page, METRIC_PLAN_RESETS, w, w->resets_in_ms, 3);
+    return 0;
+}
+
+static void put_plans(struct page *p, const struct mesh *m)
+{
+    put_head(p, METRIC_PLAN_USED);
+    (void)mesh_plan_windows(m, put_plan_used, p); /* the page keeps its own first problem */
+    put_head(p, METRIC_PLAN_SPENT);
+    (void)mesh_plan_windows(m, put_plan_spent, p);
+    put_head(p, METRIC_PLAN_RESETS);
+    (void)mesh_plan_windows(m, put_plan_resets, p);
+}
+
 static void put_known(struct page *p, enum metric m, int64_t n, int scale)
 {
     if (n >= 0)
@@ -275,6 +311,7 @@ static void put_standing(struct page *p, struct gateway_loop *gl)
     put_head(p, METRIC_QUEUE);
     (void)mesh_gauges(g->mesh, put_queue, p);
     put_budgets(p, g->mesh);
+    put_plans(p, g->mesh);
     struct mesh_ceilings top;
     mesh_ceilings(g->mesh, &top);
     put_known(p, METRIC_OPEN_CALLS, top.calls, 0);

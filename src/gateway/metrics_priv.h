@@ -23,6 +23,9 @@
     X(BUDGET_SPENT,  "hearth_budget_spent_usd",         "gauge",     "upstream, window", "Spent of a budget in its window of this moment; `window` is hour, day or month (UTC)") \
     X(BUDGET_HELD,   "hearth_budget_held_usd",          "gauge",     "upstream, window", "Reserved of it for attempts under way, each at its worst case") \
     X(BUDGET_LIMIT,  "hearth_budget_limit_usd",         "gauge",     "upstream, window", "The budget; an attempt whose worst case does not fit into what is left is not made") \
+    X(PLAN_USED,     "hearth_plan_used_ratio",          "gauge",     "upstream, credential, window", "Used of a flat plan's window, 1 is all of it: the provider's word, or our estimate since; left out when it is not known") \
+    X(PLAN_SPENT,    "hearth_plan_spent",               "gauge",     "upstream, credential, window", "1 while calls rest because the provider says that the window is spent") \
+    X(PLAN_RESETS,   "hearth_plan_reset_seconds",       "gauge",     "upstream, credential, window", "Until the window begins anew; left out when it is not known") \
     X(OPEN_CALLS,    "hearth_calls_open",               "gauge",     "",                 "Calls under way, those that wait included")              \
     X(CALLS_MAX,     "hearth_calls_open_max",           "gauge",     "",                 "Their ceiling; one more is refused with 503")            \
     X(HELD,          "hearth_held_bytes",               "gauge",     "",                 "Bytes of bodies, answers that are held, and output that clients have not taken") \

@@ -86,6 +86,8 @@ static int put_journal(struct ledger_reader *r, struct store *copy, struct err *
     int rc = store_begin(copy, e);
     for (size_t i = 0; rc == 0 && i < r->book.count; i++)
         rc = store_call_put(copy, r->call[i], e);
+    for (const struct book_plan *p = r->book.plans; rc == 0 && p; p = p->next)
+        rc = store_plan_put(copy, &p->plan, e);
     if (rc == 0)
         rc = store_folded_forget_all(copy, e);
     if (rc == 0)

@@ -15,6 +15,7 @@ void book_fini(struct book *b)
     arena_fini(&b->arena);
     mem_free(b->slot);
     b->slot = NULL;
+    b->plans = NULL;
     b->slot_count = b->count = 0;
 }
 
@@ -24,6 +25,7 @@ void book_clear(struct book *b)
     if (b->count)
         memset(b->slot, 0, b->slot_count * sizeof *b->slot);
     b->count = 0;
+    b->plans = NULL;
 }
 
 /* The last eight bytes of an id are chance, and count up in the very last one within a millisecond, which is read here as
@@ -171,10 +173,36 @@ static void tell_attempt_close(struct store_attempt *a, const struct ledger_atte
     a->cost_nusd = r->cost_nusd;
     a->first_ms = r->first_ms;
     a->total_ms = r->total_ms;
+    a->billed = r->billed;
+}
+
+int book_plan_add(struct book *b, const struct store_plan *p)
+{
+    struct book_plan *at = b->plans;
+    while (at && !(at->plan.holder == p->holder && str_eq(at->plan.upstream, p->upstream)))
+        at = at->next;
+    if (at && at->plan.version >= p->version)
+        return 0;
+    if (!at) {
+        if (!(at = arena_new(&b->arena, struct book_plan)))
+            return ERR_NOMEM;
+        at->next = b->plans;
+        b->plans = at;
+    }
+    at->plan = *p;
+    return 0;
+}
+
+static int add_plan(struct book *b, const struct ledger_plan_state *r)
+{
+    return book_plan_add(b, &(struct store_plan){.upstream = r->upstream, .holder = r->holder, .version = r->version,
+                                                 .wall_ms = r->wall_ms, .state = r->state});
 }
 
 int book_add(struct book *b, const struct record *r)
 {
+    if (r->type == RECORD_PLAN)
+        return add_plan(b, &r->plan);
     struct store_call *c = call_of(b, &r->call);
     struct store_attempt *a = NULL;
     if (!c)
@@ -196,6 +224,8 @@ int book_add(struct book *b, const struct record *r)
         break;
     case RECORD_CALL_CLOSE:
         tell_call_close(c, &r->call_close);
+        break;
+    case RECORD_PLAN:
         break;
     }
     return 0;

@@ -75,6 +75,8 @@ static int put_book(struct fold *f, struct err *e)
         rc = store_call_put(f->db, call[i], e);
         pause_at(f, i + 1, PAUSE_CALLS);
     }
+    for (const struct book_plan *p = f->book.plans; rc == 0 && p; p = p->next)
+        rc = store_plan_put(f->db, &p->plan, e);
     f->calls += (int64_t)f->book.count;
     mem_free(call);
     book_clear(&f->book);

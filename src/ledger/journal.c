@@ -127,7 +127,7 @@ int record_put_attempt_open(struct buf *out, const struct ledger_attempt_open *r
 int record_put_attempt_close(struct buf *out, const struct ledger_attempt_close *r)
 {
     uint8_t *at = NULL;
-    int rc = begin(out, 16 + 4 + 1 + 1 + 9 * 8 + size_of_str(r->reason), &at);
+    int rc = begin(out, 16 + 4 + 1 + 1 + 9 * 8 + size_of_str(r->reason) + r->billed, &at);
     if (rc < 0)
         return rc;
     const struct usage *u = &r->usage;
@@ -145,6 +145,8 @@ int record_put_attempt_close(struct buf *out, const struct ledger_attempt_close 
     at = put_i64(at, r->first_ms);
     at = put_i64(at, r->total_ms);
     at = put_str(at, r->reason);
+    if (r->billed) /* a member of its own only where it says something: nearly nowhere */
+        at = put_u8(at, 1);
     finish(out, RECORD_ATTEMPT_CLOSE, at);
     return 0;
 }
@@ -163,6 +165,23 @@ int record_put_call_close(struct buf *out, const struct ledger_call_close *r)
     at = put_i64(at, r->total_ms);
     at = put_str(at, r->target);
     finish(out, RECORD_CALL_CLOSE, at);
+    return 0;
+}
+
+int record_put_plan(struct buf *out, const struct ledger_plan_state *r)
+{
+    static const struct id none;
+    uint8_t *at = NULL;
+    int rc = begin(out, 16 + 3 * 8 + size_of_str(r->upstream) + size_of_str(r->state), &at);
+    if (rc < 0)
+        return rc;
+    at = put_id(at, &none);
+    at = put_i64(at, r->wall_ms);
+    at = put_i64(at, (int64_t)r->version);
+    at = put_i64(at, (int64_t)r->holder);
+    at = put_str(at, r->upstream);
+    at = put_str(at, r->state);
+    finish(out, RECORD_PLAN, at);
     return 0;
 }
 
@@ -270,6 +289,7 @@ static void read_attempt_close(struct cursor *c, struct ledger_attempt_close *r)
     r->first_ms = take_i64(c);
     r->total_ms = take_i64(c);
     r->reason = take_str(c);
+    r->billed = c->rest.len && c->rest.ptr[0] == 1; /* not in records of earlier versions */
 }
 
 static void read_call_close(struct cursor *c, struct ledger_call_close *r)
@@ -280,6 +300,15 @@ static void read_call_close(struct cursor *c, struct ledger_call_close *r)
     r->first_ms = take_i64(c);
     r->total_ms = take_i64(c);
     r->target = take_str(c);
+}
+
+static void read_plan(struct cursor *c, struct ledger_plan_state *r)
+{
+    r->wall_ms = take_i64(c);
+    r->version = (uint64_t)take_i64(c);
+    r->holder = (uint64_t)take_i64(c);
+    r->upstream = take_str(c);
+    r->state = take_str(c);
 }
 
 bool record_read(uint8_t type, struct str payload, struct record *out)
@@ -300,6 +329,9 @@ bool record_read(uint8_t type, struct str payload, struct record *out)
         break;
     case RECORD_CALL_CLOSE:
         read_call_close(&c, &r.call_close);
+        break;
+    case RECORD_PLAN:
+        read_plan(&c, &r.plan);
         break;
     default:
         return false;

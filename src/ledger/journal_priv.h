@@ -19,16 +19,20 @@ static_assert(RECORD_PAYLOAD_MAX > 5 * 65537 + 64, "the longest record must be r
 
 /* --- records ---------------------------------------------------------------------------------------------------- */
 
-enum record_type { RECORD_CALL_OPEN = 1, RECORD_ATTEMPT_OPEN = 2, RECORD_ATTEMPT_CLOSE = 3, RECORD_CALL_CLOSE = 4 };
+enum record_type { RECORD_CALL_OPEN = 1, RECORD_ATTEMPT_OPEN = 2, RECORD_ATTEMPT_CLOSE = 3, RECORD_CALL_CLOSE = 4, RECORD_PLAN = 5 };
 
 struct record {
     enum record_type type;
     union {
-        struct id call; /* every payload begins with it */
+        struct id call; /* every payload begins with it; of RECORD_PLAN it is zero */
         struct ledger_call_open call_open;
         struct ledger_attempt_open attempt_open;
         struct ledger_attempt_close attempt_close;
         struct ledger_call_close call_close;
+        struct {
+            struct id none;
+            struct ledger_plan_state plan;
+        };
     };
 };
 
@@ -38,6 +42,7 @@ int record_put_call_open(struct buf *out, const struct ledger_call_open *r);
 int record_put_attempt_open(struct buf *out, const struct ledger_attempt_open *r);
 int record_put_attempt_close(struct buf *out, const struct ledger_attempt_close *r);
 int record_put_call_close(struct buf *out, const struct ledger_call_close *r);
+int record_put_plan(struct buf *out, const struct ledger_plan_state *r);
 
 /* Reads a payload; strings point into it. False when it is of no type we know or not well formed. Bytes behind the last
  * member we know are a later version's, and are left alone. */

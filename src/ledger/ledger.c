@@ -172,6 +172,7 @@ static void destroy(struct ledger *l)
     if (l->dir_fd >= 0)
         close(l->dir_fd);
     budgets_free(l->budgets);
+    plans_free(l->plans);
     (void)pthread_mutex_destroy(&l->budgets_lock);
     mem_free(l->db_path);
     mem_free(l->dir);

@@ -84,6 +84,7 @@ struct ledger_attempt_close {
     int attempt;
     bool ok;
     struct str reason;    /* "done", or a name of the failure table */
+    bool billed;          /* opened under a plan, and paid as credit after all */
     struct usage usage;   /* zero when nothing was used */
     int64_t cost_nusd;    /* as charged; COST_UNKNOWN */
     int64_t first_ms;     /* to the first content; -1 */
@@ -96,6 +97,14 @@ struct ledger_call_close {
     int attempts;
     int http_status;
     int64_t first_ms, total_ms;
+};
+
+/* How a plan stands for one of its credentials (plan.h). `state` is plan.h's own text. */
+struct ledger_plan_state {
+    int64_t wall_ms;
+    uint64_t version; /* counts up: the highest is how it stands */
+    uint64_t holder;
+    struct str upstream, state;
 };
 
 struct ledger_options {
@@ -121,6 +130,7 @@ int ledger_call_opened(struct ledger_writer *w, const struct ledger_call_open *r
 int ledger_attempt_opened(struct ledger_writer *w, const struct ledger_attempt_open *r);
 int ledger_attempt_closed(struct ledger_writer *w, const struct ledger_attempt_close *r);
 int ledger_call_closed(struct ledger_writer *w, const struct ledger_call_close *r);
+int ledger_plan_noted(struct ledger_writer *w, const struct ledger_plan_state *r);
 bool ledger_dirty(const struct ledger_writer *w);
 /* One writev of all that was appended. On failure (disk full, ...) nothing of it is in the journal (the file is cut back
  * to its last good record), what was appended is kept for the next try, ERR_IO is returned, and ledger_writable is false
@@ -220,6 +230,8 @@ void usage_attempt_show(struct json_writer *w, const struct usage_attempt *a);
 void usage_group_show(struct json_writer *w, const struct usage_group *g);
 bool usage_by_read(struct str word, enum usage_by *out); /* job, target, regime, day, key, tag */
 bool usage_day_read(struct str day, int64_t *out);       /* 2026-11-21, UTC */
+/* Every plan's state, by upstream and holder; fn returns 0 to go on. */
+int ledger_plan_states(struct ledger_reader *r, int (*fn)(const struct ledger_plan_state *s, void *ctx), void *ctx, struct err *e);
 /* What is left of pruned calls as sums that the filter would take: how many, and until when (UTC, 0 when there are none). */
 int ledger_pruned(struct ledger_reader *r, const struct usage_filter *f, int64_t *calls, int64_t *until_ms, struct err *e);
 

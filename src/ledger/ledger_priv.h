@@ -47,8 +47,9 @@ struct ledger {
     int64_t fold_every_ms, keep_ms;
     size_t segment_bytes;
     bool (*should_trim)(void);
-    pthread_mutex_t budgets_lock; /* guards the list below; a leaf, nothing is locked under it */
+    pthread_mutex_t budgets_lock; /* guards the two lists below; a leaf, nothing is locked under it */
     struct budget *budgets;       /* owned */
+    struct plan *plans;           /* owned */
     struct keeper keeper;
     struct journal_slot slot[LEDGER_WRITERS_MAX];
 };
@@ -120,3 +121,4 @@ int reader_spent(struct ledger_reader *r, struct str upstream, int64_t from_ms, 
 /* --- budget.c --------------------------------------------------------------------------------------------------- */
 
 void budgets_free(struct budget *list);
+void plans_free(struct plan *list); /* plan.c */

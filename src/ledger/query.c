@@ -80,6 +80,11 @@ static void add_cost(int64_t *sum, const struct charge *one)
         add(sum, one->cost_nusd);
 }
 
+static enum regime regime_of(const struct store_attempt *a)
+{
+    return a->billed ? REGIME_CREDIT : (enum regime)a->regime;
+}
+
 struct usage_call usage_call_of(const struct store_call *c)
 {
     struct usage_call u = {
@@ -111,7 +116,7 @@ struct usage_call usage_call_of(const struct store_call *c)
     const struct store_attempt *answered = answering_attempt(c);
     if (answered) {
         u.target = answered->target;
-        u.regime = (enum regime)answered->regime;
+        u.regime = regime_of(answered);
     }
     return u;
 }
@@ -159,7 +164,7 @@ static struct usage_attempt attempt_of(const struct usage_call *u, const struct 
         .job = u->job,
         .target = a->target,
         .reason = a->closed ? a->reason : STR("lost"),
-        .regime = (enum regime)a->regime,
+        .regime = regime_of(a),
         .ok = a->closed && a->ok,
         .usage = one.usage,
         .estimated = one.estimated,

@@ -240,3 +240,38 @@ int reader_spent(struct ledger_reader *r, struct str upstream, int64_t from_ms, 
         *nusd = sum;
     return rc;
 }
+
+/* --- how plans stand -------------------------------------------------------------------------------------------- */
+
+struct plan_merge {
+    struct book all; /* plans only; what it borrows is its own copy */
+    bool failed;
+};
+
+static int take_plan(const struct store_plan *p, void *ctx)
+{
+    struct plan_merge *m = ctx;
+    struct store_plan copy = *p;
+    copy.upstream = arena_dup(&m->all.arena, p->upstream);
+    copy.state = arena_dup(&m->all.arena, p->state);
+    m->failed = !copy.upstream.ptr || !copy.state.ptr || book_plan_add(&m->all, &copy) < 0;
+    return m->failed;
+}
+
+int ledger_plan_states(struct ledger_reader *r, int (*fn)(const struct ledger_plan_state *s, void *ctx), void *ctx, struct err *e)
+{
+    enum { PLANS_BYTES_MAX = 64 << 20 };
+    struct plan_merge m = {0};
+    book_init(&m.all, PLANS_BYTES_MAX);
+    int rc = r->db ? store_plans(r->db, take_plan, &m, e) : 0;
+    for (const struct book_plan *p = r->book.plans; !m.failed && rc == 0 && p; p = p->next)
+        (void)take_plan(&p->plan, &m);
+    if (m.failed)
+        rc = err_set(e, ERR_NOMEM, "reading how plans stand");
+    for (const struct book_plan *p = m.all.plans; rc == 0 && p; p = p->next)
+        if ((rc = fn(&(struct ledger_plan_state){.wall_ms = p->plan.wall_ms, .version = p->plan.version, .holder = p->plan.holder,
+                                                 .upstream = p->plan.upstream, .state = p->plan.state}, ctx)) == ERR_NOMEM)
+            (void)err_set(e, rc, "reading how plans stand");
+    book_fini(&m.all);
+    return rc;
+}

@@ -63,6 +63,11 @@ int ledger_call_closed(struct ledger_writer *w, const struct ledger_call_close *
     return record_put_call_close(&w->segment.pending, r);
 }
 
+int ledger_plan_noted(struct ledger_writer *w, const struct ledger_plan_state *r)
+{
+    return record_put_plan(&w->segment.pending, r);
+}
+
 bool ledger_dirty(const struct ledger_writer *w)
 {
     return w->segment.pending.len > 0;

@@ -93,7 +93,7 @@ static struct str lost_names(struct mesh_call *c)
 size_t answer_headers(struct mesh_call *c, struct http_header *h, bool pending, const int64_t *cost_nusd)
 {
     struct str target = pending ? STR("pending") : c->at->target->name;
-    struct str regime = pending ? STR("-") : str_from(regime_name(c->at->target->up->regime));
+    struct str regime = pending ? STR("-") : str_from(regime_name(c->at->regime));
     size_t n = common_headers(c, h, target, regime);
     bool translated = c->at->translation && !c->at->translation->passes;
     struct str type = c->facts.stream ? call_codec(c)->stream_type : STR("application/json");

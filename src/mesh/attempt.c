@@ -133,7 +133,7 @@ static int open_books(struct attempt *a)
 {
     struct ledger_attempt_open r = {
         .call = a->call->id, .attempt = a->number, .wall_ms = loop_wall_ms(a->call->ml->loop), .target = a->target->name,
-        .regime = a->target->up->regime, .hold_nusd = a->hold_nusd, .input_estimated = a->call->facts.tokens_estimated,
+        .regime = a->regime, .hold_nusd = a->hold_nusd, .input_estimated = a->call->facts.tokens_estimated,
         .price_row = a->priced ? a->price.row : -1,
     };
     int rc = ledger_attempt_opened(a->call->ml->journal, &r);
@@ -267,7 +267,7 @@ static void close_books(struct attempt *a, enum reason r)
         a->usage.output = a->output_estimated;
         a->usage.reported = false;
     }
-    int64_t now = loop_now_us(a->call->ml->loop), cost = attempt_cost(a, now);
+    int64_t now = loop_now_us(a->call->ml->loop), cost = flat_close(a, attempt_cost(a, now));
     for (size_t i = 0; i < COUNT_OF(a->hold); i++)
         if (a->hold[i].budget)
             budget_settle(&a->hold[i], cost == COST_UNKNOWN ? a->hold[i].nusd : cost);
@@ -278,7 +278,7 @@ static void close_books(struct attempt *a, enum reason r)
         return;
     struct ledger_attempt_close rec = {
         .call = a->call->id, .attempt = a->number, .ok = r == REASON_DONE, .reason = str_from(reason_row(r)->name), .usage = a->usage,
-        .cost_nusd = cost, .first_ms = a->first_us ? (a->first_us - a->begin_us) / 1000 : -1,
+        .billed = a->billed, .cost_nusd = cost, .first_ms = a->first_us ? (a->first_us - a->begin_us) / 1000 : -1,
         .total_ms = (now - a->begin_us) / 1000,
     };
     a->open_booked = false;

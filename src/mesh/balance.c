@@ -128,6 +128,8 @@ static int64_t cost_now(const struct mesh_call *c, const struct target *t)
 {
     const struct mesh *m = c->ml->mesh;
     struct price p;
+    if (t->up->regime == REGIME_PLAN)
+        return 0;
     if (power_is_known(m, t))
         return power_cost_of(m, t, atomic_load_explicit(&t->state->busy.mean_us, memory_order_relaxed));
     if (!price_find(&p, t->price, t->price_count, t->up->vendor_name, t->model, clock_wall_ms(m->clock)))

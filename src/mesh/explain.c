@@ -21,6 +21,8 @@ static const char *why_not_now(const struct mesh *m, const struct job *j, const 
         return "outside the boundary";
     if (t->up->key_problem.len)
         return "no key";
+    if (t->up->regime == REGIME_PLAN && m->config->plans_off)
+        return reason_row(REASON_PLAN_OFF)->text;
     if (problem[t->up->index])
         return problem[t->up->index];
     if (breaker_look(&t->state->breaker, clock_mono_us(m->clock) / 1000, &wait_ms) == BREAKER_OPEN)
@@ -110,7 +112,9 @@ static void explain_target_text(struct buf *out, const struct mesh *m, const str
     for (size_t pad = t->name.len; pad < 40; pad++)
         (void)buf_append_char(out, ' ');
     (void)buf_append_format(out, " %-5s %-6s ", t->up->home ? "home" : "cloud", regime_name(t->up->regime));
-    if (blended(m, t, &p) >= 0) {
+    if (t->up->regime == REGIME_PLAN) {
+        (void)buf_append_text(out, "flat");
+    } else if (blended(m, t, &p) >= 0) {
         (void)buf_append_text(out, "$ ");
         money(out, p.input);
         (void)buf_append_text(out, " in, ");

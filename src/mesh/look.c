@@ -1,11 +1,13 @@
 /* look.c: the targets as they are at this moment, for the admin API. Reads the shared atomics only, and takes nothing. */
 #include "mesh/mesh_priv.h"
 
-static struct str why_not_now(const struct target *t, enum breaker_pass pass, int64_t upstream_in_flight, int64_t now_ms)
+static struct str why_not_now(const struct mesh *m, const struct target *t, enum breaker_pass pass, int64_t upstream_in_flight, int64_t now_ms)
 {
     const struct upstream *u = t->up;
     if (u->key_problem.len)
         return u->key_problem;
+    if (u->regime == REGIME_PLAN && m->config->plans_off)
+        return str_from(reason_row(REASON_PLAN_OFF)->text);
     if (pass == BREAKER_OPEN)
         return str_from(reason_row(REASON_COOLING)->text);
     if (u->concurrent && upstream_in_flight >= u->concurrent)
@@ -38,7 +40,7 @@ int mesh_targets(const struct mesh *m, int (*fn)(const struct mesh_target *t, vo
                                       .upstream_in_flight = all,
                                       .concurrent = t->up->concurrent,
                                       .spill_percent = spill_percent(t, now_ms),
-                                      .why_not = why_not_now(t, pass, all, now_ms)},
+                                      .why_not = why_not_now(m, t, pass, all, now_ms)},
                 ctx);
     }
     return rc;

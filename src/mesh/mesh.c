@@ -95,7 +95,8 @@ static int open_guards(struct mesh_loop *ml, struct err *e)
     ml->requires_guard = new0_array(struct guard, 2 * (size_t)m->job_count + 1);
     ml->home_guard = new0_array(struct guard, (size_t)m->upstream_count + 1);
     ml->spill = new0_array(struct spill_watch, (size_t)m->upstream_count + 1);
-    if (!ml->requires_guard || !ml->home_guard || !ml->spill)
+    ml->quota = new0_array(struct quota_watch, (size_t)m->upstream_count + 1);
+    if (!ml->requires_guard || !ml->home_guard || !ml->spill || !ml->quota)
         return err_set(e, ERR_NOMEM, "mesh loop");
     uint32_t pool = (uint32_t)m->upstream_count * 2; /* behind the pools of the upstreams */
     for (int i = 0; i < 2 * m->job_count; i++)
@@ -106,6 +107,8 @@ static int open_guards(struct mesh_loop *ml, struct err *e)
                                            .pool = (uint32_t)i * 2 + 1};
     for (int i = 0; i < m->upstream_count; i++)
         ml->spill[i] = (struct spill_watch){.ml = ml, .up = &m->upstream[i]};
+    for (int i = 0; i < m->upstream_count; i++)
+        ml->quota[i] = (struct quota_watch){.ml = ml, .up = &m->upstream[i]};
     return 0;
 }
 
@@ -172,6 +175,8 @@ void mesh_loop_close(struct mesh_loop *ml)
         guard_fini(&ml->home_guard[i]);
     for (int i = 0; ml->spill && i < ml->mesh->upstream_count; i++)
         spill_watch_fini(&ml->spill[i]);
+    for (int i = 0; ml->quota && i < ml->mesh->upstream_count; i++)
+        quota_watch_fini(&ml->quota[i]);
     if (ml->journal) {
         struct err e = {0};
         if (ledger_flush(ml->journal, &e) < 0)
@@ -185,6 +190,7 @@ void mesh_loop_close(struct mesh_loop *ml)
     mem_free(ml->requires_guard);
     mem_free(ml->home_guard);
     mem_free(ml->spill);
+    mem_free(ml->quota);
     mem_free(ml);
 }
 

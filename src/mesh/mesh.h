@@ -23,6 +23,8 @@ struct mesh;
 struct mesh_call;
 struct mesh_counts;
 struct mesh_loop;
+struct json_writer;
+struct ledger_reader;
 struct resolver;
 
 /* --- routes ---------------------------------------------------------------------------------------------------------- */
@@ -138,6 +140,36 @@ struct mesh_target {
     struct str why_not;      /* why no call would be sent there now; empty: one would */
 };
 int mesh_targets(const struct mesh *m, int (*fn)(const struct mesh_target *t, void *ctx), void *ctx);
+
+/* --- flat plans: what they stand at, and what the month would have cost in credits (flat_show.c) --- */
+
+struct mesh_plan_price; /* an override of the config */
+struct mesh_plan {
+    struct str upstream, vendor; /* all texts in the arena they were made in */
+    bool off;                    /* `plans: off` */
+    int64_t monthly_nusd;        /* the fee; 0: not known */
+    const struct mesh_plan_price *price;
+    int price_count;
+    struct str credentials, events; /* JSON arrays; empty: not asked for */
+    /* this month (UTC), of attempts under the plan; filled in by mesh_plans_month */
+    int64_t month_attempts, month_list_nusd, month_unknown; /* at list prices; attempts whose price is not known */
+    int64_t month_billed, month_billed_nusd;                /* that the provider billed beside it */
+};
+/* The plans of the config, as they are now; independent of the mesh from then on. */
+int mesh_plans(const struct mesh *m, struct arena *a, struct mesh_plan **out, int *count);
+/* Credentials and events as JSON, from the running plans; credentials from the books, without a daemon. */
+int mesh_plans_live(const struct mesh *m, struct arena *a, struct mesh_plan *p, int count);
+int mesh_plans_books(struct ledger_reader *r, struct arena *a, struct mesh_plan *p, int count, int64_t wall_ms, struct err *e);
+int mesh_plans_month(struct ledger_reader *r, struct mesh_plan *p, int count, int64_t wall_ms, struct err *e);
+void mesh_plan_show(struct json_writer *w, const struct mesh_plan *p);
+/* Each window of each credential of the running plans, for /metrics. */
+struct mesh_plan_window {
+    struct str upstream;
+    const char *credential, *window;
+    bool spent;
+    int64_t used_ppm, resets_in_ms; /* -1: not known */
+};
+int mesh_plan_windows(const struct mesh *m, int (*fn)(const struct mesh_plan_window *w, void *ctx), void *ctx);
 
 /* What each job would do now, as text for a terminal or JSON: target by target with its price, and why not. `probe` (may be
  * NULL) tells why a base URL does not answer, as static text, or NULL when it does; it is asked once per home upstream. */

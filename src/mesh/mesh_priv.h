@@ -2,6 +2,7 @@
 #pragma once
 #include "config/config.h"
 #include "ledger/ledger.h"
+#include "ledger/plan.h"
 #include "mesh/mesh.h"
 #include "net/http_client.h"
 #include "net/sse.h"
@@ -61,6 +62,7 @@ enum reason_cool {
     X(MODEL,              FAULT_TARGET, NEXT_STEP,   COOL_LONG,  502, "it does not have the model")                     \
     X(CONTEXT,            FAULT_CALL,   NEXT_LARGER, COOL_NONE,  400, "too long for its context")                       \
     X(POLICY,             FAULT_CALL,   NEXT_VENDOR, COOL_NONE,  400, "refused by its content policy")                  \
+    X(PLAN_REQUEST,       FAULT_CLIENT, NEXT_STOP,   COOL_NONE,  429, "its plan does not cover what the call asks for")      \
     X(BAD_REQUEST,        FAULT_CLIENT, NEXT_STOP,   COOL_NONE,  400, "it calls the request wrong")                     \
     X(NO_SUCH_MODEL,      FAULT_CLIENT, NEXT_STOP,   COOL_NONE,  404, "it does not have the model")                     \
     X(PASSTHROUGH_AUTH,   FAULT_CLIENT, NEXT_STOP,   COOL_NONE,  401, "it refuses the client's own credential")         \
@@ -81,6 +83,9 @@ enum reason_cool {
     X(OVER_TPM,           FAULT_CALL,   NEXT_STEP,   COOL_NONE,  400, "the call alone has more tokens than it takes in a minute (tpm)") \
     X(BUDGET,             FAULT_TARGET, NEXT_STEP,   COOL_NONE,  429, "its worst case is more than is left of the budget") \
     X(NO_PRICE,           FAULT_TARGET, NEXT_STEP,   COOL_NONE,  429, "it has a budget and no known price (give it one under `prices`)") \
+    X(PLAN_SPENT,         FAULT_TARGET, NEXT_STEP,   COOL_NONE,  429, "a window of its plan is spent")                        \
+    X(PLAN_RESERVED,      FAULT_TARGET, NEXT_STEP,   COOL_NONE,  429, "what is left of its plan is kept for interactive calls") \
+    X(PLAN_OFF,           FAULT_TARGET, NEXT_STEP,   COOL_NONE,  503, "plans are switched off")                               \
     X(NO_KEY,             FAULT_TARGET, NEXT_STEP,   COOL_NONE,  503, "no key")                                         \
     X(NO_CREDENTIAL,      FAULT_TARGET, NEXT_STEP,   COOL_NONE,  401, "no credential")                                  \
     X(OUTSIDE,            FAULT_TARGET, NEXT_STEP,   COOL_NONE,  503, "outside the boundary of this call")              \
@@ -176,6 +181,7 @@ struct upstream_state {
     atomic_flag lock;                  /* guards the line; held for a few instructions */
     struct ticket *head, *tail;        /* of the line (queue.c) */
     atomic_llong spill_ask_ms;         /* before then nobody asks which models it has loaded; monotonic */
+    atomic_llong quota_ask_ms;         /* before then nobody asks its plan's quota endpoint; monotonic */
     struct minute calls, tokens;       /* counted where there is a limit (rate.c) */
     atomic_llong face_missing_until_ms[DIALECT_COUNT]; /* an older server: it has no such endpoint; monotonic */
 };
@@ -209,6 +215,8 @@ struct upstream {
     int64_t rpm, tpm;            /* calls and tokens a minute; 0 = no limit */
     int queue_max, queue_wait_ms; /* of the line before them; max 0: there is none */
     struct budget *budget[3];    /* by enum budget_span; NULL = none */
+    struct plan *plan;           /* regime plan; NULL without a ledger */
+    uint64_t plan_holder;        /* of its own key; 0: the client's */
     struct upstream_state *state;
     struct target_state *direct; /* shared by targets of this upstream that the config does not name */
     const struct config_upstream *config;
@@ -366,6 +374,31 @@ void spill_watch_fini(struct spill_watch *w);
 /* The CPU's part of the model; -1: not known, or of too long ago. */
 int spill_percent(const struct target *t, int64_t now_ms);
 
+/* --- flat plans (flat.c, quota.c) ------------------------------------------------------------------------------------------- */
+
+int flat_open(struct mesh *m, struct upstream *u, struct err *e); /* of an upstream under regime plan */
+/* May the call go there, as its plan stands? REASON_DONE: yes. Takes nothing. */
+enum reason flat_look(struct mesh_call *c, const struct target *t, int64_t *wait_ms);
+/* The same, and takes it: a->ticket is then to be closed. Fine for upstreams without a plan. */
+enum reason flat_enter(struct attempt *a, const struct target *t, int64_t *wait_ms);
+void flat_leave(struct attempt *a); /* it was not sent after all */
+void flat_headers(struct attempt *a, const struct http_fetch_head *h);
+/* An answer that is an error and was taken for `r`: what it is in the light of the plan. `body` may tell more. */
+enum reason flat_refused(struct attempt *a, enum reason r, struct str body);
+/* What the attempt is charged: nothing under a plan, `list_nusd` when it was billed beside it. Ends the ticket. */
+int64_t flat_close(struct attempt *a, int64_t list_nusd);
+
+struct quota_watch { /* of one upstream's plan, on one loop */
+    struct mesh_loop *ml;
+    const struct upstream *up;
+    struct http_fetch *fetch; /* NULL: nothing is asked */
+    struct loop_timer timer;
+    struct buf body;
+    int status;
+};
+void quota_look(const struct attempt *a); /* an answer came from there: asks, when it is time to */
+void quota_watch_fini(struct quota_watch *w);
+
 /* --- a loop's part (mesh.c) -------------------------------------------------------------------------------------------------- */
 
 struct mesh_loop {
@@ -383,6 +416,7 @@ struct mesh_loop {
     struct guard *requires_guard; /* by 2 * job index, + 1 for calls that must stay at home */
     struct guard *home_guard;     /* by upstream index */
     struct spill_watch *spill;    /* by upstream index */
+    struct quota_watch *quota;    /* by upstream index */
     struct loop_timer journal_timer; /* tries again after a failed flush */
     bool journal_failed;          /* said so already */
     struct mesh_counts *counts;   /* NULL: nothing is counted */
@@ -438,6 +472,11 @@ struct attempt {
     int64_t hedge_after_ms;           /* of its step; 0 = never */
     struct price price;
     bool priced;
+    enum regime regime;               /* how it is paid, as far as is known */
+    struct plan_ticket ticket;        /* of its upstream's plan; empty without one */
+    struct plan_signal *signal;       /* what the answer says of the plan; arena; NULL: nothing read */
+    int64_t plan_retry_ms;            /* what it asks to wait, days too; -1: nothing */
+    bool billed;                      /* opened under the plan, and paid beside it */
     int64_t hold_nusd;                /* worst case, COST_UNKNOWN without a price */
     struct hold hold[3];
     enum dialect face;                /* of the upstream, that is asked */
@@ -525,6 +564,8 @@ struct mesh_call {
     int64_t first_us;                 /* first content; 0 while there is none */
     int64_t waited_us, waiting_since_us; /* for upstreams, before the first content; attempts side by side count once */
     int waiting_count;
+    uint64_t plan_holder;             /* of the client's credential; 0: not hashed yet */
+    struct str plan_words;            /* of the last plan that stood in the way */
     int64_t cost_nusd;                /* of the attempts that are closed; COST_UNKNOWN when one is */
     struct loop_timer timer;
     bool client_begun, client_full;

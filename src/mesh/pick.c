@@ -86,6 +86,11 @@ static enum reason why_not(struct mesh_call *c, const struct step *s, const stru
         return REASON_NO_ENDPOINT;
     if (u->passthrough && (!c->ask.credential.len || face != (int)c->ask.dialect)) /* what a client shows is for the service it speaks to */
         return REASON_NO_CREDENTIAL;
+    if (u->regime == REGIME_PLAN) {
+        enum reason plan = flat_look(c, t, wait_ms);
+        if (plan != REASON_DONE)
+            return plan;
+    }
     int64_t context = t->fact ? t->fact->context_tokens : 0;
     if (surely_exceeds(c->facts.tokens_estimated, context) || (c->larger_than && context && context <= c->larger_than))
         return REASON_TOO_SMALL;
@@ -161,11 +166,16 @@ static enum reason take(struct attempt *a, const struct target *t, bool has_plac
     struct mesh_call *c = a->call;
     struct upstream *u = t->up;
     int64_t wall_ms = loop_wall_ms(c->ml->loop), worst = COST_UNKNOWN;
+    enum reason plan = flat_enter(a, t, wait_ms);
+    if (plan != REASON_DONE)
+        return plan;
     a->priced = price_find(&a->price, t->price, t->price_count, u->vendor_name, t->model, wall_ms);
     if (a->priced) /* a third on top of the estimate, so that being wrong by a quarter is still covered */
         worst = price_worst(&a->price, c->facts.tokens_estimated * 4 / 3 + 16, output_at_most(c, t));
     if (power_is_known(c->ml->mesh, t))
         worst = power_cost_of(c->ml->mesh, t, (int64_t)u->total_ms * 1000);
+    if (a->regime == REGIME_PLAN)
+        worst = 0;
     a->hold_nusd = worst;
     if (worst == COST_UNKNOWN && (u->budget[BUDGET_HOUR] || u->budget[BUDGET_DAY] || u->budget[BUDGET_MONTH])) {
         *wait_ms = -1;
@@ -174,6 +184,7 @@ static enum reason take(struct attempt *a, const struct target *t, bool has_plac
     for (size_t i = 0; i < COUNT_OF(a->hold); i++)
         if (u->budget[i] && budget_take(u->budget[i], worst, wall_ms, &a->hold[i]) < 0) {
             release_holds(a);
+            flat_leave(a);
             bool never = worst > budget_limit(u->budget[i]); /* however long it waits */
             *wait_ms = never ? -1 : window_left_ms((enum budget_span)i, wall_ms);
             return REASON_BUDGET;
@@ -181,18 +192,21 @@ static enum reason take(struct attempt *a, const struct target *t, bool has_plac
     enum breaker_pass pass = breaker_enter(&t->state->breaker, loop_now_ms(c->ml->loop), wait_ms);
     if (pass == BREAKER_OPEN) {
         release_holds(a);
+        flat_leave(a);
         return REASON_COOLING;
     }
     enum reason rate = rate_take(a, t, wait_ms);
     if (rate != REASON_DONE) {
         breaker_release(&t->state->breaker, pass == BREAKER_PROBE);
         release_holds(a);
+        flat_leave(a);
         return rate;
     }
     if (!has_place && !queue_place_take(u)) { /* last of all: a line is only for calls that lack nothing else */
         rate_give_back(a, u);
         breaker_release(&t->state->breaker, pass == BREAKER_PROBE);
         release_holds(a);
+        flat_leave(a);
         *wait_ms = 1000;
         return REASON_BUSY;
     }
@@ -215,7 +229,8 @@ void pick_release(struct attempt *a)
 
 static void skip(struct mesh_call *c, const struct target *t, enum reason r, int64_t wait_ms)
 {
-    story_add(c, t, r, false, 0, wait_ms, r == REASON_NO_KEY ? t->up->key_problem : STR_NONE);
+    bool plan = r == REASON_PLAN_SPENT || r == REASON_PLAN_RESERVED;
+    story_add(c, t, r, false, 0, wait_ms, r == REASON_NO_KEY ? t->up->key_problem : plan ? c->plan_words : STR_NONE);
 }
 
 /* A member that only lacks a place is put aside (`full`) while others of its step may have one. */

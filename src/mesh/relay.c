@@ -87,6 +87,7 @@ static void first_content(struct attempt *a)
     attempt_wait_over(a);
     balance_content(a);
     spill_look(a);
+    quota_look(a);
     hedge_won(a);
 }
 
@@ -182,6 +183,7 @@ int relay_on_head(struct http_fetch *f, const struct http_fetch_head *h, void *c
     a->status = h->status;
     a->last_byte_us = loop_now_us(a->call->ml->loop);
     read_headers(a, h);
+    flat_headers(a, h);
     bool good = h->status >= 200 && h->status < 300;
     if (good && a->call->facts.stream && is_event_stream(a, a->content_type))
         open_stream(a);
@@ -478,6 +480,7 @@ static void fail_with_body(struct attempt *a)
         r = REASON_NO_SUCH_MODEL; /* the client's word, not the config's */
     if (a->target->up->passthrough && (r == REASON_KEY || r == REASON_FORBIDDEN))
         r = REASON_PASSTHROUGH_AUTH;
+    r = flat_refused(a, r, buf_str(&a->held));
     struct str words = f.message[0] ? str_from(f.message) : STR_NONE;
     attempt_failed(a, r, words.len ? arena_dup(&a->call->arena, words) : STR_NONE);
 }

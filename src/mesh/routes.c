@@ -49,10 +49,10 @@ static int upstream_regime(struct upstream *u, const struct config_upstream *c, 
         u->regime = REGIME_CREDIT;
     else if (str_eq(r, STR("power")))
         u->regime = REGIME_POWER;
-    else if (str_eq(r, STR("plan")) || c->plan_window_count)
-        return refuse(e, c->regime.mark.line ? c->regime.mark : c->mark,
-                      "upstream %.*s: the plan regime (usage windows of a flat subscription) is planned; leave this upstream out",
-                      STR_FMT(c->name.text));
+    else if (str_eq(r, STR("plan")))
+        u->regime = REGIME_PLAN;
+    else if (c->plan_window_count || c->plan_monthly_nusd || c->plan_reserve.text.ptr || c->plan_quota.text.ptr)
+        return refuse(e, c->mark, "upstream %.*s has a `plan` section, but not `regime: plan`", STR_FMT(c->name.text));
     return 0;
 }
 
@@ -144,6 +144,20 @@ static int upstream_budgets(struct mesh *m, struct upstream *u, const struct con
     return 0;
 }
 
+/* A plan's calls carry a subscription's credential: the client's own, or one that is the owner's. */
+static int upstream_plan(struct mesh *m, struct upstream *u, const struct config_upstream *c, struct err *e)
+{
+    if (u->regime != REGIME_PLAN)
+        return 0;
+    if (!u->passthrough && !u->authorization.len && !u->key_problem.len)
+        return refuse(e, c->regime.mark, "upstream %.*s: `regime: plan` needs the subscription's credential: `key: passthrough` for the "
+                      "client's own, or the plan's own key", STR_FMT(c->name.text));
+    if (u->passthrough && c->plan_quota.text.ptr)
+        return refuse(e, c->plan_quota.mark, "upstream %.*s: `quota` is asked with a key of yours; a client's own credential is used for "
+                      "that client's calls alone", STR_FMT(c->name.text));
+    return flat_open(m, u, e);
+}
+
 static int upstream_build(struct mesh *m, struct upstream *u, const struct config_upstream *c, struct err *e)
 {
     enum { CONNECT_MS = 5000, FIRST_BYTE_MS = 120000, IDLE_MS = 120000, TOTAL_MS = 900000 }; /* design §5 */
@@ -178,6 +192,8 @@ static int upstream_build(struct mesh *m, struct upstream *u, const struct confi
         rc = upstream_urls(m, u, c, e);
     if (rc == 0)
         rc = upstream_key(m, u, c, e);
+    if (rc == 0)
+        rc = upstream_plan(m, u, c, e);
     return rc ? rc : upstream_budgets(m, u, c, e);
 }
 

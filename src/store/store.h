@@ -27,6 +27,7 @@ struct store_attempt {
     int64_t hold_nusd, input_estimated;
     /* told when it closes */
     bool ok, estimated;
+    bool billed; /* paid as regime 0 (credit), whatever it was opened as */
     struct str reason;
     int64_t input, cached, cache_write, output, reasoning;
     int64_t vendor_nusd; /* -1: the vendor did not say */
@@ -102,6 +103,19 @@ int store_calls_closed_before(struct store *s, int64_t wall_ms, int count_max,
                               int (*fn)(const struct store_call *c, void *ctx), void *ctx, struct err *e);
 /* A call with its attempts and corrections. Not from inside a callback of the above. */
 int store_call_remove(struct store *s, const uint8_t id[STORE_ID_BYTES], struct err *e);
+
+/* --- how plans stand --- */
+
+struct store_plan {
+    struct str upstream;
+    uint64_t holder, version;
+    int64_t wall_ms;
+    struct str state;
+};
+/* Replaces what is there of an earlier version. */
+int store_plan_put(struct store *s, const struct store_plan *p, struct err *e);
+/* By upstream and holder; as store_calls. */
+int store_plans(struct store *s, int (*fn)(const struct store_plan *p, void *ctx), void *ctx, struct err *e);
 
 /* How far each journal segment is folded. */
 int store_folded_get(struct store *s, uint64_t segment, uint64_t *offset, struct err *e); /* 0 when never folded */

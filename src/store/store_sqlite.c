@@ -60,6 +60,11 @@ static const char *const migrations[] = {
     "  cost_nusd INTEGER NOT NULL, cost_unknown INTEGER NOT NULL, estimated INTEGER NOT NULL,"
     "  PRIMARY KEY(day, job, target, regime, key)"
     ") WITHOUT ROWID;",
+    /* 3: how the windows of flat plans stand, for each credential (a keyed hash of it). */
+    "CREATE TABLE plans("
+    "  upstream TEXT NOT NULL, holder INTEGER NOT NULL, version INTEGER NOT NULL, wall_ms INTEGER NOT NULL,"
+    "  state TEXT NOT NULL, PRIMARY KEY(upstream, holder)"
+    ") WITHOUT ROWID;",
 };
 
 int store_fail(struct store *s, const char *what, struct err *e)
@@ -108,7 +113,9 @@ static const char *sql_of(enum store_statement which)
         break;
     }
     const char *sql = store_sql_of_calls(which);
-    return sql ? sql : store_sql_of_sums(which);
+    if (!sql)
+        sql = store_sql_of_sums(which);
+    return sql ? sql : store_sql_of_plans(which);
 }
 
 sqlite3_stmt *store_statement(struct store *s, enum store_statement which, int *rc, struct err *e)

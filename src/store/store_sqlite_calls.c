@@ -42,7 +42,8 @@ const char *store_sql_of_calls(enum store_statement which)
                " ON CONFLICT(call, number) DO NOTHING";
     case STATEMENT_ATTEMPT_CLOSE:
         return "UPDATE attempts SET ok=?10, reason=?11, input=?12, cached=?13, cache_write=?14, output=?15,"
-               " reasoning=?16, estimated=?17, vendor_nusd=?18, cost_nusd=?19, first_ms=?20, total_ms=?21"
+               " reasoning=?16, estimated=?17, vendor_nusd=?18, cost_nusd=?19, first_ms=?20, total_ms=?21,"
+               " regime=CASE WHEN ?22 THEN 0 ELSE regime END"
                " WHERE call=?1 AND number=?3 AND ok IS NULL RETURNING upstream, wall_ms";
     case STATEMENT_ATTEMPTS_OF:
         return "SELECT " ATTEMPT_COLUMNS " FROM attempts WHERE call=?1 ORDER BY number";
@@ -173,13 +174,15 @@ static int attempt_write(struct store *s, enum store_statement which, const stru
         bind_str(st, 2, store_upstream_of(a->target));
         bind_i64(st, 4, a->wall_ms);
         bind_str(st, 5, a->target);
-        bind_i64(st, 6, a->regime);
+        bind_i64(st, 6, a->billed ? 0 : a->regime);
         bind_i64(st, 7, a->price_row);
         bind_known(st, 8, a->hold_nusd, STORE_UNKNOWN);
         bind_i64(st, 9, a->input_estimated);
     }
     if (a->closed)
         bind_attempt_close(st, a);
+    if (which == STATEMENT_ATTEMPT_CLOSE)
+        bind_i64(st, 22, a->billed);
     if (which == STATEMENT_ATTEMPT_CLOSE)
         return attempt_close_run(s, st, a->cost_nusd, e);
     rc = store_run(s, st, e);

@@ -27,6 +27,8 @@ enum store_statement {
     STATEMENT_DAY_SET,
     STATEMENT_DAYS,
     STATEMENT_HELD,
+    STATEMENT_PLAN_PUT,
+    STATEMENT_PLANS,
     STATEMENT_FOLDED_GET,
     STATEMENT_FOLDED_SET,
     STATEMENT_FOLDED_FORGET,
@@ -54,6 +56,7 @@ struct store {
 /* The text of a statement of the calls file; NULL when it is not one of them. */
 const char *store_sql_of_calls(enum store_statement which);
 const char *store_sql_of_sums(enum store_statement which);
+const char *store_sql_of_plans(enum store_statement which);
 /* A statement ready for binding; NULL (and the story in `e`, the code in *rc) when it cannot be made. */
 sqlite3_stmt *store_statement(struct store *s, enum store_statement which, int *rc, struct err *e);
 /* Runs a bound statement that gives no rows, and leaves it ready for the next use. */

@@ -21,7 +21,7 @@ static const struct vendor vendors[] = {
         .anthropic_url = "https://api.anthropic.com",
         .key_env = "ANTHROPIC_API_KEY",
         .dialects = SPEAKS(DIALECT_OPENAI) | SPEAKS(DIALECT_ANTHROPIC),
-        .quirks = QUIRK_NO_JSON_SCHEMA | QUIRK_SEALED, /* its OpenAI face ignores response_format */
+        .quirks = QUIRK_NO_JSON_SCHEMA | QUIRK_SEALED | QUIRK_PLAN_HEADERS, /* its OpenAI face ignores response_format */
         .default_model = "claude-haiku-5-5",
     },
     {

@@ -37,6 +37,16 @@ static bool date_from_now(struct str name, struct buf *out, int *rc)
     return true;
 }
 
+/* "unix7200": Unix seconds in two hours */
+static bool seconds_from_now(struct str name, struct buf *out, int *rc)
+{
+    int64_t seconds;
+    if (!str_starts(name, STR("unix")) || !str_to_i64(str_skip(name, 4), &seconds))
+        return false;
+    *rc = buf_append_i64(out, clock_wall_ms(clock_system()) / 1000 + seconds);
+    return true;
+}
+
 /* False when the name means nothing: the $ then stands for itself. */
 static bool expand_name(struct scenario *s, struct str name, struct buf *out, int *rc)
 {
@@ -54,7 +64,7 @@ static bool expand_name(struct scenario *s, struct str name, struct buf *out, in
         *rc = buf_append(out, reply_header(&s->current->reply[s->current_reply], STR("x-hearth-call")));
     } else if (str_eq(name, STR("folder"))) {
         *rc = buf_append_text(out, s->folder);
-    } else if (date_from_now(name, out, rc)) {
+    } else if (date_from_now(name, out, rc) || seconds_from_now(name, out, rc)) {
         return true;
     } else if (u) {
         *rc = buf_append_i64(out, u->port);

@@ -24,6 +24,8 @@ static inline int kit_record_put(struct buf *out, const struct record *r)
         return record_put_attempt_close(out, &r->attempt_close);
     case RECORD_CALL_CLOSE:
         return record_put_call_close(out, &r->call_close);
+    case RECORD_PLAN:
+        return record_put_plan(out, &r->plan);
     }
     return ERR_INVALID;
 }
@@ -43,6 +45,7 @@ static inline bool kit_record_eq(const struct record *a, const struct record *b)
     const struct ledger_attempt_open *ao = &a->attempt_open, *ao2 = &b->attempt_open;
     const struct ledger_attempt_close *ac = &a->attempt_close, *ac2 = &b->attempt_close;
     const struct ledger_call_close *cc = &a->call_close, *cc2 = &b->call_close;
+    const struct ledger_plan_state *ps = &a->plan, *ps2 = &b->plan;
     switch (a->type) {
     case RECORD_CALL_OPEN:
         return co->wall_ms == co2->wall_ms && co->op == co2->op && co->home == co2->home && str_eq(co->job, co2->job) &&
@@ -55,10 +58,13 @@ static inline bool kit_record_eq(const struct record *a, const struct record *b)
     case RECORD_ATTEMPT_CLOSE:
         return ac->attempt == ac2->attempt && ac->ok == ac2->ok && str_eq(ac->reason, ac2->reason) &&
                kit_usage_eq(&ac->usage, &ac2->usage) && ac->cost_nusd == ac2->cost_nusd &&
-               ac->first_ms == ac2->first_ms && ac->total_ms == ac2->total_ms;
+               ac->billed == ac2->billed && ac->first_ms == ac2->first_ms && ac->total_ms == ac2->total_ms;
     case RECORD_CALL_CLOSE:
         return cc->outcome == cc2->outcome && str_eq(cc->target, cc2->target) && cc->attempts == cc2->attempts &&
                cc->http_status == cc2->http_status && cc->first_ms == cc2->first_ms && cc->total_ms == cc2->total_ms;
+    case RECORD_PLAN:
+        return ps->wall_ms == ps2->wall_ms && ps->version == ps2->version && ps->holder == ps2->holder &&
+               str_eq(ps->upstream, ps2->upstream) && str_eq(ps->state, ps2->state);
     }
     return false;
 }

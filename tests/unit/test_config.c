@@ -128,6 +128,20 @@ static void check_design_upstreams(const struct config *c)
     EXPECT(u->queue_max == 32 && u->queue_wait_ms == 2000 && u->concurrent == 0);
 }
 
+TEST(what_a_plan_allows_is_read_and_has_its_defaults)
+{
+    struct config *c = NULL;
+    struct err e = {0};
+    REQUIRE(config_read(&c, STR("plans: off\nupstreams:\n  p: { url: \"https://a.example/v1\", regime: plan, plan: { kind: sliding, overage: allow, "
+                                "reserve: 20% for interactive, quota: \"https://a.example/q\" } }\n  q: { url: \"https://a.example/v1\" }\n"),
+                        STR("t.yaml"), &e) == 0);
+    const struct config_upstream *p = &c->upstream[0], *q = &c->upstream[1];
+    EXPECT(c->plans_off && p->plan_sliding && p->plan_overage_allow && config_reserve_ppm(p->plan_reserve.text) == 200000);
+    EXPECT_STR(p->plan_quota.text, "https://a.example/q");
+    EXPECT(!q->plan_sliding && !q->plan_overage_allow && !q->plan_reserve.text.len && !q->plan_quota.text.len);
+    config_free(c);
+}
+
 static void check_design_jobs(const struct config *c)
 {
     EXPECT_I64(c->job_count, 8);

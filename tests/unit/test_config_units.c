@@ -381,3 +381,15 @@ TEST(values_are_told_in_the_units_they_are_written_in)
     for (size_t i = 0; i < COUNT_OF(cases); i++)
         EXPECT_STR(str_from(config_value_words(cases[i].kind, cases[i].value).text), cases[i].text);
 }
+
+TEST(a_reserve_is_a_part_of_a_window)
+{
+    static const struct {
+        const char *text;
+        int64_t ppm;
+    } cases[] = {{"", 0}, {"20%", 200000}, {"20% for interactive", 200000}, {"0.5%", 5000}, {"100%", 1000000}, {"20", -1},
+                 {"% for interactive", -1}, {"-5%", -1}, {"20% for batch", -1}, {"20%%", -1}};
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
+        EXPECT_I64(config_reserve_ppm(str_from(cases[i].text)), cases[i].ppm);
+    EXPECT(!config_check_reserve(STR("99%")) && config_check_reserve(STR("100%")) && config_check_reserve(STR("much")));
+}

@@ -85,6 +85,18 @@ TEST(what_is_planned_is_refused_by_name)
     expect_refused("upstreams:\n  x: { dialect: engine }\njobs:\n  a: { chain: [x/m] }\n", 2, "engine");
 }
 
+TEST(a_plan_needs_its_credential_and_no_client_is_asked_for_a_quota)
+{
+#define PLAN(more) "upstreams:\n  plan: { url: \"https://api.example.com/v1\", regime: plan" more " }\njobs:\n  a: { chain: [plan/m] }\n"
+    struct made m = make(PLAN(", key: passthrough, plan: { windows: [5h, 7d], reserve: 20% for interactive }"));
+    EXPECT_I64(m.rc, 0);
+    unmake(&m);
+    expect_refused(PLAN(""), 2, "credential");
+    expect_refused(PLAN(", key: passthrough, plan: { quota: \"https://api.example.com/q\" }"), 2, "quota");
+    expect_refused("upstreams:\n  plan: { url: \"https://api.example.com/v1\", plan: { windows: 5h } }\njobs:\n  a: { chain: [plan/m] }\n", 2,
+                   "regime: plan");
+}
+
 TEST(names_that_do_not_exist_are_refused_where_they_stand)
 {
     expect_refused(UPSTREAMS "  a: { chain: [nowhere/m] }\n", 6, "nowhere");
