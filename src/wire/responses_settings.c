@@ -1,7 +1,10 @@
 /* responses_settings.c: reads the larger settings of a Responses request: tools, the choice of one, text, reasoning. */
 #include "wire/responses_request_priv.h"
 
-enum { ALLOWED_MAX = 256 }; /* tools in tool_choice.tools; the API takes 128 */
+enum {
+    ALLOWED_MAX = 256, /* tools in tool_choice.tools; the API takes 128 */
+    SETTINGS_MAX = 32, /* members of text or reasoning; the API has a handful */
+};
 
 static bool given(const struct json_node *n)
 {
@@ -47,6 +50,8 @@ static struct str raw_of(struct request *r, const struct json_node *n)
 /* What is left in an object of settings when the known members are taken: lost elsewhere, as "text.new". */
 static int extra_below(struct request *r, const char *name, const struct json_node *object, const char *const *known)
 {
+    if (object->count > SETTINGS_MAX)
+        return err_set(r->e, ERR_INVALID, "%s has more than %d members", name, SETTINGS_MAX);
     for (const struct json_node *m = object->child; m; m = m->next) {
         bool is_known = m->type == JSON_NULL;
         for (size_t i = 0; known[i] && !is_known; i++)

@@ -6,9 +6,10 @@
 #include "wire/models.h"
 
 enum {
-    USER_MAX = 64,           /* what OpenAI takes */
-    OUTPUT_TOKENS_MIN = 16,          /* it refuses less */
+    USER_MAX = 64,          /* bytes; what OpenAI takes */
+    OUTPUT_TOKENS_MIN = 16, /* it refuses less */
 };
+
 /* --- what cannot be said ------------------------------------------------------------------------------------------------------ */
 
 static bool has_cache_marks(const struct chat *c)
