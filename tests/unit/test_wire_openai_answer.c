@@ -510,6 +510,24 @@ static int stream_once(void *ctx)
     return rc;
 }
 
+TEST(an_arena_that_is_full_is_out_of_memory)
+{
+    int (*const once[])(void *) = {answer_once, stream_once};
+
+    for (size_t i = 0; i < COUNT_OF(once); i++) {
+        int failed = 0, rc = ERR_NOMEM;
+        for (size_t max = 0; rc && max < 1 * MiB; max += 16) {
+            fresh();
+            arena.max = max;
+            rc = once[i](NULL);
+            EXPECT(rc == 0 || rc == ERR_NOMEM);
+            failed += rc != 0;
+        }
+        EXPECT(failed > 10 && rc == 0);
+    }
+    arena.max = 64 * MiB;
+}
+
 TEST(running_out_of_memory_is_an_error_of_its_own)
 {
     test_torture("codec_openai answers", answer_once, NULL);
