@@ -1,6 +1,6 @@
 /* openai_write_assistant.c: the turns of the assistant for an upstream that speaks OpenAI's dialect: text, thinking by the name
  * that the vendor reads, calls. */
-#include "wire/openai_write_priv.h"
+#include "wire/openai_parts_priv.h"
 
 static void tool_call_write(struct openai_writer *o, const struct part *p, bool first)
 {
