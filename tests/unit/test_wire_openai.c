@@ -217,6 +217,14 @@ TEST(thinking_goes_by_the_vendors_name_for_it)
         {"a seal apart from its text", "openrouter", "x", DIALECT_ANTHROPIC,
          THOUGHT(",\"reasoning_content\":\"hm\",\"reasoning_details\":[{\"type\":\"reasoning.text\",\"signature\":\"s\"}]"),
          THOUGHT(",\"reasoning_details\":[{\"type\":\"reasoning.text\",\"text\":\"hm\",\"signature\":\"s\",\"format\":\"anthropic-claude-v1\"}]"), NULL},
+        {"two seals, one text", "openrouter", "x", DIALECT_ANTHROPIC, THOUGHT(",\"reasoning\":\"hm\",\"reasoning_details\":[{\"signature\":\"s\"},{\"signature\":\"t\"}]"),
+         THOUGHT(",\"reasoning_details\":[{\"type\":\"reasoning.text\",\"text\":\"hm\",\"signature\":\"s\",\"format\":\"anthropic-claude-v1\"},"
+                 "{\"type\":\"reasoning.text\",\"text\":\"\",\"signature\":\"t\",\"format\":\"anthropic-claude-v1\"}]"), NULL},
+        {"even when both are openrouter's", "openrouter", "x", DIALECT_OPENAI,
+         THOUGHT(",\"reasoning_content\":\"hm\",\"reasoning_details\":[{\"type\":\"reasoning.text\",\"signature\":\"s\"}]"),
+         THOUGHT(",\"reasoning_details\":[{\"type\":\"reasoning.text\",\"text\":\"hm\",\"signature\":\"s\",\"format\":\"anthropic-claude-v1\"}]"), NULL},
+        {"what OpenAI sealed for this house is not OpenRouter's", "openrouter", "x", DIALECT_RESPONSES,
+         THOUGHT(",\"reasoning_details\":[{\"data\":\"d\",\"id\":\"rs_1\",\"format\":\"hearth-responses-v1\"}]"), THOUGHT(""), "messages.reasoning"},
         {"a turn with calls has it even when empty", "deepseek", "deepseek-flash", DIALECT_ANTHROPIC,
          "\"messages\":[" CALLS(CALL("c", "f", "{}")) "," RESULT("c", "r") "]",
          "\"messages\":[{\"role\":\"assistant\",\"content\":null,\"reasoning_content\":\"\",\"tool_calls\":[" CALL("c", "f", "{}") "]}," RESULT("c", "r") "]", NULL},
@@ -346,6 +354,35 @@ TEST(tools_are_said_as_the_vendor_takes_them)
          HI ",\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\",\"parameters\":{\"type\":\"object\",\"properties\":{\"not\":{\"enum\":[1]},\"b\":{\"items\":{\"type\":\"number\"}}},\"anyOf\":[{}]}}}]", "parallel_tool_calls"},
     };
     CHECK_REQUESTS(cases);
+}
+
+/* Who wrote a seal decides where it may go: the id is what tells OpenAI's from Anthropic's. */
+TEST(a_seal_of_openais_keeps_its_id_and_no_other_does)
+{
+    struct err e = {0};
+    struct chat c;
+
+    fresh();
+    REQUIRE(read_request(&c, "{\"model\":\"m\",\"messages\":[{\"role\":\"assistant\",\"content\":\"a\",\"reasoning_details\":["
+                             "{\"data\":\"d\",\"id\":\"rs_1\",\"format\":\"hearth-responses-v1\"},{\"data\":\"e\",\"id\":\"x\",\"format\":\"anthropic-claude-v1\"},"
+                             "{\"data\":\"f\",\"id\":\"rs_2\",\"format\":\"openai-responses-v1\"},{\"data\":\"g\",\"format\":\"hearth-responses-v1\"}]}]}", &e) == 0);
+    const struct part *p = c.message->part;
+    REQUIRE(p && p->next && p->next->next && p->next->next->next);
+    EXPECT(p->kind == PART_HIDDEN && str_eq(p->text, STR("d")) && str_eq(p->id, STR("rs_1")));
+    EXPECT(p->next->kind == PART_HIDDEN && str_eq(p->next->text, STR("e")) && p->next->id.len == 0);
+    EXPECT(p->next->next->kind == PART_OPAQUE && p->next->next->next->kind == PART_OPAQUE);
+}
+
+TEST(a_tool_may_still_be_added_when_the_last_one_was_not_allowed)
+{
+    struct err e = {0};
+    struct chat c;
+
+    fresh();
+    REQUIRE(read_request(&c, "{\"model\":\"m\"," HI ",\"tools\":[" TOOL ",{\"type\":\"function\",\"function\":{\"name\":\"g\"}}],\"tool_choice\":{\"type\":"
+                             "\"allowed_tools\",\"allowed_tools\":{\"mode\":\"auto\",\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\"}}]}}}", &e) == 0);
+    struct tool *added = chat_tool_add(&c);
+    EXPECT(added && c.tool && str_eq(c.tool->name, STR("f")) && c.tool->next == added && !added->next);
 }
 
 TEST(a_request_that_is_none_is_refused_by_the_name_of_its_member)
