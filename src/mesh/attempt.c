@@ -37,7 +37,29 @@ static size_t dialect_headers(const struct attempt *a, struct http_header *h)
     return same ? n + copy_headers(h + n, ask->dialect_header, ask->dialect_header_count) : n;
 }
 
-/* A passthrough upstream reads the client's own credential and program, byte for byte; nobody else ever does. */
+static bool shows_authorization(const struct mesh_ask *ask)
+{
+    for (size_t i = 0; i < ask->identity_count; i++)
+        if (str_eq(ask->identity[i].name, STR("authorization")))
+            return true;
+    return false;
+}
+
+/* The client's own words, byte for byte. Some clients of OpenAI's dialect show their key in a header of their own (`api-key`), which
+ * servers of that dialect do not read: there it is said once more where they do. */
+static size_t identity_headers(const struct attempt *a, struct http_header *h)
+{
+    const struct mesh_ask *ask = &a->call->ask;
+    size_t n = copy_headers(h, ask->identity, ask->identity_count);
+    if (a->face == DIALECT_ANTHROPIC || shows_authorization(ask))
+        return n;
+    const char *bearer = arena_format(&a->call->arena, "Bearer %.*s", STR_FMT(ask->credential));
+    if (bearer)
+        h[n++] = (struct http_header){STR("authorization"), str_from(bearer)};
+    return n;
+}
+
+/* A passthrough upstream reads the client's own credential and program; nobody else ever does. */
 static size_t request_headers(const struct attempt *a, struct http_header *h)
 {
     const struct upstream *u = a->target->up;
@@ -49,7 +71,7 @@ static size_t request_headers(const struct attempt *a, struct http_header *h)
                                                  : a->call->facts.stream ? STR("text/event-stream, application/json") : STR("application/json")};
     n += dialect_headers(a, h + n);
     if (u->passthrough)
-        return n + copy_headers(h + n, ask->identity, ask->identity_count);
+        return n + identity_headers(a, h + n);
     h[n++] = (struct http_header){STR("user-agent"), STR("hearth")};
     if (u->face[a->face].auth.value.len)
         h[n++] = u->face[a->face].auth;
