@@ -37,23 +37,25 @@ static size_t dialect_headers(const struct attempt *a, struct http_header *h)
     return same ? n + copy_headers(h + n, ask->dialect_header, ask->dialect_header_count) : n;
 }
 
-static bool shows_authorization(const struct mesh_ask *ask)
+static bool shows_key_elsewhere(struct str header)
 {
-    for (size_t i = 0; i < ask->identity_count; i++)
-        if (str_eq(ask->identity[i].name, STR("authorization")))
-            return true;
-    return false;
+    return str_eq(header, STR("x-api-key")) || str_eq(header, STR("api-key")) || str_eq(header, STR("x-goog-api-key"));
 }
 
-/* The client's own words, byte for byte. Some clients of OpenAI's dialect show their key in a header of their own (`api-key`), which
- * servers of that dialect do not read: there it is said once more where they do. */
+/* The client's own words, byte for byte. Only, some clients of OpenAI's dialect show their key in a header of their own (`api-key`),
+ * which servers of that dialect do not read: it is said where they do. */
 static size_t identity_headers(const struct attempt *a, struct http_header *h)
 {
     const struct mesh_ask *ask = &a->call->ask;
-    size_t n = copy_headers(h, ask->identity, ask->identity_count);
-    if (a->face == DIALECT_ANTHROPIC || shows_authorization(ask))
-        return n;
-    const char *bearer = arena_format(&a->call->arena, "Bearer %.*s", STR_FMT(ask->credential));
+    bool shown = a->face == DIALECT_ANTHROPIC;
+    size_t n = 0;
+    for (size_t i = 0; i < ask->identity_count; i++) {
+        if (a->face != DIALECT_ANTHROPIC && shows_key_elsewhere(ask->identity[i].name))
+            continue;
+        h[n++] = ask->identity[i];
+        shown = shown || str_eq(ask->identity[i].name, STR("authorization"));
+    }
+    const char *bearer = shown ? NULL : arena_format(&a->call->arena, "Bearer %.*s", STR_FMT(ask->credential));
     if (bearer)
         h[n++] = (struct http_header){STR("authorization"), str_from(bearer)};
     return n;
@@ -63,7 +65,6 @@ static size_t identity_headers(const struct attempt *a, struct http_header *h)
 static size_t request_headers(const struct attempt *a, struct http_header *h)
 {
     const struct upstream *u = a->target->up;
-    const struct mesh_ask *ask = &a->call->ask;
     size_t n = 0;
     bool lines = a->translation && a->translation->from->framing == FRAMING_LINES;
     h[n++] = (struct http_header){STR("content-type"), STR("application/json")};
