@@ -260,7 +260,7 @@ void openai_hidden_write(struct json_writer *w, struct str data, struct str id)
     pair(w, "data", data);
     if (id.len)
         pair(w, "id", id);
-    pair(w, "format", STR("anthropic-claude-v1"));
+    pair(w, "format", id.len ? STR("openai-responses-v1") : STR("anthropic-claude-v1")); /* only Responses names its items */
     count(w, "index", 0);
     json_object_end(w);
 }
