@@ -182,7 +182,7 @@ void translate_close(struct attempt *a)
 size_t translate_held(const struct attempt *a)
 {
     const struct translation *t = a->translation;
-    return t ? t->out.cap + t->line.cap + t->writer.kept.cap + t->writer.items.cap : 0;
+    return t ? t->out.cap + t->line.cap + t->writer.kept.cap + t->writer.items.cap + t->writer.later[1].cap : 0;
 }
 
 /* --- streams ---------------------------------------------------------------------------------------------------------------------- */
