@@ -431,7 +431,7 @@ void mesh_loop_journal(struct mesh_loop *ml); /* something was appended: flush i
 
 /* --- calls (call.c, attempt.c, relay.c, pick.c, answer.c) ------------------------------------------------------------------------ */
 
-enum { ATTEMPTS_MAX = 64, TRIED_MAX = 64 + 64 * 4 };
+enum { BESIDE_MAX = 32, ATTEMPTS_MAX = 64, TRIED_MAX = 64 + 64 * 4 };
 
 /* A line of the story: a candidate, and why it did not answer. */
 struct tried {
@@ -491,7 +491,7 @@ struct attempt {
     bool paused;
     int64_t retry_after_ms;
     struct str content_type, request_id, failure_words; /* arena */
-    struct http_header beside[32];    /* headers that are handed on to a client of the same dialect; arena */
+    struct http_header *beside;       /* BESIDE_MAX headers that are handed on to a client of the same dialect; arena; NULL: none */
     size_t beside_count;
     struct buf held;                  /* bytes not yet given to the client */
     size_t held_counted;              /* of them and the reader's, in mesh.held */
@@ -550,7 +550,6 @@ struct mesh_call {
     struct chat *chat;                /* what the client said, where it had to be understood; NULL; in chat_arena */
     bool chat_has_defaults;           /* the job's are in it */
     struct embed *embed;              /* the same for embeddings */
-    struct lost lost;                 /* what the last translation left out */
     bool refusal_words;               /* refusal_body is words, to be written in the client's dialect ... */
     const char *refusal_code;         /* ... with this code, OpenAI's word; may be NULL */
     int refusal_status;               /* the last answer that blamed the call itself (context, policy, bad request): */
@@ -633,6 +632,7 @@ struct translation {
     struct stream_reader reader;
     struct stream_writer writer;
     struct wire_answer facts;      /* of the event at hand */
+    struct lost lost;              /* what it left out */
     struct chat_answer answer;     /* the whole answer ... */
     struct embed_answer vectors;   /* ... of embeddings */
     int64_t alive_us;              /* when the last sign of life was heard */

@@ -139,13 +139,15 @@ static int64_t sane_wait(int64_t ms)
 static void note_beside(struct attempt *a, struct str name, struct str value)
 {
     static const struct str prefixes[] = {STR("anthropic-"), STR("request-id")};
-    if (a->face != DIALECT_ANTHROPIC || a->call->ask.dialect != DIALECT_ANTHROPIC || a->beside_count == COUNT_OF(a->beside))
+    if (a->face != DIALECT_ANTHROPIC || a->call->ask.dialect != DIALECT_ANTHROPIC || a->beside_count == BESIDE_MAX)
         return;
     for (size_t i = 0; i < COUNT_OF(prefixes); i++) {
         if (!str_starts(name, prefixes[i]))
             continue;
         struct http_header h = {arena_dup(&a->call->arena, name), clean_value(a, value)};
-        if (h.name.ptr && h.value.ptr)
+        if (!a->beside)
+            a->beside = arena_alloc(&a->call->arena, BESIDE_MAX * sizeof *a->beside);
+        if (a->beside && h.name.ptr && h.value.ptr)
             a->beside[a->beside_count++] = h;
         return;
     }
