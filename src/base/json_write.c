@@ -65,47 +65,58 @@ void json_array_end(struct json_writer *w)
 static void put_control(struct json_writer *w, unsigned char c)
 {
     static const char hex[] = "0123456789abcdef";
-    static const char letters[0x20] = {['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r'};
-    char text[6] = {'\\', letters[c]};
+    char text[6] = {'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]};
 
-    if (letters[c]) {
-        put(w, str_of(text, 2));
-        return;
-    }
-    memcpy(text + 1, "u00", 3);
-    text[4] = hex[c >> 4];
-    text[5] = hex[c & 15];
     put(w, str_of(text, 6));
 }
 
-/* What stands at p and is not plain; returns how many bytes it took. */
-static size_t put_special(struct json_writer *w, const char *p, const char *end)
+/* What is behind the backslash of an escape of two characters; 0: it has none. */
+static inline char letter_of(unsigned char c)
 {
-    unsigned char c = (unsigned char)*p;
-
-    if (c < 0x20) {
-        put_control(w, c);
-        return 1;
-    }
-    if (c < 0x80) { /* quote or backslash */
-        put(w, c == '"' ? STR("\\\"") : STR("\\\\"));
-        return 1;
-    }
-    size_t len = json_utf8_sequence(p, end);
-    put(w, len ? str_of(p, len) : STR("\xEF\xBF\xBD"));
-    return len ? len : 1;
+    static const char letters[128] = {['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r', ['"'] = '"', ['\\'] = '\\'};
+    return c < 128 ? letters[c] : 0;
 }
 
+/* As many whole characters beyond ASCII as stand at p, or one U+FFFD for a byte that begins none; returns how many bytes. */
+static size_t put_beyond_ascii(struct json_writer *w, const char *p, const char *end)
+{
+    size_t run = 0, len;
+
+    while (p + run < end && (unsigned char)p[run] >= 0x80 && (len = json_utf8_sequence(p + run, end)) > 0)
+        run += len;
+    put(w, run ? str_of(p, run) : STR("\xEF\xBF\xBD"));
+    return run ? run : 1;
+}
+
+/* Code and prose have a quote or a line end every few dozen bytes, so a plain run and the escape behind it go out in one step. */
 static void put_escaped(struct json_writer *w, struct str s)
 {
     const char *p = s.ptr ? s.ptr : "", *end = p + s.len;
 
     while (w->rc == 0 && p < end) {
         size_t plain = json_plain_run(p, end);
-        put(w, str_of(p, plain));
-        p += plain;
-        if (p < end)
-            p += put_special(w, p, end);
+        char letter = p + plain < end ? letter_of((unsigned char)p[plain]) : '\0';
+        size_t bytes = plain + (letter ? 2 : 0);
+        if (w->out->cap - w->out->len < bytes)
+            w->rc = buf_reserve(w->out, bytes);
+        if (w->rc)
+            return;
+        if (bytes) {
+            char *to = w->out->ptr + w->out->len;
+            memcpy(to, p, plain);
+            if (letter) {
+                to[plain] = '\\';
+                to[plain + 1] = letter;
+            }
+            w->out->len += bytes;
+        }
+        p += plain + (letter ? 1 : 0);
+        if (letter || p == end)
+            continue;
+        if ((unsigned char)*p >= 0x80)
+            p += put_beyond_ascii(w, p, end);
+        else
+            put_control(w, (unsigned char)*p++);
     }
 }
 

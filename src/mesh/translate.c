@@ -83,7 +83,7 @@ static bool may_pass(const struct attempt *a)
 {
     const struct mesh_call *c = a->call;
     const struct vendor *v = a->target->up->vendor;
-    bool sealed = v && v->quirks & QUIRK_SEALED && a->face == DIALECT_ANTHROPIC;
+    bool sealed = a->face == DIALECT_RESPONSES || (a->face == DIALECT_ANTHROPIC && v && v->quirks & QUIRK_SEALED);
     bool defaults = c->route.job && c->route.job->default_count && c->facts.op != WIRE_COUNT_TOKENS;
     return a->face == c->ask.dialect && !defaults && (!sealed || !c->chat || c->chat->has_signed_only);
 }
@@ -182,7 +182,7 @@ void translate_close(struct attempt *a)
 size_t translate_held(const struct attempt *a)
 {
     const struct translation *t = a->translation;
-    return t ? t->out.cap + t->line.cap + t->writer.kept.cap + t->writer.items.cap : 0;
+    return t ? t->out.cap + t->line.cap + t->writer.kept.cap + t->writer.items.cap + t->writer.later[1].cap : 0;
 }
 
 /* --- streams ---------------------------------------------------------------------------------------------------------------------- */

@@ -74,13 +74,13 @@ const struct chat_member *chat_extra_find(const struct chat *c, struct str name)
 
 struct part *chat_answer_add(struct chat_answer *a, enum part_kind kind)
 {
-    struct part *p = arena_new(a->arena, struct part), **list = &a->part;
+    struct part *p = arena_new(a->arena, struct part), **list = a->newest ? &a->newest->next : &a->part;
     if (!p)
         return NULL;
     p->kind = kind;
-    while (*list)
+    while (*list) /* no walk, in general: a hostile answer has a million */
         list = &(*list)->next;
-    return *list = p;
+    return a->newest = *list = p;
 }
 
 /* --- reasoning effort ------------------------------------------------------------------------------------------------------ */

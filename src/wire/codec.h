@@ -107,9 +107,11 @@ struct stream_writer {
     int block_count, call_count;
     struct usage usage;
     bool has_usage;
+    bool refused;            /* some of it was a refusal */
     enum finish finish;
     struct str stop;
     struct stream_call *call; /* those that wait for their turn; by the reader's index */
+    struct buf later[3];      /* words that came in the middle of a call's arguments: thinking, text, refusal */
     struct buf kept;          /* text of the open block, if the codec wants it (keeps_text) */
     struct buf items;         /* Responses: the finished items, as JSON. Ollama, OpenAI: what each line or chunk begins with */
     int64_t elapsed_us;       /* Ollama: how long the answer took, told at the end; 0: not known */

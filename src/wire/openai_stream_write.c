@@ -128,7 +128,7 @@ static int details(struct stream_writer *w, struct str hidden, struct str signat
         if (signature.len)
             openai_seal_write(&j, signature);
         else
-            openai_hidden_write(&j, hidden, STR_NONE);
+            openai_hidden_write(&j, hidden, w->block.id);
         json_array_end(&j);
         json_object_end(&j);
         rc = json_done(&j);

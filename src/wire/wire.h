@@ -166,6 +166,7 @@ enum vendor_quirk {
     QUIRK_ONE_ROOT = 4,          /* its faces stand under one address: /v1 and /api of the same server */
     QUIRK_BEARER = 8,            /* its Anthropic face takes the key as a bearer token, too */
     QUIRK_SEALED = 16,           /* refuses thinking that does not carry its own seal */
+    QUIRK_TOOLS_APART = 32,      /* its newer models take no tools at the chat endpoint while they think, but as Responses */
     QUIRK_PLAN_HEADERS = 256,    /* under a flat plan every answer tells how its windows are; one that does not is about the request */
 };
 
