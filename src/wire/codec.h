@@ -203,4 +203,7 @@ int codec_cannot(const struct codec *codec, const struct chat_write *w, struct s
 /* All of c->extra that is not in `carried` (NULL-terminated; may be NULL): as codec_cannot. */
 int codec_extra(const struct codec *codec, const struct chat *c, const char *const *carried, const struct chat_write *w,
                 struct err *e);
+/* Ollama: a request that says nothing only loads its model, or with `keep_alive: 0` gives it up; the answer to that. */
+bool ollama_only_loads(const struct chat *c, enum wire_op op);
+int ollama_load_write(const struct chat *c, enum wire_op op, int64_t created_s, struct buf *out);
 int codec_reference(struct buf *out); /* docs/reference/translation.md */

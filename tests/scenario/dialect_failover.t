@@ -3,11 +3,11 @@ each first second trouble <<X
 anthropic | openai | fault overload
 anthropic | openai | drop 0
 anthropic | openai | drop 1
-anthropic | openai | sse-error 1 overloaded
+anthropic | openai | sse-error 1 "overloaded"
 anthropic | openai | cut 1
 openai | anthropic | fault rate
 openai | anthropic | drop 1
-openai | anthropic | sse-error 1 overloaded
+openai | anthropic | sse-error 1 "overloaded"
 openai | anthropic | cut 1
 anthropic | ollama | drop 1
 ollama | anthropic | status 500
