@@ -175,19 +175,34 @@ void answer_refuse(struct mesh_call *c, int status, const char *type, const char
     give_error(c, (struct wire_error){.status = status, .message = message, .type = type, .code = code}, STR_NONE, retry_after_ms, false);
 }
 
-/* A question that costs nothing and may be answered by an estimate: how many tokens a request has. */
-void answer_count(struct mesh_call *c)
+/* What costs nothing and needs nobody. */
+static void give_own(struct mesh_call *c, struct str body)
 {
-    AUTO_BUF struct buf body = BUF_INIT(1 * KiB);
-    (void)buf_append_format(&body, "{\"input_tokens\":%lld}", (long long)c->facts.tokens_estimated);
     struct http_header h[MESH_HEADERS_MAX];
     size_t n = common_headers(c, h, STR("-"), STR("-"));
     h[n++] = (struct http_header){STR("content-type"), STR("application/json")};
     h[n++] = (struct http_header){STR("x-hearth-cost-usd"), dollars(c, c->cost_nusd)};
     struct mesh_head head = {.status = 200, .header = h, .header_count = n};
+    c->at->target = NULL; /* whoever was tried before has not answered */
     call_finish(c, CALL_DONE, 200);
-    c->ask.sink->whole(c->ask.ctx, &head, buf_str(&body));
+    c->ask.sink->whole(c->ask.ctx, &head, body);
     call_free(c);
+}
+
+/* How many tokens a request has, by an estimate. */
+void answer_count(struct mesh_call *c)
+{
+    AUTO_BUF struct buf body = BUF_INIT(1 * KiB);
+    (void)buf_append_format(&body, "{\"input_tokens\":%lld}", (long long)c->facts.tokens_estimated);
+    give_own(c, buf_str(&body));
+}
+
+/* `ollama run` and others load a model before they ask it. When that is done is the upstreams' business. */
+void answer_load(struct mesh_call *c)
+{
+    AUTO_BUF struct buf body = BUF_INIT(16 * KiB);
+    (void)ollama_load_write(c->chat, c->facts.op, loop_wall_ms(c->ml->loop) / 1000, &body); /* a name too long for it: an empty body */
+    give_own(c, buf_str(&body));
 }
 
 /* --- nobody could answer ------------------------------------------------------------------------------------------------------ */

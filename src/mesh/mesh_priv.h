@@ -685,6 +685,7 @@ void call_free(struct mesh_call *c);
  * answers only (else NULL); pending: nobody answers yet. */
 size_t answer_headers(struct mesh_call *c, struct http_header *h, bool pending, const int64_t *cost_nusd);
 void answer_count(struct mesh_call *c); /* WIRE_COUNT_TOKENS, by our estimate; ends the call */
+void answer_load(struct mesh_call *c);  /* Ollama: a request that only loads a model; ends the call */
 void answer_exhausted(struct mesh_call *c); /* nobody could answer: one error that tells each attempt; ends the call */
 /* A refusal before the call was let in, or by ourselves; ends the call. */
 void answer_refuse(struct mesh_call *c, int status, const char *type, const char *code, struct str message,
