@@ -88,7 +88,7 @@ TEST(crc32c_by_the_processor_and_by_the_tables_are_one)
 
 TEST(every_record_comes_back_as_it_was_written)
 {
-    struct record want[8], got;
+    struct record want[9], got;
     size_t count = samples(want);
     /* and the extremes of every member */
     want[count] = (struct record){.type = RECORD_CALL_OPEN, .call_open = {.wall_ms = INT64_MIN}};
@@ -100,6 +100,8 @@ TEST(every_record_comes_back_as_it_was_written)
                                     .attempt_close = {.attempt = 1, .cost_nusd = COST_UNKNOWN,
                                                       .usage = {.input = INT64_MAX, .output = INT64_MIN}}};
     want[count++] = (struct record){.type = RECORD_CALL_CLOSE, .call_close = {.outcome = CALL_LOST}};
+    want[count] = sample_call_close();
+    want[count++].call_close.story = STR("{\"skips\":[]}");
     AUTO_BUF struct buf out = BUF_INIT(64 * KiB);
     for (size_t i = 0; i < count; i++)
         EXPECT(kit_record_put(&out, &want[i]) == 0);
