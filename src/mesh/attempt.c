@@ -232,6 +232,7 @@ void attempt_begin(struct attempt *a, const struct target *t)
     int face = face_choose(a->call, t);
     assert(face != FACE_NONE); /* pick.c saw to it */
     a->face = (enum dialect)face;
+    story_attempt(a);
     if (!a->call->home || !t->up->probe_url.len) {
         open_and_send(a);
         return;
