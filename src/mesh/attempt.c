@@ -440,7 +440,7 @@ void attempt_failed(struct attempt *a, enum reason r, struct str words)
         c->refusal_status = 0;
     int64_t rest_ms = attempt_close(a, r);
     story_add(c, a->target, r, true, a->status, rest_ms ? rest_ms : a->retry_after_ms, words);
-    if (row->fault == FAULT_CALL || row->fault == FAULT_CLIENT)
+    if ((row->fault == FAULT_CALL || row->fault == FAULT_CLIENT) && r != REASON_NO_ENDPOINT) /* "File Not Found" tells a client nothing */
         keep_refusal(a, r, words);
     struct attempt *beside = hedge_other(a);
     if (!beside || row->fault != FAULT_US) /* want of memory for a hedge says nothing of the chain */

@@ -696,6 +696,10 @@ int translate_embed_request(struct attempt *a, const struct chat_write *w, struc
 int translate_embed_whole(struct attempt *a, struct wire_answer *out);
 int translate_embed_write(struct attempt *a);
 
+/* rerank.c */
+/* a->held is the whole answer, as the client reads it afterwards. ERR_NOMEM, ERR_LIMIT. */
+int rerank_answer_write(struct attempt *a);
+
 /* relay.c */
 int relay_on_head(struct http_fetch *f, const struct http_fetch_head *h, void *ctx);
 int relay_on_body(struct http_fetch *f, struct str bytes, void *ctx);

@@ -467,6 +467,14 @@ static void finish_large(struct attempt *a)
     call_free(a->call);
 }
 
+/* Few servers rank documents: the answer is about the path, not the model. 501 is llama-server's, started for something else. */
+static bool is_missing_door(const struct attempt *a, const struct wire_failure *f)
+{
+    if (a->call->facts.op != WIRE_RERANK)
+        return false;
+    return a->status == 405 || a->status == 501 || (a->status == 404 && !str_contains_fold(str_from(f->message), STR("model")));
+}
+
 static void fail_with_body(struct attempt *a)
 {
     struct wire_failure f;
@@ -478,6 +486,8 @@ static void fail_with_body(struct attempt *a)
         r = REASON_NO_FACE;
     if (r == REASON_MODEL && a->call->facts.op == WIRE_COUNT_TOKENS)
         r = REASON_NO_ENDPOINT; /* many servers have messages and cannot count */
+    if (is_missing_door(a, &f))
+        r = REASON_NO_ENDPOINT;
     if (r == REASON_MODEL && a->target->state == a->target->up->direct)
         r = REASON_NO_SUCH_MODEL; /* the client's word, not the config's */
     if (a->target->up->passthrough && (r == REASON_KEY || r == REASON_FORBIDDEN))
@@ -533,6 +543,10 @@ static void finish_whole(struct attempt *a)
         return;
     }
     if (a->translation && translate_whole_write(a) < 0) {
+        attempt_failed(a, REASON_NO_MEMORY, STR_NONE);
+        return;
+    }
+    if (a->call->facts.op == WIRE_RERANK && rerank_answer_write(a) < 0) {
         attempt_failed(a, REASON_NO_MEMORY, STR_NONE);
         return;
     }

@@ -22,6 +22,7 @@ enum wire_op {
     WIRE_GENERATE,     /* Ollama: one prompt */
     WIRE_EMBED_ONE,    /* Ollama: the older endpoint, one text */
     WIRE_COUNT_TOKENS, /* Anthropic: how many tokens a request has */
+    WIRE_RERANK,       /* documents put in order for a question */
     WIRE_OP_COUNT
 };
 static inline bool wire_op_embeds(enum wire_op op)
@@ -55,7 +56,7 @@ struct call {
 
 /* Reads and checks one request. ERR_SYNTAX / ERR_INVALID with a story fit for the client's 400 (no content in it): not
  * JSON, not an object, a key of ours (model, messages, stream, stream_options, max_tokens, n, tools, response_format,
- * prompt, input) given twice, in any spelling; model missing or no string; messages missing or no array; and so on. Unknown members
+ * prompt, input, query, documents, texts) given twice, in any spelling; model missing or no string; messages missing or no array; and so on. Unknown members
  * are left alone. `a` holds unescaped names. */
 int call_read(struct call *c, enum wire_op op, struct str body, struct arena *a, struct err *e);
 /* The same for a request of another dialect, as far as the dialects agree: an object with one `model`, whose place is told for
