@@ -280,7 +280,8 @@ static void measure_requests(struct buf *out, size_t bytes)
     measure("  read, facts, write: anthropic -> openai", run_translate, &j, runs, 1);
 }
 
-int main(void)
+/* An argument is the size of the only transcript to measure, for a profiler. */
+int main(int argc, char **argv)
 {
     static const struct {
         const char *what;
@@ -293,6 +294,13 @@ int main(void)
         {"  ollama upstream -> openai client", &codec_ollama, &codec_openai},
     };
     AUTO_BUF struct buf out = BUF_INIT(8 * MiB);
+    if (argc > 1) {
+        uint64_t bytes;
+        if (!str_to_u64(str_from(argv[1]), &bytes) || bytes < 1000 || bytes > MiB)
+            die("the size of a transcript is 1000 to 1048576 bytes");
+        measure_requests(&out, (size_t)bytes);
+        return 0;
+    }
     measure_requests(&out, 10000);
     measure_requests(&out, 100000);
     measure_requests(&out, 1000000);
