@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "wire/codec.h"
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -283,6 +284,8 @@ static void measure_requests(struct buf *out, size_t bytes)
 /* An argument is the size of the only transcript to measure, for a profiler. */
 int main(int argc, char **argv)
 {
+    (void)mallopt(M_TRIM_THRESHOLD, 256 << 10); /* as the daemon runs */
+    (void)mallopt(M_MMAP_THRESHOLD, 4 << 20);
     static const struct {
         const char *what;
         const struct codec *from, *to;

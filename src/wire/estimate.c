@@ -334,7 +334,7 @@ static int64_t cost_of(struct str text, bool escaped)
 /* A long text is sampled: windows spread over it are counted and stand for the rest. Reading all of a megabyte would take as long as
  * relaying it, and the windows' own error (three in a hundred, where kinds of text alternate) is small against that of the costs. Each
  * has its place in its own share of the text by chance, so that nothing that repeats keeps step with them; the same chance each time. */
-enum { WHOLE_BYTES_MAX = 16 * 1024, WINDOWS = 64, WINDOW_BYTES = 256 };
+enum { WHOLE_BYTES_MAX = 16 * 1024, WINDOWS = 64, WINDOW_BYTES = 128 };
 
 static uint64_t window_begin(uint64_t bytes, uint64_t i)
 {
