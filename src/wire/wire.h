@@ -158,6 +158,18 @@ int error_write(struct buf *out, int status, struct str message, const char *typ
  * on prose, code and JSON; see tests. */
 int64_t tokens_estimate(struct str text, bool escaped);
 
+/* The same of many texts that are one conversation: where they are long together, a sample is taken of all. `bytes` is the sum of
+ * their lengths, which has to be known first. */
+struct tokens_count {
+    uint64_t bytes, at; /* of all texts; of those that were added */
+    uint64_t window, next; /* the next window of the sample, and where it begins */
+    uint64_t counted;   /* bytes of the sample so far */
+    int64_t cost;       /* of the sample, or of all, in thousandths of a token */
+};
+void tokens_count_init(struct tokens_count *t, uint64_t bytes);
+void tokens_count_add(struct tokens_count *t, struct str text, bool escaped);
+int64_t tokens_count_end(const struct tokens_count *t);
+
 /* --- vendors -------------------------------------------------------------------------------------------------------- */
 
 enum regime { REGIME_CREDIT, REGIME_PLAN, REGIME_POWER };
