@@ -494,6 +494,8 @@ struct attempt {
     struct http_header beside[32];    /* headers that are handed on to a client of the same dialect; arena */
     size_t beside_count;
     struct buf held;                  /* bytes not yet given to the client */
+    struct str first_chunk;           /* the data of the first event, while a client that wants usage was told none; arena */
+    bool usage_told;                  /* the client has read the usage, or does not want to */
     size_t held_counted;              /* of them and the reader's, in mesh.held */
     struct sse_reader sse;
     bool sse_open;
