@@ -580,6 +580,8 @@ struct mesh_call {
 const struct target *pick_next(struct attempt *a);
 /* The same for a hedge beside an attempt at `beside`: nobody's line is joined, and when NULL comes nothing has changed. */
 const struct target *pick_beside(struct attempt *a, const struct target *beside);
+/* What the call needs and the target is known not to have; NULL: nothing. */
+const char *pick_lacks(const struct mesh_call *c, const struct target *t);
 void pick_release(struct attempt *a);       /* counts and place */
 void pick_granted(struct mesh_call *c);     /* the line has come to this call: it has a place at `awaited` */
 void pick_waited_enough(struct mesh_call *c); /* it has not, in the time that a call waits */
