@@ -518,6 +518,8 @@ struct attempt {
     struct http_header *beside;       /* BESIDE_MAX headers that are handed on to a client of the same dialect; arena; NULL: none */
     size_t beside_count;
     struct buf held;                  /* bytes not yet given to the client */
+    struct str first_chunk;           /* the data of the first event, while a client that wants usage was told none; arena */
+    bool usage_told;                  /* the client has read the usage, or does not want to */
     size_t held_counted;              /* of them and the reader's, in mesh.held */
     struct sse_reader sse;
     bool sse_open;
@@ -602,6 +604,8 @@ struct mesh_call {
 const struct target *pick_next(struct attempt *a);
 /* The same for a hedge beside an attempt at `beside`: nobody's line is joined, and when NULL comes nothing has changed. */
 const struct target *pick_beside(struct attempt *a, const struct target *beside);
+/* What the call needs and the target is known not to have; NULL: nothing. */
+const char *pick_lacks(const struct mesh_call *c, const struct target *t);
 void pick_release(struct attempt *a);       /* counts and place */
 void pick_granted(struct mesh_call *c);     /* the line has come to this call: it has a place at `awaited` */
 void pick_waited_enough(struct mesh_call *c); /* it has not, in the time that a call waits */
@@ -671,6 +675,7 @@ struct translation {
     struct buf out;                /* what the event at hand, or the whole answer, became */
 };
 const struct codec *call_codec(const struct mesh_call *c); /* the client's */
+const struct lost *translate_lost(const struct mesh_call *c); /* by the attempt that answers; empty without a translation */
 /* Reads the facts of a request that is not OpenAI's. */
 int translate_read(struct mesh_call *c, struct err *e);
 int translate_defaults(struct mesh_call *c); /* the job is known: its defaults count */
