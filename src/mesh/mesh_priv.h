@@ -662,6 +662,7 @@ void clock_drain(struct mesh_call *c);
 struct translation {
     const struct codec *from, *to; /* the upstream's, the client's */
     bool passes;                   /* they are the same */
+    const struct name_rule *names; /* of tools, at the upstream; NULL: any */
     bool ended;                    /* the stream's end mark came */
     struct arena arena;
     struct stream_reader reader;
