@@ -63,7 +63,7 @@ bool mesh_loop_ready(const struct mesh_loop *ml); /* new calls are let in: the j
 
 /* --- calls ----------------------------------------------------------------------------------------------------------- */
 
-#define MESH_HEADERS_MAX 64 /* ours, and what an upstream of the client's dialect says beside its answer */
+#define MESH_HEADERS_MAX 80 /* ours, and what an upstream of the client's dialect says beside its answer */
 
 /* The head of an answer; slices are valid during the call-back. */
 struct mesh_head {

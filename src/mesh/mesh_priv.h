@@ -72,6 +72,7 @@ enum reason_cool {
     X(HEDGED,             FAULT_US,     NEXT_STOP,   COOL_NONE,  503, "another place, asked beside it, answered first")    \
     X(LEFT,               FAULT_CLIENT, NEXT_STOP,   COOL_NONE,  499, "the client left")                                \
     X(SHUTDOWN,           FAULT_US,     NEXT_STOP,   COOL_NONE,  503, "Hearth is shutting down")                        \
+    X(FOREIGN_THINKING,   FAULT_TARGET, NEXT_SAME,   COOL_NONE,  400, "it refuses thinking that others wrote; it is asked without") \
     X(NO_FACE,            FAULT_TARGET, NEXT_SAME,   COOL_NONE,  502, "it has no such endpoint; it is asked in another dialect") \
     /* why a candidate was not even tried */                                                                            \
     X(COOLING,            FAULT_TARGET, NEXT_STEP,   COOL_NONE,  503, "cooling after failures")                         \
@@ -491,7 +492,7 @@ struct attempt {
     bool paused;
     int64_t retry_after_ms;
     struct str content_type, request_id, failure_words; /* arena */
-    struct http_header beside[32];    /* headers that are handed on to a client of the same dialect; arena */
+    struct http_header beside[48];    /* headers that are handed on to a client of the same dialect; arena */
     size_t beside_count;
     struct buf held;                  /* bytes not yet given to the client */
     size_t held_counted;              /* of them and the reader's, in mesh.held */
@@ -555,6 +556,9 @@ struct mesh_call {
     const char *refusal_code;         /* ... with this code, OpenAI's word; may be NULL */
     int refusal_status;               /* the last answer that blamed the call itself (context, policy, bad request): */
     struct str refusal_body;          /* given to the client as it is when nobody else can do better; arena */
+    int64_t refusal_retry_ms;         /* what it asked to wait; -1: nothing */
+    struct http_header *beside;       /* what that answer, or the last that called a plan spent, said beside it; arena */
+    size_t beside_count;
 
     struct attempt *at;               /* the attempt under way (while hedged: the earlier one), or the last one */
     struct attempt first, *second;    /* second: owned; NULL while never hedged */
