@@ -317,6 +317,8 @@ static void close_books(struct attempt *a, enum reason r)
 static void say_rest(const struct attempt *a, enum reason r, int64_t rest_ms)
 {
     const struct reason_row *row = reason_row(r);
+    if (row->cool == COOL_LONG || rest_ms)
+        tell_rest(a, r, rest_ms);
     if (row->cool == COOL_LONG)
         log_line(LOG_ERROR, "mesh", "%.*s: %s (%d); it rests for %lld min: somebody has to look after it", STR_FMT(a->target->name),
                  row->text, a->status, (long long)(rest_ms / 60000));
@@ -332,6 +334,8 @@ static int64_t tell_breaker(struct attempt *a, enum reason r)
     a->probe = false;
     if (r == REASON_DONE || r == REASON_CONTEXT || r == REASON_POLICY || r == REASON_BAD_REQUEST || r == REASON_NO_SUCH_MODEL) {
         breaker_success(b, probe); /* it answers, whatever it thinks of the call */
+        if (probe)
+            tell_back(a);
         return 0;
     }
     if (row->fault != FAULT_TARGET || row->cool == COOL_NONE) {

@@ -25,6 +25,7 @@ struct mesh_counts;
 struct mesh_loop;
 struct json_writer;
 struct ledger_reader;
+struct news;
 struct resolver;
 
 /* --- routes ---------------------------------------------------------------------------------------------------------- */
@@ -37,6 +38,7 @@ struct mesh_options {
     const struct mesh *before; /* what this one follows, or NULL: places that are the same keep breakers and counts */
     struct gauge *calls; /* under way; one that does not fit is refused. NULL: no ceiling */
     struct gauge *held;  /* bytes; answers that are held are counted here, never refused. NULL: not counted */
+    struct news *news;   /* is told what rests and what is back; NULL: nobody is */
 };
 /* Refuses (with e->line and e->column) what could cross a boundary, names that do not exist, and what this version cannot
  * do. Missing secrets are no error: such an upstream is skipped as "no key". */

@@ -287,6 +287,7 @@ struct mesh {
     int network_count;
     const char *ca_file;
     struct gauge *calls, *held; /* the caller's; may be NULL */
+    struct news *news;          /* the same */
 };
 
 /* faces.c. `given`: the config's URL, may be empty; one_dialect: the config names the dialect, so there is this one face.
@@ -386,6 +387,10 @@ void flat_leave(struct attempt *a); /* it was not sent after all */
 void flat_headers(struct attempt *a, const struct http_fetch_head *h);
 /* An answer that is an error and was taken for `r`: what it is in the light of the plan. `body` may tell more. */
 enum reason flat_refused(struct attempt *a, enum reason r, struct str body);
+/* tell.c: for those who watch */
+void tell_plan(const struct attempt *a, const struct plan_heard *heard); /* it became spent, or came back */
+void tell_rest(const struct attempt *a, enum reason r, int64_t rest_ms);
+void tell_back(const struct attempt *a);
 /* What the attempt is charged: nothing under a plan, `list_nusd` when it was billed beside it. Ends the ticket. */
 int64_t flat_close(struct attempt *a, int64_t list_nusd);
 
