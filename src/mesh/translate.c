@@ -89,7 +89,9 @@ static bool may_pass(const struct attempt *a)
 {
     const struct mesh_call *c = a->call;
     const struct vendor *v = a->target->up->vendor;
-    bool sealed = a->face == DIALECT_RESPONSES || (a->face == DIALECT_ANTHROPIC && v && v->quirks & QUIRK_SEALED);
+    bool anthropic = a->face == DIALECT_ANTHROPIC && v, sealed = a->face == DIALECT_RESPONSES || (anthropic && v->quirks & QUIRK_SEALED);
+    if (c->chat && (c->chat->seals_doubted || (c->chat->has_billing && anthropic && !sealed)))
+        return false;
     bool defaults = c->route.job && c->route.job->default_count && c->facts.op != WIRE_COUNT_TOKENS;
     return a->face == c->ask.dialect && !defaults && (!sealed || !c->chat || c->chat->has_signed_only);
 }
