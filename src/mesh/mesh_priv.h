@@ -644,6 +644,7 @@ struct translation {
     struct buf out;                /* what the event at hand, or the whole answer, became */
 };
 const struct codec *call_codec(const struct mesh_call *c); /* the client's */
+bool call_only_loads(const struct mesh_call *c);           /* Ollama's clients: it says nothing, so that the model be loaded */
 /* Reads the facts of a request that is not OpenAI's. */
 int translate_read(struct mesh_call *c, struct err *e);
 int translate_defaults(struct mesh_call *c); /* the job is known: its defaults count */
@@ -688,6 +689,7 @@ void call_free(struct mesh_call *c);
 /* The headers of an answer into `h` (room for MESH_HEADERS_MAX): ours, and the content type. cost_nusd is given for whole
  * answers only (else NULL); pending: nobody answers yet. */
 size_t answer_headers(struct mesh_call *c, struct http_header *h, bool pending, const int64_t *cost_nusd);
+void answer_ready(struct mesh_call *c); /* a call that would load a model where none can be; ends the call */
 void answer_count(struct mesh_call *c); /* WIRE_COUNT_TOKENS, by our estimate; ends the call */
 void answer_exhausted(struct mesh_call *c); /* nobody could answer: one error that tells each attempt; ends the call */
 /* A refusal before the call was let in, or by ourselves; ends the call. */

@@ -85,7 +85,7 @@ static enum reason why_not(struct mesh_call *c, const struct step *s, const stru
     if (u->key_problem.len)
         return REASON_NO_KEY;
     int face = face_choose(c, t);
-    if (face == FACE_NONE)
+    if (face == FACE_NONE || (face != DIALECT_OLLAMA && call_only_loads(c)))
         return REASON_NO_ENDPOINT;
     if (u->passthrough && (!c->ask.credential.len || face != (int)c->ask.dialect)) /* what a client shows is for the service it speaks to */
         return REASON_NO_CREDENTIAL;

@@ -332,11 +332,17 @@ static int on_event(const struct sse_event *ev, void *ctx)
     return pass(a, ev->raw);
 }
 
+/* Cut before the first word, filtered, or asked for nothing but to be there. */
+static bool may_be_empty(const struct attempt *a, enum finish f)
+{
+    return f == FINISH_LENGTH || f == FINISH_FILTER || call_only_loads(a->call);
+}
+
 /* The upstream's stream is complete: close the books, then let the last bytes go. */
 static void finish_stream(struct attempt *a)
 {
     if (a->state == ATTEMPT_WAITING) { /* never any content: fine only if the model was cut or filtered, or calls nothing */
-        bool excused = a->finished && (a->finish == FINISH_LENGTH || a->finish == FINISH_FILTER);
+        bool excused = a->finished && may_be_empty(a, a->finish);
         if (!excused) {
             relay_stop(a, a->finish == FINISH_INTERRUPTED ? REASON_INTERRUPTED : REASON_EMPTY, STR_NONE);
             return;
@@ -526,7 +532,7 @@ static enum reason judge(struct attempt *a, struct wire_answer *w)
     if (w->finish == FINISH_INTERRUPTED)
         return REASON_INTERRUPTED;
     if (!w->has_content)
-        return w->finish == FINISH_LENGTH || w->finish == FINISH_FILTER ? REASON_DONE : REASON_EMPTY;
+        return may_be_empty(a, w->finish) ? REASON_DONE : REASON_EMPTY;
     if (!keeps_format)
         return REASON_BAD_FORMAT;
     if (a->call->facts.format != FORMAT_TEXT && w->finish == FINISH_STOP && w->content.len && !answer_keeps_format(w, a->call->facts.format))

@@ -19,6 +19,11 @@ const struct codec *call_codec(const struct mesh_call *c)
     return codec_of(c->ask.dialect);
 }
 
+bool call_only_loads(const struct mesh_call *c)
+{
+    return c->ask.dialect == DIALECT_OLLAMA && c->chat && !c->chat->message;
+}
+
 /* The job's defaults, once, where the client gave nothing. A default that fits no conversation is the config's fault and is left out, as
  * the plain path does. */
 static int apply_defaults(struct mesh_call *c)

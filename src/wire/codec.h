@@ -201,4 +201,7 @@ int codec_cannot(const struct codec *codec, const struct chat_write *w, struct s
 /* All of c->extra that is not in `carried` (NULL-terminated; may be NULL): as codec_cannot. */
 int codec_extra(const struct codec *codec, const struct chat *c, const char *const *carried, const struct chat_write *w,
                 struct err *e);
+/* Ollama's answer to a call without anything to say, by which its clients have a model loaded: where nothing can be loaded, the model is
+ * there. A line of its stream is the same. */
+int ollama_ready_write(enum wire_op op, struct str model, int64_t created_s, struct buf *out);
 int codec_reference(struct buf *out); /* docs/reference/translation.md */

@@ -387,3 +387,18 @@ int ollama_answer_write(const struct chat_answer *a, enum wire_op op, struct los
     json_object_end(&w);
     return rc ? rc : json_done(&w);
 }
+
+int ollama_ready_write(enum wire_op op, struct str model, int64_t created_s, struct buf *out)
+{
+    struct json_writer w = JSON_WRITER(out);
+    ollama_says_begin(&w, op, model, created_s);
+    json_text(&w, "");
+    ollama_says_end(&w, op);
+    json_key(&w, "done_reason");
+    json_text(&w, "load");
+    json_key(&w, "done");
+    json_bool(&w, true);
+    json_object_end(&w);
+    int rc = json_done(&w);
+    return rc ? rc : buf_append_char(out, '\n');
+}

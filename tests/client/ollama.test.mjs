@@ -186,11 +186,22 @@ test('lists, shows, and what is loaded', async () => {
   assert.equal(statuses.at(-1), 'success');
 });
 
-test('an empty chat only loads the model, which takes no call', async () => {
+test('an empty call loads the model: an Ollama is asked to, elsewhere it is there', async () => {
   const before = w.wire.openai.asked.length;
-  const answer = await client.chat({ model: 'wire-openai/m', messages: [] });
-  assert.equal(answer.done, true);
+  const chat = await client.chat({ model: 'wire-openai/m', messages: [] });
+  assert.deepEqual([chat.done, chat.done_reason, chat.message], [true, 'load', { role: 'assistant', content: '' }]);
+  const generate = await client.generate({ model: 'wire-anthropic/m', prompt: '' });
+  assert.deepEqual([generate.done, generate.done_reason, generate.response], [true, 'load', '']);
+  assert.equal((await joined(await client.chat({ model: 'wire-openai/m', messages: [], stream: true }))).done_reason, 'load');
   assert.equal(w.wire.openai.asked.length, before);
+
+  const answer = w.wire.ollama.answer;
+  w.wire.ollama.answer = (body) => ({ body: { model: body.model, created_at: '2026-10-01T08:00:00Z', message: { role: 'assistant', content: '' }, done: true, done_reason: 'load' } });
+  const loaded = await client.chat({ model: 'wire-ollama/m', messages: [], keep_alive: '10m' });
+  const streamed = await joined(await client.chat({ model: 'wire-ollama/m', messages: [], stream: true }));
+  w.wire.ollama.answer = answer;
+  assert.deepEqual([loaded.done_reason, streamed.done_reason], ['load', 'load']);
+  assert.equal(w.wire.ollama.asked.at(-2).body.keep_alive, '10m');
 });
 
 test('to a server of its own dialect the bytes go as they are', async () => {
