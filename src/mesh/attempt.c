@@ -31,8 +31,8 @@ static size_t dialect_headers(const struct attempt *a, struct http_header *h)
 {
     const struct mesh_ask *ask = &a->call->ask;
     size_t n = 0;
-    bool same = a->face == ask->dialect;
-    if (a->face == DIALECT_ANTHROPIC && !(same && is_given(ask, STR("anthropic-version"))))
+    bool same = a->face == ask->dialect && !a->target->up->passthrough; /* there they go with the rest, as they came */
+    if (a->face == DIALECT_ANTHROPIC && !(a->face == ask->dialect && is_given(ask, STR("anthropic-version"))))
         h[n++] = (struct http_header){STR("anthropic-version"), STR("2023-06-01")};
     return same ? n + copy_headers(h + n, ask->dialect_header, ask->dialect_header_count) : n;
 }
