@@ -98,10 +98,11 @@ static size_t litellm_headers(struct mesh_call *c, struct http_header *h, struct
 
 static struct str lost_names(struct mesh_call *c)
 {
+    const struct lost *lost = translate_lost(c);
     AUTO_BUF struct buf b = BUF_INIT(4 * KiB);
     int rc = 0;
-    for (int i = 0; i < c->lost.count && rc == 0; i++)
-        rc = buf_append_format(&b, "%s%.*s", i ? "," : "", STR_FMT(c->lost.name[i]));
+    for (int i = 0; i < lost->count && rc == 0; i++)
+        rc = buf_append_format(&b, "%s%.*s", i ? "," : "", STR_FMT(lost->name[i]));
     return rc == 0 ? text_or_dash(arena_dup(&c->arena, buf_str(&b))) : STR("more");
 }
 
@@ -120,7 +121,7 @@ size_t answer_headers(struct mesh_call *c, struct http_header *h, bool pending, 
     int spill = pending ? 0 : spill_percent(c->at->target, loop_now_ms(c->ml->loop));
     if (spill > 0)
         h[n++] = (struct http_header){STR("x-hearth-spill"), number(c, spill)};
-    if (!pending && translated && c->lost.count)
+    if (!pending && translated && translate_lost(c)->count)
         h[n++] = (struct http_header){STR("x-hearth-lost"), lost_names(c)};
     n += beside_headers(c, h + n, !pending);
     if (c->facts.stream) {
@@ -189,35 +190,35 @@ void answer_refuse(struct mesh_call *c, int status, const char *type, const char
     give_error(c, (struct wire_error){.status = status, .message = message, .type = type, .code = code}, STR_NONE, retry_after_ms, false);
 }
 
-/* An answer of our own, for which nobody was asked. Ends the call. */
-static void answer_ourselves(struct mesh_call *c, struct str type, struct str body)
+/* What costs nothing and needs nobody. */
+static void give_own(struct mesh_call *c, struct str body)
 {
     struct http_header h[MESH_HEADERS_MAX];
     size_t n = common_headers(c, h, STR("-"), STR("-"));
-    h[n++] = (struct http_header){STR("content-type"), type};
+    h[n++] = (struct http_header){STR("content-type"), STR("application/json")};
     h[n++] = (struct http_header){STR("x-hearth-cost-usd"), dollars(c, c->cost_nusd)};
     n += beside_headers(c, h + n, false);
     struct mesh_head head = {.status = 200, .header = h, .header_count = n};
+    c->at->target = NULL; /* whoever was tried before has not answered */
     call_finish(c, CALL_DONE, 200);
     c->ask.sink->whole(c->ask.ctx, &head, body);
     call_free(c);
 }
 
-/* A question that costs nothing and may be answered by an estimate: how many tokens a request has. */
+/* How many tokens a request has, by an estimate. */
 void answer_count(struct mesh_call *c)
 {
     AUTO_BUF struct buf body = BUF_INIT(1 * KiB);
     (void)buf_append_format(&body, "{\"input_tokens\":%lld}", (long long)c->facts.tokens_estimated);
-    answer_ourselves(c, STR("application/json"), buf_str(&body));
+    give_own(c, buf_str(&body));
 }
 
-/* Many of Ollama's clients load a model before they ask it; what stands behind other dialects is always there. */
-void answer_ready(struct mesh_call *c)
+/* `ollama run` and others load a model before they ask it. When that is done is the upstreams' business. */
+void answer_load(struct mesh_call *c)
 {
-    AUTO_BUF struct buf body = BUF_INIT(64 * KiB);
-    if (ollama_ready_write(c->facts.op, c->facts.model, loop_wall_ms(c->ml->loop) / 1000, &body) < 0)
-        buf_clear(&body);
-    answer_ourselves(c, c->facts.stream ? codec_ollama.stream_type : STR("application/json"), buf_str(&body));
+    AUTO_BUF struct buf body = BUF_INIT(16 * KiB);
+    (void)ollama_load_write(c->chat, c->facts.op, loop_wall_ms(c->ml->loop) / 1000, &body); /* a name too long for it: an empty body */
+    give_own(c, buf_str(&body));
 }
 
 /* --- nobody could answer ------------------------------------------------------------------------------------------------------ */
@@ -312,22 +313,10 @@ static bool we_failed(const struct mesh_call *c)
     return we;
 }
 
-static bool could_load_nothing(const struct mesh_call *c)
-{
-    for (const struct tried *t = c->tried; t; t = t->next)
-        if (t->reason == REASON_NO_ENDPOINT)
-            return true;
-    return false;
-}
-
 void answer_exhausted(struct mesh_call *c)
 {
     if (c->facts.op == WIRE_COUNT_TOKENS) {
         answer_count(c);
-        return;
-    }
-    if (call_only_loads(c) && c->attempts == 0 && could_load_nothing(c)) {
-        answer_ready(c);
         return;
     }
     if (c->refusal_status && !c->client_begun) { /* the call's own fault, in the vendor's own words */

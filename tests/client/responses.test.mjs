@@ -126,9 +126,7 @@ for (const d of DIALECTS) {
     const custom = [{ type: 'custom', name: 'apply_patch', description: 'Changes files' }, ...tools];
     const input = [{ role: 'user', content: 'Fix' }, { type: 'custom_tool_call', call_id: 'call_p', name: 'apply_patch', input: patch },
       { type: 'custom_tool_call_output', call_id: 'call_p', output: 'done' }];
-    const asked = client.responses.stream({ model: `wire-${d}/m`, input, tools: custom, store: false }).finalResponse();
-    if (d === 'ollama') return assert.match((await failure(asked)).message, /tools\.custom/);       // it has arguments in JSON only
-    const response = await asked;
+    const response = await client.responses.stream({ model: `wire-${d}/m`, input, tools: custom, store: false }).finalResponse();
     assert.equal(of(response, 'function_call')[0].call_id, call.id);
     const { raw } = w.wire[d].last();
     for (const text of ['apply_patch', 'Begin Patch', 'ünï', 'done']) assert.ok(raw.includes(text), `${text} in ${raw}`);

@@ -661,6 +661,7 @@ TEST(an_answer_has_every_member_and_repeats_what_was_asked)
     p->name = STR("patch");
     p->arguments = STR("{\"input\":\"*** \\\"x\\\"\"}");
     chat_answer_add(&a, PART_OPAQUE)->name = STR("web_search_tool_result");
+    EXPECT_I64(tool_calls_plain(&a, &asked, NULL), 0);
     EXPECT_I64(it->answer_write(&a, WIRE_CHAT, &lost, &out), 0);
     EXPECT_STR(buf_str(&out),
                "{\"id\":\"resp_h1\",\"object\":\"response\",\"created_at\":1790000000,\"completed_at\":null,\"status\":\"completed\","
