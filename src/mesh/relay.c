@@ -102,7 +102,8 @@ static void commit(struct attempt *a)
     a->state = ATTEMPT_STREAMING;
     if (!c->client_begun)
         begin(c, false);
-    http_fetch_body_free(a->fetch);
+    if (a->fetch) /* else the upstream has ended already: all that it said came in one piece */
+        http_fetch_body_free(a->fetch);
     translate_request_free(a);
     if (c->ask.body_free && !c->chat && !c->embed) /* a conversation points into it, and a writer may repeat what was asked */
         c->ask.body_free(c->ask.ctx);
