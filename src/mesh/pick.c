@@ -64,7 +64,9 @@ static bool is_capable(const struct mesh_call *c, const struct target *t)
         return false;
     if (!fact)
         return true; /* unknown models are given the chance */
-    if ((needs & NEED_TOOLS && !fact->tools) || (needs & NEED_VISION && !fact->vision))
+    if ((needs & NEED_TOOLS && !fact->tools) || (needs & NEED_VISION && !fact->vision) || (needs & NEED_AUDIO && !fact->audio))
+        return false;
+    if (needs & NEED_PDF && !fact->pdf && !fact->vision) /* the table's sources do not agree on who that sees also reads documents */
         return false;
     return c->facts.format != FORMAT_JSON_SCHEMA || fact->json_schema;
 }

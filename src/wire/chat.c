@@ -145,10 +145,12 @@ static void count_part(struct call *out, const struct part *p)
         out->tokens_estimated += (int64_t)p->data.len / AUDIO_BYTES_PER_TOKEN;
         break;
     case PART_FILE:
-        if (p->source == SOURCE_TEXT)
+        if (p->source == SOURCE_TEXT) {
             count_text(out, p->data);
-        else
-            out->tokens_estimated += (1 + (int64_t)p->data.len / PAGE_BYTES) * IMAGE_TOKENS;
+            break;
+        }
+        out->needs |= NEED_PDF;
+        out->tokens_estimated += (1 + (int64_t)p->data.len / PAGE_BYTES) * IMAGE_TOKENS;
         break;
     case PART_CALL:
         count_text(out, p->name);

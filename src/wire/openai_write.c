@@ -1,7 +1,7 @@
 /* openai_write.c: a request for an upstream that speaks OpenAI's chat dialect, with that vendor's accent; see
  * openai_accent.c. What it cannot say is in the table of openai.c. */
-#include "wire/openai_write_priv.h"
 #include "wire/models.h"
+#include "wire/openai_priv.h"
 #include <openssl/evp.h>
 
 enum { USER_BYTES_MAX = 64 }; /* what OpenAI takes; Claude Code's is longer */
