@@ -27,7 +27,7 @@ static int64_t count_read(struct json_scan *s)
 }
 
 /* Dollars with decimals, as a JSON number. */
-static int64_t cost_read(struct json_scan *s)
+int64_t answer_cost_read(struct json_scan *s)
 {
     enum json_type type = json_peek(s);
     struct str raw;
@@ -74,7 +74,7 @@ static void member_read(struct json_scan *s, struct str key, struct counts *c)
     else if (json_key_is(key, STR("prompt_cache_hit_tokens")))
         c->cache_hit = count_read(s);
     else if (json_key_is(key, STR("cost")))
-        c->cost_nusd = cost_read(s);
+        c->cost_nusd = answer_cost_read(s);
     else
         json_skip(s, NULL);
 }
