@@ -7,7 +7,8 @@
 
 /* By dialect and operation, behind the base URL; NULL: there is no such endpoint. */
 static const char *const paths[DIALECT_COUNT][WIRE_OP_COUNT] = {
-    [DIALECT_OPENAI] = {[WIRE_CHAT] = "/chat/completions", [WIRE_COMPLETIONS] = "/completions", [WIRE_EMBEDDINGS] = "/embeddings"},
+    [DIALECT_OPENAI] = {[WIRE_CHAT] = "/chat/completions", [WIRE_COMPLETIONS] = "/completions", [WIRE_EMBEDDINGS] = "/embeddings",
+                        [WIRE_RERANK] = "/rerank"},
     [DIALECT_RESPONSES] = {[WIRE_CHAT] = "/responses"},
     [DIALECT_ANTHROPIC] = {[WIRE_CHAT] = "/v1/messages", [WIRE_COUNT_TOKENS] = "/v1/messages/count_tokens"},
     [DIALECT_OLLAMA] = {[WIRE_CHAT] = "/api/chat", [WIRE_GENERATE] = "/api/generate", [WIRE_EMBEDDINGS] = "/api/embed",
@@ -194,8 +195,12 @@ int face_choose(const struct mesh_call *c, const struct target *t)
     enum dialect own = c->ask.dialect;
     if (has_face(c, u, own) && (u->passthrough || !lacks(c, t, own))) /* a passthrough upstream gets the client's own words or none */
         return own;
-    for (size_t i = 0; i < COUNT_OF(order); i++)
-        if (order[i] != own && has_face(c, u, order[i]) && !lacks(c, t, order[i]))
-            return order[i];
-    return has_face(c, u, own) ? (int)own : FACE_NONE;
+    for (int even_so = 0; even_so < 2; even_so++) { /* what lacks something is an endpoint all the same, and says better what is wrong */
+        if (even_so && has_face(c, u, own))
+            return own;
+        for (size_t i = 0; i < COUNT_OF(order); i++)
+            if (order[i] != own && has_face(c, u, order[i]) && (even_so || !lacks(c, t, order[i])))
+                return order[i];
+    }
+    return FACE_NONE;
 }
