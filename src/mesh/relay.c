@@ -520,6 +520,8 @@ static void fail_with_body(struct attempt *a)
     enum reason r = reason_from_failure(a->status, &f);
     if (r == REASON_MODEL && (a->status == 404 || a->status == 405) && face_is_missing(a))
         r = REASON_NO_FACE;
+    if (f.fault == FAULT_FACE && face_stands_apart(a))
+        r = REASON_NO_FACE;
     if (doubts_seals(a, r, str_from(f.message)))
         r = REASON_FOREIGN_THINKING;
     if (r == REASON_MODEL && a->call->facts.op == WIRE_COUNT_TOKENS)
