@@ -26,7 +26,8 @@ static bool is_given(const struct mesh_ask *ask, struct str name)
     return false;
 }
 
-/* What the dialect wants beside the request; the client's own word for it, where it speaks the same. */
+/* What the dialect wants beside the request; the client's own word for it, where it speaks the same. To a passthrough upstream that
+ * goes with everything else the client is known by, whole. */
 static size_t dialect_headers(const struct attempt *a, struct http_header *h)
 {
     const struct mesh_ask *ask = &a->call->ask;
@@ -34,7 +35,7 @@ static size_t dialect_headers(const struct attempt *a, struct http_header *h)
     bool same = a->face == ask->dialect;
     if (a->face == DIALECT_ANTHROPIC && !(same && is_given(ask, STR("anthropic-version"))))
         h[n++] = (struct http_header){STR("anthropic-version"), STR("2023-06-01")};
-    return same ? n + copy_headers(h + n, ask->dialect_header, ask->dialect_header_count) : n;
+    return same && !a->target->up->passthrough ? n + copy_headers(h + n, ask->dialect_header, ask->dialect_header_count) : n;
 }
 
 /* A passthrough upstream reads the client's own credential and program, byte for byte; nobody else ever does. */

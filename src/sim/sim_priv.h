@@ -155,6 +155,7 @@ struct sim_facts {               /* slices point into the body */
     struct str model, last_user; /* raw string text */
     bool stream, include_usage, base64, wants_json, no_thinking;
     bool bare_vectors; /* Ollama's own embeddings */
+    bool one_vector;   /* its older endpoint: one `prompt` */
     int64_t text_bytes, choices, dimensions;
 };
 enum sim_read { READ_MORE, READ_DONE, READ_BAD };

@@ -200,6 +200,8 @@ static void read_member(struct sim_facts *f, enum sim_endpoint ep, struct json_s
             (void)json_to_i64(raw, &f->choices);
         else if (str_eq(key, STR("dimensions")))
             (void)json_to_i64(raw, &f->dimensions);
+        else if (ep == EP_OLLAMA_EMBED && str_eq(key, STR("prompt")))
+            f->one_vector = true;
         else if (str_eq(key, STR("prompt")) || str_eq(key, STR("input")) || str_eq(key, STR("tools")))
             f->text_bytes += (int64_t)raw.len;
     }
