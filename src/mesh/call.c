@@ -258,8 +258,15 @@ void call_next(struct mesh_call *c)
         answer_exhausted(c);
 }
 
+/* The story goes into the record that closes the call; for want of memory it goes without. */
+static struct str story_of(const struct mesh_call *c, struct buf *out)
+{
+    return story_is_worth_it(c) && story_write(c, out) == 0 ? buf_str(out) : STR_NONE;
+}
+
 void call_finish(struct mesh_call *c, enum call_outcome outcome, int status)
 {
+    AUTO_BUF struct buf story = BUF_INIT(STORY_BYTES_MAX);
     if (!c->in_books)
         return; /* never let in, forgotten, or closed already */
     c->in_books = false;
@@ -268,6 +275,7 @@ void call_finish(struct mesh_call *c, enum call_outcome outcome, int status)
         .call = c->id, .outcome = outcome, .attempts = c->attempts, .http_status = status,
         .target = (outcome == CALL_DONE || outcome == CALL_CUT) && c->at->target ? c->at->target->name : STR("-"),
         .first_ms = c->first_us ? (c->first_us - c->begin_us) / 1000 : -1, .total_ms = (now - c->begin_us) / 1000,
+        .story = story_of(c, &story),
     };
     count_call(c->ml, c->route.job, &r);
     if (ledger_call_closed(c->ml->journal, &r) < 0)

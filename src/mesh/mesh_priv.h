@@ -431,7 +431,12 @@ void mesh_loop_journal(struct mesh_loop *ml); /* something was appended: flush i
 
 /* --- calls (call.c, attempt.c, relay.c, pick.c, answer.c) ------------------------------------------------------------------------ */
 
-enum { ATTEMPTS_MAX = 64, TRIED_MAX = 64 + 64 * 4 };
+enum {
+    BESIDE_MAX = 32,
+    ATTEMPTS_MAX = 64,
+    TRIED_MAX = 64 + 64 * 4,
+    STORY_BYTES_MAX = 32 * KiB, /* the journal takes twice that */
+};
 
 /* A line of the story: a candidate, and why it did not answer. */
 struct tried {
@@ -440,8 +445,27 @@ struct tried {
     bool attempted;   /* false: skipped */
     int http_status;
     int64_t wait_ms;  /* when it may be back; -1 unknown */
-    struct str words; /* of the upstream; arena */
+    struct str words; /* of the upstream, or ours where it was skipped; arena */
+    int after;        /* attempts that had begun by then, itself included */
     struct tried *next;
+};
+
+/* What is kept of a call beside its attempts, for `hearth explain` (story.c). All of it in the call's arena. */
+struct attempt_note { /* of an attempt that has something to tell */
+    struct attempt_note *next;
+    int number, beside; /* beside: the one that it hedged; 0: none */
+    enum dialect face;
+    bool probe;         /* it was to find out whether its target, or its plan, is there again */
+};
+struct price_note { /* a member of a `cheapest` group, as it was compared */
+    struct price_note *next;
+    const struct target *target;
+    int64_t nusd;   /* INT64_MAX: not known */
+    int64_t cached; /* tokens that were taken to be cached there */
+};
+struct call_story {
+    struct attempt_note *attempts;
+    struct price_note *prices;
 };
 
 struct mesh_call;
@@ -491,7 +515,7 @@ struct attempt {
     bool paused;
     int64_t retry_after_ms;
     struct str content_type, request_id, failure_words; /* arena */
-    struct http_header beside[32];    /* headers that are handed on to a client of the same dialect; arena */
+    struct http_header *beside;       /* BESIDE_MAX headers that are handed on to a client of the same dialect; arena; NULL: none */
     size_t beside_count;
     struct buf held;                  /* bytes not yet given to the client */
     size_t held_counted;              /* of them and the reader's, in mesh.held */
@@ -543,6 +567,7 @@ struct mesh_call {
     bool stale_retried;
     struct tried *tried, **tried_tail;
     int tried_count;
+    struct call_story story;
     int attempts;
     bool stop;                        /* nobody else is asked */
     struct guard_waiter waiter;       /* for the job's `requires` */
@@ -550,7 +575,6 @@ struct mesh_call {
     struct chat *chat;                /* what the client said, where it had to be understood; NULL; in chat_arena */
     bool chat_has_defaults;           /* the job's are in it */
     struct embed *embed;              /* the same for embeddings */
-    struct lost lost;                 /* what the last translation left out */
     bool refusal_words;               /* refusal_body is words, to be written in the client's dialect ... */
     const char *refusal_code;         /* ... with this code, OpenAI's word; may be NULL */
     int refusal_status;               /* the last answer that blamed the call itself (context, policy, bad request): */
@@ -583,6 +607,12 @@ void pick_granted(struct mesh_call *c);     /* the line has come to this call: i
 void pick_waited_enough(struct mesh_call *c); /* it has not, in the time that a call waits */
 void story_add(struct mesh_call *c, const struct target *t, enum reason r, bool attempted, int status, int64_t wait_ms,
                struct str words);
+
+/* story.c: what is kept with the call. Where memory is out less of it is kept, and the call goes on. */
+void story_attempt(const struct attempt *a); /* it begins, and its face is known */
+void story_price(struct mesh_call *c, const struct target *t, int64_t nusd, int64_t cached);
+bool story_is_worth_it(const struct mesh_call *c); /* there is more to tell than the attempts tell */
+int story_write(const struct mesh_call *c, struct buf *out);
 
 /* rate.c: the calls and tokens of an upstream's minute. */
 enum reason rate_take(struct attempt *a, const struct target *t, int64_t *wait_ms); /* both or none */
@@ -633,6 +663,7 @@ struct translation {
     struct stream_reader reader;
     struct stream_writer writer;
     struct wire_answer facts;      /* of the event at hand */
+    struct lost lost;              /* what it left out */
     struct chat_answer answer;     /* the whole answer ... */
     struct embed_answer vectors;   /* ... of embeddings */
     int64_t alive_us;              /* when the last sign of life was heard */
@@ -664,6 +695,10 @@ int translate_embed_read(struct mesh_call *c, struct err *e);
 int translate_embed_request(struct attempt *a, const struct chat_write *w, struct err *e);
 int translate_embed_whole(struct attempt *a, struct wire_answer *out);
 int translate_embed_write(struct attempt *a);
+
+/* rerank.c */
+/* a->held is the whole answer, as the client reads it afterwards. ERR_NOMEM, ERR_LIMIT. */
+int rerank_answer_write(struct attempt *a);
 
 /* relay.c */
 int relay_on_head(struct http_fetch *f, const struct http_fetch_head *h, void *ctx);

@@ -17,7 +17,7 @@ void story_add(struct mesh_call *c, const struct target *t, enum reason r, bool 
     struct tried *entry = c->tried_count < TRIED_MAX ? arena_new(&c->arena, struct tried) : NULL;
     if (!entry)
         return; /* the story gets shorter, the call goes on */
-    *entry = (struct tried){.target = t, .reason = r, .attempted = attempted, .http_status = status, .wait_ms = wait_ms,
+    *entry = (struct tried){.target = t, .reason = r, .attempted = attempted, .http_status = status, .wait_ms = wait_ms, .after = c->attempts,
                             .words = words.len ? arena_dup(&c->arena, words) : STR_NONE};
     *c->tried_tail = entry;
     c->tried_tail = &entry->next;
@@ -132,7 +132,7 @@ static int64_t larger(int64_t a, int64_t b)
 static int64_t output_at_most(const struct mesh_call *c, const struct target *t)
 {
     enum { OUTPUT_UNKNOWN_MAX = 32768 }; /* neither the client nor the table gives a bound: what most models stop at */
-    if (c->facts.op == WIRE_EMBEDDINGS || c->facts.op == WIRE_EMBED_ONE || c->facts.op == WIRE_COUNT_TOKENS)
+    if (wire_op_embeds(c->facts.op) || c->facts.op == WIRE_COUNT_TOKENS || c->facts.op == WIRE_RERANK)
         return 0;
     int64_t each = c->facts.max_tokens;
     if (each < 0)

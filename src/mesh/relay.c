@@ -139,13 +139,15 @@ static int64_t sane_wait(int64_t ms)
 static void note_beside(struct attempt *a, struct str name, struct str value)
 {
     static const struct str prefixes[] = {STR("anthropic-"), STR("request-id")};
-    if (a->face != DIALECT_ANTHROPIC || a->call->ask.dialect != DIALECT_ANTHROPIC || a->beside_count == COUNT_OF(a->beside))
+    if (a->face != DIALECT_ANTHROPIC || a->call->ask.dialect != DIALECT_ANTHROPIC || a->beside_count == BESIDE_MAX)
         return;
     for (size_t i = 0; i < COUNT_OF(prefixes); i++) {
         if (!str_starts(name, prefixes[i]))
             continue;
         struct http_header h = {arena_dup(&a->call->arena, name), clean_value(a, value)};
-        if (h.name.ptr && h.value.ptr)
+        if (!a->beside)
+            a->beside = arena_alloc(&a->call->arena, BESIDE_MAX * sizeof *a->beside);
+        if (a->beside && h.name.ptr && h.value.ptr)
             a->beside[a->beside_count++] = h;
         return;
     }
@@ -465,6 +467,14 @@ static void finish_large(struct attempt *a)
     call_free(a->call);
 }
 
+/* Few servers rank documents: the answer is about the path, not the model. 501 is llama-server's, started for something else. */
+static bool is_missing_door(const struct attempt *a, const struct wire_failure *f)
+{
+    if (a->call->facts.op != WIRE_RERANK)
+        return false;
+    return a->status == 405 || a->status == 501 || (a->status == 404 && !str_contains_fold(str_from(f->message), STR("model")));
+}
+
 static void fail_with_body(struct attempt *a)
 {
     struct wire_failure f;
@@ -476,6 +486,8 @@ static void fail_with_body(struct attempt *a)
         r = REASON_NO_FACE;
     if (r == REASON_MODEL && a->call->facts.op == WIRE_COUNT_TOKENS)
         r = REASON_NO_ENDPOINT; /* many servers have messages and cannot count */
+    if (is_missing_door(a, &f))
+        r = REASON_NO_ENDPOINT;
     if (r == REASON_MODEL && a->target->state == a->target->up->direct)
         r = REASON_NO_SUCH_MODEL; /* the client's word, not the config's */
     if (a->target->up->passthrough && (r == REASON_KEY || r == REASON_FORBIDDEN))
@@ -531,6 +543,10 @@ static void finish_whole(struct attempt *a)
         return;
     }
     if (a->translation && translate_whole_write(a) < 0) {
+        attempt_failed(a, REASON_NO_MEMORY, STR_NONE);
+        return;
+    }
+    if (a->call->facts.op == WIRE_RERANK && rerank_answer_write(a) < 0) {
         attempt_failed(a, REASON_NO_MEMORY, STR_NONE);
         return;
     }

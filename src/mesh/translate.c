@@ -83,7 +83,7 @@ static bool may_pass(const struct attempt *a)
 {
     const struct mesh_call *c = a->call;
     const struct vendor *v = a->target->up->vendor;
-    bool sealed = v && v->quirks & QUIRK_SEALED && a->face == DIALECT_ANTHROPIC;
+    bool sealed = a->face == DIALECT_RESPONSES || (a->face == DIALECT_ANTHROPIC && v && v->quirks & QUIRK_SEALED);
     bool defaults = c->route.job && c->route.job->default_count && c->facts.op != WIRE_COUNT_TOKENS;
     return a->face == c->ask.dialect && !defaults && (!sealed || !c->chat || c->chat->has_signed_only);
 }
@@ -102,9 +102,8 @@ static int write_translated(struct attempt *a, struct err *e)
     int rc = embeds ? 0 : need_chat(c, e);
     if (rc < 0)
         return rc;
-    c->lost = (struct lost){.count = 0};
     struct chat_write w = {.op = face_op(c->facts.op, c->ask.dialect, a->face), .model = a->target->model, .vendor = a->target->up->vendor,
-                           .fact = a->target->fact, .arena = &t->arena, .lost = &c->lost};
+                           .fact = a->target->fact, .arena = &t->arena, .lost = &t->lost};
     t->request = BUF_INIT(2 * c->ask.body.len + REQUEST_EXTRA_BYTES);
     rc = embeds ? translate_embed_request(a, &w, e) : t->from->request_write(c->chat, &w, &t->request, e);
     a->piece[0] = buf_str(&t->request);
@@ -348,5 +347,5 @@ int translate_whole_write(struct attempt *a)
     t->answer.asked = a->call->chat;
     t->answer.elapsed_us = loop_now_us(a->call->ml->loop) - a->call->begin_us;
     buf_clear(&t->out);
-    return t->to->answer_write(&t->answer, a->call->facts.op, &a->call->lost, &t->out);
+    return t->to->answer_write(&t->answer, a->call->facts.op, &t->lost, &t->out);
 }

@@ -6,7 +6,7 @@
  *   sim_request.c a lenient reader of HTTP requests, and the facts of their bodies
  *   sim_script.c  the language of behaviours
  *   sim_flavour.c what is particular to each vendor, as a table
- *   sim_answer.c  whole answers;  sim_embed.c embeddings;  sim_stream.c answers as streams
+ *   sim_answer.c  whole answers;  sim_embed.c embeddings;  sim_rerank.c scores;  sim_stream.c answers as streams
  *   sim_faces.c   both, in the dialects that are not OpenAI's
  *   sim_info.c    lists of models, Ollama's own endpoints, errors in each vendor's shape
  *
@@ -133,6 +133,7 @@ enum sim_endpoint {
     EP_OLLAMA_CHAT,
     EP_OLLAMA_GENERATE,
     EP_OLLAMA_EMBED,
+    EP_RERANK,
     EP_HEALTH,
     EP_UNKNOWN,
     EP_MODELS,
@@ -219,6 +220,7 @@ struct sim_answer {
 int sim_answer_init(struct sim_answer *a, const struct sim_facts *f);
 void sim_answer_fini(struct sim_answer *a);
 int sim_answer_whole(struct sim_answer *a, const struct sim_facts *f, struct str body, struct buf *out);
+int sim_scores_write(const struct sim_answer *a, struct str body, struct json_writer *w);
 int sim_vectors_write(const struct sim_answer *a, const struct sim_facts *f, struct str body, struct json_writer *w);
 /* Appends the next event. 1: there may be more, 0: that was the last, or negative. */
 int sim_answer_event(struct sim_answer *a, struct buf *out);

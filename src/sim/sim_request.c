@@ -58,6 +58,7 @@ static enum sim_endpoint below_base(struct str path)
     } doors[] = {{"/chat/completions", EP_CHAT},
                  {"/completions", EP_COMPLETIONS},
                  {"/embeddings", EP_EMBEDDINGS},
+                 {"/rerank", EP_RERANK},
                  {"/messages", EP_MESSAGES},
                  {"/messages/count_tokens", EP_COUNT_TOKENS},
                  {"/responses", EP_RESPONSES},
@@ -202,7 +203,8 @@ static void read_member(struct sim_facts *f, enum sim_endpoint ep, struct json_s
             (void)json_to_i64(raw, &f->dimensions);
         else if (ep == EP_OLLAMA_EMBED && str_eq(key, STR("prompt")))
             f->one_vector = true;
-        else if (str_eq(key, STR("prompt")) || str_eq(key, STR("input")) || str_eq(key, STR("tools")))
+        else if (str_eq(key, STR("prompt")) || str_eq(key, STR("input")) || str_eq(key, STR("tools")) || str_eq(key, STR("query")) ||
+                 str_eq(key, STR("documents")) || str_eq(key, STR("texts")))
             f->text_bytes += (int64_t)raw.len;
     }
 }
@@ -219,7 +221,7 @@ void sim_facts_read(struct sim_facts *f, enum sim_endpoint ep, struct str body)
             read_member(f, ep, &s, key);
     if (f->choices < 1 || f->choices > 128)
         f->choices = 1;
-    if (ep == EP_EMBEDDINGS || ep == EP_OLLAMA_EMBED || ep == EP_COUNT_TOKENS)
+    if (ep == EP_EMBEDDINGS || ep == EP_OLLAMA_EMBED || ep == EP_COUNT_TOKENS || ep == EP_RERANK)
         f->stream = false;
 }
 

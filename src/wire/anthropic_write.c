@@ -140,7 +140,7 @@ static int extra_write(struct anthropic_write *w)
 {
     int rc = 0;
     for (const struct chat_member *m = w->chat->extra; m && rc == 0; m = m->next) {
-        if (w->own) {
+        if (w->own && !m->by_default) { /* a default goes by OpenAI's name */
             json_key_str(w->json, m->name);
             json_raw(w->json, m->value);
         } else if (!says_nothing(m->value)) {

@@ -162,6 +162,7 @@ struct chat_answer {
     struct str id, model;
     int64_t created_s;          /* 0: not told */
     struct part *part;          /* TEXT, REASONING, HIDDEN, CALL, REFUSAL, OPAQUE, in the order they were said */
+    struct part *newest;        /* chat_answer_add keeps it */
     enum finish finish;
     struct str stop;            /* the stop sequence that ended it, where that is told */
     struct usage usage;

@@ -45,12 +45,13 @@ int openai_tool_choice_read(struct openai_reader *r, const struct json_node *n);
 int openai_function_call_read(struct openai_reader *r, const struct json_node *n);
 /* Leaves only the tools that tool_choice allowed. */
 void openai_tools_allowed(struct openai_reader *r);
-/* The text of a value as JSON; ptr NULL when memory is out. */
-struct str openai_raw(const struct json_node *n, struct arena *a);
 /* The text of a string member that is there and not empty, else STR_NONE. */
 struct str openai_text(const struct json_node *object, const char *key);
-/* Is this seal of thinking Anthropic's? `format` as in OpenRouter's reasoning_details. */
-bool openai_seal_is_known(struct str format);
+/* Whose seal is on thinking; `format` as in OpenRouter's reasoning_details. OpenAI's own, as OpenRouter hands it on, belongs to
+ * OpenRouter's account and is foreign everywhere else; what a client of ours was given of a Responses upstream has a name of
+ * its own, so that it finds back to OpenAI and nowhere else. */
+enum openai_seal { SEAL_FOREIGN, SEAL_ANTHROPIC, SEAL_RESPONSES };
+enum openai_seal openai_seal_of(struct str format);
 
 /* --- vendors' accents ---------------------------------------------------------------------------------------------- */
 

@@ -1,6 +1,6 @@
 /* openai_write_assistant.c: the turns of the assistant for an upstream that speaks OpenAI's dialect: text, thinking by the name
  * that the vendor reads, calls. */
-#include "wire/openai_write_priv.h"
+#include "wire/openai_parts_priv.h"
 
 static void tool_call_write(struct openai_writer *o, const struct part *p, bool first)
 {
@@ -42,7 +42,7 @@ static void detail_write(struct openai_writer *o, const struct part *p)
     if (p->raw.len && o->chat->from == DIALECT_OPENAI) {
         json_raw(&o->json, p->raw);
     } else if (p->kind == PART_HIDDEN) {
-        openai_hidden_write(&o->json, p->text, p->id);
+        openai_hidden_write(&o->json, p->text, STR_NONE);
     } else {
         json_object_begin(&o->json);
         openai_pair(o, "type", STR("reasoning.text"));
@@ -55,16 +55,30 @@ static void detail_write(struct openai_writer *o, const struct part *p)
     }
 }
 
+static bool is_detail(const struct openai_writer *o, const struct part *p)
+{
+    bool own = p->kind == PART_OPAQUE && o->chat->from == DIALECT_OPENAI && str_eq(p->name, STR("reasoning_details"));
+    bool responses = p->kind == PART_HIDDEN && p->id.len; /* of an account at OpenAI that is not OpenRouter's */
+    return p->kind == PART_REASONING || (p->kind == PART_HIDDEN && !responses) || own;
+}
+
 /* OpenRouter: whatever has a seal goes back with it. */
 static void details_write(struct openai_writer *o, const struct openai_run *run)
 {
+    size_t count = 0;
+
+    EACH_PART (p, *run) {
+        count += is_detail(o, p);
+        if (p->kind == PART_HIDDEN && !is_detail(o, p))
+            openai_cannot(o, "messages.reasoning");
+    }
+    if (count == 0)
+        return;
     json_key(&o->json, "reasoning_details");
     json_array_begin(&o->json);
-    EACH_PART (p, *run) {
-        bool own = p->kind == PART_OPAQUE && o->chat->from == DIALECT_OPENAI && str_eq(p->name, STR("reasoning_details"));
-        if (p->kind == PART_REASONING || p->kind == PART_HIDDEN || own)
+    EACH_PART (p, *run)
+        if (is_detail(o, p))
             detail_write(o, p);
-    }
     json_array_end(&o->json);
 }
 

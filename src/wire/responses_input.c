@@ -362,8 +362,8 @@ static int read_reasoning(struct input *in, const struct json_node *item)
 static int read_reference(struct input *in, const struct json_node *item)
 {
     (void)item;
-    return bad(in, "", "is an item_reference, which cannot be followed: this server keeps no responses; send the whole "
-                       "conversation in `input`");
+    return bad(in, "", "is an item_reference, which cannot be followed: this server keeps no responses; with `store` set to false "
+                       "clients send the whole conversation in `input`");
 }
 
 /* Calls and results of tools that the vendor runs, compacted history, and what nobody has thought of yet. */

@@ -1,8 +1,8 @@
 /* responses_priv.h: what the responses*.c files share.
  *
  *   responses.c           the table of the dialect, its limits and errors, ids and seals
- *   responses_request.c   a client's request      responses_input.c    its `input`
- *   responses_write.c     an upstream's request
+ *   responses_request.c   a client's request, with responses_settings.c for tools and the like, responses_input.c for its `input`
+ *   responses_write.c     an upstream's request, with responses_write_input.c
  *   responses_answer.c    an upstream's answer    responses_event.c    its stream
  *   responses_object.c    a client's answer       responses_stream.c   its stream */
 #pragma once

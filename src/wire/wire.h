@@ -22,6 +22,7 @@ enum wire_op {
     WIRE_GENERATE,     /* Ollama: one prompt */
     WIRE_EMBED_ONE,    /* Ollama: the older endpoint, one text */
     WIRE_COUNT_TOKENS, /* Anthropic: how many tokens a request has */
+    WIRE_RERANK,       /* documents put in order for a question */
     WIRE_OP_COUNT
 };
 static inline bool wire_op_embeds(enum wire_op op)
@@ -55,7 +56,7 @@ struct call {
 
 /* Reads and checks one request. ERR_SYNTAX / ERR_INVALID with a story fit for the client's 400 (no content in it): not
  * JSON, not an object, a key of ours (model, messages, stream, stream_options, max_tokens, n, tools, response_format,
- * prompt, input) given twice, in any spelling; model missing or no string; messages missing or no array; and so on. Unknown members
+ * prompt, input, query, documents, texts) given twice, in any spelling; model missing or no string; messages missing or no array; and so on. Unknown members
  * are left alone. `a` holds unescaped names. */
 int call_read(struct call *c, enum wire_op op, struct str body, struct arena *a, struct err *e);
 /* The same for a request of another dialect, as far as the dialects agree: an object with one `model`, whose place is told for
@@ -156,6 +157,18 @@ int error_write(struct buf *out, int status, struct str message, const char *typ
 /* About how many tokens a common tokenizer makes of this text. `escaped`: the text is raw JSON string text. Within 25 %
  * on prose, code and JSON; see tests. */
 int64_t tokens_estimate(struct str text, bool escaped);
+
+/* The same of many texts that are one conversation: where they are long together, a sample is taken of all. `bytes` is the sum of
+ * their lengths, which has to be known first. */
+struct tokens_count {
+    uint64_t bytes, at; /* of all texts; of those that were added */
+    uint64_t window, next; /* the next window of the sample, and where it begins */
+    uint64_t counted;   /* bytes of the sample so far */
+    int64_t cost;       /* of the sample, or of all, in thousandths of a token */
+};
+void tokens_count_init(struct tokens_count *t, uint64_t bytes);
+void tokens_count_add(struct tokens_count *t, struct str text, bool escaped);
+int64_t tokens_count_end(const struct tokens_count *t);
 
 /* --- vendors -------------------------------------------------------------------------------------------------------- */
 

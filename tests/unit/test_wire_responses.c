@@ -221,6 +221,13 @@ TEST(a_request_of_countless_members_is_refused)
     (void)buf_append_text(&b, "}");
     EXPECT_I64(read_request(&c, &a, buf_text(&b), &e), ERR_INVALID);
     EXPECT_STR(str_from(e.text), "the request has more than 200 members");
+    buf_clear(&b);
+    (void)buf_append_text(&b, "{\"model\":\"m\",\"input\":\"x\",\"text\":{\"k\":1");
+    for (int i = 0; i < 40; i++)
+        (void)buf_append_format(&b, ",\"k%d\":1", i);
+    (void)buf_append_text(&b, "}}");
+    EXPECT_I64(read_request(&c, &a, buf_text(&b), &e), ERR_INVALID);
+    EXPECT_STR(str_from(e.text), "text has more than 32 members");
     arena_fini(&a);
 }
 
@@ -510,6 +517,7 @@ TEST(hints_are_lost_and_listed)
     c.seed = STR("7");
     c.frequency_penalty = STR("0.0"); /* asks for nothing */
     c.presence_penalty = STR("0.5");
+    chat_tool_add(&c)->name = STR("f"); /* not strict, unless somebody said so */
     c.message->name = STR("anna");
     c.message->part->cache = STR("{}");
     chat_extra_add(&c, STR("logprobs"), STR("false"));
@@ -523,7 +531,8 @@ TEST(hints_are_lost_and_listed)
     for (size_t i = 0; i < COUNT_OF(names) && (int)i < lost.count; i++)
         EXPECT_STR(lost.name[i], names[i]);
     EXPECT_STR(buf_str(&out),
-               "{\"model\":\"up\",\"store\":false,\"text\":{\"verbosity\":\"low\"},\"metadata\":{\"k\":\"v\"},\"input\":[{\"type\":"
+               "{\"model\":\"up\",\"store\":false,\"tools\":[{\"type\":\"function\",\"name\":\"f\",\"parameters\":{\"type\":\"object\","
+               "\"properties\":{}},\"strict\":false}],\"text\":{\"verbosity\":\"low\"},\"metadata\":{\"k\":\"v\"},\"input\":[{\"type\":"
                "\"message\",\"role\":\"user\",\"content\":[{\"type\":\"input_text\",\"text\":\"x\"}]}]}");
     arena_fini(&a);
 }
