@@ -83,7 +83,7 @@ static size_t litellm_headers(struct mesh_call *c, struct http_header *h, struct
 
 static struct str lost_names(struct mesh_call *c)
 {
-    const struct lost *lost = &c->at->translation->lost;
+    const struct lost *lost = translate_lost(c);
     AUTO_BUF struct buf b = BUF_INIT(4 * KiB);
     int rc = 0;
     for (int i = 0; i < lost->count && rc == 0; i++)
@@ -106,7 +106,7 @@ size_t answer_headers(struct mesh_call *c, struct http_header *h, bool pending, 
     int spill = pending ? 0 : spill_percent(c->at->target, loop_now_ms(c->ml->loop));
     if (spill > 0)
         h[n++] = (struct http_header){STR("x-hearth-spill"), number(c, spill)};
-    if (!pending && translated && c->at->translation->lost.count)
+    if (!pending && translated && translate_lost(c)->count)
         h[n++] = (struct http_header){STR("x-hearth-lost"), lost_names(c)};
     for (size_t i = 0; !pending && i < c->at->beside_count; i++)
         h[n++] = c->at->beside[i];

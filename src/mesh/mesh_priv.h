@@ -671,6 +671,7 @@ struct translation {
     struct buf out;                /* what the event at hand, or the whole answer, became */
 };
 const struct codec *call_codec(const struct mesh_call *c); /* the client's */
+const struct lost *translate_lost(const struct mesh_call *c); /* by the attempt that answers; empty without a translation */
 /* Reads the facts of a request that is not OpenAI's. */
 int translate_read(struct mesh_call *c, struct err *e);
 int translate_defaults(struct mesh_call *c); /* the job is known: its defaults count */

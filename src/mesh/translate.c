@@ -14,6 +14,12 @@ enum {
 
 /* --- the conversation ---------------------------------------------------------------------------------------------------- */
 
+const struct lost *translate_lost(const struct mesh_call *c)
+{
+    static const struct lost nothing;
+    return c->at->translation ? &c->at->translation->lost : &nothing;
+}
+
 const struct codec *call_codec(const struct mesh_call *c)
 {
     return codec_of(c->ask.dialect);
