@@ -271,9 +271,10 @@ void call_finish(struct mesh_call *c, enum call_outcome outcome, int status)
         return; /* never let in, forgotten, or closed already */
     c->in_books = false;
     int64_t now = loop_now_us(c->ml->loop);
+    bool answered = outcome == CALL_DONE || outcome == CALL_CUT;
     struct ledger_call_close r = {
         .call = c->id, .outcome = outcome, .attempts = c->attempts, .http_status = status,
-        .target = (outcome == CALL_DONE || outcome == CALL_CUT) && c->at->target ? c->at->target->name : STR("-"),
+        .target = answered && c->at->target ? c->at->target->name : STR("-"), /* an estimate of tokens is an answer of nobody's */
         .first_ms = c->first_us ? (c->first_us - c->begin_us) / 1000 : -1, .total_ms = (now - c->begin_us) / 1000,
         .story = story_of(c, &story),
     };

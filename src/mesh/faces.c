@@ -191,8 +191,12 @@ int face_choose(const struct mesh_call *c, const struct target *t)
     enum dialect own = c->ask.dialect;
     if (has_face(c, u, own) && !lacks(c, t, own))
         return own;
-    for (size_t i = 0; i < COUNT_OF(order); i++)
-        if (order[i] != own && has_face(c, u, order[i]) && !lacks(c, t, order[i]))
-            return order[i];
-    return has_face(c, u, own) ? (int)own : FACE_NONE;
+    for (int even_so = 0; even_so < 2; even_so++) { /* what lacks something is an endpoint all the same, and says better what is wrong */
+        if (even_so && has_face(c, u, own))
+            return own;
+        for (size_t i = 0; i < COUNT_OF(order); i++)
+            if (order[i] != own && has_face(c, u, order[i]) && (even_so || !lacks(c, t, order[i])))
+                return order[i];
+    }
+    return FACE_NONE;
 }

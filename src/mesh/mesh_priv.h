@@ -72,6 +72,7 @@ enum reason_cool {
     X(HEDGED,             FAULT_US,     NEXT_STOP,   COOL_NONE,  503, "another place, asked beside it, answered first")    \
     X(LEFT,               FAULT_CLIENT, NEXT_STOP,   COOL_NONE,  499, "the client left")                                \
     X(SHUTDOWN,           FAULT_US,     NEXT_STOP,   COOL_NONE,  503, "Hearth is shutting down")                        \
+    X(FOREIGN_THINKING,   FAULT_TARGET, NEXT_SAME,   COOL_NONE,  400, "it refuses thinking that others wrote; it is asked without") \
     X(NO_FACE,            FAULT_TARGET, NEXT_SAME,   COOL_NONE,  502, "it has no such endpoint; it is asked in another dialect") \
     /* why a candidate was not even tried */                                                                            \
     X(COOLING,            FAULT_TARGET, NEXT_STEP,   COOL_NONE,  503, "cooling after failures")                         \
@@ -286,6 +287,7 @@ struct mesh {
     int network_count;
     const char *ca_file;
     struct gauge *calls, *held; /* the caller's; may be NULL */
+    struct news *news;          /* the same */
 };
 
 /* faces.c. `given`: the config's URL, may be empty; one_dialect: the config names the dialect, so there is this one face.
@@ -385,6 +387,10 @@ void flat_leave(struct attempt *a); /* it was not sent after all */
 void flat_headers(struct attempt *a, const struct http_fetch_head *h);
 /* An answer that is an error and was taken for `r`: what it is in the light of the plan. `body` may tell more. */
 enum reason flat_refused(struct attempt *a, enum reason r, struct str body);
+/* tell.c: for those who watch */
+void tell_plan(const struct attempt *a, const struct plan_heard *heard); /* it became spent, or came back */
+void tell_rest(const struct attempt *a, enum reason r, int64_t rest_ms);
+void tell_back(const struct attempt *a);
 /* What the attempt is charged: nothing under a plan, `list_nusd` when it was billed beside it. Ends the ticket. */
 int64_t flat_close(struct attempt *a, int64_t list_nusd);
 
@@ -432,7 +438,7 @@ void mesh_loop_journal(struct mesh_loop *ml); /* something was appended: flush i
 /* --- calls (call.c, attempt.c, relay.c, pick.c, answer.c) ------------------------------------------------------------------------ */
 
 enum {
-    BESIDE_MAX = 32,
+    BESIDE_MAX = 48,
     ATTEMPTS_MAX = 64,
     TRIED_MAX = 64 + 64 * 4,
     STORY_BYTES_MAX = 32 * KiB, /* the journal takes twice that */
@@ -518,6 +524,8 @@ struct attempt {
     struct http_header *beside;       /* BESIDE_MAX headers that are handed on to a client of the same dialect; arena; NULL: none */
     size_t beside_count;
     struct buf held;                  /* bytes not yet given to the client */
+    struct str first_chunk;           /* the data of the first event, while a client that wants usage was told none; arena */
+    bool usage_told;                  /* the client has read the usage, or does not want to */
     size_t held_counted;              /* of them and the reader's, in mesh.held */
     struct sse_reader sse;
     bool sse_open;
@@ -579,6 +587,9 @@ struct mesh_call {
     const char *refusal_code;         /* ... with this code, OpenAI's word; may be NULL */
     int refusal_status;               /* the last answer that blamed the call itself (context, policy, bad request): */
     struct str refusal_body;          /* given to the client as it is when nobody else can do better; arena */
+    int64_t refusal_retry_ms;         /* what it asked to wait; -1: nothing */
+    struct http_header *beside;       /* what that answer, or the last that called a plan spent, said beside it; arena */
+    size_t beside_count;
 
     struct attempt *at;               /* the attempt under way (while hedged: the earlier one), or the last one */
     struct attempt first, *second;    /* second: owned; NULL while never hedged */
@@ -602,6 +613,8 @@ struct mesh_call {
 const struct target *pick_next(struct attempt *a);
 /* The same for a hedge beside an attempt at `beside`: nobody's line is joined, and when NULL comes nothing has changed. */
 const struct target *pick_beside(struct attempt *a, const struct target *beside);
+/* What the call needs and the target is known not to have; NULL: nothing. */
+const char *pick_lacks(const struct mesh_call *c, const struct target *t);
 void pick_release(struct attempt *a);       /* counts and place */
 void pick_granted(struct mesh_call *c);     /* the line has come to this call: it has a place at `awaited` */
 void pick_waited_enough(struct mesh_call *c); /* it has not, in the time that a call waits */
@@ -658,6 +671,7 @@ void clock_drain(struct mesh_call *c);
 struct translation {
     const struct codec *from, *to; /* the upstream's, the client's */
     bool passes;                   /* they are the same */
+    const struct name_rule *names; /* of tools, at the upstream; NULL: any */
     bool ended;                    /* the stream's end mark came */
     struct arena arena;
     struct stream_reader reader;

@@ -89,7 +89,9 @@ static bool may_pass(const struct attempt *a)
 {
     const struct mesh_call *c = a->call;
     const struct vendor *v = a->target->up->vendor;
-    bool sealed = a->face == DIALECT_RESPONSES || (a->face == DIALECT_ANTHROPIC && v && v->quirks & QUIRK_SEALED);
+    bool anthropic = a->face == DIALECT_ANTHROPIC && v, sealed = a->face == DIALECT_RESPONSES || (anthropic && v->quirks & QUIRK_SEALED);
+    if (c->chat && (c->chat->seals_doubted || (c->chat->has_billing && anthropic && !sealed)))
+        return false;
     bool defaults = c->route.job && c->route.job->default_count && c->facts.op != WIRE_COUNT_TOKENS;
     return a->face == c->ask.dialect && !defaults && (!sealed || !c->chat || c->chat->has_signed_only);
 }
@@ -139,7 +141,7 @@ static int open_writer(struct attempt *a)
     t->alive_us = loop_now_us(c->ml->loop);
     t->writer.input_estimated = c->facts.tokens_estimated;
     t->writer.include_usage = c->facts.wants_usage;
-    t->writer.asked = c->chat;
+    t->writer.names = t->names;
     return 0;
 }
 
@@ -154,13 +156,16 @@ int translate_request(struct attempt *a, struct err *e)
     t->from = codec_of(a->face);
     t->to = call_codec(c);
     t->passes = t->from == t->to;
+    t->names = tool_names_of(a->face, c->ask.dialect, a->target->up->vendor);
     t->arena = ARENA_INIT(2 * c->ask.body.len + TRANSLATION_ARENA_MAX);
     t->out = BUF_INIT(EVENT_OUT_MAX);
     t->line = BUF_INIT(LINE_BYTES_MAX);
     stream_reader_init(&t->reader, t->from, face_op(c->facts.op, c->ask.dialect, a->face), &t->arena, on_delta, a);
     if (open_writer(a) < 0)
         return err_set(e, ERR_NOMEM, "out of memory");
-    return may_pass(a) ? write_through(a) : write_translated(a, e);
+    int rc = may_pass(a) ? write_through(a) : write_translated(a, e);
+    t->writer.asked = c->chat;
+    return rc;
 }
 
 void translate_request_free(struct attempt *a)
@@ -328,6 +333,8 @@ int translate_whole(struct attempt *a, struct wire_answer *out, enum wire_format
         return translate_embed_whole(a, out);
     t->answer = (struct chat_answer){.arena = &t->arena, .usage = {.cost_nusd = -1}};
     int rc = t->from->answer_read(&t->answer, t->reader.op, buf_str(&a->held), NULL);
+    if (rc == 0)
+        rc = tool_calls_plain(&t->answer, t->passes ? NULL : a->call->chat, t->names);
     if (rc < 0)
         return rc;
     chat_answer_facts(&t->answer, out);

@@ -134,6 +134,7 @@ enum sim_endpoint {
     EP_OLLAMA_GENERATE,
     EP_OLLAMA_EMBED,
     EP_RERANK,
+    EP_OLLAMA_EMBED_ONE,
     EP_HEALTH,
     EP_UNKNOWN,
     EP_MODELS,
@@ -155,8 +156,7 @@ struct sim_head { /* slices point into the connection's input */
 struct sim_facts {               /* slices point into the body */
     struct str model, last_user; /* raw string text */
     bool stream, include_usage, base64, wants_json, no_thinking;
-    bool bare_vectors; /* Ollama's own embeddings */
-    bool one_vector;   /* its older endpoint: one `prompt` */
+    bool bare_vectors, one_vector; /* Ollama's own embeddings; its older endpoint for them */
     int64_t text_bytes, choices, dimensions;
 };
 enum sim_read { READ_MORE, READ_DONE, READ_BAD };

@@ -313,9 +313,12 @@ static bool id_is_safe(struct str id)
 
 struct str chat_id_safe(struct str id, struct arena *a)
 {
+    return id_is_safe(id) ? id : chat_id_coded(id, a);
+}
+
+struct str chat_id_coded(struct str id, struct arena *a)
+{
     static const char hex[] = "0123456789ABCDEF";
-    if (id_is_safe(id))
-        return id;
     char *out = arena_alloc(a, 3 * id.len + SAFE_MARK.len + 1), *at = out;
     if (!out)
         return STR_NONE;

@@ -263,15 +263,7 @@ void ollama_says_end(struct json_writer *w, enum wire_op op)
 /* A tool that takes free text is a function of one member there. */
 static struct str arguments_of(const struct part *p, struct arena *a)
 {
-    if (!p->custom)
-        return chat_arguments_object(p->arguments, a);
-    AUTO_BUF struct buf text = BUF_INIT(6 * p->arguments.len + 64);
-    struct json_writer json = JSON_WRITER(&text);
-    json_object_begin(&json);
-    json_key(&json, "input");
-    json_str(&json, p->arguments);
-    json_object_end(&json);
-    return json_done(&json) ? STR_NONE : arena_dup(a, buf_str(&text));
+    return p->custom ? tool_input_object(p->arguments, a) : chat_arguments_object(p->arguments, a);
 }
 
 /* On one line, as a stream needs it: a line break in JSON is a blank like any other. */

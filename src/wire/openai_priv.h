@@ -18,6 +18,7 @@ struct openai_reader {
     enum tristate thinking;          /* some vendor's switch */
     bool completion_max;             /* max_completion_tokens was given and wins */
     struct str legacy_id;            /* of the last function_call */
+    const struct message *custom;    /* the last one that called a tool which takes free text; NULL */
 };
 
 /* One member of a request, by its name. */
@@ -100,6 +101,7 @@ struct openai_writer {
     const struct chat *chat;
     const struct chat_write *to;
     const struct openai_accent *accent;
+    const struct name_rule *names; /* of tools; NULL: any */
     struct json_writer json;
     struct err *err; /* borrowed, may be NULL */
     int rc;          /* the first thing that cannot be said, or ERR_NOMEM */
@@ -109,6 +111,7 @@ void openai_tools_write(struct openai_writer *o);
 /* Refuses or lists. */
 void openai_cannot(struct openai_writer *o, const char *field);
 void openai_no_memory(struct openai_writer *o);
+void openai_tool_name_write(struct openai_writer *o, struct str name); /* the member `name`, as the upstream takes it */
 static inline bool openai_has(const struct openai_writer *o, unsigned trait)
 {
     return o->accent->traits & trait;

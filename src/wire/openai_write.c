@@ -375,7 +375,8 @@ static void room_make(const struct chat *c, struct buf *out)
 
 int openai_request_write(const struct chat *c, const struct chat_write *w, struct buf *out, struct err *e)
 {
-    struct openai_writer o = {.chat = c, .to = w, .accent = openai_accent_of(w), .json = JSON_WRITER(out), .err = e};
+    struct openai_writer o = {.chat = c, .to = w, .accent = openai_accent_of(w), .json = JSON_WRITER(out), .err = e,
+                              .names = tool_names_of(DIALECT_OPENAI, c->from, w->vendor)};
 
     room_make(c, out);
     json_object_begin(&o.json);

@@ -12,17 +12,12 @@ static void tool_call_write(struct openai_writer *o, const struct part *p, bool 
     openai_pair(o, "type", str_from(type));
     json_key(&o->json, type);
     json_object_begin(&o->json);
-    openai_pair(o, "name", p->name);
+    openai_tool_name_write(o, p->name);
     if (wrapped) {
-        AUTO_BUF struct buf text = BUF_INIT(6 * p->arguments.len + 64);
-        struct json_writer inner = JSON_WRITER(&text);
-        json_object_begin(&inner);
-        json_key(&inner, "input");
-        json_str(&inner, p->arguments);
-        json_object_end(&inner);
-        if (json_done(&inner) < 0)
+        struct str text = tool_input_object(p->arguments, o->to->arena);
+        if (!text.ptr)
             openai_no_memory(o);
-        openai_pair(o, "arguments", buf_str(&text));
+        openai_pair(o, "arguments", text);
     } else {
         openai_pair(o, own ? "input" : "arguments", p->arguments.len || own ? p->arguments : STR("{}"));
     }

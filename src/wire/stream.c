@@ -102,12 +102,34 @@ static int begin(struct stream_writer *w, struct buf *out)
     return w->codec->write.begin(w, out);
 }
 
+static int say(struct stream_writer *w, struct str text, struct buf *out)
+{
+    w->block.pieces += (int64_t)text.len;
+    return w->codec->write.piece(w, text, out);
+}
+
+/* A call that came as a function's, of a tool that takes free text: whole now. */
+static int unwrap(struct stream_writer *w, struct buf *out)
+{
+    struct str input = tool_input_plain(buf_str(&w->kept), w->arena);
+    if (w->kept.len && !input.ptr)
+        return ERR_NOMEM;
+    input = input.len ? arena_dup(w->arena, input) : STR_NONE; /* it may be in w->kept */
+    buf_clear(&w->kept);
+    if (!input.len)
+        return 0;
+    int rc = input.ptr ? buf_append(&w->kept, input) : ERR_NOMEM;
+    return rc ? rc : say(w, input, out);
+}
+
 static int close_block(struct stream_writer *w, struct buf *out)
 {
     if (!w->open)
         return 0;
     w->open = false;
-    int rc = w->codec->write.close(w, out);
+    int rc = w->block.wrapped ? unwrap(w, out) : 0;
+    if (rc == 0)
+        rc = w->codec->write.close(w, out);
     buf_clear(&w->kept);
     return rc;
 }
@@ -130,8 +152,7 @@ static int piece(struct stream_writer *w, struct str text, struct buf *out)
     if (text.len == 0)
         return 0;
     int rc = w->codec->write.keeps_text || w->block.kind == PART_CALL ? buf_append(&w->kept, text) : 0;
-    w->block.pieces += (int64_t)text.len;
-    return rc ? rc : w->codec->write.piece(w, text, out);
+    return rc || w->block.wrapped ? rc : say(w, text, out);
 }
 
 /* --- calls, one after the other --- */
@@ -146,13 +167,15 @@ static bool may_close(const struct stream_writer *w)
 {
     if (!w->open || w->block.kind != PART_CALL)
         return true;
-    return !w->block.custom && json_check(buf_str(&w->kept), NULL) == 0; /* free text has no end of its own */
+    return (!w->block.custom || w->block.wrapped) && json_check(buf_str(&w->kept), NULL) == 0; /* free text has no end of its own */
 }
 
 static int open_call(struct stream_writer *w, int call, struct buf *out)
 {
     struct stream_call *c = &w->call[call];
-    struct stream_block block = {.kind = PART_CALL, .call = call, .id = c->id, .name = c->name, .custom = c->custom};
+    struct stream_block block = {.kind = PART_CALL, .call = call, .id = c->id, .name = c->name};
+    block.wrapped = !c->custom && tool_is_custom(w->asked, c->name);
+    block.custom = c->custom || block.wrapped;
     int rc = open_block(w, block, out);
     c->told = true;
     if (rc == 0)
@@ -186,7 +209,10 @@ static int call_begins(struct stream_writer *w, const struct delta *d, struct bu
     if (d->call >= w->call_count) /* one that came before may not have told its name yet */
         w->call_count = d->call + 1;
     struct stream_call *c = &w->call[d->call];
-    *c = (struct stream_call){.key = d->call, .id = arena_dup(w->arena, d->id), .name = arena_dup(w->arena, d->name),
+    struct str name = d->name;
+    if (!tool_name_plain(w->asked, w->names, &name, w->arena))
+        return ERR_NOMEM;
+    *c = (struct stream_call){.key = d->call, .id = arena_dup(w->arena, d->id), .name = arena_dup(w->arena, name),
                               .custom = d->custom, .waiting = BUF_INIT(CALL_WAITING_MAX)};
     if (!c->id.ptr || !c->name.ptr)
         return ERR_NOMEM;

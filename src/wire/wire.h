@@ -105,6 +105,7 @@ struct wire_answer {
     int64_t choice_count; /* its length */
     bool has_content;     /* non-empty text, reasoning, tool call, refusal, audio; vectors for embeddings */
     bool has_usage;
+    bool usage_aside;     /* it stands where OpenAI's clients do not look for it */
     struct usage usage;   /* filled when has_usage */
     enum finish finish;   /* of the last choice that names one */
     int64_t content_bytes; /* of text, reasoning, tool names and arguments, escapes counted as they stand */
@@ -122,6 +123,8 @@ int chunk_read(enum wire_op op, struct str data, struct wire_answer *out, struct
 bool answer_keeps_format(const struct wire_answer *w, enum wire_format format);
 bool text_keeps_format(struct str text, enum wire_format format); /* the same for unescaped text; not FORMAT_TEXT */
 bool sse_is_done(struct str data); /* starts with [DONE] */
+/* The last chunk of a stream, which holds its usage and nothing else, like the chunk in `of` (its data), whose members it has. */
+int usage_chunk_write(struct buf *out, struct str of, const struct usage *u);
 
 /* --- failures ------------------------------------------------------------------------------------------------------ */
 
