@@ -59,5 +59,6 @@ void admin_reload(const struct admin_ask *ask);
 void admin_events(const struct admin_ask *ask);
 /* admin_plan.c */
 void admin_plan(const struct admin_ask *ask);
+void admin_plan_estimate(const struct admin_ask *ask);
 /* admin_usage.c */
 void admin_usage(const struct admin_ask *ask);

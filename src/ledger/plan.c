@@ -267,15 +267,28 @@ static bool is_kept(const struct plan *p, const struct plan_holder_state *h, con
     return false;
 }
 
+/* Use beside Hearth is of the same account when only one is known. */
+static const struct plan_holder_state *same_elsewhere(const struct plan *p, struct plan_now now)
+{
+    enum { TOLD_MS = 3600000 }; /* whoever watches the logs tells when they change; beyond that it is not watched any more */
+    const struct plan_holder_state *found = NULL;
+    for (int i = 0; i < p->holder_count; i++)
+        if (p->holder[i]->elsewhere && now.wall_ms - p->holder[i]->used_last_ms < TOLD_MS)
+            found = p->holder[i];
+    return p->holder_count == 2 ? found : NULL;
+}
+
 /* Under the lock. */
 static enum plan_pass look(struct plan *p, struct plan_holder_state *h, const struct plan_ask *ask, const char *family, struct plan_why *why)
 {
     *why = (struct plan_why){.wait_ms = -1};
     roll(h, ask->now);
     enum plan_pass pass = pass_blocks(h, family, why, ask->now);
-    if (pass != PLAN_SPENT && ask->batch && p->terms.reserve_ppm && is_kept(p, h, family, why, ask->now))
-        return PLAN_KEPT;
-    return pass;
+    if (pass == PLAN_SPENT || !ask->batch || !p->terms.reserve_ppm)
+        return pass;
+    const struct plan_holder_state *beside = same_elsewhere(p, ask->now);
+    bool kept = is_kept(p, h, family, why, ask->now) || (beside && is_kept(p, beside, family, why, ask->now));
+    return kept ? PLAN_KEPT : pass;
 }
 
 enum plan_pass plan_look(struct plan *p, const struct plan_ask *ask, struct plan_why *why)
@@ -539,6 +552,50 @@ void plan_told(struct plan *p, uint64_t holder, const struct plan_signal *signal
         hear_windows(h, signal, "", now);
     }
     (void)pthread_mutex_unlock(&p->lock);
+}
+
+/* --- use elsewhere -------------------------------------------------------------------------------------------------------------- */
+
+/* What a dollar is of that window, where the provider's words have shown it; the largest, for an estimate should err on the side of
+ * those whom it keeps a place for. */
+static int64_t rate_known(const struct plan *p, const char *window)
+{
+    int64_t rate = 0;
+    for (int i = 0; i < p->holder_count; i++)
+        for (int k = 0; k < p->holder[i]->span_count; k++) {
+            const struct plan_span *s = &p->holder[i]->span[k];
+            if (!p->holder[i]->elsewhere && str_eq(str_from(s->name), str_from(window)) && s->rate_ppm > rate)
+                rate = s->rate_ppm;
+        }
+    return rate;
+}
+
+static void estimate(const struct plan *p, struct plan_span *s, const struct plan_estimate *w, struct plan_now now)
+{
+    int64_t left = w->reset_ms - now.wall_ms;
+    s->own_nusd = w->list_nusd;
+    s->rate_ppm = rate_known(p, w->name);
+    s->reset = w->reset_ms && left > 0 ? plan_in(left > s->span_ms && s->span_ms ? s->span_ms : left, now) : (struct plan_moment){0};
+    s->reset_estimate = w->reset_ms != 0;
+}
+
+uint64_t plan_estimated(struct plan *p, const struct plan_estimate *w, int count, struct plan_now now)
+{
+    uint64_t id = plan_holder(p, STR("\nelsewhere")); /* no header can hold that */
+    (void)pthread_mutex_lock(&p->lock);
+    struct plan_holder_state *h = take_holder(p, id);
+    if (h) {
+        h->elsewhere = h->changed = true;
+        h->used_last_ms = now.wall_ms;
+        h->span_count = 0;
+    }
+    for (int i = 0; h && i < count; i++) {
+        struct plan_span *s = take_span(h, str_from(w[i].name), plan_name_span_ms(str_from(w[i].name)));
+        if (s)
+            estimate(p, s, &w[i], now);
+    }
+    (void)pthread_mutex_unlock(&p->lock);
+    return id;
 }
 
 /* --- the journal -------------------------------------------------------------------------------------------------------------- */
