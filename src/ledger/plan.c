@@ -449,13 +449,21 @@ static int64_t latest(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
+/* So that not all calls of a house come back in one moment: 1 to 30 s, but no more than a tenth of a short wait. A wait that is over
+ * already is somebody's wrong clock: all of it, then. */
+static int64_t jitter(const struct plan_answer *a, int64_t wait_ms)
+{
+    int64_t most = wait_ms <= 0 || wait_ms > 10 * (int64_t)JITTER_MS ? JITTER_MS : 1000 + wait_ms / 10;
+    return 1000 + (int64_t)rng_below(a->rng, (uint64_t)(most - 1000) + 1);
+}
+
 static void exhaust(struct plan *p, struct plan_holder_state *h, const struct plan_ticket *t, const struct plan_answer *a,
                     const struct verdict *v, bool paid, struct plan_heard *out)
 {
     int64_t wait = latest(a->retry_after_ms, v->reset_ms);
     if (wait < 0)
         wait = paid ? REST_PAID_MS : REST_UNKNOWN_MS;
-    wait += 1000 + (int64_t)rng_below(a->rng, JITTER_MS - 1000);
+    wait += jitter(a, wait);
     bool all = v->all || !v->any || !t->family[0];
     struct plan_block b = {.since_ms = a->now.wall_ms, .until = plan_in(wait, a->now), .overage = paid};
     text_format(b.family, sizeof b.family, "%s", all ? "" : t->family);
