@@ -21,6 +21,9 @@ static const struct page pages[] = {
     {"/chat/completions", false, POST_BIT, calls_start, CALL_API(DIALECT_OPENAI, WIRE_CHAT)},
     {"/completions", false, POST_BIT, calls_start, CALL_API(DIALECT_OPENAI, WIRE_COMPLETIONS)},
     {"/embeddings", false, POST_BIT, calls_start, CALL_API(DIALECT_OPENAI, WIRE_EMBEDDINGS)},
+    {"/rerank", false, POST_BIT, calls_start, CALL_API(DIALECT_OPENAI, WIRE_RERANK)},
+    {"/v2/rerank", false, POST_BIT, calls_start, CALL_API(DIALECT_OPENAI, WIRE_RERANK)}, /* Cohere's */
+    {"/reranking", false, POST_BIT, calls_start, CALL_API(DIALECT_OPENAI, WIRE_RERANK)}, /* llama-server's */
     {"/responses", false, POST_BIT, calls_start, CALL_API(DIALECT_RESPONSES, WIRE_CHAT)},
     {"/messages", false, POST_BIT, calls_start, CALL_API(DIALECT_ANTHROPIC, WIRE_CHAT)},
     {"/messages/count_tokens", false, POST_BIT, calls_start, CALL_API(DIALECT_ANTHROPIC, WIRE_COUNT_TOKENS)},

@@ -232,6 +232,7 @@ void attempt_begin(struct attempt *a, const struct target *t)
     int face = face_choose(a->call, t);
     assert(face != FACE_NONE); /* pick.c saw to it */
     a->face = (enum dialect)face;
+    story_attempt(a);
     if (!a->call->home || !t->up->probe_url.len) {
         open_and_send(a);
         return;
@@ -454,7 +455,7 @@ void attempt_failed(struct attempt *a, enum reason r, struct str words)
         c->refusal_status = 0;
     int64_t rest_ms = attempt_close(a, r);
     story_add(c, a->target, r, true, a->status, rest_ms ? rest_ms : a->retry_after_ms, words);
-    if (row->fault == FAULT_CALL || row->fault == FAULT_CLIENT)
+    if ((row->fault == FAULT_CALL || row->fault == FAULT_CLIENT) && r != REASON_NO_ENDPOINT) /* "File Not Found" tells a client nothing */
         keep_refusal(a, r, words);
     if (row->fault == FAULT_CALL || row->fault == FAULT_CLIENT || r == REASON_PLAN_SPENT)
         keep_beside(a);

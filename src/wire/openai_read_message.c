@@ -312,6 +312,8 @@ static int tool_call_read(struct openai_reader *r, struct tail *t, const struct 
         return no_memory(r);
     p->id = id->text;
     p->custom = custom && custom->type == JSON_OBJECT;
+    if (p->custom)
+        r->custom = r->chat->last_message;
     return call_fill(r, p, n, p->custom ? custom : json_get(n, "function"));
 }
 
@@ -357,6 +359,15 @@ static int assistant_read(struct openai_reader *r, struct tail *t, const struct 
     return rc ? rc : calls_read(r, t, message);
 }
 
+/* The result does not say it. */
+static bool answers_custom(const struct openai_reader *r, struct str id)
+{
+    for (const struct part *p = r->custom ? r->custom->part : NULL; p; p = p->next)
+        if (p->kind == PART_CALL && p->custom && str_eq(p->id, id))
+            return true;
+    return false;
+}
+
 static int result_read(struct openai_reader *r, struct tail *t, const struct json_node *message, bool legacy)
 {
     const struct json_node *id = json_get(message, "tool_call_id");
@@ -371,6 +382,7 @@ static int result_read(struct openai_reader *r, struct tail *t, const struct jso
         return no_memory(r);
     p->id = legacy ? r->legacy_id : id->text;
     p->name = name;
+    p->custom = answers_custom(r, p->id);
     struct tail inside = {&p->content};
     return content_read(r, &inside, message, true);
 }

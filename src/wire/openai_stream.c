@@ -109,6 +109,7 @@ static int identify(struct stream_reader *r, struct stream_call *c, const struct
     struct str *const to[] = {&c->id, &c->name};
     const struct str from[] = {f->id, f->name};
 
+    c->custom |= f->custom;
     for (size_t i = 0; i < COUNT_OF(to) && !c->told; i++) {
         if (to[i]->len || !from[i].len)
             continue;

@@ -12,17 +12,12 @@ static void tool_call_write(struct openai_writer *o, const struct part *p, bool 
     openai_pair(o, "type", str_from(type));
     json_key(&o->json, type);
     json_object_begin(&o->json);
-    openai_pair(o, "name", p->name);
+    openai_tool_name_write(o, p->name);
     if (wrapped) {
-        AUTO_BUF struct buf text = BUF_INIT(6 * p->arguments.len + 64);
-        struct json_writer inner = JSON_WRITER(&text);
-        json_object_begin(&inner);
-        json_key(&inner, "input");
-        json_str(&inner, p->arguments);
-        json_object_end(&inner);
-        if (json_done(&inner) < 0)
+        struct str text = tool_input_object(p->arguments, o->to->arena);
+        if (!text.ptr)
             openai_no_memory(o);
-        openai_pair(o, "arguments", buf_str(&text));
+        openai_pair(o, "arguments", text);
     } else {
         openai_pair(o, own ? "input" : "arguments", p->arguments.len || own ? p->arguments : STR("{}"));
     }
@@ -85,14 +80,15 @@ static void details_write(struct openai_writer *o, const struct openai_run *run)
 static void thinking_write(struct openai_writer *o, const struct openai_run *run, size_t calls)
 {
     const char *name = o->accent->thinking;
-    size_t readable = 0, hidden = 0, count = 0;
+    size_t readable = 0, hidden = 0, sealed = 0, count = 0;
 
     EACH_PART (p, *run) {
-        readable += p->kind == PART_REASONING;
+        sealed += p->kind == PART_REASONING && p->signature.len;
+        readable += p->kind == PART_REASONING && p->text.len; /* newer Claude models show a seal and no words */
         hidden += p->kind == PART_HIDDEN || (p->kind == PART_OPAQUE && str_eq(p->name, STR("reasoning_details")));
     }
     bool must = calls && openai_has(o, TRAIT_REASONING_BACK);
-    if (readable + hidden == 0 && !must)
+    if (readable + hidden == 0 && !must && !sealed)
         return;
     if (name && str_eq(str_from(name), STR("reasoning_details"))) {
         details_write(o, run);
@@ -108,7 +104,7 @@ static void thinking_write(struct openai_writer *o, const struct openai_run *run
         return;
     }
     EACH_PART (p, *run)
-        if (p->kind == PART_REASONING)
+        if (p->kind == PART_REASONING && p->text.len)
             piece[count++] = p->text;
     json_key(&o->json, name);
     json_str_pieces(&o->json, piece, count);
