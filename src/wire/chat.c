@@ -233,7 +233,8 @@ static void answer_text(struct wire_answer *out, struct str text)
 {
     out->has_content |= text.len > 0;
     out->content_bytes += (int64_t)text.len;
-    out->tokens_estimated += tokens_estimate(text, false);
+    if (!out->has_usage) /* told, it is not asked for */
+        out->tokens_estimated += tokens_estimate(text, false);
 }
 
 void chat_answer_facts(const struct chat_answer *a, struct wire_answer *out)
