@@ -155,7 +155,7 @@ int record_put_attempt_close(struct buf *out, const struct ledger_attempt_close 
 int record_put_call_close(struct buf *out, const struct ledger_call_close *r)
 {
     uint8_t *at = NULL;
-    int rc = begin(out, 16 + 1 + 4 + 4 + 8 + 8 + size_of_str(r->target), &at);
+    int rc = begin(out, 16 + 1 + 4 + 4 + 8 + 8 + size_of_str(r->target) + (r->story.len ? size_of_str(r->story) : 0), &at);
     if (rc < 0)
         return rc;
     at = put_id(at, &r->call);
@@ -165,6 +165,8 @@ int record_put_call_close(struct buf *out, const struct ledger_call_close *r)
     at = put_i64(at, r->first_ms);
     at = put_i64(at, r->total_ms);
     at = put_str(at, r->target);
+    if (r->story.len) /* a member of its own only where there is something to tell */
+        at = put_str(at, r->story);
     finish(out, RECORD_CALL_CLOSE, at);
     return 0;
 }
@@ -301,6 +303,7 @@ static void read_call_close(struct cursor *c, struct ledger_call_close *r)
     r->first_ms = take_i64(c);
     r->total_ms = take_i64(c);
     r->target = take_str(c);
+    r->story = c->rest.len ? take_str(c) : STR_NONE; /* not in records of earlier versions */
 }
 
 static void read_plan(struct cursor *c, struct ledger_plan_state *r)

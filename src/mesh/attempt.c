@@ -27,7 +27,8 @@ static bool is_given(const struct mesh_ask *ask, struct str name)
     return false;
 }
 
-/* What the dialect wants beside the request; the client's own word for it, where it speaks the same. */
+/* What the dialect wants beside the request; the client's own word for it, where it speaks the same. A passthrough upstream reads that
+ * among the rest of what the client said. */
 static size_t dialect_headers(const struct attempt *a, struct http_header *h)
 {
     const struct mesh_ask *ask = &a->call->ask;
@@ -35,14 +36,37 @@ static size_t dialect_headers(const struct attempt *a, struct http_header *h)
     bool same = a->face == ask->dialect;
     if (a->face == DIALECT_ANTHROPIC && !(same && is_given(ask, STR("anthropic-version"))))
         h[n++] = (struct http_header){STR("anthropic-version"), STR("2023-06-01")};
-    return same ? n + copy_headers(h + n, ask->dialect_header, ask->dialect_header_count) : n;
+    return same && !a->target->up->passthrough ? n + copy_headers(h + n, ask->dialect_header, ask->dialect_header_count) : n;
 }
 
-/* A passthrough upstream reads the client's own credential and program, byte for byte; nobody else ever does. */
+static bool shows_key_elsewhere(struct str header)
+{
+    return str_eq(header, STR("x-api-key")) || str_eq(header, STR("api-key")) || str_eq(header, STR("x-goog-api-key"));
+}
+
+/* The client's own words, byte for byte. Only, some clients of OpenAI's dialect show their key in a header of their own (`api-key`),
+ * which servers of that dialect do not read: it is said where they do. */
+static size_t identity_headers(const struct attempt *a, struct http_header *h)
+{
+    const struct mesh_ask *ask = &a->call->ask;
+    bool shown = a->face == DIALECT_ANTHROPIC;
+    size_t n = 0;
+    for (size_t i = 0; i < ask->identity_count; i++) {
+        if (a->face != DIALECT_ANTHROPIC && shows_key_elsewhere(ask->identity[i].name))
+            continue;
+        h[n++] = ask->identity[i];
+        shown = shown || str_eq(ask->identity[i].name, STR("authorization"));
+    }
+    const char *bearer = shown ? NULL : arena_format(&a->call->arena, "Bearer %.*s", STR_FMT(ask->credential));
+    if (bearer)
+        h[n++] = (struct http_header){STR("authorization"), str_from(bearer)};
+    return n;
+}
+
+/* A passthrough upstream reads the client's own credential and program; nobody else ever does. */
 static size_t request_headers(const struct attempt *a, struct http_header *h)
 {
     const struct upstream *u = a->target->up;
-    const struct mesh_ask *ask = &a->call->ask;
     size_t n = 0;
     bool lines = a->translation && a->translation->from->framing == FRAMING_LINES;
     h[n++] = (struct http_header){STR("content-type"), ask->form ? ask->form_type : STR("application/json")};
@@ -50,7 +74,7 @@ static size_t request_headers(const struct attempt *a, struct http_header *h)
                                                  : a->call->facts.stream ? STR("text/event-stream, application/json") : STR("application/json")};
     n += dialect_headers(a, h + n);
     if (u->passthrough)
-        return n + copy_headers(h + n, ask->identity, ask->identity_count);
+        return n + identity_headers(a, h + n);
     h[n++] = (struct http_header){STR("user-agent"), STR("hearth")};
     if (u->face[a->face].auth.value.len)
         h[n++] = u->face[a->face].auth;
@@ -220,6 +244,7 @@ void attempt_begin(struct attempt *a, const struct target *t)
     int face = face_choose(a->call, t);
     assert(face != FACE_NONE); /* pick.c saw to it */
     a->face = (enum dialect)face;
+    story_attempt(a);
     if (!a->call->home || !t->up->probe_url.len) {
         open_and_send(a);
         return;

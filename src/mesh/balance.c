@@ -176,8 +176,11 @@ void balance_order(struct mesh_call *c, const struct step *s)
     order_weighted(c, s, 0);
     if (s->balance == BALANCE_WEIGHTED)
         return;
-    for (int i = 0; i < s->count; i++)
+    for (int i = 0; i < s->count; i++) {
         key[i] = key_of(c, s, &s->of[i]);
+        if (s->balance == BALANCE_CHEAPEST)
+            story_price(c, s->of[i].target, key[i], 0);
+    }
     sort_by(&c->cursor, s->count, key);
     if (s->balance == BALANCE_FASTEST)
         probe_another(c, s);

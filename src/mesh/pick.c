@@ -18,7 +18,7 @@ void story_add(struct mesh_call *c, const struct target *t, enum reason r, bool 
     struct tried *entry = c->tried_count < TRIED_MAX ? arena_new(&c->arena, struct tried) : NULL;
     if (!entry)
         return; /* the story gets shorter, the call goes on */
-    *entry = (struct tried){.target = t, .reason = r, .attempted = attempted, .http_status = status, .wait_ms = wait_ms,
+    *entry = (struct tried){.target = t, .reason = r, .attempted = attempted, .http_status = status, .wait_ms = wait_ms, .after = c->attempts,
                             .words = words.len ? arena_dup(&c->arena, words) : STR_NONE};
     *c->tried_tail = entry;
     c->tried_tail = &entry->next;
@@ -56,18 +56,21 @@ static bool step_fits(const struct mesh_call *c, const struct step *s)
     return true;
 }
 
-static bool is_capable(const struct mesh_call *c, const struct target *t)
+const char *pick_lacks(const struct mesh_call *c, const struct target *t)
 {
+    static const char schema[] = "structured output (a JSON schema)";
     unsigned needs = c->facts.needs;
     const struct model_row *fact = t->fact;
     const struct vendor *v = t->up->vendor;
-    if (c->facts.format == FORMAT_JSON_SCHEMA && v && v->quirks & QUIRK_NO_JSON_SCHEMA && face_choose(c, t) == DIALECT_OPENAI)
-        return false;
+    bool wants_schema = c->facts.format == FORMAT_JSON_SCHEMA;
+    if (wants_schema && v && v->quirks & QUIRK_NO_JSON_SCHEMA && face_choose(c, t) == DIALECT_OPENAI)
+        return schema;
     if (!fact)
-        return true; /* unknown models are given the chance */
-    if ((needs & NEED_TOOLS && !fact->tools) || (needs & NEED_VISION && !fact->vision))
-        return false;
-    return c->facts.format != FORMAT_JSON_SCHEMA || fact->json_schema;
+        return NULL; /* unknown models are given the chance */
+    return needs & NEED_TOOLS && !fact->tools     ? "tools"
+           : needs & NEED_VISION && !fact->vision ? "pictures"
+           : wants_schema && !fact->json_schema   ? schema
+                                                  : NULL;
 }
 
 static enum reason why_not(struct mesh_call *c, const struct step *s, const struct target *t, int64_t *wait_ms)
@@ -97,7 +100,7 @@ static enum reason why_not(struct mesh_call *c, const struct step *s, const stru
         return REASON_TOO_SMALL;
     if (c->not_vendor.len && str_eq(c->not_vendor, u->vendor_name.len ? u->vendor_name : u->name))
         return REASON_POLICY;
-    if (!is_capable(c, t))
+    if (pick_lacks(c, t))
         return REASON_INCAPABLE;
     if (c->facts.form && audio_wants_subtitles(c->facts.form) && u->vendor && u->vendor->quirks & QUIRK_NO_SUBTITLES)
         return REASON_NO_SUBTITLES;

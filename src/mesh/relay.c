@@ -42,6 +42,8 @@ void relay_reset(struct attempt *a)
     a->content_type = a->request_id = STR_NONE;
     a->beside_count = 0;
     a->usage = (struct usage){.cost_nusd = -1};
+    a->first_chunk = STR_NONE;
+    a->usage_told = false;
     a->has_usage = a->saw_done = a->at_end = a->tail_open = false;
     a->finished = 0;
     a->finish = FINISH_NONE;
@@ -140,13 +142,15 @@ static int64_t sane_wait(int64_t ms)
 static void note_beside(struct attempt *a, struct str name, struct str value)
 {
     static const struct str prefixes[] = {STR("anthropic-"), STR("request-id")};
-    if (a->face != DIALECT_ANTHROPIC || a->call->ask.dialect != DIALECT_ANTHROPIC || a->beside_count == COUNT_OF(a->beside))
+    if (a->face != DIALECT_ANTHROPIC || a->call->ask.dialect != DIALECT_ANTHROPIC || a->beside_count == BESIDE_MAX)
         return;
     for (size_t i = 0; i < COUNT_OF(prefixes); i++) {
         if (!str_starts(name, prefixes[i]))
             continue;
         struct http_header h = {arena_dup(&a->call->arena, name), clean_value(a, value)};
-        if (h.name.ptr && h.value.ptr)
+        if (!a->beside)
+            a->beside = arena_alloc(&a->call->arena, BESIDE_MAX * sizeof *a->beside);
+        if (a->beside && h.name.ptr && h.value.ptr)
             a->beside[a->beside_count++] = h;
         return;
     }
@@ -284,6 +288,25 @@ static int on_foreign_event(struct attempt *a, const struct sse_event *ev)
     return pass(a, t->passes ? ev->raw : buf_str(&t->out));
 }
 
+/* A client that asked for usage counts with it, wherever the upstream said it (Kimi inside a choice), and if it said nothing. */
+static void note_told(struct attempt *a, const struct wire_answer *w, struct str data)
+{
+    enum { CHUNK_BYTES_MAX = 4096 };
+    if (!a->call->facts.wants_usage || (w->has_usage && !w->usage_aside))
+        a->usage_told = true;
+    else if (!a->usage_told && !a->first_chunk.ptr)
+        a->first_chunk = arena_dup(&a->call->arena, data.len <= CHUNK_BYTES_MAX ? data : STR("{}"));
+}
+
+static void tell_usage(struct attempt *a)
+{
+    if (a->translation || a->usage_told || !a->first_chunk.ptr || !a->call->facts.wants_usage)
+        return;
+    int64_t output = a->output_estimated > 0 ? a->output_estimated : 1;
+    struct usage estimated = {.input = a->call->facts.tokens_estimated, .output = output, .cost_nusd = -1};
+    (void)usage_chunk_write(&a->held, a->first_chunk, a->has_usage ? &a->usage : &estimated); /* without memory it stays untold */
+}
+
 static int on_event(const struct sse_event *ev, void *ctx)
 {
     struct attempt *a = ctx;
@@ -294,6 +317,7 @@ static int on_event(const struct sse_event *ev, void *ctx)
         return on_foreign_event(a, ev);
     if (sse_is_done(ev->data)) {
         a->saw_done = true;
+        tell_usage(a);
         int rc = hold(a, ev->raw); /* not before the books are closed */
         return rc ? rc : 1;
     }
@@ -302,6 +326,7 @@ static int on_event(const struct sse_event *ev, void *ctx)
     if (w.has_error)
         return failed_event(a, ev->data);
     note_facts(a, &w);
+    note_told(a, &w, ev->data);
     if (is_ours(a, &w))
         return 0;
     if (w.has_content && a->state == ATTEMPT_WAITING)
@@ -599,6 +624,8 @@ static void done_well(struct attempt *a)
         a->at_end = true;
         bool lines = a->translation && a->translation->from->framing == FRAMING_LINES;
         (void)(lines ? translate_last_line(a, on_event, a) : sse_finish(&a->sse, on_event, a));
+        if (!a->saw_done)
+            tell_usage(a);
         if (a->stream_reason != REASON_DONE)
             relay_stop(a, a->stream_reason, a->failure_words);
         else if (!a->saw_done && a->finished < a->call->facts.choices)

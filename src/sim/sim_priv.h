@@ -135,6 +135,7 @@ enum sim_endpoint {
     EP_OLLAMA_EMBED,
     EP_RERANK,
     EP_TRANSCRIBE,
+    EP_OLLAMA_EMBED_ONE,
     EP_HEALTH,
     EP_UNKNOWN,
     EP_MODELS,
@@ -156,7 +157,7 @@ struct sim_head { /* slices point into the connection's input */
 struct sim_facts {               /* slices point into the body */
     struct str model, last_user; /* raw string text */
     bool stream, include_usage, base64, wants_json, no_thinking;
-    bool bare_vectors; /* Ollama's own embeddings */
+    bool bare_vectors, one_vector; /* Ollama's own embeddings; its older endpoint for them */
     int64_t text_bytes, choices, dimensions;
     struct str format;  /* of a transcript */
     int64_t file_bytes;

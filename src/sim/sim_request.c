@@ -89,8 +89,10 @@ static enum sim_endpoint own_door(const struct sim_flavour *f, struct str path)
         return EP_OLLAMA_CHAT;
     if (str_eq(path, STR("/api/generate")))
         return EP_OLLAMA_GENERATE;
-    if (str_eq(path, STR("/api/embed")) || str_eq(path, STR("/api/embeddings")))
+    if (str_eq(path, STR("/api/embed")))
         return EP_OLLAMA_EMBED;
+    if (str_eq(path, STR("/api/embeddings")))
+        return EP_OLLAMA_EMBED_ONE;
     return str_eq(path, STR("/api/show")) ? EP_SHOW : EP_UNKNOWN;
 }
 
@@ -212,7 +214,8 @@ static void read_member(struct sim_facts *f, enum sim_endpoint ep, struct json_s
 void sim_facts_read(struct sim_facts *f, enum sim_endpoint ep, struct str body)
 {
     *f = (struct sim_facts){.choices = 1, .stream = ep == EP_OLLAMA_CHAT || ep == EP_OLLAMA_GENERATE,
-                             .bare_vectors = ep == EP_OLLAMA_EMBED};
+                             .bare_vectors = ep == EP_OLLAMA_EMBED || ep == EP_OLLAMA_EMBED_ONE,
+                             .one_vector = ep == EP_OLLAMA_EMBED_ONE};
     struct json_scan s;
     struct str key;
     if (ep == EP_TRANSCRIBE) {
@@ -225,7 +228,7 @@ void sim_facts_read(struct sim_facts *f, enum sim_endpoint ep, struct str body)
             read_member(f, ep, &s, key);
     if (f->choices < 1 || f->choices > 128)
         f->choices = 1;
-    if (ep == EP_EMBEDDINGS || ep == EP_OLLAMA_EMBED || ep == EP_COUNT_TOKENS || ep == EP_RERANK)
+    if (ep == EP_EMBEDDINGS || f->bare_vectors || ep == EP_COUNT_TOKENS || ep == EP_RERANK)
         f->stream = false;
 }
 

@@ -96,7 +96,7 @@ static void usage_read(struct answer_reader *r, bool aside)
         return;
     r->out->has_usage = true;
     r->out->usage = usage;
-    r->side_usage = aside;
+    r->side_usage = r->out->usage_aside = aside;
 }
 
 static void error_read(struct answer_reader *r)

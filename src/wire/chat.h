@@ -147,6 +147,7 @@ struct str chat_arguments_object(struct str arguments, struct arena *a);
 /* Ids of tool calls for dialects that allow [a-zA-Z0-9_-] only. Reversible without a table: an id that does not fit becomes
  * hx_ with its other bytes as -XX; chat_id_plain turns that back. ptr NULL when memory is out. */
 struct str chat_id_safe(struct str id, struct arena *a);
+struct str chat_id_coded(struct str id, struct arena *a); /* the same, of one that fits, too */
 struct str chat_id_plain(struct str id, struct arena *a);
 
 /* "data:image/png;base64,…" into type and data; false when it is none. Slices of `url`. */
