@@ -67,6 +67,7 @@ static size_t identity_headers(const struct attempt *a, struct http_header *h)
 static size_t request_headers(const struct attempt *a, struct http_header *h)
 {
     const struct upstream *u = a->target->up;
+    const struct mesh_ask *ask = &a->call->ask;
     size_t n = 0;
     bool lines = a->translation && a->translation->from->framing == FRAMING_LINES;
     h[n++] = (struct http_header){STR("content-type"), ask->form ? ask->form_type : STR("application/json")};
