@@ -93,7 +93,6 @@ const struct codec *dialect_of(const struct http_request *r); /* the client's, b
 struct upload;
 void upload_begin(struct gateway_loop *gl, struct http_exchange *x); /* in on_head; who may send it has been looked at */
 void upload_piece(struct gateway_loop *gl, struct http_exchange *x, struct str bytes);
-bool upload_is(const struct reply_owner *o);
 /* The body is there. NULL: it was no good, and is answered. From now on it is the caller's. */
 struct upload *upload_take(struct gateway_loop *gl, struct http_exchange *x);
 void upload_ask(const struct upload *u, struct mesh_ask *ask); /* fills in body and form */

@@ -38,10 +38,6 @@ static void on_gone(struct reply_owner *o)
     upload_free(u);
 }
 
-bool upload_is(const struct reply_owner *o)
-{
-    return o && o->on_gone == on_gone;
-}
 
 /* It is no good: answered, and the rest of it is thrown away. */
 static void refuse(struct gateway_loop *gl, struct upload *u, int rc, const struct err *e)
@@ -92,7 +88,7 @@ struct upload *upload_take(struct gateway_loop *gl, struct http_exchange *x)
 {
     struct upload *u = http_exchange_get(x);
     struct err e = {0};
-    assert(upload_is(&u->owner));
+    assert(u && u->owner.on_gone == on_gone);
     int rc = audio_form_end(&u->form, &e);
     if (rc == 0)
         rc = spool_settle(&u->spool, &e);
