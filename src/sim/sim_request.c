@@ -126,6 +126,18 @@ static struct str text_of(struct str content)
     return found;
 }
 
+/* Some vendors want back what they had said beside the calls. */
+static void read_calls(struct sim_facts *f, struct str calls, struct str reasoning)
+{
+    struct json_scan s;
+    struct str first;
+    json_scan_init(&s, calls);
+    if (json_peek(&s) != JSON_ARRAY || !json_enter(&s) || !json_element(&s) || !json_skip(&s, &first))
+        return;
+    f->bare_calls |= !reasoning.len || reasoning.ptr[0] != '"';
+    f->unsigned_calls |= str_find(first, STR("\"thought_signature\"")) < 0;
+}
+
 static void read_messages(struct sim_facts *f, struct json_scan *s)
 {
     struct str key, raw;
@@ -143,7 +155,7 @@ static void read_messages(struct sim_facts *f, struct json_scan *s)
     }
     (void)json_enter(s);
     while (json_element(s)) {
-        struct str role = STR_NONE, content = STR_NONE;
+        struct str role = STR_NONE, content = STR_NONE, calls = STR_NONE, reasoning = STR_NONE;
         if (json_peek(s) != JSON_OBJECT) {
             (void)json_skip(s, NULL);
             continue;
@@ -154,7 +166,13 @@ static void read_messages(struct sim_facts *f, struct json_scan *s)
                 role = raw;
             else if (str_eq(key, STR("content")))
                 content = raw;
+            else if (str_eq(key, STR("tool_calls")))
+                calls = raw;
+            else if (str_eq(key, STR("reasoning_content")))
+                reasoning = raw;
         }
+        if (calls.len)
+            read_calls(f, calls, reasoning);
         f->text_bytes += (int64_t)content.len;
         content = text_of(content);
         if (str_eq(role, STR("\"user\"")) && content.len >= 2 && content.ptr[0] == '"')
