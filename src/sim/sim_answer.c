@@ -67,6 +67,7 @@ int sim_answer_init(struct sim_answer *a, const struct sim_facts *f)
     a->model = BUF_INIT(64 * KiB);
     a->choices = a->face ? 1 : f->choices;
     a->include_usage = f->include_usage;
+    a->seals = f->seals;
     bool thinks = (a->flavour->habits & HABIT_THINKS) && !f->no_thinking && !f->wants_json;
     a->reasoning = a->step->reasoning.ptr         ? a->step->reasoning
                    : thinks && !a->step->text.ptr ? STR("They greet me. I greet them.")

@@ -156,6 +156,7 @@ struct sim_head { /* slices point into the connection's input */
 struct sim_facts {               /* slices point into the body */
     struct str model, last_user; /* raw string text */
     bool stream, include_usage, base64, wants_json, no_thinking;
+    bool seals; /* Responses: its sealed thinking was asked for */
     bool bare_calls, unsigned_calls; /* a turn with calls of tools has no reasoning_content; no signature on the first */
     bool bare_vectors; /* Ollama's own embeddings */
     int64_t text_bytes, choices, dimensions;
@@ -213,6 +214,7 @@ struct sim_answer {
     struct str reasoning;
     struct sim_usage usage;
     bool include_usage;
+    bool seals;                          /* Responses: encrypted_content */
     int64_t choices;
     enum sim_stage stage;
     int64_t index, sent; /* choice; events so far */

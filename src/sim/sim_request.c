@@ -214,6 +214,8 @@ static void read_member(struct sim_facts *f, enum sim_endpoint ep, struct json_s
             f->stream = str_eq(raw, STR("true"));
         else if (str_eq(key, STR("encoding_format")))
             f->base64 = str_eq(raw, STR("\"base64\""));
+        else if (str_eq(key, STR("include")))
+            f->seals = str_find(raw, STR("\"reasoning.encrypted_content\"")) >= 0;
         else if (str_eq(key, STR("n")))
             (void)json_to_i64(raw, &f->choices);
         else if (str_eq(key, STR("dimensions")))

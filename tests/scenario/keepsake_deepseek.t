@@ -44,3 +44,6 @@ client POST /v1/responses <<X
 X
 expect status 200
 expect request a json .messages[1].reasoning_content "I look it up."
+# and it is in no file
+stop
+expect files-lack "look it up"
