@@ -23,7 +23,7 @@ struct cli_command {
     const char *summary;  /* one line */
     int (*run)(int argc, char **argv);
 };
-extern const struct cli_command command_serve, command_ask, command_usage, command_plan, command_backup, command_keys, command_config, command_rehearse,
+extern const struct cli_command command_serve, command_ask, command_usage, command_plan, command_explain, command_backup, command_keys, command_config, command_rehearse,
     command_doctor, command_healthcheck, command_help;
 extern const struct cli_command *const cli_commands[]; /* all of them; ends with NULL */
 void cli_help(FILE *to);
@@ -75,6 +75,7 @@ int service_address_count(const struct service *s);
 /* New calls follow this config from the return on; those under way keep theirs. It is taken when 0 is returned; otherwise
  * nothing has changed. `said`: lines about what takes effect only with a restart. */
 int service_reload(struct service *s, struct config *c, struct buf *said, struct err *e);
+void service_say_refused(struct service *s, const struct err *e); /* to those who watch: a config that was not taken */
 /* The admin API asks for it: the descriptor is readable, and service_asked answers all who asked with what `reload` returns
  * and writes. */
 int service_asked_fd(const struct service *s);

@@ -97,6 +97,7 @@ struct ledger_call_close {
     int attempts;
     int http_status;
     int64_t first_ms, total_ms;
+    struct str story;     /* why it went where it went, beside its attempts (mesh/story.c); nearly always empty */
 };
 
 /* How a plan stands for one of its credentials (plan.h). `state` is plan.h's own text. */
@@ -215,6 +216,18 @@ void ledger_reader_close(struct ledger_reader *r);
 /* fn returns 0 to go on. Calls come in the order of their ids. */
 int ledger_calls(struct ledger_reader *r, const struct usage_filter *f, int (*fn)(const struct usage_call *c, void *ctx),
                  void *ctx, struct err *e);
+/* One call as a whole, for `hearth explain`. Its texts are in the arena. */
+struct ledger_call {
+    struct usage_call call;
+    struct usage_attempt *attempt; /* by their numbers */
+    int attempt_count;
+    struct str asked;       /* the model as the client wrote it */
+    bool home, under_way;   /* under way: it is not closed, and somebody is making it; outcome says nothing yet */
+    int http_status;
+    struct str story;       /* of ledger_call_close; empty: nothing was worth keeping */
+};
+/* ERR_NOT_FOUND, with the reason as far as it can be told, when the books have no such call. */
+int ledger_call_find(struct ledger_reader *r, const struct id *call, struct arena *a, struct ledger_call *out, struct err *e);
 /* The attempts of the same calls, but the filter's target is theirs: one that failed is found under where it was made. */
 int ledger_attempts(struct ledger_reader *r, const struct usage_filter *f,
                     int (*fn)(const struct usage_attempt *a, void *ctx), void *ctx, struct err *e);
@@ -226,6 +239,7 @@ int ledger_groups(struct ledger_reader *r, enum usage_by by, const struct usage_
                   int (*fn)(const struct usage_group *g, void *ctx), void *ctx, struct err *e);
 /* One object with the fields that `hearth usage --json` documents, for the command line and the admin API alike. */
 void usage_call_show(struct json_writer *w, const struct usage_call *c);
+void usage_call_members(struct json_writer *w, const struct usage_call *c); /* the same without its braces */
 void usage_attempt_show(struct json_writer *w, const struct usage_attempt *a);
 void usage_group_show(struct json_writer *w, const struct usage_group *g);
 bool usage_by_read(struct str word, enum usage_by *out); /* job, target, regime, day, key, tag */

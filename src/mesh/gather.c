@@ -48,8 +48,7 @@ static bool is_concerned(const struct attempt *a)
 {
     unsigned quirk = a->face == DIALECT_OPENAI ? ENOUGH_QUIRKS : a->face == DIALECT_RESPONSES ? QUIRK_SEALED_ITEMS : 0;
     bool own = a->face == DIALECT_RESPONSES && a->call->ask.dialect == DIALECT_RESPONSES;
-    return a->target->up->kept && quirks_of(a) & quirk && !own && !wire_op_embeds(a->call->facts.op) &&
-           a->call->facts.op != WIRE_COUNT_TOKENS && a->call->facts.op != WIRE_COMPLETIONS;
+    return a->target->up->kept && quirks_of(a) & quirk && !own && a->call->facts.op == WIRE_CHAT;
 }
 
 /* --- gathered ------------------------------------------------------------------------------------------------------------------ */

@@ -15,6 +15,12 @@ enum {
 
 /* --- the conversation ---------------------------------------------------------------------------------------------------- */
 
+const struct lost *translate_lost(const struct mesh_call *c)
+{
+    static const struct lost nothing;
+    return c->at->translation ? &c->at->translation->lost : &nothing;
+}
+
 const struct codec *call_codec(const struct mesh_call *c)
 {
     return codec_of(c->ask.dialect);
@@ -84,7 +90,9 @@ static bool may_pass(const struct attempt *a)
 {
     const struct mesh_call *c = a->call;
     const struct vendor *v = a->target->up->vendor;
-    bool sealed = a->face == DIALECT_RESPONSES || (a->face == DIALECT_ANTHROPIC && v && v->quirks & QUIRK_SEALED);
+    bool anthropic = a->face == DIALECT_ANTHROPIC && v, sealed = a->face == DIALECT_RESPONSES || (anthropic && v->quirks & QUIRK_SEALED);
+    if (c->chat && (c->chat->seals_doubted || (c->chat->has_billing && anthropic && !sealed)))
+        return false;
     bool defaults = c->route.job && c->route.job->default_count && c->facts.op != WIRE_COUNT_TOKENS;
     return a->face == c->ask.dialect && !defaults && (!sealed || !c->chat || c->chat->has_signed_only);
 }
@@ -103,9 +111,8 @@ static int write_translated(struct attempt *a, struct err *e)
     int rc = embeds ? 0 : need_chat(c, e);
     if (rc < 0)
         return rc;
-    c->lost = (struct lost){.count = 0};
     struct chat_write w = {.op = face_op(c->facts.op, c->ask.dialect, a->face), .model = a->target->model, .vendor = a->target->up->vendor,
-                           .fact = a->target->fact, .arena = &t->arena, .lost = &c->lost};
+                           .fact = a->target->fact, .arena = &t->arena, .lost = &t->lost};
     struct gather_recall recall;
     w.recall = gather_recall(&recall, a, &t->arena);
     t->request = BUF_INIT(2 * c->ask.body.len + REQUEST_EXTRA_BYTES + (w.recall ? RECALLED_BYTES_MAX : 0));
@@ -188,7 +195,7 @@ void translate_close(struct attempt *a)
 size_t translate_held(const struct attempt *a)
 {
     const struct translation *t = a->translation;
-    return t ? t->out.cap + t->line.cap + t->writer.kept.cap + t->writer.items.cap : 0;
+    return t ? t->out.cap + t->line.cap + t->writer.kept.cap + t->writer.items.cap + t->writer.later[1].cap : 0;
 }
 
 /* --- streams ---------------------------------------------------------------------------------------------------------------------- */
@@ -359,5 +366,5 @@ int translate_whole_write(struct attempt *a)
     t->answer.asked = a->call->chat;
     t->answer.elapsed_us = loop_now_us(a->call->ml->loop) - a->call->begin_us;
     buf_clear(&t->out);
-    return t->to->answer_write(&t->answer, a->call->facts.op, &a->call->lost, &t->out);
+    return t->to->answer_write(&t->answer, a->call->facts.op, &t->lost, &t->out);
 }

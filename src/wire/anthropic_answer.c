@@ -180,14 +180,16 @@ static int part_write(struct json_writer *w, const struct part *p, struct arena 
     return 0;
 }
 
-/* Calls were made: agents wait for that word; an answer that was cut stays cut. */
+/* Calls were made: agents wait for that word, as they do for that of a refusal; an answer that was cut stays cut. */
 static enum finish finish_of(const struct chat_answer *a)
 {
-    bool calls = false;
-    for (const struct part *p = a->part; p; p = p->next)
+    bool calls = false, refused = false;
+    for (const struct part *p = a->part; p; p = p->next) {
         calls |= p->kind == PART_CALL;
-    if (calls && (a->finish == FINISH_NONE || a->finish == FINISH_STOP || a->finish == FINISH_OTHER))
-        return FINISH_TOOLS;
+        refused |= p->kind == PART_REFUSAL;
+    }
+    if (a->finish == FINISH_NONE || a->finish == FINISH_STOP || a->finish == FINISH_OTHER)
+        return calls ? FINISH_TOOLS : refused ? FINISH_FILTER : a->finish;
     return a->finish;
 }
 

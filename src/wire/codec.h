@@ -135,9 +135,11 @@ struct stream_writer {
     int block_count, call_count;
     struct usage usage;
     bool has_usage;
+    bool refused;            /* some of it was a refusal */
     enum finish finish;
     struct str stop;
     struct stream_call *call; /* those that wait for their turn; by the reader's index */
+    struct buf later[3];      /* words that came in the middle of a call's arguments: thinking, text, refusal */
     struct buf kept;          /* text of the open block, if the codec wants it (keeps_text) */
     struct buf items;         /* Responses: the finished items, as JSON. Ollama, OpenAI: what each line or chunk begins with */
     int64_t elapsed_us;       /* Ollama: how long the answer took, told at the end; 0: not known */
@@ -246,7 +248,7 @@ const struct codec *codec_of(enum dialect d); /* NULL: none (the engine speaks O
 /* For request_write: that field is in the request, and this dialect cannot say it. 0 when the row says LIMIT_LOST (then it is in
  * w->lost), else ERR_INVALID with the field and the reason. A field without a row is lost. */
 int codec_cannot(const struct codec *codec, const struct chat_write *w, struct str field, struct err *e);
-/* All of c->extra that is not in `carried` (NULL-terminated; may be NULL): as codec_cannot. */
-int codec_extra(const struct codec *codec, const struct chat *c, const char *const *carried, const struct chat_write *w,
-                struct err *e);
+/* Ollama: a request that says nothing only loads its model, or with `keep_alive: 0` gives it up; the answer to that. */
+bool ollama_only_loads(const struct chat *c, enum wire_op op);
+int ollama_load_write(const struct chat *c, enum wire_op op, int64_t created_s, struct buf *out);
 int codec_reference(struct buf *out); /* docs/reference/translation.md */

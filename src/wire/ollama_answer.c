@@ -379,3 +379,30 @@ int ollama_answer_write(const struct chat_answer *a, enum wire_op op, struct los
     json_object_end(&w);
     return rc ? rc : json_done(&w);
 }
+
+bool ollama_only_loads(const struct chat *c, enum wire_op op)
+{
+    if (c->from != DIALECT_OLLAMA || (op == WIRE_CHAT && c->message))
+        return false;
+    for (const struct message *m = c->message; m; m = m->next) /* generate: there may be words for the system */
+        for (const struct part *p = m->part; p; p = p->next)
+            if (m->role == ROLE_USER && (p->kind != PART_TEXT || p->text.len))
+                return false;
+    return op == WIRE_CHAT || op == WIRE_GENERATE;
+}
+
+int ollama_load_write(const struct chat *c, enum wire_op op, int64_t created_s, struct buf *out)
+{
+    struct json_writer w = JSON_WRITER(out);
+    const struct chat_member *keep = chat_extra_find(c, STR("keep_alive"));
+    bool gives_up = keep && (str_eq(keep->value, STR("0")) || str_starts(keep->value, STR("\"0")));
+    ollama_says_begin(&w, op, c->model, created_s);
+    json_str(&w, STR(""));
+    ollama_says_end(&w, op);
+    json_key(&w, "done_reason");
+    json_text(&w, gives_up ? "unload" : "load");
+    json_key(&w, "done");
+    json_bool(&w, true);
+    json_object_end(&w);
+    return json_done(&w);
+}

@@ -46,8 +46,6 @@ int openai_tool_choice_read(struct openai_reader *r, const struct json_node *n);
 int openai_function_call_read(struct openai_reader *r, const struct json_node *n);
 /* Leaves only the tools that tool_choice allowed. */
 void openai_tools_allowed(struct openai_reader *r);
-/* The text of a value as JSON; ptr NULL when memory is out. */
-struct str openai_raw(const struct json_node *n, struct arena *a);
 /* The text of a string member that is there and not empty, else STR_NONE. */
 struct str openai_text(const struct json_node *object, const char *key);
 /* Whose seal is on thinking; `format` as in OpenRouter's reasoning_details. OpenAI's own, as OpenRouter hands it on, belongs to

@@ -173,6 +173,34 @@ static int usage_chunk(struct stream_writer *w, struct buf *out)
     return whole(rc ? rc : buf_append(out, STR("}\n\n")), before, out);
 }
 
+int usage_chunk_write(struct buf *out, struct str of, const struct usage *u)
+{
+    static const struct str kept[] = {STR("id"), STR("object"), STR("created"), STR("model"), STR("system_fingerprint"), STR("service_tier")};
+    struct json_scan s;
+    struct str key, raw;
+    struct json_writer j = JSON_WRITER(out);
+    size_t before = out->len;
+
+    int rc = buf_append(out, STR("data: "));
+    json_object_begin(&j);
+    json_scan_init(&s, of);
+    bool is_object = json_peek(&s) == JSON_OBJECT && json_enter(&s);
+    while (is_object && json_member(&s, &key) && json_skip(&s, &raw))
+        for (size_t i = 0; i < COUNT_OF(kept); i++)
+            if (str_eq(key, kept[i])) {
+                json_key(&j, kept[i].ptr);
+                json_raw(&j, raw);
+            }
+    json_key(&j, "choices");
+    json_array_begin(&j);
+    json_array_end(&j);
+    json_key(&j, "usage");
+    openai_usage_write(&j, u);
+    json_object_end(&j);
+    rc = rc ? rc : json_done(&j);
+    return whole(rc ? rc : buf_append(out, STR("\n\n")), before, out);
+}
+
 int openai_stream_end(struct stream_writer *w, struct buf *out)
 {
     int rc = chunk_raw(w, STR("{}"), openai_finish_word(w->finish), out);

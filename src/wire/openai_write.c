@@ -279,7 +279,8 @@ static void format_write(struct openai_writer *o)
 
 /* --- who asks, and how --------------------------------------------------------------------------------------------- */
 
-/* The same user has the same hash, which is all that the member is for. */
+/* The same user has the same hash, which is all that the member is for. What Anthropic's clients say names an account and a device of
+ * that vendor: it is nobody else's business. */
 static void user_write(struct openai_writer *o)
 {
     static const char digits[] = "0123456789abcdef";
@@ -294,7 +295,7 @@ static void user_write(struct openai_writer *o)
         openai_cannot(o, "user");
         return;
     }
-    if (user.len > USER_BYTES_MAX) {
+    if (user.len > USER_BYTES_MAX || o->chat->from == DIALECT_ANTHROPIC) {
         if (EVP_Digest(user.ptr, user.len, digest, &len, EVP_sha256(), NULL) != 1 || len * 2 != sizeof(hex)) {
             openai_no_memory(o);
             return;

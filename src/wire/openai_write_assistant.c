@@ -84,14 +84,15 @@ static void details_write(struct openai_writer *o, const struct openai_run *run)
 static void thinking_write(struct openai_writer *o, const struct openai_run *run, size_t calls)
 {
     const char *name = o->accent->thinking;
-    size_t readable = 0, hidden = 0, count = 0;
+    size_t readable = 0, hidden = 0, sealed = 0, count = 0;
 
     EACH_PART (p, *run) {
-        readable += p->kind == PART_REASONING;
+        sealed += p->kind == PART_REASONING && p->signature.len;
+        readable += p->kind == PART_REASONING && p->text.len; /* newer Claude models show a seal and no words */
         hidden += p->kind == PART_HIDDEN || (p->kind == PART_OPAQUE && str_eq(p->name, STR("reasoning_details")));
     }
     bool must = calls && openai_has(o, TRAIT_REASONING_BACK);
-    if (readable + hidden == 0 && !must)
+    if (readable + hidden == 0 && !must && !sealed)
         return;
     if (name && str_eq(str_from(name), STR("reasoning_details"))) {
         details_write(o, run);
@@ -107,7 +108,7 @@ static void thinking_write(struct openai_writer *o, const struct openai_run *run
         return;
     }
     EACH_PART (p, *run)
-        if (p->kind == PART_REASONING)
+        if (p->kind == PART_REASONING && p->text.len)
             piece[count++] = p->text;
     struct keepsake kept;
     EACH_PART (p, *run)

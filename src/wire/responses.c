@@ -75,7 +75,7 @@ const struct codec codec_responses = {
     .name = "responses",
     .dialect = DIALECT_RESPONSES,
     .framing = FRAMING_SSE,
-    .stream_type = {"text/event-stream", 17},
+    .stream_type = STR("text/event-stream; charset=utf-8"),
     .keep_alive = {": keep-alive\n\n", 14},
     .request_read = responses_request_read,
     .request_write = responses_request_write,

@@ -260,7 +260,7 @@ static void write_user(struct upstream *u)
     if (!u->c->user.len || has_own(u, "user") || has_own(u, "safety_identifier"))
         return;
     json_key(&u->j, "user");
-    if (u->c->user.len <= USER_MAX)
+    if (u->c->user.len <= USER_MAX && u->c->from != DIALECT_ANTHROPIC) /* theirs names an account of that vendor */
         json_str(&u->j, u->c->user);
     else
         json_str(&u->j, str_of(made, text_format(made, sizeof(made), "user_%016llx", (unsigned long long)str_hash(u->c->user))));

@@ -5,7 +5,7 @@
  *   TEXT a, CALL 0, ARGS 0,    -->   open text, piece, close, open call 0, piece, close, open call 1, ...
  *   CALL 1, ARGS 1, ARGS 0
  *
- * What a call says while another block is still under way waits in its own buffer. A call under way makes room for the next
+ * What a call says while another block is still under way waits in its own buffer, and so do words that come in the middle of a call. A call under way makes room for the next
  * one as soon as its arguments are a complete JSON value; one that never is, at the end. */
 #include "wire/codec.h"
 #include "base/mem.h"
@@ -81,6 +81,7 @@ int stream_call_tell(struct stream_reader *r, struct stream_call *c)
 void stream_writer_init(struct stream_writer *w, const struct codec *codec, enum wire_op op, struct arena *arena)
 {
     *w = (struct stream_writer){.codec = codec, .op = op, .arena = arena, .kept = BUF_INIT(KEPT_MAX), .items = BUF_INIT(KEPT_MAX),
+                                .later = {BUF_INIT(KEPT_MAX), BUF_INIT(KEPT_MAX), BUF_INIT(KEPT_MAX)},
                                 .usage = {.cost_nusd = -1}};
 }
 
@@ -89,6 +90,8 @@ void stream_writer_fini(struct stream_writer *w)
     calls_fini(w->call, w->call ? STREAM_CALLS_MAX : 0);
     buf_fini(&w->kept);
     buf_fini(&w->items);
+    for (size_t i = 0; i < COUNT_OF(w->later); i++)
+        buf_fini(&w->later[i]);
 }
 
 static int begin(struct stream_writer *w, struct buf *out)
@@ -216,11 +219,30 @@ static int call_begins(struct stream_writer *w, const struct delta *d, struct bu
     return open_waiting(w, false, out);
 }
 
+static const enum part_kind words[] = {PART_REASONING, PART_TEXT, PART_REFUSAL};
+
+/* What was said in the middle of a call, now that it is over. */
+static int say_later(struct stream_writer *w, struct buf *out)
+{
+    int rc = 0;
+    for (size_t i = 0; i < COUNT_OF(words) && rc == 0; i++) {
+        if (w->later[i].len == 0)
+            continue;
+        rc = open_block(w, (struct stream_block){.kind = words[i]}, out);
+        if (rc == 0)
+            rc = piece(w, buf_str(&w->later[i]), out);
+        buf_clear(&w->later[i]);
+    }
+    return rc;
+}
+
 static int call_goes_on(struct stream_writer *w, const struct delta *d, struct buf *out)
 {
     assert(d->call >= 0 && d->call < w->call_count);
     if (call_is_open(w, d->call)) {
         int rc = piece(w, d->text, out);
+        if (rc == 0 && (w->later[0].len || w->later[1].len || w->later[2].len) && may_close(w))
+            rc = say_later(w, out);
         return rc ? rc : open_waiting(w, false, out);
     }
     if (w->call[d->call].told)
@@ -233,6 +255,9 @@ static int call_goes_on(struct stream_writer *w, const struct delta *d, struct b
 static int text(struct stream_writer *w, enum part_kind kind, struct str bytes, struct buf *out)
 {
     int rc = 0;
+    w->refused |= kind == PART_REFUSAL;
+    if (w->open && w->block.kind == PART_CALL && w->block.pieces && !may_close(w))
+        return buf_append(&w->later[kind == PART_REASONING ? 0 : kind == PART_TEXT ? 1 : 2], bytes);
     if (!w->open || w->block.kind != kind)
         rc = open_block(w, (struct stream_block){.kind = kind}, out);
     return rc ? rc : piece(w, bytes, out);
@@ -301,6 +326,8 @@ static void repair_finish(struct stream_writer *w)
 int stream_write_end(struct stream_writer *w, struct buf *out)
 {
     int rc = begin(w, out);
+    if (rc == 0)
+        rc = say_later(w, out);
     if (rc == 0)
         rc = open_waiting(w, true, out);
     if (rc == 0)

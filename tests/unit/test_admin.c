@@ -74,6 +74,27 @@ static int reload(void *ctx, struct loop *l, gateway_told_fn *told, void *arg)
     return loop_post(l, tell, r);
 }
 
+/* The call of the page's example: one candidate skipped, one asked, with all that can be told of either. */
+static bool book_a_call(struct house *h)
+{
+    struct ledger_writer *w;
+    struct id id;
+    if (ledger_writer_open(&w, h->ledger, 7, NULL) < 0 || !id_from_text(STR("01ARZ3NDEKTSV4RRFFQ69G5FAV"), &id))
+        return false;
+    bool fine =
+        ledger_call_opened(w, &(struct ledger_call_open){.call = id, .job = STR("bulk"), .asked = STR("gpt-4o"), .key = STR("-"), .tags = STR("x,y")}) == 0 &&
+        ledger_attempt_opened(w, &(struct ledger_attempt_open){.call = id, .attempt = 1, .target = STR("a/m"), .price_row = -1}) == 0 &&
+        ledger_attempt_closed(w, &(struct ledger_attempt_close){.call = id, .attempt = 1, .ok = true, .reason = STR("done"), .usage = {.input = 9, .output = 1, .cost_nusd = -1, .reported = true}}) == 0 &&
+        ledger_call_closed(w, &(struct ledger_call_close){
+            .call = id, .outcome = CALL_DONE, .target = STR("a/m"), .attempts = 1, .http_status = 200,
+            .story = STR("{\"dialect\":\"anthropic\",\"skips\":[{\"target\":\"p/m\",\"reason\":\"plan_spent\",\"back_ms\":9,\"note\":\"5h\"}],"
+                         "\"attempts\":[{\"n\":1,\"face\":\"openai\",\"beside\":1,\"probe\":true}],\"prices\":[{\"target\":\"a/m\",\"nusd\":5,\"cached\":3}],"
+                         "\"lost\":[\"thinking\"]}")}) == 0 &&
+        ledger_flush(w, NULL) == 0;
+    ledger_writer_close(w);
+    return fine;
+}
+
 static bool house_open(struct house *h)
 {
     struct err e = {0};
@@ -94,7 +115,7 @@ static bool house_open(struct house *h)
                      &e) == 0 &&
         gateway_loop_open(&h->gl, h->gateway, h->loop, h->ml, NULL, &e) == 0 &&
         http_listener_open(&h->listener, STR("127.0.0.1:0"), &e) == 0 && gateway_loop_listen(h->gl, h->listener) == 0 &&
-        read_token(h);
+        read_token(h) && book_a_call(h);
     if (!fine) {
         test_fail(__FILE__, __LINE__, "the house does not open: %s", e.text);
         house_close(h);

@@ -296,7 +296,9 @@ TEST(members_are_named_dropped_and_listed_as_the_vendor_takes_them)
         {"five stops at home", "ollama", "x", DIALECT_ANTHROPIC, HI ",\"stop\":[\"1\",\"2\",\"3\",\"4\",\"5\"]", HI ",\"stop\":[\"1\",\"2\",\"3\",\"4\",\"5\"]", NULL},
         {"a user's long name is hashed", "openai", "gpt-4o", DIALECT_ANTHROPIC, HI ",\"user\":\"" LONG "\"",
          HI ",\"user\":\"4db1ecb7244a048a7073d7f75ca8b6aaaba82482545456932171da7aaa113249\"", NULL},
-        {"a short one is not", "openai", "gpt-4o", DIALECT_ANTHROPIC, HI ",\"safety_identifier\":\"bo\"", HI ",\"user\":\"bo\"", NULL},
+        {"a short one is not", "openai", "gpt-4o", DIALECT_OLLAMA, HI ",\"safety_identifier\":\"bo\"", HI ",\"user\":\"bo\"", NULL},
+        {"but one of Anthropic's is", "openai", "gpt-4o", DIALECT_ANTHROPIC, HI ",\"user\":\"bo\"",
+         HI ",\"user\":\"3d099d0f13df9d0bb4427a6ce99d61b988861761e286d6e34b17d6371b46b13f\"", NULL},
         {"nor told to the strict", "groq", "x", DIALECT_ANTHROPIC, HI ",\"user\":\"bo\"", HI, "user"},
         {"tiers", "openai", "gpt-4o", DIALECT_ANTHROPIC, HI ",\"service_tier\":\"standard_only\"", HI ",\"service_tier\":\"default\"", NULL},
         {"tiers elsewhere", "deepseek", "deepseek-flash", DIALECT_ANTHROPIC, HI ",\"service_tier\":\"auto\"", HI, "service_tier"},
@@ -676,7 +678,7 @@ static void make_turn(struct chat *c, struct rng *r, int turn)
 
 static void make_chat(struct chat *c, struct rng *r)
 {
-    *c = (struct chat){.arena = &arena, .from = DIALECT_ANTHROPIC, .model = STR("m"), .max_tokens = (int64_t)rng_below(r, 3) - 1, .budget = -1,
+    *c = (struct chat){.arena = &arena, .from = DIALECT_OLLAMA, .model = STR("m"), .max_tokens = (int64_t)rng_below(r, 3) - 1, .budget = -1,
                        .choices = 1 + (int64_t)rng_below(r, 2), .stream = rng_below(r, 2)};
     if (rng_below(r, 2))
         part_new(c, &chat_message_add(c, ROLE_SYSTEM)->part, PART_TEXT)->text = WORDS(r);

@@ -171,7 +171,7 @@ TEST(what_is_wrong_is_named)
          ERR_INVALID},
         {"{\"model\":\"m\",\"input\":[{\"type\":\"function_call_output\",\"call_id\":\"c\",\"output\":[7]}]}",
          "input.0.output.0 must be an object", ERR_INVALID},
-        {"{\"model\":\"m\",\"input\":[{\"type\":\"item_reference\",\"id\":\"SECRET\"}]}",
+        {"{\"model\":\"m\",\"input\":[{\"type\":\"item_reference\",\"id\":\"msg_SECRET\"}]}",
          "input.0 is an item_reference, which cannot be followed: this server keeps no responses", ERR_INVALID},
         {"{\"model\":\"m\",\"input\":\"x\",\"previous_response_id\":\"SECRET\"}",
          "previous_response_id cannot be followed: this server keeps no responses; send the whole conversation in `input`",
@@ -461,6 +461,8 @@ TEST(what_is_not_foreign_may_pass_as_it_is)
         {"{\"type\":\"reasoning\",\"id\":\"rs_0a\",\"summary\":[],\"encrypted_content\":\"gAAAA\"}", true},
         {"{\"type\":\"reasoning\",\"id\":\"rs_hx_1_0\",\"summary\":[]}", false},
         {"{\"type\":\"reasoning\",\"id\":\"rs_0a\",\"summary\":[],\"encrypted_content\":\"hearth-hidden:X\"}", false},
+        {"{\"type\":\"item_reference\",\"id\":\"rs_0a\"}", true}, /* its vendor may still have it */
+        {"{\"type\":\"item_reference\",\"id\":\"rs_hx_1_0\"}", false},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         struct arena a = ARENA_INIT(MiB);
