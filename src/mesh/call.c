@@ -172,6 +172,7 @@ static void let_in(struct mesh_call *c)
         return;
     }
     id_to_text(&c->id, c->id_text);
+    affinity_begin(c);
     check_requires(c);
 }
 

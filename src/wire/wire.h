@@ -50,6 +50,7 @@ struct call {
     int64_t prompts;          /* of completions: how many are in the list, at least 1 */
     int64_t text_bytes;       /* of message content, tools, prompt or input: the part that becomes tokens */
     int64_t tokens_estimated; /* of the input, by tokens_estimate */
+    struct str lead, tools;   /* raw: the messages up to the end of the first one of a user, and the tools; empty: none */
     uint64_t members;         /* bit i set: the top-level member call_member_names[i] is present (for defaults) */
 };
 
@@ -179,6 +180,8 @@ struct vendor {
     unsigned dialects;      /* bit per enum dialect it speaks */
     unsigned quirks;
     const char *default_model; /* for first run */
+    int prefix_keep_s;      /* for how long a prompt's prefix stays cached since it was last used; 0: nobody says */
+    bool prefix_marked;     /* it caches only what the call marks, and tells how much that was */
 };
 const struct vendor *vendor_find(struct str name); /* NULL if unknown */
 size_t vendor_count(void);
