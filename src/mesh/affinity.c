@@ -9,7 +9,6 @@
  * Who comes first is balance.c's and pick.c's business, by docs/decisions/0010. */
 #include "base/mem.h"
 #include "mesh/mesh_priv.h"
-#include "net/loop.h"
 
 enum {
     BUCKETS = 1024,  /* of four: 4,096 conversations, more than people and their programs hold at once */
@@ -221,6 +220,11 @@ void affinity_put(struct affinity *t, uint64_t key, uint64_t place, int64_t pref
 
 /* --- a call of a conversation --------------------------------------------------------------------------------------------------------- */
 
+static int64_t now_ms(const struct mesh_call *c)
+{
+    return clock_mono_us(c->ml->mesh->clock) / 1000;
+}
+
 static bool has_a_choice(const struct mesh_call *c)
 {
     return c->chain_count > 1 || (c->chain_count == 1 && c->chain[0].count > 1);
@@ -244,7 +248,7 @@ void affinity_begin(struct mesh_call *c)
     if (c->facts.op != WIRE_CHAT || !c->route.job || c->facts.tokens_estimated < PREFIX_TOKENS_MIN || !has_a_choice(c))
         return;
     c->talk.key = key_of(t, c);
-    if (!c->talk.key || !affinity_find(t, c->talk.key, loop_now_ms(c->ml->loop), &c->talk.place, &c->talk.prefix))
+    if (!c->talk.key || !affinity_find(t, c->talk.key, now_ms(c), &c->talk.place, &c->talk.prefix))
         return;
     if (c->talk.prefix >= PREFIX_TOKENS_MIN)
         find_holder(c, c->talk.place);
@@ -275,7 +279,7 @@ void affinity_done(const struct attempt *a)
         count_conversation(c->ml, c->route.job, c->talk.stayed);
     }
     int64_t keep_s = v && v->prefix_keep_s ? v->prefix_keep_s : PREFIX_KEEP_S;
-    affinity_put(c->ml->mesh->affinity, c->talk.key, a->target->state->id, prefix_after(a), loop_now_ms(c->ml->loop) + keep_s * 1000);
+    affinity_put(c->ml->mesh->affinity, c->talk.key, a->target->state->id, prefix_after(a), now_ms(c) + keep_s * 1000);
 }
 
 int64_t affinity_cached(const struct mesh_call *c, const struct target *t)
