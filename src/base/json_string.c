@@ -4,13 +4,12 @@
  * with SSE2, which every x86-64 has, and at 8 with plain arithmetic elsewhere and near the end of the text; a block is
  * loaded only while all of it lies inside the text. Bytes that need a look (quote, backslash, control, above 127) are
  * taken one by one out of the block's bit mask. */
-#define HEARTH_BASE_IMPLEMENTATION /* emmintrin.h brings functions that call malloc and free */
+#define HEARTH_BASE_IMPLEMENTATION /* json_block_priv.h */
 #include "base/json.h"
+#include "base/json_block_priv.h"
 #include "base/json_priv.h"
+#include "base/mem.h"
 #include <assert.h>
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
 
 static const char not_ended[] = "a string does not end", control_inside[] = "a control character inside a string",
                   bad_escape[] = "an unknown escape in a string", bad_utf8[] = "a string is not UTF-8";
@@ -144,19 +143,10 @@ const char *json_string_end_portable(const char *p, const char *end, const char 
 }
 
 #if defined(__SSE2__)
-/* Bit i is set when byte i is not plain. */
-static inline uint32_t block16_specials(const char *p)
-{
-    __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
-    __m128i quote = _mm_cmpeq_epi8(v, _mm_set1_epi8('"')), slash = _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'));
-    __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(v, _mm_set1_epi8(0x1F)), v);
-    return (uint32_t)_mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quote, slash), _mm_or_si128(control, v)));
-}
-
 const char *json_string_end(const char *p, const char *end, const char **problem)
 {
     while (end - p >= 16) {
-        uint32_t specials = block16_specials(p);
+        uint32_t specials = json_block_specials(json_block_load(p));
         if (!specials) {
             p += 16;
             continue;
@@ -182,7 +172,7 @@ size_t json_plain_run(const char *p, const char *end)
     const char *from = p;
 
     for (; end - p >= 16; p += 16) {
-        uint32_t specials = block16_specials(p);
+        uint32_t specials = json_block_specials(json_block_load(p));
         if (specials)
             return (size_t)(p - from) + (size_t)__builtin_ctz(specials);
     }
@@ -252,25 +242,46 @@ static uint32_t unicode_escape(const char **p, const char *end)
 }
 
 /* What the escape at *p stands for, as UTF-8; moves *p behind it. No escape yields more bytes than it has. */
-static unsigned escape_decode(const char **p, const char *end, char out[4])
+static inline unsigned escape_decode(const char **p, const char *end, char out[4])
 {
-    static const char letters[] = "\"\\/bfnrt", meanings[] = "\"\\/\b\f\n\r\t";
+    static const char meanings[256] = {['"'] = '"',  ['\\'] = '\\', ['/'] = '/',  ['b'] = '\b',
+                                       ['f'] = '\f', ['n'] = '\n',  ['r'] = '\r', ['t'] = '\t'};
 
     assert(end - *p >= 2 && (*p)[0] == '\\');
     char letter = (*p)[1];
     if (letter == 'u')
         return utf8_encode(unicode_escape(p, end), out);
-    const char *which = memchr(letters, letter, sizeof(letters) - 1);
-    assert(which);
-    out[0] = meanings[which - letters];
+    out[0] = meanings[(unsigned char)letter];
+    assert(out[0]);
     *p += 2;
     return 1;
 }
 
-static const char *next_escape(const char *p, const char *end)
+/* Writes what p … end means, which is never longer than it is: `to` has room for all of that. Returns how much it was. Listings in
+ * requests have an escape every few dozen bytes, so a block is copied before it is known how much of it is plain. */
+static size_t unescape(const char *p, const char *end, char *to)
 {
-    const char *escape = p < end ? memchr(p, '\\', (size_t)(end - p)) : NULL;
-    return escape ? escape : end;
+    const char *begin = to;
+
+#if defined(__SSE2__)
+    while (end - p >= 16) {
+        __m128i v = json_block_load(p);
+        _mm_storeu_si128((__m128i *)(void *)to, v);
+        uint32_t slashes = (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(v, _mm_set1_epi8('\\')));
+        unsigned plain = slashes ? (unsigned)__builtin_ctz(slashes) : 16;
+        p += plain;
+        to += plain;
+        if (slashes)
+            to += escape_decode(&p, end, to);
+    }
+#endif
+    while (p < end) {
+        if (*p == '\\')
+            to += escape_decode(&p, end, to);
+        else
+            *to++ = *p++;
+    }
+    return (size_t)(to - begin);
 }
 
 /* For keys that are spelled with escapes: rare, and always longer than what they mean. */
@@ -305,22 +316,18 @@ bool json_key_is(struct str raw, struct str plain)
 
 int json_unescape(struct str raw, struct buf *out)
 {
-    const char *p = raw.ptr ? raw.ptr : "", *end = p + raw.len;
-    size_t len_before = out->len;
-    int rc = 0;
-
-    while (rc == 0 && p < end) {
-        const char *escape = next_escape(p, end);
-        rc = buf_append(out, str_of(p, (size_t)(escape - p)));
-        p = escape;
-        while (rc == 0 && p < end && *p == '\\') {
-            char text[4];
-            unsigned len = escape_decode(&p, end, text);
-            rc = buf_append(out, str_of(text, len));
-        }
-    }
-    if (rc < 0)
-        out->len = len_before; /* all or nothing */
+    if (raw.len == 0)
+        return 0;
+    int rc = buf_reserve(out, raw.len);
+    if (rc == 0)
+        out->len += unescape(raw.ptr, raw.ptr + raw.len, out->ptr + out->len);
+    if (rc != ERR_LIMIT)
+        return rc;
+    char *apart = mem_alloc(raw.len); /* what it means may fit all the same */
+    if (!apart)
+        return ERR_NOMEM;
+    rc = buf_append(out, str_of(apart, unescape(raw.ptr, raw.ptr + raw.len, apart)));
+    mem_free(apart);
     return rc;
 }
 
@@ -329,18 +336,5 @@ struct str json_unescape_arena(struct str raw, struct arena *a)
     if (raw.len == 0 || !memchr(raw.ptr, '\\', raw.len))
         return raw.ptr ? raw : STR("");
     char *text = arena_alloc(a, raw.len);
-    if (!text)
-        return STR_NONE;
-
-    const char *p = raw.ptr, *end = raw.ptr + raw.len;
-    char *to = text;
-    while (p < end) {
-        const char *escape = next_escape(p, end);
-        memcpy(to, p, (size_t)(escape - p));
-        to += escape - p;
-        p = escape;
-        if (p < end)
-            to += escape_decode(&p, end, to);
-    }
-    return str_of(text, (size_t)(to - text));
+    return text ? str_of(text, unescape(raw.ptr, raw.ptr + raw.len, text)) : STR_NONE;
 }

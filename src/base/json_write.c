@@ -2,6 +2,7 @@
  * so that callers look once, at json_done. */
 #define HEARTH_BASE_IMPLEMENTATION
 #include "base/json.h"
+#include "base/json_block_priv.h"
 #include "base/json_priv.h"
 #include <math.h>
 #include <stdlib.h>
@@ -65,35 +66,86 @@ void json_array_end(struct json_writer *w)
 static void put_control(struct json_writer *w, unsigned char c)
 {
     static const char hex[] = "0123456789abcdef";
-    static const char letters[0x20] = {['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r'};
-    char text[6] = {'\\', letters[c]};
+    char text[6] = {'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]};
 
-    if (letters[c]) {
-        put(w, str_of(text, 2));
-        return;
-    }
-    memcpy(text + 1, "u00", 3);
-    text[4] = hex[c >> 4];
-    text[5] = hex[c & 15];
     put(w, str_of(text, 6));
 }
 
-/* What stands at p and is not plain; returns how many bytes it took. */
-static size_t put_special(struct json_writer *w, const char *p, const char *end)
+/* What is behind the backslash of an escape of two characters; 0: it has none. */
+static inline char letter_of(unsigned char c)
 {
-    unsigned char c = (unsigned char)*p;
+    static const char letters[128] = {['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r', ['"'] = '"', ['\\'] = '\\'};
+    return c < 128 ? letters[c] : 0;
+}
 
-    if (c < 0x20) {
-        put_control(w, c);
-        return 1;
+static inline bool is_plain(char c)
+{
+    return (unsigned char)c >= 0x20 && (unsigned char)c < 0x80 && c != '"' && c != '\\';
+}
+
+/* As many whole characters beyond ASCII as stand at p, or one U+FFFD for a byte that begins none; returns how many bytes. */
+static size_t put_beyond_ascii(struct json_writer *w, const char *p, const char *end)
+{
+    size_t run = 0, len;
+
+    while (p + run < end && (unsigned char)p[run] >= 0x80 && (len = json_utf8_sequence(p + run, end)) > 0)
+        run += len;
+    put(w, run ? str_of(p, run) : STR("\xEF\xBF\xBD"));
+    return run ? run : 1;
+}
+
+/* Text of code and prose has a quote or a line end every few dozen bytes: a block is copied before it is known how much of it is
+ * plain, and the escape behind that part follows. Returns where that ended: near the end of the text, at what needs more than a
+ * letter, or because there is no room for a block. */
+static const char *put_blocks(struct json_writer *w, const char *p, const char *end)
+{
+#if defined(__SSE2__)
+    enum { ROOM = 16 + 2 };
+    struct buf *b = w->out;
+    while (end - p >= 16 && (b->cap - b->len >= ROOM || buf_reserve(b, ROOM) == 0)) {
+        __m128i v = json_block_load(p);
+        char *to = b->ptr + b->len;
+        _mm_storeu_si128((__m128i *)(void *)to, v);
+        uint32_t specials = json_block_specials(v);
+        if (!specials) {
+            p += 16;
+            b->len += 16;
+            continue;
+        }
+        unsigned plain = (unsigned)__builtin_ctz(specials);
+        char letter = letter_of((unsigned char)p[plain]);
+        p += plain;
+        b->len += plain;
+        if (!letter)
+            return p;
+        to[plain] = '\\';
+        to[plain + 1] = letter;
+        b->len += 2;
+        p++;
     }
-    if (c < 0x80) { /* quote or backslash */
-        put(w, c == '"' ? STR("\\\"") : STR("\\\\"));
-        return 1;
-    }
-    size_t len = json_utf8_sequence(p, end);
-    put(w, len ? str_of(p, len) : STR("\xEF\xBF\xBD"));
-    return len ? len : 1;
+#else
+    (void)w, (void)end;
+#endif
+    return p;
+}
+
+/* The plain text at p and what is behind it, byte by byte; returns where the next block may begin. */
+static const char *put_next(struct json_writer *w, const char *p, const char *end)
+{
+    size_t plain = json_plain_run(p, end);
+
+    put(w, str_of(p, plain));
+    p += plain;
+    if (w->rc || p == end)
+        return p;
+    char letter = letter_of((unsigned char)*p), pair[2] = {'\\', letter};
+    if (letter)
+        put(w, str_of(pair, 2));
+    else if ((unsigned char)*p >= 0x80)
+        return p + put_beyond_ascii(w, p, end);
+    else
+        put_control(w, (unsigned char)*p);
+    return p + 1;
 }
 
 static void put_escaped(struct json_writer *w, struct str s)
@@ -101,11 +153,9 @@ static void put_escaped(struct json_writer *w, struct str s)
     const char *p = s.ptr ? s.ptr : "", *end = p + s.len;
 
     while (w->rc == 0 && p < end) {
-        size_t plain = json_plain_run(p, end);
-        put(w, str_of(p, plain));
-        p += plain;
+        p = put_blocks(w, p, end);
         if (p < end)
-            p += put_special(w, p, end);
+            p = put_next(w, p, end);
     }
 }
 
@@ -124,9 +174,28 @@ void json_key_str(struct json_writer *w, struct str key)
     w->comma = false;
 }
 
+/* Nearly every name is one of ours, and short: it is looked at while it is copied. */
 void json_key(struct json_writer *w, const char *key)
 {
-    json_key_str(w, str_from(key));
+    struct buf *b = w->out;
+    size_t len = strlen(key), comma = w->comma, i = 0;
+
+    if (w->rc || (b->cap - b->len < len + 4 && (w->rc = buf_reserve(b, len + comma + 3))))
+        return;
+    char *to = b->ptr + b->len;
+    *to = ',';
+    to += comma;
+    *to++ = '"';
+    for (; i < len && is_plain(key[i]); i++)
+        to[i] = key[i];
+    if (i < len) {
+        json_key_str(w, str_of(key, len));
+        return;
+    }
+    to[len] = '"';
+    to[len + 1] = ':';
+    b->len += len + comma + 3;
+    w->comma = false;
 }
 
 void json_str(struct json_writer *w, struct str s)

@@ -75,6 +75,7 @@ int service_address_count(const struct service *s);
 /* New calls follow this config from the return on; those under way keep theirs. It is taken when 0 is returned; otherwise
  * nothing has changed. `said`: lines about what takes effect only with a restart. */
 int service_reload(struct service *s, struct config *c, struct buf *said, struct err *e);
+void service_say_refused(struct service *s, const struct err *e); /* to those who watch: a config that was not taken */
 /* The admin API asks for it: the descriptor is readable, and service_asked answers all who asked with what `reload` returns
  * and writes. */
 int service_asked_fd(const struct service *s);

@@ -218,8 +218,15 @@ static void tell_shared(struct litellm *im, const struct litellm_deployment *d, 
         if (o->up == u && !str_eq(o->model, d->model)) {
             litellm_note(im, LITELLM_STRICTER, own->key->mark, own->key->text,
                          "is one `concurrent` for all models of upstream %.*s", STR_FMT(u->name));
-            return;
+            break;
         }
+    static const char *const rates[] = {"rpm", "tpm"};
+    for (size_t i = 0; i < COUNT_OF(rates); i++) {
+        const struct config_item *rate = litellm_item(d->params, rates[i]);
+        if (rate && u->limited.len)
+            litellm_note(im, LITELLM_STRICTER, rate->key->mark, rate->key->text,
+                         "is one limit for all entries of %.*s/%.*s", STR_FMT(u->name), STR_FMT(d->model));
+    }
 }
 
 static struct litellm_upstream *upstream_add(struct litellm *im, const struct litellm_deployment *d,

@@ -16,6 +16,7 @@ static const struct admin_row rows[] = {
     {HTTP_GET, "/hearth/v1/calls/{id}", admin_call},
     {HTTP_GET, "/hearth/v1/plan", admin_plan},
     {HTTP_POST, "/hearth/v1/reload", admin_reload},
+    {HTTP_GET, "/hearth/v1/events", admin_events},
 };
 
 const struct admin_row *admin_row(size_t i)

@@ -203,6 +203,8 @@ const struct codec *dialect_of(const struct http_request *r)
     for (size_t i = 0; i < COUNT_OF(paths); i++)
         if (str_starts(r->path, paths[i].path))
             return codec_of(paths[i].dialect);
+    if (http_request_header(r, "anthropic-version").ptr) /* pages that both dialects have */
+        return codec_of(DIALECT_ANTHROPIC);
     return codec_of(DIALECT_OPENAI);
 }
 

@@ -193,10 +193,10 @@ int ledger_open(struct ledger **out, const struct ledger_options *opt, struct er
     bool had_lock_file = rc == 0 && faccessat(l->dir_fd, LEDGER_LOCK_FILE, F_OK, 0) == 0;
     if (rc == 0)
         rc = take_lock(l, e);
-    bool upgrade = rc == 0 && store_is_old(l->db_path);
+    bool other = rc == 0 && store_is_other(l->db_path);
     if (rc == 0)
         rc = recover(l, had_lock_file, e);
-    if (rc == 0 && upgrade && !l->keeper.db) /* now: readers of this version refuse the earlier one */
+    if (rc == 0 && other && !l->keeper.db) /* now: readers of this version refuse the earlier one, and nobody can fold into a newer one */
         rc = store_open(&l->keeper.db, l->db_path, false, e);
     if (rc == 0)
         rc = keeper_start(l, e);

@@ -173,7 +173,10 @@ static void let_in(struct mesh_call *c)
     }
     id_to_text(&c->id, c->id_text);
     affinity_begin(c);
-    check_requires(c);
+    if (c->chat && ollama_only_loads(c->chat, c->facts.op))
+        answer_load(c);
+    else
+        check_requires(c);
 }
 
 static void refuse_overload(struct mesh_call *c)
@@ -182,6 +185,16 @@ static void refuse_overload(struct mesh_call *c)
     (void)buf_append_format(&text, "%lld calls are under way, and no more are let in; try again in a moment",
                             (long long)c->ml->mesh->calls->max);
     answer_refuse(c, 503, "server_error", "overloaded", buf_str(&text), 1000);
+}
+
+/* Ollama's clients add a tag to a name that has none. */
+static int find_route(struct mesh_call *c, struct err *e)
+{
+    struct str name = c->facts.model, latest = STR(":latest");
+    int rc = route_find(&c->route, c->ml->mesh, name, &c->arena, e);
+    if (rc == ERR_NOT_FOUND && c->ask.dialect == DIALECT_OLLAMA && str_ends(name, latest))
+        rc = route_find(&c->route, c->ml->mesh, str_slice(name, 0, name.len - latest.len), &c->arena, e);
+    return rc;
 }
 
 int mesh_call_start(struct mesh_call **out, struct mesh_loop *ml, const struct mesh_ask *ask)
@@ -203,7 +216,7 @@ int mesh_call_start(struct mesh_call **out, struct mesh_loop *ml, const struct m
         answer_refuse(c, e.code == ERR_NOMEM ? 503 : 400, "invalid_request_error", NULL, str_from(e.text), -1);
         return 0;
     }
-    int rc = route_find(&c->route, ml->mesh, c->facts.model, &c->arena, &e);
+    int rc = find_route(c, &e);
     if (rc != ERR_NOMEM && ask->job_count && (rc < 0 || !may_ask(ask, &c->route))) {
         refuse_model(c);
         return 0;
@@ -259,9 +272,10 @@ void call_finish(struct mesh_call *c, enum call_outcome outcome, int status)
         return; /* never let in, forgotten, or closed already */
     c->in_books = false;
     int64_t now = loop_now_us(c->ml->loop);
+    bool answered = outcome == CALL_DONE || outcome == CALL_CUT;
     struct ledger_call_close r = {
         .call = c->id, .outcome = outcome, .attempts = c->attempts, .http_status = status,
-        .target = outcome == CALL_DONE || outcome == CALL_CUT ? c->at->target->name : STR("-"),
+        .target = answered && c->at->target ? c->at->target->name : STR("-"), /* an estimate of tokens is an answer of nobody's */
         .first_ms = c->first_us ? (c->first_us - c->begin_us) / 1000 : -1, .total_ms = (now - c->begin_us) / 1000,
         .story = story_of(c, &story),
     };

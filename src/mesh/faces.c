@@ -7,7 +7,8 @@
 
 /* By dialect and operation, behind the base URL; NULL: there is no such endpoint. */
 static const char *const paths[DIALECT_COUNT][WIRE_OP_COUNT] = {
-    [DIALECT_OPENAI] = {[WIRE_CHAT] = "/chat/completions", [WIRE_COMPLETIONS] = "/completions", [WIRE_EMBEDDINGS] = "/embeddings"},
+    [DIALECT_OPENAI] = {[WIRE_CHAT] = "/chat/completions", [WIRE_COMPLETIONS] = "/completions", [WIRE_EMBEDDINGS] = "/embeddings",
+                        [WIRE_RERANK] = "/rerank"},
     [DIALECT_RESPONSES] = {[WIRE_CHAT] = "/responses"},
     [DIALECT_ANTHROPIC] = {[WIRE_CHAT] = "/v1/messages", [WIRE_COUNT_TOKENS] = "/v1/messages/count_tokens"},
     [DIALECT_OLLAMA] = {[WIRE_CHAT] = "/api/chat", [WIRE_GENERATE] = "/api/generate", [WIRE_EMBEDDINGS] = "/api/embed",
@@ -49,7 +50,8 @@ static struct str face_base(struct arena *a, const struct upstream *u, struct st
     if (!given.len)
         return speaks || one_dialect ? row_url(u->vendor, d) : STR_NONE;
     if (one_dialect || !u->vendor || !(u->vendor->quirks & QUIRK_ONE_ROOT)) {
-        if (d != u->dialect) /* somebody's proxy: only the face its URL was given for is known to stand there */
+        bool beside = versioned && u->dialect == DIALECT_OPENAI && u->vendor && speaks; /* /responses stands beside /chat/completions */
+        if (d != u->dialect && !beside) /* somebody's proxy: only the face its URL was given for is known to stand there */
             return STR_NONE;
         return versioned ? without_slash(given) : without_end(without_end(given, "/v1"), "/api");
     }
@@ -124,11 +126,62 @@ static bool has_face(const struct mesh_call *c, const struct upstream *u, enum d
     return u->face[d].url[face_op(c->facts.op, c->ask.dialect, d)].len > 0;
 }
 
-/* The vendor's imitation of the client's dialect cannot do this, and another face of it can. */
-static bool lacks(const struct mesh_call *c, const struct upstream *u, enum dialect d)
+/* "gpt-5.4-mini" is 504; 0 for what has no such name. */
+static int generation(struct str model)
 {
-    bool no_schema = d == DIALECT_OPENAI && u->vendor && u->vendor->quirks & QUIRK_NO_JSON_SCHEMA;
-    return no_schema && c->facts.format == FORMAT_JSON_SCHEMA;
+    struct str rest = str_skip(model, 4), version = STR_NONE, number[2] = {STR_NONE, STR_NONE};
+    int64_t n[2] = {0, 0};
+    if (!str_starts(model, STR("gpt-")) || !str_cut(&rest, '-', &version))
+        return 0;
+    (void)str_cut(&version, '.', &number[0]);
+    (void)str_cut(&version, '.', &number[1]);
+    if (!str_to_i64(number[0], &n[0]) || (number[1].len && !str_to_i64(number[1], &n[1])) || n[0] > 1000 || n[1] > 99)
+        return 0;
+    return (int)(100 * n[0] + n[1]);
+}
+
+/* How much a call is to think, by what it says or its job's defaults do; raw, "" for nothing. */
+static struct str effort_asked(const struct mesh_call *c)
+{
+    struct str name = STR("reasoning_effort"), key, value;
+    const struct job *j = c->route.job;
+    if (c->chat && c->chat->effort != EFFORT_UNSET)
+        return str_from(effort_name(c->chat->effort));
+    if (!c->chat && call_has_member(&c->facts, name)) {
+        struct json_scan s;
+        json_scan_init(&s, c->ask.body);
+        for (bool in = json_enter(&s); in && json_member(&s, &key) && json_skip(&s, &value);)
+            if (json_key_is(key, name))
+                return str_slice(value, 1, value.len - 1);
+    }
+    for (size_t i = 0; j && i < j->default_count; i++)
+        if (str_eq(j->defaults[i].key, name))
+            return str_slice(j->defaults[i].value, 1, j->defaults[i].value.len - 1);
+    return STR("");
+}
+
+/* From GPT-5.4 on OpenAI's chat endpoint refuses tools while the model thinks: "use /v1/responses instead". Those after it think by
+ * themselves when nobody says otherwise. */
+static bool tools_stand_apart(const struct mesh_call *c, const struct target *t)
+{
+    enum { FIRST = 504 };
+    const struct vendor *v = t->up->vendor;
+    if (!v || !(v->quirks & QUIRK_TOOLS_APART) || c->facts.op != WIRE_CHAT || !(c->facts.needs & NEED_TOOLS))
+        return false;
+    int model = generation(t->model);
+    struct str effort = model >= FIRST ? effort_asked(c) : STR("none");
+    return !str_eq(effort, STR("none")) && (effort.len || model > FIRST);
+}
+
+/* The vendor's imitation of the client's dialect cannot do this, and another face of it can. */
+static bool lacks(const struct mesh_call *c, const struct target *t, enum dialect d)
+{
+    const struct vendor *v = t->up->vendor;
+    if (d != DIALECT_OPENAI)
+        return false;
+    if (c->facts.format == FORMAT_JSON_SCHEMA && v && v->quirks & QUIRK_NO_JSON_SCHEMA)
+        return true;
+    return tools_stand_apart(c, t);
 }
 
 int face_choose(const struct mesh_call *c, const struct target *t)
@@ -136,10 +189,14 @@ int face_choose(const struct mesh_call *c, const struct target *t)
     static const enum dialect order[] = {DIALECT_OPENAI, DIALECT_ANTHROPIC, DIALECT_RESPONSES, DIALECT_OLLAMA};
     const struct upstream *u = t->up;
     enum dialect own = c->ask.dialect;
-    if (has_face(c, u, own) && !lacks(c, u, own))
+    if (has_face(c, u, own) && !lacks(c, t, own))
         return own;
-    for (size_t i = 0; i < COUNT_OF(order); i++)
-        if (order[i] != own && has_face(c, u, order[i]) && !lacks(c, u, order[i]))
-            return order[i];
-    return has_face(c, u, own) ? (int)own : FACE_NONE;
+    for (int even_so = 0; even_so < 2; even_so++) { /* what lacks something is an endpoint all the same, and says better what is wrong */
+        if (even_so && has_face(c, u, own))
+            return own;
+        for (size_t i = 0; i < COUNT_OF(order); i++)
+            if (order[i] != own && has_face(c, u, order[i]) && (even_so || !lacks(c, t, order[i])))
+                return order[i];
+    }
+    return FACE_NONE;
 }

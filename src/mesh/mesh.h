@@ -26,6 +26,7 @@ struct mesh_loop;
 struct json_writer;
 struct ledger_call;
 struct ledger_reader;
+struct news;
 struct usage_attempt;
 struct resolver;
 
@@ -39,6 +40,7 @@ struct mesh_options {
     const struct mesh *before; /* what this one follows, or NULL: places that are the same keep breakers and counts */
     struct gauge *calls; /* under way; one that does not fit is refused. NULL: no ceiling */
     struct gauge *held;  /* bytes; answers that are held are counted here, never refused. NULL: not counted */
+    struct news *news;   /* is told what rests and what is back; NULL: nobody is */
 };
 /* Refuses (with e->line and e->column) what could cross a boundary, names that do not exist, and what this version cannot
  * do. Missing secrets are no error: such an upstream is skipped as "no key". */
@@ -65,7 +67,7 @@ bool mesh_loop_ready(const struct mesh_loop *ml); /* new calls are let in: the j
 
 /* --- calls ----------------------------------------------------------------------------------------------------------- */
 
-#define MESH_HEADERS_MAX 64 /* ours, and what an upstream of the client's dialect says beside its answer */
+#define MESH_HEADERS_MAX 80 /* ours, and what an upstream of the client's dialect says beside its answer */
 
 /* The head of an answer; slices are valid during the call-back. */
 struct mesh_head {

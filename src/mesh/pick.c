@@ -55,18 +55,21 @@ static bool step_fits(const struct mesh_call *c, const struct step *s)
     return true;
 }
 
-static bool is_capable(const struct mesh_call *c, const struct target *t)
+const char *pick_lacks(const struct mesh_call *c, const struct target *t)
 {
+    static const char schema[] = "structured output (a JSON schema)";
     unsigned needs = c->facts.needs;
     const struct model_row *fact = t->fact;
     const struct vendor *v = t->up->vendor;
-    if (c->facts.format == FORMAT_JSON_SCHEMA && v && v->quirks & QUIRK_NO_JSON_SCHEMA && face_choose(c, t) == DIALECT_OPENAI)
-        return false;
+    bool wants_schema = c->facts.format == FORMAT_JSON_SCHEMA;
+    if (wants_schema && v && v->quirks & QUIRK_NO_JSON_SCHEMA && face_choose(c, t) == DIALECT_OPENAI)
+        return schema;
     if (!fact)
-        return true; /* unknown models are given the chance */
-    if ((needs & NEED_TOOLS && !fact->tools) || (needs & NEED_VISION && !fact->vision))
-        return false;
-    return c->facts.format != FORMAT_JSON_SCHEMA || fact->json_schema;
+        return NULL; /* unknown models are given the chance */
+    return needs & NEED_TOOLS && !fact->tools     ? "tools"
+           : needs & NEED_VISION && !fact->vision ? "pictures"
+           : wants_schema && !fact->json_schema   ? schema
+                                                  : NULL;
 }
 
 static enum reason why_not(struct mesh_call *c, const struct step *s, const struct target *t, int64_t *wait_ms)
@@ -96,7 +99,7 @@ static enum reason why_not(struct mesh_call *c, const struct step *s, const stru
         return REASON_TOO_SMALL;
     if (c->not_vendor.len && str_eq(c->not_vendor, u->vendor_name.len ? u->vendor_name : u->name))
         return REASON_POLICY;
-    if (!is_capable(c, t))
+    if (pick_lacks(c, t))
         return REASON_INCAPABLE;
     if (breaker_look(&t->state->breaker, loop_now_ms(c->ml->loop), wait_ms) == BREAKER_OPEN)
         return REASON_COOLING;
@@ -132,7 +135,7 @@ static int64_t larger(int64_t a, int64_t b)
 static int64_t output_at_most(const struct mesh_call *c, const struct target *t)
 {
     enum { OUTPUT_UNKNOWN_MAX = 32768 }; /* neither the client nor the table gives a bound: what most models stop at */
-    if (c->facts.op == WIRE_EMBEDDINGS || c->facts.op == WIRE_EMBED_ONE || c->facts.op == WIRE_COUNT_TOKENS)
+    if (wire_op_embeds(c->facts.op) || c->facts.op == WIRE_COUNT_TOKENS || c->facts.op == WIRE_RERANK)
         return 0;
     int64_t each = c->facts.max_tokens;
     if (each < 0)

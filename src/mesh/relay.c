@@ -41,6 +41,8 @@ void relay_reset(struct attempt *a)
     a->content_type = a->request_id = STR_NONE;
     a->beside_count = 0;
     a->usage = (struct usage){.cost_nusd = -1};
+    a->first_chunk = STR_NONE;
+    a->usage_told = false;
     a->has_usage = a->saw_done = a->at_end = a->tail_open = false;
     a->finished = 0;
     a->finish = FINISH_NONE;
@@ -138,14 +140,16 @@ static int64_t sane_wait(int64_t ms)
 /* What a server of the client's own dialect says beside its answer and clients of that dialect read: limits, windows, ids. */
 static void note_beside(struct attempt *a, struct str name, struct str value)
 {
-    static const struct str prefixes[] = {STR("anthropic-"), STR("request-id")};
-    if (a->face != DIALECT_ANTHROPIC || a->call->ask.dialect != DIALECT_ANTHROPIC || a->beside_count == COUNT_OF(a->beside))
+    static const struct str prefixes[] = {STR("anthropic-"), STR("request-id"), STR("x-should-retry")};
+    if (a->face != DIALECT_ANTHROPIC || a->call->ask.dialect != DIALECT_ANTHROPIC || a->beside_count == BESIDE_MAX)
         return;
     for (size_t i = 0; i < COUNT_OF(prefixes); i++) {
         if (!str_starts(name, prefixes[i]))
             continue;
         struct http_header h = {arena_dup(&a->call->arena, name), clean_value(a, value)};
-        if (h.name.ptr && h.value.ptr)
+        if (!a->beside)
+            a->beside = arena_alloc(&a->call->arena, BESIDE_MAX * sizeof *a->beside);
+        if (a->beside && h.name.ptr && h.value.ptr)
             a->beside[a->beside_count++] = h;
         return;
     }
@@ -283,6 +287,25 @@ static int on_foreign_event(struct attempt *a, const struct sse_event *ev)
     return pass(a, t->passes ? ev->raw : buf_str(&t->out));
 }
 
+/* A client that asked for usage counts with it, wherever the upstream said it (Kimi inside a choice), and if it said nothing. */
+static void note_told(struct attempt *a, const struct wire_answer *w, struct str data)
+{
+    enum { CHUNK_BYTES_MAX = 4096 };
+    if (!a->call->facts.wants_usage || (w->has_usage && !w->usage_aside))
+        a->usage_told = true;
+    else if (!a->usage_told && !a->first_chunk.ptr)
+        a->first_chunk = arena_dup(&a->call->arena, data.len <= CHUNK_BYTES_MAX ? data : STR("{}"));
+}
+
+static void tell_usage(struct attempt *a)
+{
+    if (a->translation || a->usage_told || !a->first_chunk.ptr || !a->call->facts.wants_usage)
+        return;
+    int64_t output = a->output_estimated > 0 ? a->output_estimated : 1;
+    struct usage estimated = {.input = a->call->facts.tokens_estimated, .output = output, .cost_nusd = -1};
+    (void)usage_chunk_write(&a->held, a->first_chunk, a->has_usage ? &a->usage : &estimated); /* without memory it stays untold */
+}
+
 static int on_event(const struct sse_event *ev, void *ctx)
 {
     struct attempt *a = ctx;
@@ -293,6 +316,7 @@ static int on_event(const struct sse_event *ev, void *ctx)
         return on_foreign_event(a, ev);
     if (sse_is_done(ev->data)) {
         a->saw_done = true;
+        tell_usage(a);
         int rc = hold(a, ev->raw); /* not before the books are closed */
         return rc ? rc : 1;
     }
@@ -301,6 +325,7 @@ static int on_event(const struct sse_event *ev, void *ctx)
     if (w.has_error)
         return failed_event(a, ev->data);
     note_facts(a, &w);
+    note_told(a, &w, ev->data);
     if (is_ours(a, &w))
         return 0;
     if (w.has_content && a->state == ATTEMPT_WAITING)
@@ -465,6 +490,26 @@ static void finish_large(struct attempt *a)
     call_free(a->call);
 }
 
+/* Few servers rank documents: the answer is about the path, not the model. 501 is llama-server's, started for something else. */
+static bool is_missing_door(const struct attempt *a, const struct wire_failure *f)
+{
+    if (a->call->facts.op != WIRE_RERANK)
+        return false;
+    return a->status == 405 || a->status == 501 || (a->status == 404 && !str_contains_fold(str_from(f->message), STR("model")));
+}
+
+/* "Invalid `signature` in `thinking` block": the conversation has been elsewhere, where somebody sealed in a way we cannot tell from
+ * the vendor's. It is asked once more, and reads none of that. */
+static bool doubts_seals(const struct attempt *a, enum reason r, struct str words)
+{
+    struct chat *chat = a->call->chat;
+    bool told = r == REASON_BAD_REQUEST && a->face == DIALECT_ANTHROPIC && chat && !chat->seals_doubted &&
+                str_contains_fold(words, STR("signature")) && str_contains_fold(words, STR("thinking"));
+    if (told)
+        chat->seals_doubted = true;
+    return told;
+}
+
 static void fail_with_body(struct attempt *a)
 {
     struct wire_failure f;
@@ -474,8 +519,12 @@ static void fail_with_body(struct attempt *a)
     enum reason r = reason_from_failure(a->status, &f);
     if (r == REASON_MODEL && (a->status == 404 || a->status == 405) && face_is_missing(a))
         r = REASON_NO_FACE;
+    if (doubts_seals(a, r, str_from(f.message)))
+        r = REASON_FOREIGN_THINKING;
     if (r == REASON_MODEL && a->call->facts.op == WIRE_COUNT_TOKENS)
         r = REASON_NO_ENDPOINT; /* many servers have messages and cannot count */
+    if (is_missing_door(a, &f))
+        r = REASON_NO_ENDPOINT;
     if (r == REASON_MODEL && a->target->state == a->target->up->direct)
         r = REASON_NO_SUCH_MODEL; /* the client's word, not the config's */
     if (a->target->up->passthrough && (r == REASON_KEY || r == REASON_FORBIDDEN))
@@ -534,6 +583,10 @@ static void finish_whole(struct attempt *a)
         attempt_failed(a, REASON_NO_MEMORY, STR_NONE);
         return;
     }
+    if (a->call->facts.op == WIRE_RERANK && rerank_answer_write(a) < 0) {
+        attempt_failed(a, REASON_NO_MEMORY, STR_NONE);
+        return;
+    }
     first_content(a);
     (void)attempt_close(a, REASON_DONE);
     struct str body = a->translation && !a->translation->passes ? buf_str(&a->translation->out) : buf_str(&a->held);
@@ -583,6 +636,8 @@ static void done_well(struct attempt *a)
         a->at_end = true;
         bool lines = a->translation && a->translation->from->framing == FRAMING_LINES;
         (void)(lines ? translate_last_line(a, on_event, a) : sse_finish(&a->sse, on_event, a));
+        if (!a->saw_done)
+            tell_usage(a);
         if (a->stream_reason != REASON_DONE)
             relay_stop(a, a->stream_reason, a->failure_words);
         else if (!a->saw_done && a->finished < a->call->facts.choices)

@@ -48,7 +48,7 @@ static bool has_skips(const struct mesh_call *c)
 
 bool story_is_worth_it(const struct mesh_call *c)
 {
-    return c->story.attempts || c->story.prices || c->lost.count || c->talk.ended || has_skips(c);
+    return c->story.attempts || c->story.prices || translate_lost(c)->count || c->talk.ended || has_skips(c);
 }
 
 /* As the config calls them. */
@@ -169,11 +169,12 @@ int story_write(const struct mesh_call *c, struct buf *out)
         write_prices(&w, c);
     if (c->talk.ended)
         write_conversation(&w, c);
-    if (c->lost.count) {
+    const struct lost *lost = translate_lost(c);
+    if (lost->count) {
         json_key(&w, "lost");
         json_array_begin(&w);
-        for (int i = 0; i < c->lost.count; i++)
-            json_str(&w, c->lost.name[i]);
+        for (int i = 0; i < lost->count; i++)
+            json_str(&w, lost->name[i]);
         json_array_end(&w);
     }
     json_object_end(&w);

@@ -56,7 +56,7 @@ static void count(struct sim_answer *a, const struct sim_facts *f)
         s->usage_in >= 0 ? s->usage_in : tokens_of((size_t)f->text_bytes) + 3; /* the template's own tokens */
     a->usage.reasoning = tokens_of(a->reasoning.len);
     a->usage.output = s->usage_out >= 0              ? s->usage_out
-                      : a->endpoint == EP_EMBEDDINGS || a->endpoint == EP_OLLAMA_EMBED ? 0
+                      : a->endpoint == EP_EMBEDDINGS || f->bare_vectors || a->endpoint == EP_RERANK ? 0
                                                      : said * a->choices + a->usage.reasoning;
     a->usage.cached = s->cached < a->usage.input ? s->cached : a->usage.input;
 }
@@ -288,6 +288,8 @@ int sim_answer_whole(struct sim_answer *a, const struct sim_facts *f, struct str
         return buf_append_format(out, "{\"input_tokens\":%lld}", (long long)a->usage.input);
     if (a->face && a->face->whole)
         return a->face->whole(a, out);
-    int rc = a->endpoint == EP_EMBEDDINGS || a->endpoint == EP_OLLAMA_EMBED ? sim_vectors_write(a, f, body, &w) : write_chat(a, &w);
+    if (a->endpoint == EP_RERANK)
+        return sim_scores_write(a, body, &w);
+    int rc = a->endpoint == EP_EMBEDDINGS || f->bare_vectors ? sim_vectors_write(a, f, body, &w) : write_chat(a, &w);
     return rc ? rc : json_done(&w);
 }

@@ -6,7 +6,7 @@
  *   sim_request.c a lenient reader of HTTP requests, and the facts of their bodies
  *   sim_script.c  the language of behaviours
  *   sim_flavour.c what is particular to each vendor, as a table
- *   sim_answer.c  whole answers;  sim_embed.c embeddings;  sim_stream.c answers as streams
+ *   sim_answer.c  whole answers;  sim_embed.c embeddings;  sim_rerank.c scores;  sim_stream.c answers as streams
  *   sim_faces.c   both, in the dialects that are not OpenAI's
  *   sim_info.c    lists of models, Ollama's own endpoints, errors in each vendor's shape
  *
@@ -133,6 +133,8 @@ enum sim_endpoint {
     EP_OLLAMA_CHAT,
     EP_OLLAMA_GENERATE,
     EP_OLLAMA_EMBED,
+    EP_RERANK,
+    EP_OLLAMA_EMBED_ONE,
     EP_HEALTH,
     EP_UNKNOWN,
     EP_MODELS,
@@ -154,7 +156,7 @@ struct sim_head { /* slices point into the connection's input */
 struct sim_facts {               /* slices point into the body */
     struct str model, last_user; /* raw string text */
     bool stream, include_usage, base64, wants_json, no_thinking;
-    bool bare_vectors; /* Ollama's own embeddings */
+    bool bare_vectors, one_vector; /* Ollama's own embeddings; its older endpoint for them */
     int64_t text_bytes, choices, dimensions;
 };
 enum sim_read { READ_MORE, READ_DONE, READ_BAD };
@@ -218,6 +220,7 @@ struct sim_answer {
 int sim_answer_init(struct sim_answer *a, const struct sim_facts *f);
 void sim_answer_fini(struct sim_answer *a);
 int sim_answer_whole(struct sim_answer *a, const struct sim_facts *f, struct str body, struct buf *out);
+int sim_scores_write(const struct sim_answer *a, struct str body, struct json_writer *w);
 int sim_vectors_write(const struct sim_answer *a, const struct sim_facts *f, struct str body, struct json_writer *w);
 /* Appends the next event. 1: there may be more, 0: that was the last, or negative. */
 int sim_answer_event(struct sim_answer *a, struct buf *out);

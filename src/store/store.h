@@ -54,8 +54,8 @@ struct store_call {
 /* Opens, or makes (mode 0600) and migrates, the file. Read-only: ERR_NOT_FOUND when there is no ledger in it yet. */
 int store_open(struct store **out, const char *path, bool read_only, struct err *e);
 void store_close(struct store *s);
-/* Whether the file is of an earlier version, told by its head alone. Not while this process has it open. */
-bool store_is_old(const char *path);
+/* Whether the file is of another version than the present one, told by its head alone. Not while this process has it open. */
+bool store_is_other(const char *path);
 /* Gives cached memory back to the allocator. */
 void store_trim(struct store *s);
 

@@ -155,7 +155,9 @@ static int read_version(struct store *s, int64_t *version, struct err *e)
         rc = store_fail(s, "reading its version", e);
     (void)sqlite3_finalize(st);
     if (rc == 0 && *version > (int64_t)COUNT_OF(migrations))
-        rc = err_set(e, ERR_UNSUPPORTED, "%s was written by a newer version of Hearth (format %lld, this one knows %zu)",
+        rc = err_set(e, ERR_UNSUPPORTED,
+                     "%s was written by a newer version of Hearth (format %lld, this one knows %zu): run that version, or restore "
+                     "a backup that this one made",
                      s->path, (long long)*version, COUNT_OF(migrations));
     return rc;
 }
@@ -219,7 +221,7 @@ static int open_reading(struct store *s, struct err *e)
 
 /* The version stands in the file's head (offset 60, big-endian). After an orderly end that is all there is to know; after
  * any other the store is opened anyway. */
-bool store_is_old(const char *path)
+bool store_is_other(const char *path)
 {
     enum { VERSION_OFFSET = 60 };
     uint8_t raw[4];
@@ -229,7 +231,7 @@ bool store_is_old(const char *path)
     bool told = pread(fd, raw, sizeof raw, VERSION_OFFSET) == (ssize_t)sizeof raw;
     close(fd);
     uint32_t version = (uint32_t)raw[0] << 24 | (uint32_t)raw[1] << 16 | (uint32_t)raw[2] << 8 | raw[3];
-    return told && version < COUNT_OF(migrations);
+    return told && version != COUNT_OF(migrations);
 }
 
 /* SQLite would count what it allocates under one lock, and nobody asks for the count. Refused once it is in use: then it

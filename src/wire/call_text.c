@@ -264,6 +264,29 @@ int call_prompt_read(struct call_reader *r, const char *name)
     return 0;
 }
 
+int call_query_read(struct call_reader *r)
+{
+    if (json_peek(&r->scan) != JSON_STRING)
+        return r->scan.problem ? 0 : err_set(r->err, ERR_INVALID, "query must be a string");
+    text_read(r);
+    return 0;
+}
+
+/* Whoever scores a document reads it beside the query, once for each. */
+int call_documents_read(struct call_reader *r, const char *name)
+{
+    int64_t count = 0;
+
+    if (json_peek(&r->scan) != JSON_ARRAY)
+        return r->scan.problem ? 0 : err_set(r->err, ERR_INVALID, "%s must be an array", name);
+    json_enter(&r->scan);
+    for (; json_element(&r->scan); count++)
+        text_read(r);
+    if (count == 0 && !r->scan.problem)
+        return err_set(r->err, ERR_INVALID, "%s is empty", name);
+    return 0;
+}
+
 int call_tools_read(struct call_reader *r, const char *name)
 {
     enum json_type type = json_peek(&r->scan);

@@ -74,13 +74,13 @@ const struct chat_member *chat_extra_find(const struct chat *c, struct str name)
 
 struct part *chat_answer_add(struct chat_answer *a, enum part_kind kind)
 {
-    struct part *p = arena_new(a->arena, struct part), **list = &a->part;
+    struct part *p = arena_new(a->arena, struct part), **list = a->newest ? &a->newest->next : &a->part;
     if (!p)
         return NULL;
     p->kind = kind;
-    while (*list)
+    while (*list) /* no walk, in general: a hostile answer has a million */
         list = &(*list)->next;
-    return *list = p;
+    return a->newest = *list = p;
 }
 
 /* --- reasoning effort ------------------------------------------------------------------------------------------------------ */
@@ -122,69 +122,105 @@ int64_t effort_budget(enum effort e)
 
 /* --- the facts ---------------------------------------------------------------------------------------------------------------- */
 
-static void count_text(struct call *out, struct str text)
+/* Twice over the conversation: how long its texts are, then what they count; a long one is sampled. */
+struct counter {
+    struct call *call;
+    struct tokens_count tokens;
+    bool measured; /* the lengths are known */
+};
+
+static void count_text(struct counter *n, struct str text)
 {
-    out->text_bytes += (int64_t)text.len;
-    out->tokens_estimated += tokens_estimate(text, false);
+    if (n->measured)
+        tokens_count_add(&n->tokens, text, false);
+    else
+        n->call->text_bytes += (int64_t)text.len;
 }
 
-static void count_parts(struct call *out, const struct part *list);
+static void count_parts(struct counter *n, const struct part *list);
 
-static void count_part(struct call *out, const struct part *p)
+static void count_part(struct counter *n, const struct part *p)
 {
     switch (p->kind) {
     case PART_TEXT:
     case PART_REASONING:
-    case PART_REFUSAL: count_text(out, p->text); break;
-    case PART_IMAGE:
-        out->needs |= NEED_VISION;
-        out->tokens_estimated += IMAGE_TOKENS;
-        break;
-    case PART_AUDIO:
-        out->needs |= NEED_AUDIO;
-        out->tokens_estimated += (int64_t)p->data.len / AUDIO_BYTES_PER_TOKEN;
-        break;
+    case PART_REFUSAL: count_text(n, p->text); break;
     case PART_FILE:
         if (p->source == SOURCE_TEXT)
-            count_text(out, p->data);
-        else
-            out->tokens_estimated += (1 + (int64_t)p->data.len / PAGE_BYTES) * IMAGE_TOKENS;
+            count_text(n, p->data);
         break;
     case PART_CALL:
-        count_text(out, p->name);
-        count_text(out, p->arguments);
+        count_text(n, p->name);
+        count_text(n, p->arguments);
         break;
-    case PART_RESULT: count_parts(out, p->content); break;
-    case PART_HIDDEN: out->tokens_estimated += (int64_t)p->text.len / 4; break; /* base64 of what was thought */
-    case PART_OPAQUE: count_text(out, p->raw); break;
+    case PART_RESULT: count_parts(n, p->content); break;
+    case PART_OPAQUE: count_text(n, p->raw); break;
+    case PART_IMAGE:
+    case PART_AUDIO:
+    case PART_HIDDEN: break;
     }
 }
 
-static void count_parts(struct call *out, const struct part *list)
+static void count_parts(struct counter *n, const struct part *list)
 {
     for (const struct part *p = list; p; p = p->next)
-        count_part(out, p);
+        count_part(n, p);
+}
+
+static void count_texts(struct counter *n, const struct chat *c)
+{
+    for (const struct message *m = c->message; m; m = m->next)
+        count_parts(n, m->part);
+    for (const struct tool *t = c->tool; t; t = t->next) {
+        count_text(n, t->name);
+        count_text(n, t->description);
+        count_text(n, t->schema);
+    }
+    count_text(n, c->schema);
+}
+
+/* What is no text, and what that asks of a model. */
+static void weigh_parts(struct call *out, const struct part *list)
+{
+    for (const struct part *p = list; p; p = p->next)
+        switch (p->kind) {
+        case PART_IMAGE:
+            out->needs |= NEED_VISION;
+            out->tokens_estimated += IMAGE_TOKENS;
+            break;
+        case PART_AUDIO:
+            out->needs |= NEED_AUDIO;
+            out->tokens_estimated += (int64_t)p->data.len / AUDIO_BYTES_PER_TOKEN;
+            break;
+        case PART_FILE:
+            if (p->source != SOURCE_TEXT)
+                out->tokens_estimated += (1 + (int64_t)p->data.len / PAGE_BYTES) * IMAGE_TOKENS;
+            break;
+        case PART_HIDDEN: out->tokens_estimated += (int64_t)p->text.len / 4; break; /* base64 of what was thought */
+        case PART_RESULT: weigh_parts(out, p->content); break;
+        default: break;
+        }
 }
 
 void chat_facts(const struct chat *c, struct call *out)
 {
+    struct counter n = {.call = out};
     out->needs = 0;
-    out->text_bytes = out->tokens_estimated = 0;
+    out->text_bytes = 0;
+    count_texts(&n, c);
+    tokens_count_init(&n.tokens, (uint64_t)out->text_bytes);
+    n.measured = true;
+    count_texts(&n, c);
+    out->tokens_estimated = tokens_count_end(&n.tokens) + ANSWER_HEADER_TOKENS;
     for (const struct message *m = c->message; m; m = m->next) {
-        count_parts(out, m->part);
+        weigh_parts(out, m->part);
         out->tokens_estimated += MESSAGE_TOKENS;
     }
-    out->tokens_estimated += ANSWER_HEADER_TOKENS;
-    for (const struct tool *t = c->tool; t; t = t->next) {
+    if (c->tool)
         out->needs |= NEED_TOOLS;
-        count_text(out, t->name);
-        count_text(out, t->description);
-        count_text(out, t->schema);
-    }
     out->format = c->format;
     if (c->format != FORMAT_TEXT)
         out->needs |= NEED_JSON;
-    count_text(out, c->schema);
     out->max_tokens = c->max_tokens;
     out->choices = c->choices;
     out->stream = c->stream;
@@ -277,9 +313,12 @@ static bool id_is_safe(struct str id)
 
 struct str chat_id_safe(struct str id, struct arena *a)
 {
+    return id_is_safe(id) ? id : chat_id_coded(id, a);
+}
+
+struct str chat_id_coded(struct str id, struct arena *a)
+{
     static const char hex[] = "0123456789ABCDEF";
-    if (id_is_safe(id))
-        return id;
     char *out = arena_alloc(a, 3 * id.len + SAFE_MARK.len + 1), *at = out;
     if (!out)
         return STR_NONE;

@@ -18,21 +18,3 @@ int codec_cannot(const struct codec *codec, const struct chat_write *w, struct s
     lost_add(w->lost, l ? str_from(l->field) : field);
     return 0;
 }
-
-static bool is_carried(const char *const *carried, struct str name)
-{
-    for (; carried && *carried; carried++)
-        if (str_eq(str_from(*carried), name))
-            return true;
-    return false;
-}
-
-int codec_extra(const struct codec *codec, const struct chat *c, const char *const *carried, const struct chat_write *w,
-                struct err *e)
-{
-    int rc = 0;
-    for (const struct chat_member *m = c->extra; m && rc == 0; m = m->next)
-        if (!is_carried(carried, m->name))
-            rc = codec_cannot(codec, w, m->name, e);
-    return rc;
-}

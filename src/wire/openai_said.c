@@ -10,6 +10,26 @@ struct said_reader {
     int64_t timed_cached; /* timings.cache_n of llama-server */
 };
 
+/* The next member. Keys are compared as they stand, which is quick; one that is spelled with escapes, as nobody does, is first
+ * made the name it means. */
+static bool member(struct json_scan *s, struct str *key)
+{
+    static const char *const names[] = {"annotations", "arguments", "audio", "cache_n", "choices", "content", "created", "custom",
+                                        "data", "delta", "error", "extra_content", "finish_reason", "format", "function",
+                                        "function_call", "id", "images", "index", "input", "matched_stop", "message", "model", "name",
+                                        "object", "reasoning", "reasoning_content", "reasoning_details", "refusal", "signature",
+                                        "stop_reason", "stopping_word", "summary", "text", "thinking", "timings", "tool_calls",
+                                        "transcript", "usage", "x_groq"};
+    if (!json_member(s, key))
+        return false;
+    if (key->len == 0 || !memchr(key->ptr, '\\', key->len))
+        return true;
+    for (size_t i = 0; i < COUNT_OF(names); i++)
+        if (json_key_is(*key, str_from(names[i])))
+            *key = str_from(names[i]);
+    return true;
+}
+
 static void skip(struct json_scan *s)
 {
     json_skip(s, NULL);
@@ -95,8 +115,8 @@ static void audio_read(struct said_reader *r)
 
     if (!enter(&r->scan, JSON_OBJECT))
         return;
-    while (json_member(&r->scan, &key)) {
-        if (json_key_is(key, STR("transcript")))
+    while (member(&r->scan, &key)) {
+        if (str_eq(key, STR("transcript")))
             text_read(&r->scan, &r->out->transcript);
         else
             skip(&r->scan);
@@ -110,25 +130,25 @@ static void message_read(struct said_reader *r)
 
     if (!enter(&r->scan, JSON_OBJECT))
         return;
-    while (json_member(&r->scan, &key)) {
-        if (json_key_is(key, STR("content")))
+    while (member(&r->scan, &key)) {
+        if (str_eq(key, STR("content")))
             content_read(r);
-        else if (json_key_is(key, STR("tool_calls")))
+        else if (str_eq(key, STR("tool_calls")))
             whole_read(&r->scan, JSON_ARRAY, &out->calls);
-        else if (json_key_is(key, STR("reasoning_content")) || json_key_is(key, STR("reasoning")) ||
-                 json_key_is(key, STR("thinking")))
+        else if (str_eq(key, STR("reasoning_content")) || str_eq(key, STR("reasoning")) ||
+                 str_eq(key, STR("thinking")))
             reasoning_read(r);
-        else if (json_key_is(key, STR("refusal")))
+        else if (str_eq(key, STR("refusal")))
             text_read(&r->scan, &out->refusal);
-        else if (json_key_is(key, STR("reasoning_details")))
+        else if (str_eq(key, STR("reasoning_details")))
             whole_read(&r->scan, JSON_ARRAY, &out->details);
-        else if (json_key_is(key, STR("function_call")))
+        else if (str_eq(key, STR("function_call")))
             whole_read(&r->scan, JSON_OBJECT, &out->function_call);
-        else if (json_key_is(key, STR("audio")))
+        else if (str_eq(key, STR("audio")))
             audio_read(r);
-        else if (json_key_is(key, STR("images")))
+        else if (str_eq(key, STR("images")))
             whole_read(&r->scan, JSON_ARRAY, &out->images);
-        else if (json_key_is(key, STR("annotations")))
+        else if (str_eq(key, STR("annotations")))
             whole_read(&r->scan, JSON_ARRAY, &out->annotations);
         else
             skip(&r->scan);
@@ -149,23 +169,23 @@ static void finish_read(struct said_reader *r)
 /* vLLM's stop_reason and SGLang's matched_stop are a token's number or the text itself. */
 static bool is_stop(struct str key)
 {
-    return json_key_is(key, STR("stop_reason")) || json_key_is(key, STR("matched_stop")) || json_key_is(key, STR("stopping_word"));
+    return str_eq(key, STR("stop_reason")) || str_eq(key, STR("matched_stop")) || str_eq(key, STR("stopping_word"));
 }
 
 static void choice_member(struct said_reader *r, struct str key)
 {
-    bool message = json_key_is(key, STR("message"));
+    bool message = str_eq(key, STR("message"));
 
-    if (message || json_key_is(key, STR("delta"))) {
+    if (message || str_eq(key, STR("delta"))) {
         r->out->is_message |= message && json_peek(&r->scan) == JSON_OBJECT;
         message_read(r);
-    } else if (json_key_is(key, STR("finish_reason"))) {
+    } else if (str_eq(key, STR("finish_reason"))) {
         finish_read(r);
-    } else if (json_key_is(key, STR("usage"))) {
+    } else if (str_eq(key, STR("usage"))) {
         usage_read(r, true);
-    } else if (json_key_is(key, STR("error"))) {
+    } else if (str_eq(key, STR("error"))) {
         error_read(r);
-    } else if (json_key_is(key, STR("text"))) {
+    } else if (str_eq(key, STR("text"))) {
         text_read(&r->scan, &r->out->content);
     } else if (is_stop(key)) {
         text_read(&r->scan, &r->out->stop);
@@ -182,8 +202,8 @@ static bool is_first(struct json_scan at)
 
     if (!json_enter(&at))
         return false;
-    while (json_member(&at, &key)) {
-        if (json_key_is(key, STR("index"))) {
+    while (member(&at, &key)) {
+        if (str_eq(key, STR("index"))) {
             count_read(&at, &index);
             return index == 0;
         }
@@ -207,7 +227,7 @@ static void choices_read(struct said_reader *r)
             continue;
         }
         json_enter(&r->scan);
-        while (json_member(&r->scan, &key))
+        while (member(&r->scan, &key))
             choice_member(r, key);
     }
 }
@@ -220,10 +240,10 @@ static void groq_read(struct said_reader *r)
 
     if (!enter(&r->scan, JSON_OBJECT))
         return;
-    while (json_member(&r->scan, &key)) {
-        if (json_key_is(key, STR("usage")))
+    while (member(&r->scan, &key)) {
+        if (str_eq(key, STR("usage")))
             usage_read(r, true);
-        else if (json_key_is(key, STR("error")))
+        else if (str_eq(key, STR("error")))
             error_read(r);
         else
             skip(&r->scan);
@@ -236,8 +256,8 @@ static void timings_read(struct said_reader *r)
 
     if (!enter(&r->scan, JSON_OBJECT))
         return;
-    while (json_member(&r->scan, &key)) {
-        if (json_key_is(key, STR("cache_n")))
+    while (member(&r->scan, &key)) {
+        if (str_eq(key, STR("cache_n")))
             count_read(&r->scan, &r->timed_cached);
         else
             skip(&r->scan);
@@ -256,23 +276,23 @@ static void top_member(struct said_reader *r, struct str key)
 {
     struct openai_said *out = r->out;
 
-    if (json_key_is(key, STR("choices")))
+    if (str_eq(key, STR("choices")))
         choices_read(r);
-    else if (json_key_is(key, STR("id")))
+    else if (str_eq(key, STR("id")))
         text_read(&r->scan, &out->id);
-    else if (json_key_is(key, STR("object")))
+    else if (str_eq(key, STR("object")))
         object_read(r);
-    else if (json_key_is(key, STR("created")))
+    else if (str_eq(key, STR("created")))
         count_read(&r->scan, &out->created_s);
-    else if (json_key_is(key, STR("model")))
+    else if (str_eq(key, STR("model")))
         text_read(&r->scan, &out->model);
-    else if (json_key_is(key, STR("usage")))
+    else if (str_eq(key, STR("usage")))
         usage_read(r, false);
-    else if (json_key_is(key, STR("error")))
+    else if (str_eq(key, STR("error")))
         error_read(r);
-    else if (json_key_is(key, STR("x_groq")))
+    else if (str_eq(key, STR("x_groq")))
         groq_read(r);
-    else if (json_key_is(key, STR("timings")))
+    else if (str_eq(key, STR("timings")))
         timings_read(r);
     else if (is_stop(key))
         text_read(&r->scan, &out->stop);
@@ -290,7 +310,7 @@ int openai_said_read(struct openai_said *out, struct str text, struct err *e)
     if (json_peek(&r.scan) != JSON_OBJECT)
         return r.scan.problem ? json_finish(&r.scan, e) : err_set(e, ERR_SYNTAX, "the answer is not a JSON object");
     json_enter(&r.scan);
-    while (json_member(&r.scan, &key))
+    while (member(&r.scan, &key))
         top_member(&r, key);
     int rc = json_finish(&r.scan, e);
     int64_t cacheable = out->usage.input - out->usage.cache_write;
@@ -320,10 +340,10 @@ void openai_function_read(struct json_scan *s, struct openai_fragment *out)
 
     if (!enter(s, JSON_OBJECT))
         return;
-    while (json_member(s, &key)) {
-        if (json_key_is(key, STR("name")))
+    while (member(s, &key)) {
+        if (str_eq(key, STR("name")))
             text_read(s, &out->name);
-        else if (json_key_is(key, STR("arguments")) || json_key_is(key, STR("input")))
+        else if (str_eq(key, STR("arguments")) || str_eq(key, STR("input")))
             arguments_read(s, out);
         else
             skip(s);
@@ -339,16 +359,16 @@ bool openai_fragment_next(struct json_scan *s, struct openai_fragment *out)
         return false;
     if (!enter(s, JSON_OBJECT))
         return true;
-    while (json_member(s, &key)) {
-        bool custom = json_key_is(key, STR("custom"));
-        if (custom || json_key_is(key, STR("function"))) {
+    while (member(s, &key)) {
+        bool custom = str_eq(key, STR("custom"));
+        if (custom || str_eq(key, STR("function"))) {
             out->custom |= custom && json_peek(s) == JSON_OBJECT;
             openai_function_read(s, out);
-        } else if (json_key_is(key, STR("index"))) {
+        } else if (str_eq(key, STR("index"))) {
             count_read(s, &out->index);
-        } else if (json_key_is(key, STR("id"))) {
+        } else if (str_eq(key, STR("id"))) {
             text_read(s, &out->id);
-        } else if (json_key_is(key, STR("extra_content"))) {
+        } else if (str_eq(key, STR("extra_content"))) {
             whole_read(s, JSON_OBJECT, &out->extra);
         } else {
             skip(s);
@@ -368,16 +388,16 @@ bool openai_detail_next(struct json_scan *s, struct openai_detail *out)
     json_scan_init(&inside, out->whole);
     if (!json_enter(&inside))
         return true;
-    while (json_member(&inside, &key)) {
-        if (json_key_is(key, STR("text")) || json_key_is(key, STR("summary")))
+    while (member(&inside, &key)) {
+        if (str_eq(key, STR("text")) || str_eq(key, STR("summary")))
             text_read(&inside, &out->text);
-        else if (json_key_is(key, STR("signature")))
+        else if (str_eq(key, STR("signature")))
             text_read(&inside, &out->signature);
-        else if (json_key_is(key, STR("data")))
+        else if (str_eq(key, STR("data")))
             text_read(&inside, &out->data);
-        else if (json_key_is(key, STR("id")))
+        else if (str_eq(key, STR("id")))
             text_read(&inside, &out->id);
-        else if (json_key_is(key, STR("format")))
+        else if (str_eq(key, STR("format")))
             text_read(&inside, &out->format);
         else
             skip(&inside);
@@ -395,13 +415,13 @@ static int piece_say(struct str whole, enum part_kind kind, int (*say)(const str
     json_scan_init(&s, whole);
     if (!json_enter(&s))
         return 0;
-    while (json_member(&s, &key)) {
-        if (json_key_is(key, STR("text")))
+    while (member(&s, &key)) {
+        if (str_eq(key, STR("text")))
             text_read(&s, &piece.text);
-        else if (json_key_is(key, STR("refusal"))) {
+        else if (str_eq(key, STR("refusal"))) {
             text_read(&s, &piece.text);
             piece.kind = PART_REFUSAL;
-        } else if (json_key_is(key, STR("thinking"))) {
+        } else if (str_eq(key, STR("thinking"))) {
             if (json_peek(&s) == JSON_STRING) {
                 text_read(&s, &piece.text);
                 piece.kind = PART_REASONING;

@@ -318,8 +318,8 @@ void plan_signal_header(struct plan_signal *s, struct str name, struct str value
         unified(s, str_skip(name, claude.len), value);
     else if (str_starts_fold(name, openai))
         codex(s, str_skip(name, openai.len), value);
-    else if (str_eq_fold(name, STR("date")) && !civil_parse_http(str_trim(value), &s->date_ms))
-        s->date_ms = 0;
+    else if (str_eq_fold(name, STR("date")))
+        s->date_ms = civil_parse_http(str_trim(value), &s->date_ms) ? sane_moment(s->date_ms) : 0;
 }
 
 void plan_signal_headers_end(struct plan_signal *s)

@@ -1,8 +1,8 @@
 /* responses_priv.h: what the responses*.c files share.
  *
  *   responses.c           the table of the dialect, its limits and errors, ids and seals
- *   responses_request.c   a client's request      responses_input.c    its `input`
- *   responses_write.c     an upstream's request
+ *   responses_request.c   a client's request, with responses_settings.c for tools and the like, responses_input.c for its `input`
+ *   responses_write.c     an upstream's request, with responses_write_input.c
  *   responses_answer.c    an upstream's answer    responses_event.c    its stream
  *   responses_object.c    a client's answer       responses_stream.c   its stream */
 #pragma once
@@ -66,12 +66,6 @@ int responses_answer_write(const struct chat_answer *a, enum wire_op op, struct 
 struct str responses_id(struct str id, struct arena *a);
 struct str responses_item_id(const char *prefix, struct str id, int index, struct arena *a);
 struct str responses_joined(struct str a, struct str b, struct arena *arena);
-/* Does the client know that tool as one that takes free text? */
-bool responses_is_custom(const struct chat *asked, struct str name);
-/* The free text of a call to it: where the upstream knew only functions, a string called `input` in an object; else as it is. */
-struct str responses_custom_input(struct str arguments, struct arena *a);
-
-
 int responses_begin(struct stream_writer *w, struct buf *out);
 int responses_open(struct stream_writer *w, struct buf *out);
 int responses_piece(struct stream_writer *w, struct str text, struct buf *out);

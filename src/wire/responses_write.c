@@ -2,64 +2,13 @@
  *
  * Nothing is left at the upstream (store is false) and nothing is fetched from there: the whole conversation goes along. A
  * client of the same dialect keeps its own settings to the byte; only its input is written anew. */
-#include "wire/responses_priv.h"
+#include "wire/responses_write_priv.h"
 #include "wire/models.h"
 
 enum {
-    CALL_ID_MAX = 64, USER_MAX = 64, /* what OpenAI takes */
-    OUTPUT_TOKENS_MIN = 16,          /* it refuses less */
+    USER_MAX = 64,          /* bytes; what OpenAI takes */
+    OUTPUT_TOKENS_MIN = 16, /* it refuses less */
 };
-
-struct upstream {
-    const struct chat *c;
-    const struct chat_write *w;
-    struct json_writer j;
-    struct err *e;
-    bool same; /* the client speaks this dialect, too */
-};
-
-static int no_memory(struct upstream *u)
-{
-    return err_set(u->e, ERR_NOMEM, "out of memory while writing the request");
-}
-
-static void key_str(struct upstream *u, const char *key, struct str value)
-{
-    json_key(&u->j, key);
-    json_str(&u->j, value);
-}
-
-static void key_raw(struct upstream *u, const char *key, struct str raw)
-{
-    json_key(&u->j, key);
-    json_raw(&u->j, raw);
-}
-
-static void begin_of_type(struct upstream *u, const char *type)
-{
-    json_object_begin(&u->j);
-    json_key(&u->j, "type");
-    json_text(&u->j, type);
-}
-
-static int cannot(struct upstream *u, const char *field)
-{
-    return codec_cannot(&codec_responses, u->w, str_from(field), u->e);
-}
-
-/* The client's own member of that name, as it stood. */
-static struct str own(const struct upstream *u, const char *name)
-{
-    for (const struct chat_member *m = u->same ? u->c->own : NULL; m; m = m->next)
-        if (str_eq(m->name, str_from(name)))
-            return str_eq(m->value, STR("null")) ? STR_NONE : m->value;
-    return STR_NONE;
-}
-
-static bool has_own(const struct upstream *u, const char *name)
-{
-    return own(u, name).len > 0;
-}
 
 /* --- what cannot be said ------------------------------------------------------------------------------------------------------ */
 
@@ -156,294 +105,6 @@ static int check_extras(struct upstream *u)
     return rc;
 }
 
-/* --- the input -------------------------------------------------------------------------------------------------------------------- */
-
-/* Ids are the client's, or another vendor's: what is too long here is replaced, alike in the call and in its result. */
-static void write_call_id(struct upstream *u, struct str id)
-{
-    char made[32];
-    json_key(&u->j, "call_id");
-    if (id.len <= CALL_ID_MAX)
-        json_str(&u->j, id);
-    else
-        json_str(&u->j, str_of(made, text_format(made, sizeof(made), "call_%016llx", (unsigned long long)str_hash(id))));
-}
-
-static int write_data_url(struct upstream *u, const char *key, const struct part *p, const char *type_if_none)
-{
-    struct str type = p->media_type.len ? p->media_type : media_type_sniff(p->data);
-    char head[160];
-    if (!type.len || type.len > sizeof(head) / 2)
-        type = str_from(type_if_none);
-    size_t n = text_format(head, sizeof(head), "data:%.*s;base64,", STR_FMT(type));
-    struct str url = responses_joined(str_of(head, n), p->data, u->w->arena);
-    if (!url.ptr)
-        return no_memory(u);
-    key_str(u, key, url);
-    return 0;
-}
-
-static int write_image(struct upstream *u, const struct part *p)
-{
-    begin_of_type(u, "input_image");
-    int rc = p->source == SOURCE_BASE64 ? write_data_url(u, "image_url", p, "image/png") : 0;
-    if (p->source != SOURCE_BASE64)
-        key_str(u, p->source == SOURCE_ID ? "file_id" : "image_url", p->data);
-    if (p->detail.len)
-        key_str(u, "detail", p->detail);
-    json_object_end(&u->j);
-    return rc;
-}
-
-static int write_text(struct upstream *u, struct str text)
-{
-    begin_of_type(u, "input_text");
-    key_str(u, "text", text);
-    json_object_end(&u->j);
-    return 0;
-}
-
-static int write_file(struct upstream *u, const struct part *p)
-{
-    if (p->source == SOURCE_TEXT) {
-        struct str text = p->title.len ? responses_joined(p->title, STR("\n"), u->w->arena) : STR("");
-        if (text.ptr)
-            text = text.len ? responses_joined(text, p->data, u->w->arena) : p->data;
-        return text.ptr ? write_text(u, text) : no_memory(u);
-    }
-    begin_of_type(u, "input_file");
-    if (p->title.len && p->source != SOURCE_ID)
-        key_str(u, "filename", p->title);
-    int rc = p->source == SOURCE_BASE64 ? write_data_url(u, "file_data", p, "application/pdf") : 0;
-    if (p->source != SOURCE_BASE64)
-        key_str(u, p->source == SOURCE_ID ? "file_id" : "file_url", p->data);
-    json_object_end(&u->j);
-    return rc;
-}
-
-static int write_audio(struct upstream *u, const struct part *p)
-{
-    struct str format = str_starts(p->media_type, STR("audio/")) ? str_skip(p->media_type, 6) : p->media_type;
-    begin_of_type(u, "input_audio");
-    json_key(&u->j, "input_audio");
-    json_object_begin(&u->j);
-    key_str(u, "data", p->data);
-    key_str(u, "format", format.len ? format : STR("wav"));
-    json_object_end(&u->j);
-    json_object_end(&u->j);
-    return 0;
-}
-
-static int write_opaque(struct upstream *u, const struct part *p)
-{
-    if (u->same)
-        json_raw(&u->j, p->raw);
-    else
-        lost_add(u->w->lost, p->name);
-    return 0;
-}
-
-/* A part of what somebody else than the model says. */
-static int write_input_part(struct upstream *u, const struct part *p)
-{
-    switch (p->kind) {
-    case PART_IMAGE: return write_image(u, p);
-    case PART_FILE: return write_file(u, p);
-    case PART_AUDIO: return write_audio(u, p);
-    case PART_OPAQUE: return write_opaque(u, p);
-    case PART_TEXT:
-    case PART_REFUSAL: return write_text(u, p->text);
-    case PART_REASONING:
-    case PART_HIDDEN: return cannot(u, "reasoning_content");
-    case PART_CALL:
-    case PART_RESULT: return 0; /* items of their own */
-    }
-    return 0;
-}
-
-static bool is_text_only(const struct part *list)
-{
-    for (const struct part *p = list; p; p = p->next)
-        if (p->kind != PART_TEXT)
-            return false;
-    return true;
-}
-
-/* As one string, as old models and small servers know it, or as parts. */
-static int write_output(struct upstream *u, const struct part *result)
-{
-    int rc = 0;
-    json_key(&u->j, "output");
-    if (is_text_only(result->content)) {
-        struct str text = chat_join_text(result->content, STR("\n"), u->w->arena);
-        if (text.ptr && result->failed && !str_starts_fold(text, STR("error")))
-            text = responses_joined(STR("Error: "), text, u->w->arena);
-        json_str(&u->j, text);
-        return text.ptr ? 0 : no_memory(u);
-    }
-    json_array_begin(&u->j);
-    if (result->failed)
-        rc = write_text(u, STR("Error:"));
-    for (const struct part *p = result->content; p && rc == 0; p = p->next)
-        rc = write_input_part(u, p);
-    json_array_end(&u->j);
-    return rc;
-}
-
-static int write_result(struct upstream *u, const struct part *p)
-{
-    begin_of_type(u, p->custom ? "custom_tool_call_output" : "function_call_output");
-    write_call_id(u, p->id);
-    int rc = write_output(u, p);
-    json_object_end(&u->j);
-    return rc;
-}
-
-static int write_call(struct upstream *u, const struct part *p)
-{
-    begin_of_type(u, p->custom ? "custom_tool_call" : "function_call");
-    write_call_id(u, p->id);
-    key_str(u, "name", p->name);
-    if (p->custom)
-        key_str(u, "input", p->arguments);
-    else
-        key_str(u, "arguments", str_trim(p->arguments).len ? p->arguments : STR("{}"));
-    json_object_end(&u->j);
-    return 0;
-}
-
-static bool is_spoken(const struct part *p)
-{
-    return p && (p->kind == PART_TEXT || p->kind == PART_REFUSAL);
-}
-
-/* A run of texts of the model's; returns what comes behind it. */
-static const struct part *write_spoken(struct upstream *u, const struct part *p)
-{
-    struct str phase = p->phase;
-    begin_of_type(u, "message");
-    key_str(u, "role", STR("assistant"));
-    if (phase.len)
-        key_str(u, "phase", phase);
-    json_key(&u->j, "content");
-    json_array_begin(&u->j);
-    for (; is_spoken(p) && str_eq(p->phase, phase); p = p->next)
-        responses_content_write(&u->j, p->kind, p->text);
-    json_array_end(&u->j);
-    json_object_end(&u->j);
-    return p;
-}
-
-/* The item that a run of readable thoughts and the sealed one behind them were, if this dialect's vendor has sealed it. What nobody
- * sealed no vendor here takes back. */
-static const struct part *write_thoughts(struct upstream *u, const struct part *p, int *rc)
-{
-    const struct part *first = p;
-    while (p && p->kind == PART_REASONING && str_eq(p->id, first->id))
-        p = p->next;
-    bool sealed = p && p->kind == PART_HIDDEN && p->id.len && (p == first || str_eq(p->id, first->id));
-    if (!sealed) {
-        if (p == first) /* another vendor's */
-            p = p->next;
-        *rc = cannot(u, "reasoning_content");
-        return p;
-    }
-    begin_of_type(u, "reasoning");
-    key_str(u, "id", p->id);
-    json_key(&u->j, "summary");
-    json_array_begin(&u->j);
-    for (; first != p; first = first->next) {
-        begin_of_type(u, "summary_text");
-        key_str(u, "text", first->text);
-        json_object_end(&u->j);
-    }
-    json_array_end(&u->j);
-    key_str(u, "encrypted_content", p->text);
-    json_object_end(&u->j);
-    return p->next;
-}
-
-static int write_assistant(struct upstream *u, const struct message *m)
-{
-    int rc = 0;
-    for (const struct part *p = m->part; p && rc == 0;) {
-        if (is_spoken(p)) {
-            p = write_spoken(u, p);
-            continue;
-        }
-        if (p->kind == PART_REASONING || p->kind == PART_HIDDEN) {
-            p = write_thoughts(u, p, &rc);
-            continue;
-        }
-        if (p->kind == PART_CALL)
-            rc = write_call(u, p);
-        else if (p->kind == PART_RESULT)
-            rc = write_result(u, p);
-        else if (p->kind == PART_OPAQUE)
-            rc = write_opaque(u, p);
-        else
-            lost_add(u->w->lost, STR("assistant_media"));
-        p = p->next;
-    }
-    return rc;
-}
-
-static bool is_item(const struct part *p)
-{
-    return p->kind == PART_CALL || p->kind == PART_RESULT || (p->kind == PART_OPAQUE && str_eq(p->detail, RESPONSES_ITEM));
-}
-
-/* Results come first: they answer the calls just before. */
-static int write_items_of(struct upstream *u, const struct message *m, int *others)
-{
-    int rc = 0;
-    *others = 0;
-    for (const struct part *p = m->part; p && rc == 0; p = p->next) {
-        *others += !is_item(p);
-        if (p->kind == PART_RESULT)
-            rc = write_result(u, p);
-        else if (p->kind == PART_CALL)
-            rc = write_call(u, p);
-        else if (is_item(p))
-            rc = write_opaque(u, p);
-    }
-    return rc;
-}
-
-static int write_other(struct upstream *u, const struct message *m)
-{
-    static const char *const roles[] = {
-        [ROLE_SYSTEM] = "system", [ROLE_DEVELOPER] = "developer", [ROLE_USER] = "user", [ROLE_ASSISTANT] = "assistant"};
-    int others = 0, rc = write_items_of(u, m, &others);
-    if (rc || (m->part && !others))
-        return rc;
-    begin_of_type(u, "message");
-    json_key(&u->j, "role");
-    json_text(&u->j, roles[m->role]);
-    json_key(&u->j, "content");
-    json_array_begin(&u->j);
-    for (const struct part *p = m->part; p && rc == 0; p = p->next)
-        if (!is_item(p))
-            rc = write_input_part(u, p);
-    json_array_end(&u->j);
-    json_object_end(&u->j);
-    return rc;
-}
-
-static int write_input(struct upstream *u)
-{
-    const struct message *m = u->c->message;
-    int rc = 0;
-    if (m && has_own(u, "instructions") && own(u, "instructions").len > 2)
-        m = m->next; /* they go as they came */
-    json_key(&u->j, "input");
-    json_array_begin(&u->j);
-    for (; m && rc == 0; m = m->next)
-        rc = m->role == ROLE_ASSISTANT ? write_assistant(u, m) : write_other(u, m);
-    json_array_end(&u->j);
-    return rc;
-}
-
 /* --- the settings ----------------------------------------------------------------------------------------------------------------- */
 
 /* {"type":"grammar","grammar":{"syntax","definition"}} of chat is flat here. */
@@ -467,17 +128,16 @@ static int write_custom_format(struct upstream *u, struct str format)
 
 static int write_tool(struct upstream *u, const struct tool *t)
 {
-    int rc = 0;
     if (t->opaque.len) {
         json_raw(&u->j, t->schema);
         return 0;
     }
     begin_of_type(u, t->custom ? "custom" : "function");
-    key_str(u, "name", t->name);
+    int rc = tool_name_write(u, t->name);
     if (t->description.len)
         key_str(u, "description", t->description);
     if (t->custom) {
-        rc = t->format.len ? write_custom_format(u, t->format) : 0;
+        rc = rc == 0 && t->format.len ? write_custom_format(u, t->format) : rc;
     } else {
         key_raw(u, "parameters", t->schema.len ? t->schema : STR("{\"type\":\"object\",\"properties\":{}}"));
         key_raw(u, "strict", t->strict.len ? t->strict : STR("false")); /* left out it would mean true here */
@@ -486,20 +146,21 @@ static int write_tool(struct upstream *u, const struct tool *t)
     return rc;
 }
 
-static void write_choice(struct upstream *u)
+static int write_choice(struct upstream *u)
 {
     static const char *const words[] = {
         [CHOICE_AUTO] = "auto", [CHOICE_NONE] = "none", [CHOICE_REQUIRED] = "required", [CHOICE_NAMED] = NULL};
     if (u->c->choice == CHOICE_UNSET || has_own(u, "tool_choice"))
-        return;
+        return 0;
     json_key(&u->j, "tool_choice");
     if (u->c->choice != CHOICE_NAMED) {
         json_text(&u->j, words[u->c->choice]);
-        return;
+        return 0;
     }
-    begin_of_type(u, responses_is_custom(u->c, u->c->choice_name) ? "custom" : "function");
-    key_str(u, "name", u->c->choice_name);
+    begin_of_type(u, tool_is_custom(u->c, u->c->choice_name) ? "custom" : "function");
+    int rc = tool_name_write(u, u->c->choice_name);
     json_object_end(&u->j);
+    return rc;
 }
 
 static int write_tools(struct upstream *u)
@@ -514,7 +175,7 @@ static int write_tools(struct upstream *u)
             rc = write_tool(u, t);
         json_array_end(&u->j);
     }
-    write_choice(u);
+    rc = rc ? rc : write_choice(u);
     if (u->c->parallel != UNSET && !has_own(u, "parallel_tool_calls")) {
         json_key(&u->j, "parallel_tool_calls");
         json_bool(&u->j, u->c->parallel == YES);
@@ -599,7 +260,7 @@ static void write_user(struct upstream *u)
     if (!u->c->user.len || has_own(u, "user") || has_own(u, "safety_identifier"))
         return;
     json_key(&u->j, "user");
-    if (u->c->user.len <= USER_MAX)
+    if (u->c->user.len <= USER_MAX && u->c->from != DIALECT_ANTHROPIC) /* theirs names an account of that vendor */
         json_str(&u->j, u->c->user);
     else
         json_str(&u->j, str_of(made, text_format(made, sizeof(made), "user_%016llx", (unsigned long long)str_hash(u->c->user))));
@@ -651,7 +312,7 @@ static int write_body(struct upstream *u)
     write_own(u);
     int rc = write_settings(u);
     if (rc == 0)
-        rc = write_input(u);
+        rc = responses_input_write(u);
     json_object_end(&u->j);
     return rc;
 }

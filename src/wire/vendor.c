@@ -12,6 +12,7 @@ static const struct vendor vendors[] = {
         .openai_url = "https://api.openai.com/v1",
         .key_env = "OPENAI_API_KEY",
         .dialects = SPEAKS(DIALECT_OPENAI) | SPEAKS(DIALECT_RESPONSES),
+        .quirks = QUIRK_TOOLS_APART,
         .default_model = "gpt-6-luna",
     },
     {

@@ -22,6 +22,7 @@ enum wire_op {
     WIRE_GENERATE,     /* Ollama: one prompt */
     WIRE_EMBED_ONE,    /* Ollama: the older endpoint, one text */
     WIRE_COUNT_TOKENS, /* Anthropic: how many tokens a request has */
+    WIRE_RERANK,       /* documents put in order for a question */
     WIRE_OP_COUNT
 };
 static inline bool wire_op_embeds(enum wire_op op)
@@ -56,7 +57,7 @@ struct call {
 
 /* Reads and checks one request. ERR_SYNTAX / ERR_INVALID with a story fit for the client's 400 (no content in it): not
  * JSON, not an object, a key of ours (model, messages, stream, stream_options, max_tokens, n, tools, response_format,
- * prompt, input) given twice, in any spelling; model missing or no string; messages missing or no array; and so on. Unknown members
+ * prompt, input, query, documents, texts) given twice, in any spelling; model missing or no string; messages missing or no array; and so on. Unknown members
  * are left alone. `a` holds unescaped names. */
 int call_read(struct call *c, enum wire_op op, struct str body, struct arena *a, struct err *e);
 /* The same for a request of another dialect, as far as the dialects agree: an object with one `model`, whose place is told for
@@ -105,6 +106,7 @@ struct wire_answer {
     int64_t choice_count; /* its length */
     bool has_content;     /* non-empty text, reasoning, tool call, refusal, audio; vectors for embeddings */
     bool has_usage;
+    bool usage_aside;     /* it stands where OpenAI's clients do not look for it */
     struct usage usage;   /* filled when has_usage */
     enum finish finish;   /* of the last choice that names one */
     int64_t content_bytes; /* of text, reasoning, tool names and arguments, escapes counted as they stand */
@@ -122,6 +124,8 @@ int chunk_read(enum wire_op op, struct str data, struct wire_answer *out, struct
 bool answer_keeps_format(const struct wire_answer *w, enum wire_format format);
 bool text_keeps_format(struct str text, enum wire_format format); /* the same for unescaped text; not FORMAT_TEXT */
 bool sse_is_done(struct str data); /* starts with [DONE] */
+/* The last chunk of a stream, which holds its usage and nothing else, like the chunk in `of` (its data), whose members it has. */
+int usage_chunk_write(struct buf *out, struct str of, const struct usage *u);
 
 /* --- failures ------------------------------------------------------------------------------------------------------ */
 
@@ -158,6 +162,18 @@ int error_write(struct buf *out, int status, struct str message, const char *typ
  * on prose, code and JSON; see tests. */
 int64_t tokens_estimate(struct str text, bool escaped);
 
+/* The same of many texts that are one conversation: where they are long together, a sample is taken of all. `bytes` is the sum of
+ * their lengths, which has to be known first. */
+struct tokens_count {
+    uint64_t bytes, at; /* of all texts; of those that were added */
+    uint64_t window, next; /* the next window of the sample, and where it begins */
+    uint64_t counted;   /* bytes of the sample so far */
+    int64_t cost;       /* of the sample, or of all, in thousandths of a token */
+};
+void tokens_count_init(struct tokens_count *t, uint64_t bytes);
+void tokens_count_add(struct tokens_count *t, struct str text, bool escaped);
+int64_t tokens_count_end(const struct tokens_count *t);
+
 /* --- vendors -------------------------------------------------------------------------------------------------------- */
 
 enum regime { REGIME_CREDIT, REGIME_PLAN, REGIME_POWER };
@@ -167,6 +183,7 @@ enum vendor_quirk {
     QUIRK_ONE_ROOT = 4,          /* its faces stand under one address: /v1 and /api of the same server */
     QUIRK_BEARER = 8,            /* its Anthropic face takes the key as a bearer token, too */
     QUIRK_SEALED = 16,           /* refuses thinking that does not carry its own seal */
+    QUIRK_TOOLS_APART = 32,      /* its newer models take no tools at the chat endpoint while they think, but as Responses */
     QUIRK_PLAN_HEADERS = 256,    /* under a flat plan every answer tells how its windows are; one that does not is about the request */
 };
 

@@ -28,7 +28,7 @@ enum {
     UPSTREAMS_MAX = 16,
     CLIENTS_MAX = 512,
     HOLE_FDS = 4,
-    WORDS_MAX = 64,
+    WORDS_MAX = 160, /* a head of twenty headers in a script */
     COLUMNS_MAX = 8,
     REPLIES_MAX = 64,
     KEPT_MAX = 32,

@@ -5,6 +5,7 @@
 #include "gateway/gateway.h"
 #include "mesh/mesh_priv.h"
 #include "test.h"
+#include "wire/codec.h"
 #include "wire/wire.h"
 
 static void read_page(struct buf *out, const char *path)
@@ -30,6 +31,15 @@ TEST(the_reference_of_metrics_is_what_the_table_says)
     EXPECT_I64(metrics_reference(&table), 0);
     if (!str_eq(buf_str(&page), buf_str(&table)))
         test_fail(__FILE__, __LINE__, "docs/reference/metrics.md is behind: build/hearth help --metrics > docs/reference/metrics.md");
+}
+
+TEST(the_reference_of_translation_is_what_the_tables_say)
+{
+    AUTO_BUF struct buf page = BUF_INIT(1 * MiB), table = BUF_INIT(1 * MiB);
+    read_page(&page, "docs/reference/translation.md");
+    EXPECT_I64(codec_reference(&table), 0);
+    if (!str_eq(buf_str(&page), buf_str(&table)))
+        test_fail(__FILE__, __LINE__, "docs/reference/translation.md is behind: build/hearth help --translation > docs/reference/translation.md");
 }
 
 TEST(the_reference_of_failures_has_every_row_of_the_table)

@@ -567,13 +567,15 @@ TEST(a_reader_beside_sees_it_too)
     char backup[256];
     struct ledger_backup found;
     struct store *s = NULL;
-    kit_join(backup, h.dir.path, "copy.db");
+    struct kit_dir aside = kit_dir_make();
+    kit_join(backup, aside.path, "copy.db");
     EXPECT_I64(ledger_backup(str_from(h.dir.path), backup, false, &found, NULL), 0);
     REQUIRE(store_open(&s, backup, true, NULL) == 0);
     int stored = 0;
     EXPECT_I64(store_plans(s, count_stored, &stored, NULL), 0);
     EXPECT_I64(stored, 1);
     store_close(s);
+    kit_remove(aside.path);
     house_close(&h);
 }
 

@@ -230,6 +230,8 @@ TEST(the_providers_clock_is_kept)
 {
     struct plan_signal s = read_lines("Date: Sat, 21 Nov 2026 13:02:35 GMT\n");
     EXPECT_I64(s.date_ms, 1795266155000);
+    s = read_lines("Date: Sun, 06 Nov 1904 08:49:37 GMT\n");
+    EXPECT_I64(s.date_ms, 0);
     s = read_lines("Date: yesterday\n");
     EXPECT_I64(s.date_ms, 0);
 }

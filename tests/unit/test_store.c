@@ -476,8 +476,8 @@ TEST(the_schema_is_version_4_with_its_seven_tables)
     expect_schema(s.path);
     store_close(s.store); /* brings all into the one file */
     s.store = NULL;
-    EXPECT(!store_is_old(s.path));
-    EXPECT(!store_is_old("/nowhere"));
+    EXPECT(!store_is_other(s.path));
+    EXPECT(!store_is_other("/nowhere"));
     shop_close(&s);
 }
 
@@ -495,7 +495,7 @@ TEST(a_store_of_version_1_is_brought_to_the_present_one_with_all_it_holds)
     EXPECT_I64(sqlite3_exec(db, sql.ptr, NULL, NULL, NULL), SQLITE_OK);
     EXPECT_I64(sqlite3_close(db), SQLITE_OK);
 
-    EXPECT(store_is_old(s.path));
+    EXPECT(store_is_other(s.path));
     EXPECT_I64(store_open(&s.store, s.path, true, &e), ERR_UNSUPPORTED); /* a reader changes nothing */
     REQUIRE(store_open(&s.store, s.path, false, &e) == 0);
     expect_schema(s.path);

@@ -177,3 +177,51 @@ TEST(an_old_data_folder_is_taken_over_with_all_its_calls_its_keys_and_its_token)
     cli_run_fini(&r);
     house_close(&h);
 }
+
+static bool set_version(struct house *h, int version, int *is)
+{
+    char path[200], sql[64];
+    sqlite3 *db = NULL;
+    sqlite3_stmt *st = NULL;
+    text_format(path, sizeof path, "%s/data/ledger.db", h->world.folder);
+    text_format(sql, sizeof sql, "PRAGMA user_version = %d", version);
+    bool good = sqlite3_open(path, &db) == SQLITE_OK && (!version || sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK) &&
+                sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &st, NULL) == SQLITE_OK && sqlite3_step(st) == SQLITE_ROW;
+    *is = good ? sqlite3_column_int(st, 0) : -1;
+    (void)sqlite3_finalize(st);
+    return sqlite3_close(db) == SQLITE_OK && good;
+}
+
+/* Who goes back to an earlier version meets it. */
+TEST(a_data_folder_of_a_newer_version_is_refused_with_the_way_out_and_left_as_it_is)
+{
+    enum { NEWER = 99 };
+    static const char *const tries[][6] = {{"serve", "--config", "hearth.yaml", "--data", "data", NULL}, {"usage", "--data", "data", NULL}};
+    struct house h;
+    struct cli_run r;
+    int version = 0;
+    AUTO_BUF struct buf before = BUF_INIT(1 * MiB), after = BUF_INIT(1 * MiB);
+    REQUIRE(house_open(&h) && set_version(&h, NEWER, &version));
+    EXPECT(cli_read(&h.world, "data/journal/w0-000001.hj", &before));
+    for (size_t i = 0; i < COUNT_OF(tries); i++) {
+        REQUIRE(cli_do(&r, &h.world, tries[i]));
+        EXPECT_I64(r.status, 1);
+        EXPECT_SAYS(&r, "data/ledger.db was written by a newer version of Hearth (format 99, this one knows 2)");
+        EXPECT_SAYS(&r, "run that version, or restore a backup that this one made");
+        cli_run_fini(&r);
+    }
+    EXPECT(set_version(&h, 0, &version));
+    EXPECT_I64(version, NEWER);
+    EXPECT(cli_read(&h.world, "data/journal/w0-000001.hj", &after) && str_eq(buf_str(&before), buf_str(&after)));
+    /* After an orderly end of the newer version nothing is to be folded; the start looks at the version all the same. */
+    char path[200];
+    text_format(path, sizeof path, "%s/data/journal/w0-000001.hj", h.world.folder);
+    EXPECT(unlink(path) == 0);
+    text_format(path, sizeof path, "%s/data/lock", h.world.folder);
+    EXPECT(truncate(path, 0) == 0);
+    REQUIRE(cli_do(&r, &h.world, tries[0]));
+    EXPECT_I64(r.status, 1);
+    EXPECT_SAYS(&r, "newer version of Hearth");
+    cli_run_fini(&r);
+    house_close(&h);
+}

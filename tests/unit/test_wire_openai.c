@@ -217,6 +217,14 @@ TEST(thinking_goes_by_the_vendors_name_for_it)
         {"a seal apart from its text", "openrouter", "x", DIALECT_ANTHROPIC,
          THOUGHT(",\"reasoning_content\":\"hm\",\"reasoning_details\":[{\"type\":\"reasoning.text\",\"signature\":\"s\"}]"),
          THOUGHT(",\"reasoning_details\":[{\"type\":\"reasoning.text\",\"text\":\"hm\",\"signature\":\"s\",\"format\":\"anthropic-claude-v1\"}]"), NULL},
+        {"two seals, one text", "openrouter", "x", DIALECT_ANTHROPIC, THOUGHT(",\"reasoning\":\"hm\",\"reasoning_details\":[{\"signature\":\"s\"},{\"signature\":\"t\"}]"),
+         THOUGHT(",\"reasoning_details\":[{\"type\":\"reasoning.text\",\"text\":\"hm\",\"signature\":\"s\",\"format\":\"anthropic-claude-v1\"},"
+                 "{\"type\":\"reasoning.text\",\"text\":\"\",\"signature\":\"t\",\"format\":\"anthropic-claude-v1\"}]"), NULL},
+        {"even when both are openrouter's", "openrouter", "x", DIALECT_OPENAI,
+         THOUGHT(",\"reasoning_content\":\"hm\",\"reasoning_details\":[{\"type\":\"reasoning.text\",\"signature\":\"s\"}]"),
+         THOUGHT(",\"reasoning_details\":[{\"type\":\"reasoning.text\",\"text\":\"hm\",\"signature\":\"s\",\"format\":\"anthropic-claude-v1\"}]"), NULL},
+        {"what OpenAI sealed for this house is not OpenRouter's", "openrouter", "x", DIALECT_RESPONSES,
+         THOUGHT(",\"reasoning_details\":[{\"data\":\"d\",\"id\":\"rs_1\",\"format\":\"hearth-responses-v1\"}]"), THOUGHT(""), "messages.reasoning"},
         {"a turn with calls has it even when empty", "deepseek", "deepseek-flash", DIALECT_ANTHROPIC,
          "\"messages\":[" CALLS(CALL("c", "f", "{}")) "," RESULT("c", "r") "]",
          "\"messages\":[{\"role\":\"assistant\",\"content\":null,\"reasoning_content\":\"\",\"tool_calls\":[" CALL("c", "f", "{}") "]}," RESULT("c", "r") "]", NULL},
@@ -288,7 +296,9 @@ TEST(members_are_named_dropped_and_listed_as_the_vendor_takes_them)
         {"five stops at home", "ollama", "x", DIALECT_ANTHROPIC, HI ",\"stop\":[\"1\",\"2\",\"3\",\"4\",\"5\"]", HI ",\"stop\":[\"1\",\"2\",\"3\",\"4\",\"5\"]", NULL},
         {"a user's long name is hashed", "openai", "gpt-4o", DIALECT_ANTHROPIC, HI ",\"user\":\"" LONG "\"",
          HI ",\"user\":\"4db1ecb7244a048a7073d7f75ca8b6aaaba82482545456932171da7aaa113249\"", NULL},
-        {"a short one is not", "openai", "gpt-4o", DIALECT_ANTHROPIC, HI ",\"safety_identifier\":\"bo\"", HI ",\"user\":\"bo\"", NULL},
+        {"a short one is not", "openai", "gpt-4o", DIALECT_OLLAMA, HI ",\"safety_identifier\":\"bo\"", HI ",\"user\":\"bo\"", NULL},
+        {"but one of Anthropic's is", "openai", "gpt-4o", DIALECT_ANTHROPIC, HI ",\"user\":\"bo\"",
+         HI ",\"user\":\"3d099d0f13df9d0bb4427a6ce99d61b988861761e286d6e34b17d6371b46b13f\"", NULL},
         {"nor told to the strict", "groq", "x", DIALECT_ANTHROPIC, HI ",\"user\":\"bo\"", HI, "user"},
         {"tiers", "openai", "gpt-4o", DIALECT_ANTHROPIC, HI ",\"service_tier\":\"standard_only\"", HI ",\"service_tier\":\"default\"", NULL},
         {"tiers elsewhere", "deepseek", "deepseek-flash", DIALECT_ANTHROPIC, HI ",\"service_tier\":\"auto\"", HI, "service_tier"},
@@ -346,6 +356,35 @@ TEST(tools_are_said_as_the_vendor_takes_them)
          HI ",\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\",\"parameters\":{\"type\":\"object\",\"properties\":{\"not\":{\"enum\":[1]},\"b\":{\"items\":{\"type\":\"number\"}}},\"anyOf\":[{}]}}}]", "parallel_tool_calls"},
     };
     CHECK_REQUESTS(cases);
+}
+
+/* Who wrote a seal decides where it may go: the id is what tells OpenAI's from Anthropic's. */
+TEST(a_seal_of_openais_keeps_its_id_and_no_other_does)
+{
+    struct err e = {0};
+    struct chat c;
+
+    fresh();
+    REQUIRE(read_request(&c, "{\"model\":\"m\",\"messages\":[{\"role\":\"assistant\",\"content\":\"a\",\"reasoning_details\":["
+                             "{\"data\":\"d\",\"id\":\"rs_1\",\"format\":\"hearth-responses-v1\"},{\"data\":\"e\",\"id\":\"x\",\"format\":\"anthropic-claude-v1\"},"
+                             "{\"data\":\"f\",\"id\":\"rs_2\",\"format\":\"openai-responses-v1\"},{\"data\":\"g\",\"format\":\"hearth-responses-v1\"}]}]}", &e) == 0);
+    const struct part *p = c.message->part;
+    REQUIRE(p && p->next && p->next->next && p->next->next->next);
+    EXPECT(p->kind == PART_HIDDEN && str_eq(p->text, STR("d")) && str_eq(p->id, STR("rs_1")));
+    EXPECT(p->next->kind == PART_HIDDEN && str_eq(p->next->text, STR("e")) && p->next->id.len == 0);
+    EXPECT(p->next->next->kind == PART_OPAQUE && p->next->next->next->kind == PART_OPAQUE);
+}
+
+TEST(a_tool_may_still_be_added_when_the_last_one_was_not_allowed)
+{
+    struct err e = {0};
+    struct chat c;
+
+    fresh();
+    REQUIRE(read_request(&c, "{\"model\":\"m\"," HI ",\"tools\":[" TOOL ",{\"type\":\"function\",\"function\":{\"name\":\"g\"}}],\"tool_choice\":{\"type\":"
+                             "\"allowed_tools\",\"allowed_tools\":{\"mode\":\"auto\",\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\"}}]}}}", &e) == 0);
+    struct tool *added = chat_tool_add(&c);
+    EXPECT(added && c.tool && str_eq(c.tool->name, STR("f")) && c.tool->next == added && !added->next);
 }
 
 TEST(a_request_that_is_none_is_refused_by_the_name_of_its_member)
@@ -535,6 +574,175 @@ TEST(what_was_translated_once_stays_as_it_is)
     EXPECT_STR(buf_str(&twice), buf_text(&once));
 }
 
+/* A conversation in words, for comparing. */
+static void dump_parts(struct buf *out, const struct part *list)
+{
+    for (const struct part *p = list; p; p = p->next) {
+        const struct str texts[] = {p->text, p->data, p->media_type, p->title, p->detail, p->id, p->name, p->arguments, p->signature, p->cache};
+        (void)buf_append_format(out, " %d.%d.%d", p->kind, p->source, p->custom);
+        for (size_t i = 0; i < COUNT_OF(texts); i++)
+            (void)buf_append_format(out, "|%.*s", STR_FMT(texts[i]));
+        (void)buf_append_text(out, "{");
+        dump_parts(out, p->content);
+        (void)buf_append_text(out, "}");
+    }
+}
+
+static void dump(struct buf *out, const struct chat *c)
+{
+    const struct str texts[] = {c->model, c->choice_name, c->temperature, c->top_p, c->top_k, c->min_p, c->frequency_penalty, c->presence_penalty,
+                                c->repeat_penalty, c->seed, c->schema, c->schema_name, c->schema_strict, c->user};
+    for (const struct message *m = c->message; m; m = m->next) {
+        (void)buf_append_format(out, "\n%d %.*s:", m->role, STR_FMT(m->name));
+        dump_parts(out, m->part);
+    }
+    for (const struct tool *t = c->tool; t; t = t->next)
+        (void)buf_append_format(out, "\ntool %d %.*s %.*s %.*s %.*s %.*s", t->custom, STR_FMT(t->name), STR_FMT(t->description), STR_FMT(t->schema),
+                                STR_FMT(t->strict), STR_FMT(t->format));
+    for (const struct chat_text *t = c->stop; t; t = t->next)
+        (void)buf_append_format(out, "\nstop %.*s", STR_FMT(t->text));
+    (void)buf_append_format(out, "\n%d %d %d %lld %d %d %lld %lld", c->stream, c->choice, c->parallel, (long long)c->max_tokens, c->format, c->effort,
+                            (long long)c->budget, (long long)c->choices);
+    for (size_t i = 0; i < COUNT_OF(texts); i++)
+        (void)buf_append_format(out, "|%.*s", STR_FMT(texts[i]));
+}
+
+static struct str any_of(struct rng *r, const struct str *list, size_t count)
+{
+    return list[rng_below(r, count)];
+}
+#define ANY(r, ...) any_of(r, (const struct str[]){__VA_ARGS__}, COUNT_OF(((const struct str[]){__VA_ARGS__})))
+#define WORDS(r) ANY(r, STR("a"), STR("two words"), STR("\"quoted\"\n"), STR("\xc3\xa9\xf0\x9f\x98\x80"), STR("\\ \x01 \t"))
+
+static struct part *part_new(struct chat *c, struct part **list, enum part_kind kind)
+{
+    struct part *p = chat_part_add(c, list, kind);
+    if (!p)
+        test_fail(__FILE__, __LINE__, "no memory");
+    return p;
+}
+
+static void make_user(struct chat *c, struct rng *r)
+{
+    struct message *m = chat_message_add(c, ROLE_USER);
+    part_new(c, &m->part, PART_TEXT)->text = WORDS(r);
+    if (rng_below(r, 2)) {
+        struct part *image = part_new(c, &m->part, PART_IMAGE);
+        image->source = rng_below(r, 2) ? SOURCE_BASE64 : SOURCE_URL;
+        image->data = image->source == SOURCE_BASE64 ? STR("iVBORw0KGgo=") : STR("https://x/y?z=\"1\"");
+        image->media_type = image->source == SOURCE_BASE64 ? STR("image/png") : STR_NONE;
+        image->detail = ANY(r, STR_NONE, STR("low"));
+        struct part *text = part_new(c, &m->part, PART_TEXT);
+        text->text = WORDS(r);
+        text->cache = ANY(r, STR_NONE, STR("{\"type\":\"ephemeral\"}"));
+    }
+    if (rng_below(r, 4) == 0) {
+        struct part *file = part_new(c, &m->part, PART_FILE);
+        file->source = SOURCE_BASE64;
+        file->data = STR("JVBERi0=");
+        file->media_type = STR("application/pdf");
+        file->title = WORDS(r);
+    }
+}
+
+static void make_turn(struct chat *c, struct rng *r, int turn)
+{
+    struct message *m = chat_message_add(c, ROLE_ASSISTANT), *results = NULL;
+    int calls = (int)rng_below(r, 4);
+
+    if (rng_below(r, 2)) {
+        struct part *thought = part_new(c, &m->part, PART_REASONING);
+        thought->text = WORDS(r);
+        thought->signature = ANY(r, STR_NONE, STR("seal=="));
+    }
+    if (rng_below(r, 3) == 0)
+        part_new(c, &m->part, PART_HIDDEN)->text = STR("c2VhbGVk");
+    if (!calls || rng_below(r, 2))
+        part_new(c, &m->part, PART_TEXT)->text = WORDS(r);
+    for (int i = 0; i < calls; i++) {
+        struct part *call = part_new(c, &m->part, PART_CALL);
+        const char *id = arena_format(c->arena, "functions.f:%d.%d", turn, i);
+        call->id = str_from(id);
+        call->name = ANY(r, STR("f"), STR("get_weather"));
+        call->arguments = ANY(r, STR("{}"), STR("{\"n\": 9007199254740993,\"a\":\"\\n\"}"), STR("{broken"));
+    }
+    for (const struct part *p = m->part; p; p = p->next) {
+        if (p->kind != PART_CALL)
+            continue;
+        results = results ? results : chat_message_add(c, ROLE_USER);
+        struct part *result = part_new(c, &results->part, PART_RESULT);
+        result->id = p->id;
+        part_new(c, &result->content, PART_TEXT)->text = WORDS(r);
+    }
+}
+
+static void make_chat(struct chat *c, struct rng *r)
+{
+    *c = (struct chat){.arena = &arena, .from = DIALECT_OLLAMA, .model = STR("m"), .max_tokens = (int64_t)rng_below(r, 3) - 1, .budget = -1,
+                       .choices = 1 + (int64_t)rng_below(r, 2), .stream = rng_below(r, 2)};
+    if (rng_below(r, 2))
+        part_new(c, &chat_message_add(c, ROLE_SYSTEM)->part, PART_TEXT)->text = WORDS(r);
+    for (int turns = (int)rng_below(r, 5), i = 0; i <= turns; i++) {
+        make_user(c, r);
+        if (i < turns)
+            make_turn(c, r, i);
+    }
+    for (int tools = (int)rng_below(r, 3); tools > 0; tools--) {
+        struct tool *t = chat_tool_add(c);
+        t->name = STR("f");
+        t->description = WORDS(r);
+        t->schema = ANY(r, STR("{\"z\":1, \"a\":2}"), STR("{}"));
+        t->strict = ANY(r, STR_NONE, STR("true"));
+    }
+    if (c->tool) {
+        c->choice = (enum tool_choice)rng_below(r, CHOICE_NAMED + 1);
+        c->choice_name = c->choice == CHOICE_NAMED ? STR("f") : STR_NONE;
+        c->parallel = (enum tristate)rng_below(r, 3);
+    }
+    c->temperature = ANY(r, STR_NONE, STR("0.70"));
+    c->top_k = ANY(r, STR_NONE, STR("40"));
+    c->repeat_penalty = ANY(r, STR_NONE, STR("1.1"));
+    c->seed = ANY(r, STR_NONE, STR("9007199254740993"));
+    c->user = ANY(r, STR_NONE, STR("bo"));
+    c->effort = ANY(r, STR("n"), STR("y")).ptr[0] == 'y' ? (enum effort)(EFFORT_NONE + rng_below(r, EFFORT_XHIGH)) : EFFORT_UNSET;
+    if (rng_below(r, 2))
+        (void)chat_stop_add(c, WORDS(r));
+    if (rng_below(r, 3) == 0) {
+        c->format = FORMAT_JSON_SCHEMA;
+        c->schema = STR("{\"b\":1, \"a\":[2]}");
+        c->schema_name = STR("out");
+    }
+}
+
+/* To OpenRouter, whose accent has the most words, and back. */
+TEST(what_the_dialect_can_carry_comes_back_as_it_was)
+{
+    for (uint64_t seed = 1; seed <= 500; seed++) {
+        AUTO_BUF struct buf body = BUF_INIT(1 * MiB), before = BUF_INIT(1 * MiB), after = BUF_INIT(1 * MiB);
+        struct lost l = {.count = 0};
+        struct err e = {0};
+        struct chat c, back;
+        struct rng r;
+
+        fresh();
+        rng_seed(&r, seed);
+        make_chat(&c, &r);
+        int rc = write_request(&c, "openrouter", "m", &l, &body, &e);
+        if (rc == 0)
+            rc = read_request(&back, buf_text(&body), &e);
+        if (rc || l.count) {
+            test_fail(__FILE__, __LINE__, "seed %llu: %d %s, %d lost", (unsigned long long)seed, rc, e.text, l.count);
+            return;
+        }
+        dump(&before, &c);
+        dump(&after, &back);
+        if (!str_eq(buf_str(&before), buf_str(&after))) {
+            test_fail(__FILE__, __LINE__, "seed %llu:\n%s\nbecame\n%s\nby %s", (unsigned long long)seed, buf_text(&before), buf_text(&after), buf_text(&body));
+            return;
+        }
+    }
+}
+
 /* A long list, and hostile ones, cost no square. */
 TEST(long_conversations_cost_what_they_are_long)
 {
@@ -593,6 +801,25 @@ static int request_once(void *ctx)
     (void)ctx;
     fresh();
     return round_trip(FULL, &once, &twice, &e);
+}
+
+/* An arena hands out of a block it has, so its ceiling is what makes each of its allocations fail in turn. */
+TEST(an_arena_that_is_full_is_out_of_memory)
+{
+    int failed = 0, rc = ERR_NOMEM;
+
+    for (size_t max = 0; rc && max < 1 * MiB; max += 16) {
+        AUTO_BUF struct buf once = BUF_INIT(1 * MiB), twice = BUF_INIT(1 * MiB);
+        struct err e = {0};
+        fresh();
+        arena.max = max;
+        rc = round_trip(FULL, &once, &twice, &e);
+        failed += rc == ERR_NOMEM;
+        if (rc && rc != ERR_NOMEM)
+            test_fail(__FILE__, __LINE__, "with %zu bytes: %d %s", max, rc, e.text);
+    }
+    EXPECT(failed > 100 && rc == 0);
+    arena.max = 64 * MiB;
 }
 
 TEST(running_out_of_memory_is_an_error_of_its_own)

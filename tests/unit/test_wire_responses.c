@@ -171,7 +171,7 @@ TEST(what_is_wrong_is_named)
          ERR_INVALID},
         {"{\"model\":\"m\",\"input\":[{\"type\":\"function_call_output\",\"call_id\":\"c\",\"output\":[7]}]}",
          "input.0.output.0 must be an object", ERR_INVALID},
-        {"{\"model\":\"m\",\"input\":[{\"type\":\"item_reference\",\"id\":\"SECRET\"}]}",
+        {"{\"model\":\"m\",\"input\":[{\"type\":\"item_reference\",\"id\":\"msg_SECRET\"}]}",
          "input.0 is an item_reference, which cannot be followed: this server keeps no responses", ERR_INVALID},
         {"{\"model\":\"m\",\"input\":\"x\",\"previous_response_id\":\"SECRET\"}",
          "previous_response_id cannot be followed: this server keeps no responses; send the whole conversation in `input`",
@@ -221,6 +221,13 @@ TEST(a_request_of_countless_members_is_refused)
     (void)buf_append_text(&b, "}");
     EXPECT_I64(read_request(&c, &a, buf_text(&b), &e), ERR_INVALID);
     EXPECT_STR(str_from(e.text), "the request has more than 200 members");
+    buf_clear(&b);
+    (void)buf_append_text(&b, "{\"model\":\"m\",\"input\":\"x\",\"text\":{\"k\":1");
+    for (int i = 0; i < 40; i++)
+        (void)buf_append_format(&b, ",\"k%d\":1", i);
+    (void)buf_append_text(&b, "}}");
+    EXPECT_I64(read_request(&c, &a, buf_text(&b), &e), ERR_INVALID);
+    EXPECT_STR(str_from(e.text), "text has more than 32 members");
     arena_fini(&a);
 }
 
@@ -454,6 +461,8 @@ TEST(what_is_not_foreign_may_pass_as_it_is)
         {"{\"type\":\"reasoning\",\"id\":\"rs_0a\",\"summary\":[],\"encrypted_content\":\"gAAAA\"}", true},
         {"{\"type\":\"reasoning\",\"id\":\"rs_hx_1_0\",\"summary\":[]}", false},
         {"{\"type\":\"reasoning\",\"id\":\"rs_0a\",\"summary\":[],\"encrypted_content\":\"hearth-hidden:X\"}", false},
+        {"{\"type\":\"item_reference\",\"id\":\"rs_0a\"}", true}, /* its vendor may still have it */
+        {"{\"type\":\"item_reference\",\"id\":\"rs_hx_1_0\"}", false},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         struct arena a = ARENA_INIT(MiB);
@@ -510,6 +519,7 @@ TEST(hints_are_lost_and_listed)
     c.seed = STR("7");
     c.frequency_penalty = STR("0.0"); /* asks for nothing */
     c.presence_penalty = STR("0.5");
+    chat_tool_add(&c)->name = STR("f"); /* not strict, unless somebody said so */
     c.message->name = STR("anna");
     c.message->part->cache = STR("{}");
     chat_extra_add(&c, STR("logprobs"), STR("false"));
@@ -523,7 +533,8 @@ TEST(hints_are_lost_and_listed)
     for (size_t i = 0; i < COUNT_OF(names) && (int)i < lost.count; i++)
         EXPECT_STR(lost.name[i], names[i]);
     EXPECT_STR(buf_str(&out),
-               "{\"model\":\"up\",\"store\":false,\"text\":{\"verbosity\":\"low\"},\"metadata\":{\"k\":\"v\"},\"input\":[{\"type\":"
+               "{\"model\":\"up\",\"store\":false,\"tools\":[{\"type\":\"function\",\"name\":\"f\",\"parameters\":{\"type\":\"object\","
+               "\"properties\":{}},\"strict\":false}],\"text\":{\"verbosity\":\"low\"},\"metadata\":{\"k\":\"v\"},\"input\":[{\"type\":"
                "\"message\",\"role\":\"user\",\"content\":[{\"type\":\"input_text\",\"text\":\"x\"}]}]}");
     arena_fini(&a);
 }
@@ -650,6 +661,7 @@ TEST(an_answer_has_every_member_and_repeats_what_was_asked)
     p->name = STR("patch");
     p->arguments = STR("{\"input\":\"*** \\\"x\\\"\"}");
     chat_answer_add(&a, PART_OPAQUE)->name = STR("web_search_tool_result");
+    EXPECT_I64(tool_calls_plain(&a, &asked, NULL), 0);
     EXPECT_I64(it->answer_write(&a, WIRE_CHAT, &lost, &out), 0);
     EXPECT_STR(buf_str(&out),
                "{\"id\":\"resp_h1\",\"object\":\"response\",\"created_at\":1790000000,\"completed_at\":null,\"status\":\"completed\","

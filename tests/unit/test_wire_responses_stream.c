@@ -308,6 +308,28 @@ TEST(a_custom_tool_is_called_with_free_text)
     }
 }
 
+/* Free text may look like a whole JSON value in its middle; the next call waits for its end all the same. */
+TEST(free_text_is_not_over_because_it_looks_whole)
+{
+    struct arena a = ARENA_INIT(MiB);
+    AUTO_BUF struct buf stream = BUF_INIT(MiB), out = BUF_INIT(MiB);
+    struct stream_writer w;
+    writer_init(&w, &a);
+    struct delta d[] = {
+        {.kind = DELTA_CALL, .id = STR("c"), .name = STR("patch"), .custom = true},
+        says(DELTA_ARGUMENTS, "1"),
+        {.kind = DELTA_CALL, .call = 1, .id = STR("d"), .name = STR("f")},
+        says(DELTA_ARGUMENTS, " more"),
+    };
+    write_all(&w, d, COUNT_OF(d), &stream);
+    EXPECT_I64(stream_write_end(&w, &stream), 0);
+    EXPECT_I64(read_stream(buf_str(&stream), &out), 0);
+    EXPECT_STR(buf_str(&out),
+               "begin(resp_h1,m) .call* 0(c,patch) args 0(1) args 0( more) call 1(d,f) args 1({}) finish:tool_calls end ");
+    stream_writer_fini(&w);
+    arena_fini(&a);
+}
+
 TEST(a_call_without_arguments_gets_an_empty_object)
 {
     struct arena a = ARENA_INIT(MiB);
