@@ -377,10 +377,12 @@ static void learn(const struct attempt *a, enum reason r)
     const struct reason_row *row = reason_row(r);
     bool failed = row->fault == FAULT_TARGET && row->cool != COOL_NONE;
     int64_t took_us = loop_now_us(a->call->ml->loop) - a->begin_us;
-    if (r == REASON_DONE)
+    if (r == REASON_DONE) {
         balance_done(a, took_us);
-    else if (a->sent && (failed || (r == REASON_HEDGED && !a->first_us)))
+        affinity_done(a);
+    } else if (a->sent && (failed || (r == REASON_HEDGED && !a->first_us))) {
         balance_no_content(a, took_us, failed);
+    }
 }
 
 int64_t attempt_close(struct attempt *a, enum reason r)

@@ -171,6 +171,7 @@ struct target_state {
     atomic_int in_flight;
     struct target_speed speed[2]; /* by call.stream */
     struct target_speed busy;     /* how long an answer takes as a whole */
+    uint64_t id;                  /* of this place, in this process; never 0 */
     atomic_int spill_percent;     /* of an Ollama's model: the CPU's part of it (spill.c) ... */
     atomic_llong spill_seen_ms;   /* ... as it was then, monotonic; 0 = never seen */
     atomic_llong apart_until_ms[2]; /* calls without and with tools go to its Responses face until then (faces.c); monotonic */
@@ -288,6 +289,7 @@ struct mesh {
     int alias_count;
     struct network *network;
     int network_count;
+    struct affinity *affinity; /* shared with the meshes before and after */
     const char *ca_file;
     struct gauge *calls, *held; /* the caller's; may be NULL */
     struct news *news;          /* the same */
@@ -435,6 +437,7 @@ struct mesh_loop {
 /* counts.c: the rows of a mesh_loop's names; what its books say is counted from the very records. */
 int counts_bind(struct mesh_loop *ml, struct err *e);
 void count_open_call(const struct mesh_loop *ml, int by);
+void count_conversation(const struct mesh_loop *ml, const struct job *j, bool stayed);
 void count_call(const struct mesh_loop *ml, const struct job *j, const struct ledger_call_close *r);
 void count_attempt(const struct mesh_loop *ml, const struct target *t, enum reason reason, const struct ledger_attempt_close *r);
 void mesh_loop_journal(struct mesh_loop *ml); /* something was appended: flush in this turn's COMMIT phase */
@@ -472,6 +475,15 @@ struct price_note { /* a member of a `cheapest` group, as it was compared */
     const struct target *target;
     int64_t nusd;   /* INT64_MAX: not known */
     int64_t cached; /* tokens that were taken to be cached there */
+};
+struct talk { /* the conversation that a call belongs to (affinity.c) */
+    uint64_t key;                /* 0: it is none, or a short one, or there is no choice */
+    uint64_t place;              /* where its last call was answered; 0: nobody knows */
+    int64_t prefix;              /* tokens that are cached there */
+    const struct target *holder; /* the same as a member of the chain, if it is worth staying at; NULL */
+    int step, member;            /* of the holder */
+    bool asked_first;            /* it was asked before the steps in front of it */
+    bool ended, stayed;          /* it was answered, where its prefix was or elsewhere */
 };
 struct call_story {
     struct attempt_note *attempts;
@@ -582,6 +594,7 @@ struct mesh_call {
     struct tried *tried, **tried_tail;
     int tried_count;
     struct call_story story;
+    struct talk talk;
     int attempts;
     bool stop;                        /* nobody else is asked */
     struct guard_waiter waiter;       /* for the job's `requires` */
@@ -639,7 +652,20 @@ void rate_give_back(struct attempt *a, const struct upstream *u); /* it does not
 void rate_settle(struct attempt *a, enum reason r); /* it is over, and its usage known, or estimated */
 enum reason rate_look(const struct upstream *u, int64_t now_ms); /* what stands in the way of the smallest call */
 
+/* affinity.c */
+enum { PREFIX_TOKENS_MIN = 1024 /* what OpenAI and Anthropic cache at the least; below it a switch costs next to nothing */ };
+struct affinity;
+struct affinity *affinity_new(void); /* NULL: no memory, or no randomness */
+struct affinity *affinity_ref(struct affinity *t);
+void affinity_unref(struct affinity *t);
+bool affinity_find(struct affinity *t, uint64_t key, int64_t now_ms, uint64_t *place, int64_t *prefix);
+void affinity_put(struct affinity *t, uint64_t key, uint64_t place, int64_t prefix, int64_t until_ms);
+void affinity_begin(struct mesh_call *c);      /* its chain is known, its body still there: fills in c->talk */
+void affinity_done(const struct attempt *a);   /* it was answered there */
+int64_t affinity_cached(const struct mesh_call *c, const struct target *t); /* tokens of this call that are likely cached there */
+
 /* balance.c */
+int64_t balance_cost(const struct mesh_call *c, const struct target *t); /* of this call there, now; INT64_MAX: not known */
 int64_t balance_output_expected(const struct mesh_call *c); /* tokens of the answer, by those before it */
 void balance_order(struct mesh_call *c, const struct step *s); /* fills cursor.order */
 void balance_content(const struct attempt *a);                 /* its first content is there */

@@ -91,7 +91,10 @@ static bool upstream_take(struct upstream *u, const struct mesh *before)
 static bool target_take(struct target *t, const struct mesh *before)
 {
     const struct target *b = target_before(before, t);
+    static _Atomic uint64_t last_id;
     t->state = b ? state_ref(b->state, sizeof *b->state) : state_new(sizeof *t->state);
+    if (t->state && !b)
+        t->state->id = atomic_fetch_add(&last_id, 1) + 1;
     return t->state != NULL;
 }
 
@@ -115,11 +118,14 @@ int states_take(struct mesh *m, const struct mesh *before, struct err *e)
         fine = target_take(&m->target[i], before);
     for (int i = 0; fine && i < m->job_count; i++)
         fine = job_take(&m->job[i], before);
+    if (fine)
+        fine = (m->affinity = before ? affinity_ref(before->affinity) : affinity_new()) != NULL;
     return fine ? 0 : err_set(e, ERR_NOMEM, "routes");
 }
 
 void states_leave(struct mesh *m)
 {
+    affinity_unref(m->affinity);
     for (int i = 0; i < m->job_count; i++)
         state_unref(m->job[i].state, sizeof *m->job[i].state);
     for (int i = 0; i < m->target_count; i++)

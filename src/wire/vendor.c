@@ -25,6 +25,8 @@ static const struct vendor vendors[] = {
         .dialects = SPEAKS(DIALECT_OPENAI) | SPEAKS(DIALECT_ANTHROPIC),
         .quirks = QUIRK_NO_JSON_SCHEMA | QUIRK_SEALED | QUIRK_PLAN_HEADERS, /* its OpenAI face ignores response_format */
         .default_model = "claude-haiku-5-5",
+        .prefix_keep_s = 300,
+        .prefix_marked = true,
     },
     {
         .name = "deepseek",

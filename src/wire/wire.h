@@ -59,6 +59,7 @@ struct call {
     int64_t text_bytes;       /* of message content, tools, prompt or input: the part that becomes tokens */
     int64_t tokens_estimated; /* of the input, by tokens_estimate */
     const struct audio_form *form; /* of speech: the body is no JSON; borrowed. NULL otherwise */
+    struct str lead, tools;   /* raw: the messages up to the end of the first one of a user, and the tools; empty: none */
     uint64_t members;         /* bit i set: the top-level member call_member_names[i] is present (for defaults) */
 };
 
@@ -211,6 +212,8 @@ struct vendor {
     unsigned quirks;
     int64_t audio_ms_least;    /* a request is billed for at least so much sound */
     const char *default_model; /* for first run */
+    int prefix_keep_s;      /* for how long a prompt's prefix stays cached since it was last used; 0: nobody says */
+    bool prefix_marked;     /* it caches only what the call marks, and tells how much that was */
 };
 const struct vendor *vendor_find(struct str name); /* NULL if unknown */
 size_t vendor_count(void);
