@@ -59,7 +59,7 @@ client POST /v1/chat/completions <<X
 X
 expect header x-hearth-target c/m
 cli explain $call
-expect cli contains "1. a/m  attempt 1: server error" "2. c/m  attempt 2: answered" "compared at $ 0.0000" 
+expect cli contains "1. a/m  attempt 1: server error" "2. c/m  attempt 2: answered" "compared at $ 0.0000"
 # one that is under way, and what is known of it by then
 script c tokens 1000 every 20
 client w POST /v1/chat/completions <<X &
