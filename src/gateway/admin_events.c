@@ -217,7 +217,8 @@ void events_loop_close(struct gateway_loop *gl)
     if (!word)
         return;
     news_unwatch(gl->gateway->news, word); /* no other is sent from here on */
-    word->gl = gl->word = NULL;
+    gl->word = NULL;
+    word->gl = NULL;
     if (!atomic_load(&word->on_its_way))
         mem_free(word);
 }
