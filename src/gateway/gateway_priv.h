@@ -54,7 +54,7 @@ struct gateway_loop {
     struct reader *readers; /* of events (admin_events.c) */
     int reader_count;
     struct loop_timer readers_timer;
-    atomic_bool word_on_its_way; /* the loop has a message that there are news; any thread */
+    struct word *word;           /* that there are news; owned, but for one that is on its way when it closes */
 };
 
 /* First member of whatever waits for an exchange's reply (http_exchange_set). */
