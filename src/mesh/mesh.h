@@ -27,6 +27,7 @@ struct json_writer;
 struct ledger_call;
 struct ledger_reader;
 struct news;
+struct plan_estimate;
 struct usage_attempt;
 struct resolver;
 
@@ -161,6 +162,10 @@ struct mesh_plan {
 };
 /* The plans of the config, as they are now; independent of the mesh from then on. */
 int mesh_plans(const struct mesh *m, struct arena *a, struct mesh_plan **out, int *count);
+/* What a client's own logs show of the use of that plan beside Hearth (ledger/plan.h); `upstream` empty: the only plan there is. Into
+ * *found its name. On the loop. ERR_NOT_FOUND, ERR_INVALID. */
+int mesh_plan_estimate(struct mesh_loop *ml, struct str upstream, const struct plan_estimate *w, int count, struct str *found,
+                       struct err *e);
 /* Credentials and events as JSON, from the running plans; credentials from the books, without a daemon. */
 int mesh_plans_live(const struct mesh *m, struct arena *a, struct mesh_plan *p, int count);
 int mesh_plans_books(struct ledger_reader *r, struct arena *a, struct mesh_plan *p, int count, int64_t wall_ms, struct err *e);

@@ -172,6 +172,7 @@ struct target_state {
     struct target_speed busy;     /* how long an answer takes as a whole */
     atomic_int spill_percent;     /* of an Ollama's model: the CPU's part of it (spill.c) ... */
     atomic_llong spill_seen_ms;   /* ... as it was then, monotonic; 0 = never seen */
+    atomic_llong apart_until_ms[2]; /* calls without and with tools go to its Responses face until then (faces.c); monotonic */
 };
 struct job_state {
     _Alignas(64) atomic_llong output_mean; /* tokens of an answer, decayed; 0 = not known */
@@ -297,6 +298,7 @@ int faces_keys(struct upstream *u, struct arena *a); /* u->key is set */
 enum { FACE_NONE = -1 };
 /* The attempt's face answered that there is no such path. True when the target has another one, which is asked from now on. */
 bool face_is_missing(const struct attempt *a);
+bool face_stands_apart(const struct attempt *a); /* the same, for what its chat endpoint does not do for this model */
 /* The dialect in which that target is asked; FACE_NONE: it cannot be asked for this kind of call. */
 int face_choose(const struct mesh_call *c, const struct target *t);
 enum wire_op face_op(enum wire_op op, enum dialect client, enum dialect face); /* what is asked at that face */
@@ -572,6 +574,7 @@ struct mesh_call {
     int64_t larger_than;              /* context a candidate must exceed; 0 = no matter */
     struct str not_vendor;            /* vendor that refused the content */
     const struct target *same_again;  /* NEXT_SAME */
+    const struct target *apart;       /* its chat endpoint has sent this call to its Responses endpoint */
     bool stale_retried;
     struct tried *tried, **tried_tail;
     int tried_count;

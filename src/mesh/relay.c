@@ -102,7 +102,8 @@ static void commit(struct attempt *a)
     a->state = ATTEMPT_STREAMING;
     if (!c->client_begun)
         begin(c, false);
-    http_fetch_body_free(a->fetch);
+    if (a->fetch) /* else the upstream has ended already: all that it said came in one piece */
+        http_fetch_body_free(a->fetch);
     translate_request_free(a);
     if (c->ask.body_free && !c->chat && !c->embed) /* a conversation points into it, and a writer may repeat what was asked */
         c->ask.body_free(c->ask.ctx);
@@ -518,6 +519,8 @@ static void fail_with_body(struct attempt *a)
         a->retry_after_ms = sane_wait(f.retry_after_ms);
     enum reason r = reason_from_failure(a->status, &f);
     if (r == REASON_MODEL && (a->status == 404 || a->status == 405) && face_is_missing(a))
+        r = REASON_NO_FACE;
+    if (f.fault == FAULT_FACE && face_stands_apart(a))
         r = REASON_NO_FACE;
     if (doubts_seals(a, r, str_from(f.message)))
         r = REASON_FOREIGN_THINKING;
