@@ -8,7 +8,7 @@
 /* By dialect and operation, behind the base URL; NULL: there is no such endpoint. */
 static const char *const paths[DIALECT_COUNT][WIRE_OP_COUNT] = {
     [DIALECT_OPENAI] = {[WIRE_CHAT] = "/chat/completions", [WIRE_COMPLETIONS] = "/completions", [WIRE_EMBEDDINGS] = "/embeddings",
-                        [WIRE_RERANK] = "/rerank"},
+                        [WIRE_RERANK] = "/rerank", [WIRE_TRANSCRIBE] = "/audio/transcriptions", [WIRE_TRANSLATE] = "/audio/translations"},
     [DIALECT_RESPONSES] = {[WIRE_CHAT] = "/responses"},
     [DIALECT_ANTHROPIC] = {[WIRE_CHAT] = "/v1/messages", [WIRE_COUNT_TOKENS] = "/v1/messages/count_tokens"},
     [DIALECT_OLLAMA] = {[WIRE_CHAT] = "/api/chat", [WIRE_GENERATE] = "/api/generate", [WIRE_EMBEDDINGS] = "/api/embed",

@@ -93,6 +93,8 @@ struct mesh_ask {
     enum dialect dialect;   /* the client's */
     enum wire_op op;
     struct str body;        /* borrowed until body_free is called or the call is over */
+    const struct audio_form *form; /* the body is this form (audio.h), not JSON; borrowed until the call is over. NULL otherwise */
+    struct str form_type;   /* its content-type, as the client sent it */
     bool home;              /* the client narrowed the boundary */
     struct str key;         /* name of the client's key, "-" for none */
     const struct str *jobs; /* all that this key may ask for, by whatever name; read by mesh_call_start only */

@@ -95,6 +95,7 @@ enum reason_cool {
     X(TOO_SMALL,          FAULT_CALL,   NEXT_STEP,   COOL_NONE,  400, "the call is too long for its context")           \
     X(INCAPABLE,          FAULT_CALL,   NEXT_STEP,   COOL_NONE,  400, "the model cannot do what the call needs")        \
     X(NO_ENDPOINT,        FAULT_CALL,   NEXT_STEP,   COOL_NONE,  400, "it has no endpoint for this kind of call")       \
+    X(NO_SUBTITLES,       FAULT_CALL,   NEXT_STEP,   COOL_NONE,  400, "its transcripts are never srt or vtt (response_format)") \
     X(UNSAYABLE,          FAULT_CALL,   NEXT_STEP,   COOL_NONE,  400, "the call cannot be said in its dialect")         \
     X(REQUIRES,           FAULT_US,     NEXT_STOP,   COOL_NONE,  503, "what the job requires does not answer")
 

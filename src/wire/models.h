@@ -30,6 +30,7 @@ struct model_row {
     int64_t valid_from_ms, valid_to_ms; /* UTC; INT64_MIN / INT64_MAX when open; `to` is excluded */
     int64_t input, cached, cache_write, output;          /* nano-dollars per million tokens */
     int64_t long_over_tokens, long_input, long_cached, long_output; /* 0 = no long tier */
+    int64_t audio_hour;                                  /* nano-dollars per hour of sound; 0 = not sold by it */
     int64_t context_tokens, output_tokens_max;           /* 0 = unknown */
     bool retired, tools, json_schema, vision, audio, pdf, embedding, reasoning; /* vision, audio, pdf: what it takes in */
     enum model_responses responses;

@@ -50,6 +50,8 @@ static const struct vendor vendors[] = {
         .openai_url = "https://api.groq.com/openai/v1",
         .key_env = "GROQ_API_KEY",
         .dialects = SPEAKS(DIALECT_OPENAI),
+        .quirks = QUIRK_NO_SUBTITLES,
+        .audio_ms_least = 10000,
         .default_model = "openai/gpt-oss-20b",
     },
     {

@@ -23,11 +23,18 @@ enum wire_op {
     WIRE_EMBED_ONE,    /* Ollama: the older endpoint, one text */
     WIRE_COUNT_TOKENS, /* Anthropic: how many tokens a request has */
     WIRE_RERANK,       /* documents put in order for a question */
+    WIRE_TRANSCRIBE,   /* speech into text; the request is a form (audio.h) */
+    WIRE_TRANSLATE,    /* the same, into English */
     WIRE_OP_COUNT
 };
 static inline bool wire_op_embeds(enum wire_op op)
 {
     return op == WIRE_EMBEDDINGS || op == WIRE_EMBED_ONE;
+}
+
+static inline bool wire_op_hears(enum wire_op op)
+{
+    return op == WIRE_TRANSCRIBE || op == WIRE_TRANSLATE;
 }
 
 enum wire_need { NEED_TOOLS = 1, NEED_VISION = 2, NEED_JSON = 4, NEED_AUDIO = 8, NEED_PDF = 16 /* any document */ };
@@ -51,6 +58,7 @@ struct call {
     int64_t prompts;          /* of completions: how many are in the list, at least 1 */
     int64_t text_bytes;       /* of message content, tools, prompt or input: the part that becomes tokens */
     int64_t tokens_estimated; /* of the input, by tokens_estimate */
+    const struct audio_form *form; /* of speech: the body is no JSON; borrowed. NULL otherwise */
     uint64_t members;         /* bit i set: the top-level member call_member_names[i] is present (for defaults) */
 };
 
@@ -92,6 +100,7 @@ int call_write(const struct call *c, const struct call_rewrite *w, struct arena 
  * it that were read from or written to a cache; `reasoning` is the part of `output` that was thought. */
 struct usage {
     int64_t input, cached, cache_write, output, reasoning;
+    int64_t audio_ms;  /* of sound that was heard; 0 when that is not told, or there was none */
     int64_t cost_nusd; /* what the vendor says it charged (OpenRouter), -1 when it does not say */
     bool reported;     /* false: estimated by us */
 };
@@ -183,6 +192,7 @@ enum vendor_quirk {
     QUIRK_ONE_ROOT = 4,          /* its faces stand under one address: /v1 and /api of the same server */
     QUIRK_BEARER = 8,            /* its Anthropic face takes the key as a bearer token, too */
     QUIRK_SEALED = 16,           /* refuses thinking that does not carry its own seal */
+    QUIRK_NO_SUBTITLES = 512,    /* its transcripts come as JSON or text, never as srt or vtt */
     QUIRK_PLAN_HEADERS = 256,    /* under a flat plan every answer tells how its windows are; one that does not is about the request */
 };
 
@@ -195,6 +205,7 @@ struct vendor {
     const char *key_env;    /* where people keep its key; NULL for local servers, as default_model */
     unsigned dialects;      /* bit per enum dialect it speaks */
     unsigned quirks;
+    int64_t audio_ms_least;    /* a request is billed for at least so much sound */
     const char *default_model; /* for first run */
 };
 const struct vendor *vendor_find(struct str name); /* NULL if unknown */
