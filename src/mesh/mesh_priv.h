@@ -528,6 +528,7 @@ struct attempt {
     enum dialect face;                /* of the upstream, that is asked */
     struct translation *translation;  /* owned; NULL: both sides speak OpenAI's dialect */
     struct gather *gather;            /* owned; NULL: nothing of the answer is kept */
+    struct openai_numbers numbers;    /* of calls in a stream whose vendor does not number them */
     bool rated;                       /* it counts in its upstream's minute ... */
     int64_t rated_ms, rated_tokens;   /* ... of then, with so many tokens until it is known how many there are */
     struct str piece[2 * JSON_EDITS_MAX + 1];

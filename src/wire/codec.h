@@ -212,6 +212,13 @@ bool openai_signs_calls(const struct chat_write *w); /* that model's calls have 
 enum openai_mend { MEND_THOUGHT, MEND_SIGNATURE };
 int openai_mend(struct str body, enum openai_mend what, const struct recall *recall, struct arena *a, struct json_edit *out);
 
+/* A chunk of a stream whose calls of tools have no `index`, numbered: appended to `out`, which stays as it is when there is nothing to
+ * number. ERR_NOMEM, ERR_LIMIT. */
+struct openai_numbers {
+    int count[16]; /* calls so far, by choice */
+};
+int openai_calls_number(struct openai_numbers *n, struct str data, struct buf *out);
+
 struct codec {
     const char *name;
     enum dialect dialect;
