@@ -189,6 +189,7 @@ int gateway_open(struct gateway **out, const struct gateway_options *opt, struct
     g->connections_max = opt->connections_max;
     g->listen = opt->listen;
     g->control = opt->control;
+    g->news = opt->news;
     g->data_dir = opt->data_dir;
     g->started_mono_us = clock_mono_us(clock_system());
     g->started_wall_ms = clock_wall_ms(clock_system());
@@ -232,7 +233,10 @@ int gateway_loop_open(struct gateway_loop **out, struct gateway *g, struct loop 
     };
     http_server_defaults(&opt);
     int rc = http_server_open(&gl->server, l, &opt, e);
+    if (rc == 0 && (rc = events_loop_open(gl)) < 0)
+        err_set(e, rc, "more loops than can hear of events");
     if (rc) {
+        http_server_close(gl->server);
         mem_free(gl);
         return rc;
     }
@@ -262,6 +266,7 @@ int gateway_loop_listen(struct gateway_loop *gl, int fd)
 
 void gateway_loop_drain(struct gateway_loop *gl)
 {
+    events_loop_end(gl); /* they have no end of their own that could be waited for */
     http_server_drain(gl->server);
 }
 
@@ -273,6 +278,7 @@ size_t gateway_loop_busy(const struct gateway_loop *gl)
 void gateway_drain(struct gateway *g)
 {
     atomic_store(&g->draining, true);
+    news_tell(g->news, "stopping", STR("{}"));
 }
 
 void gateway_loop_close(struct gateway_loop *gl)
@@ -281,6 +287,7 @@ void gateway_loop_close(struct gateway_loop *gl)
         return;
     struct gateway *g = gl->gateway;
     clerk_stop(g->clerk); /* it hands back to loops, which close soon after this */
+    events_loop_close(gl);
     http_server_close(gl->server);
     for (int i = 0; i < g->loop_count; i++)
         if (g->loop[i] == gl)

@@ -1,11 +1,13 @@
 /* gateway_priv.h: what the files of the gateway share. */
 #pragma once
+#include "base/news.h"
 #include "config/config.h"
 #include "gateway/clerk.h"
 #include "gateway/gateway.h"
 #include "gateway/keyring.h"
 #include "mesh/mesh.h"
 #include "net/http_server.h"
+#include "net/loop.h"
 #include "wire/codec.h"
 #include <pthread.h>
 #include <stdatomic.h>
@@ -22,6 +24,7 @@ struct gateway {
     size_t connections_max;
     struct str listen;
     struct gateway_control control;
+    struct news *news; /* NULL: none are told */
     atomic_bool draining; /* the process stops: nobody should send it more */
     struct str data_dir;
     struct gauge spooled; /* bytes of uploads that are in files */
@@ -48,6 +51,10 @@ struct gateway_loop {
     struct http_server *server;
     struct keyring *ring; /* as this loop saw it last */
     unsigned ring_version;
+    struct reader *readers; /* of events (admin_events.c) */
+    int reader_count;
+    struct loop_timer readers_timer;
+    atomic_bool word_on_its_way; /* the loop has a message that there are news; any thread */
 };
 
 /* First member of whatever waits for an exchange's reply (http_exchange_set). */
@@ -110,6 +117,11 @@ bool headers_collect(struct mesh_ask *ask, const struct http_request *r, unsigne
 void admin_request(struct gateway_loop *gl, struct http_exchange *x, int unused);
 bool admin_shows_token(const struct gateway_loop *gl, struct http_exchange *x);
 bool admin_admits(struct gateway_loop *gl, struct http_exchange *x); /* it shows the token; else it is answered */
+
+/* admin_events.c */
+int events_loop_open(struct gateway_loop *gl);   /* its readers hear of news from here on ... */
+void events_loop_close(struct gateway_loop *gl); /* ... to here; before the loop is closed */
+void events_loop_end(struct gateway_loop *gl);   /* all that are reading are told all, and ended */
 
 /* pages.c */
 void page_models(struct gateway_loop *gl, struct http_exchange *x, int unused);

@@ -176,7 +176,12 @@ static void give_error(struct mesh_call *c, struct wire_error e, struct str verb
     h[n++] = (struct http_header){STR("x-hearth-cost-usd"), dollars(c, c->cost_nusd)};
     if (retry_after_ms >= 0)
         h[n++] = (struct http_header){STR("retry-after"), number(c, (retry_after_ms + 999) / 1000)};
-    if (final)
+    bool theirs = verbatim.len > 0, told = false; /* under a status that is not theirs, what they said of theirs would mislead */
+    for (size_t i = 0; i < c->beside_count && (theirs || status == 429); i++) {
+        told = told || str_eq(c->beside[i].name, STR("x-should-retry"));
+        h[n++] = c->beside[i];
+    }
+    if (final && !told)
         h[n++] = (struct http_header){STR("x-should-retry"), STR("false")};
     n += beside_headers(c, h + n, verbatim.len && c->at->status == e.status);
     n += litellm_headers(c, h + n, STR("-"), &c->cost_nusd);
@@ -321,7 +326,8 @@ void answer_exhausted(struct mesh_call *c)
     }
     if (c->refusal_status && !c->client_begun) { /* the call's own fault, in the vendor's own words */
         struct wire_error e = {.status = c->refusal_status, .message = c->refusal_body, .code = c->refusal_code};
-        give_error(c, e, c->refusal_words ? STR_NONE : c->refusal_body, -1, true);
+        bool of_moment = c->refusal_status == 429; /* then whether to try again is its vendor's to say */
+        give_error(c, e, c->refusal_words ? STR_NONE : c->refusal_body, c->refusal_retry_ms, !of_moment);
         return;
     }
     AUTO_BUF struct buf story = BUF_INIT(64 * KiB);

@@ -26,16 +26,16 @@ static bool is_given(const struct mesh_ask *ask, struct str name)
     return false;
 }
 
-/* What the dialect wants beside the request; the client's own word for it, where it speaks the same. A passthrough upstream reads that
- * among the rest of what the client said. */
+/* What the dialect wants beside the request; the client's own word for it, where it speaks the same. Under its own credential that
+ * word is among what is handed on whole (identity_headers), and is said once. */
 static size_t dialect_headers(const struct attempt *a, struct http_header *h)
 {
     const struct mesh_ask *ask = &a->call->ask;
     size_t n = 0;
-    bool same = a->face == ask->dialect;
+    bool same = a->face == ask->dialect, whole = a->target->up->passthrough;
     if (a->face == DIALECT_ANTHROPIC && !(same && is_given(ask, STR("anthropic-version"))))
         h[n++] = (struct http_header){STR("anthropic-version"), STR("2023-06-01")};
-    return same && !a->target->up->passthrough ? n + copy_headers(h + n, ask->dialect_header, ask->dialect_header_count) : n;
+    return same && !whole ? n + copy_headers(h + n, ask->dialect_header, ask->dialect_header_count) : n;
 }
 
 static bool shows_key_elsewhere(struct str header)
@@ -323,6 +323,8 @@ static void close_books(struct attempt *a, enum reason r)
 static void say_rest(const struct attempt *a, enum reason r, int64_t rest_ms)
 {
     const struct reason_row *row = reason_row(r);
+    if (row->cool == COOL_LONG || rest_ms)
+        tell_rest(a, r, rest_ms);
     if (row->cool == COOL_LONG)
         log_line(LOG_ERROR, "mesh", "%.*s: %s (%d); it rests for %lld min: somebody has to look after it", STR_FMT(a->target->name),
                  row->text, a->status, (long long)(rest_ms / 60000));
@@ -338,6 +340,8 @@ static int64_t tell_breaker(struct attempt *a, enum reason r)
     a->probe = false;
     if (r == REASON_DONE || r == REASON_CONTEXT || r == REASON_POLICY || r == REASON_BAD_REQUEST || r == REASON_NO_SUCH_MODEL) {
         breaker_success(b, probe); /* it answers, whatever it thinks of the call */
+        if (probe)
+            tell_back(a);
         return 0;
     }
     if (row->fault != FAULT_TARGET || row->cool == COOL_NONE) {
@@ -398,6 +402,7 @@ static const char *code_of(enum reason r)
 static void keep_refusal(struct attempt *a, enum reason r, struct str words)
 {
     struct wire_answer w;
+    a->call->refusal_retry_ms = r == REASON_PLAN_REQUEST ? a->retry_after_ms : -1;
     if (a->translation && !a->translation->passes && a->status >= 400 && words.len) {
         a->call->refusal_body = words;
         a->call->refusal_code = code_of(r);
@@ -410,6 +415,16 @@ static void keep_refusal(struct attempt *a, enum reason r, struct str words)
         return; /* a page of HTML is nothing for an API's client: it gets our words */
     a->call->refusal_body = arena_dup(&a->call->arena, buf_str(&a->held));
     a->call->refusal_status = a->call->refusal_body.len ? a->status : 0;
+}
+
+/* Clients of the vendor's own dialect tell people from these what is spent, and until when. */
+static void keep_beside(struct attempt *a)
+{
+    struct mesh_call *c = a->call;
+    c->beside_count = 0;
+    c->beside = arena_alloc(&c->arena, (a->beside_count + 1) * sizeof *c->beside);
+    for (; c->beside && c->beside_count < a->beside_count; c->beside_count++)
+        c->beside[c->beside_count] = a->beside[c->beside_count];
 }
 
 /* What the failure means for the choice of the next candidate. */
@@ -447,6 +462,8 @@ void attempt_failed(struct attempt *a, enum reason r, struct str words)
     story_add(c, a->target, r, true, a->status, rest_ms ? rest_ms : a->retry_after_ms, words);
     if ((row->fault == FAULT_CALL || row->fault == FAULT_CLIENT) && r != REASON_NO_ENDPOINT) /* "File Not Found" tells a client nothing */
         keep_refusal(a, r, words);
+    if (row->fault == FAULT_CALL || row->fault == FAULT_CLIENT || r == REASON_PLAN_SPENT)
+        keep_beside(a);
     struct attempt *beside = hedge_other(a);
     if (!beside || row->fault != FAULT_US) /* want of memory for a hedge says nothing of the chain */
         heed(a, row->next);

@@ -26,6 +26,8 @@ struct mesh_loop;
 struct json_writer;
 struct ledger_call;
 struct ledger_reader;
+struct news;
+struct plan_estimate;
 struct usage_attempt;
 struct resolver;
 
@@ -39,6 +41,7 @@ struct mesh_options {
     const struct mesh *before; /* what this one follows, or NULL: places that are the same keep breakers and counts */
     struct gauge *calls; /* under way; one that does not fit is refused. NULL: no ceiling */
     struct gauge *held;  /* bytes; answers that are held are counted here, never refused. NULL: not counted */
+    struct news *news;   /* is told what rests and what is back; NULL: nobody is */
 };
 /* Refuses (with e->line and e->column) what could cross a boundary, names that do not exist, and what this version cannot
  * do. Missing secrets are no error: such an upstream is skipped as "no key". */
@@ -65,7 +68,7 @@ bool mesh_loop_ready(const struct mesh_loop *ml); /* new calls are let in: the j
 
 /* --- calls ----------------------------------------------------------------------------------------------------------- */
 
-#define MESH_HEADERS_MAX 64 /* ours, and what an upstream of the client's dialect says beside its answer */
+#define MESH_HEADERS_MAX 80 /* ours, and what an upstream of the client's dialect says beside its answer */
 
 /* The head of an answer; slices are valid during the call-back. */
 struct mesh_head {
@@ -167,6 +170,10 @@ struct mesh_plan {
 };
 /* The plans of the config, as they are now; independent of the mesh from then on. */
 int mesh_plans(const struct mesh *m, struct arena *a, struct mesh_plan **out, int *count);
+/* What a client's own logs show of the use of that plan beside Hearth (ledger/plan.h); `upstream` empty: the only plan there is. Into
+ * *found its name. On the loop. ERR_NOT_FOUND, ERR_INVALID. */
+int mesh_plan_estimate(struct mesh_loop *ml, struct str upstream, const struct plan_estimate *w, int count, struct str *found,
+                       struct err *e);
 /* Credentials and events as JSON, from the running plans; credentials from the books, without a daemon. */
 int mesh_plans_live(const struct mesh *m, struct arena *a, struct mesh_plan *p, int count);
 int mesh_plans_books(struct ledger_reader *r, struct arena *a, struct mesh_plan *p, int count, int64_t wall_ms, struct err *e);

@@ -72,6 +72,7 @@ enum reason_cool {
     X(HEDGED,             FAULT_US,     NEXT_STOP,   COOL_NONE,  503, "another place, asked beside it, answered first")    \
     X(LEFT,               FAULT_CLIENT, NEXT_STOP,   COOL_NONE,  499, "the client left")                                \
     X(SHUTDOWN,           FAULT_US,     NEXT_STOP,   COOL_NONE,  503, "Hearth is shutting down")                        \
+    X(FOREIGN_THINKING,   FAULT_TARGET, NEXT_SAME,   COOL_NONE,  400, "it refuses thinking that others wrote; it is asked without") \
     X(NO_FACE,            FAULT_TARGET, NEXT_SAME,   COOL_NONE,  502, "it has no such endpoint; it is asked in another dialect") \
     /* why a candidate was not even tried */                                                                            \
     X(COOLING,            FAULT_TARGET, NEXT_STEP,   COOL_NONE,  503, "cooling after failures")                         \
@@ -172,6 +173,7 @@ struct target_state {
     struct target_speed busy;     /* how long an answer takes as a whole */
     atomic_int spill_percent;     /* of an Ollama's model: the CPU's part of it (spill.c) ... */
     atomic_llong spill_seen_ms;   /* ... as it was then, monotonic; 0 = never seen */
+    atomic_llong apart_until_ms[2]; /* calls without and with tools go to its Responses face until then (faces.c); monotonic */
 };
 struct job_state {
     _Alignas(64) atomic_llong output_mean; /* tokens of an answer, decayed; 0 = not known */
@@ -287,6 +289,7 @@ struct mesh {
     int network_count;
     const char *ca_file;
     struct gauge *calls, *held; /* the caller's; may be NULL */
+    struct news *news;          /* the same */
 };
 
 /* faces.c. `given`: the config's URL, may be empty; one_dialect: the config names the dialect, so there is this one face.
@@ -296,6 +299,7 @@ int faces_keys(struct upstream *u, struct arena *a); /* u->key is set */
 enum { FACE_NONE = -1 };
 /* The attempt's face answered that there is no such path. True when the target has another one, which is asked from now on. */
 bool face_is_missing(const struct attempt *a);
+bool face_stands_apart(const struct attempt *a); /* the same, for what its chat endpoint does not do for this model */
 /* The dialect in which that target is asked; FACE_NONE: it cannot be asked for this kind of call. */
 int face_choose(const struct mesh_call *c, const struct target *t);
 enum wire_op face_op(enum wire_op op, enum dialect client, enum dialect face); /* what is asked at that face */
@@ -386,6 +390,10 @@ void flat_leave(struct attempt *a); /* it was not sent after all */
 void flat_headers(struct attempt *a, const struct http_fetch_head *h);
 /* An answer that is an error and was taken for `r`: what it is in the light of the plan. `body` may tell more. */
 enum reason flat_refused(struct attempt *a, enum reason r, struct str body);
+/* tell.c: for those who watch */
+void tell_plan(const struct attempt *a, const struct plan_heard *heard); /* it became spent, or came back */
+void tell_rest(const struct attempt *a, enum reason r, int64_t rest_ms);
+void tell_back(const struct attempt *a);
 /* What the attempt is charged: nothing under a plan, `list_nusd` when it was billed beside it. Ends the ticket. */
 int64_t flat_close(struct attempt *a, int64_t list_nusd);
 
@@ -433,7 +441,7 @@ void mesh_loop_journal(struct mesh_loop *ml); /* something was appended: flush i
 /* --- calls (call.c, attempt.c, relay.c, pick.c, answer.c) ------------------------------------------------------------------------ */
 
 enum {
-    BESIDE_MAX = 32,
+    BESIDE_MAX = 48,
     ATTEMPTS_MAX = 64,
     TRIED_MAX = 64 + 64 * 4,
     STORY_BYTES_MAX = 32 * KiB, /* the journal takes twice that */
@@ -567,6 +575,7 @@ struct mesh_call {
     int64_t larger_than;              /* context a candidate must exceed; 0 = no matter */
     struct str not_vendor;            /* vendor that refused the content */
     const struct target *same_again;  /* NEXT_SAME */
+    const struct target *apart;       /* its chat endpoint has sent this call to its Responses endpoint */
     bool stale_retried;
     struct tried *tried, **tried_tail;
     int tried_count;
@@ -583,6 +592,9 @@ struct mesh_call {
     const char *refusal_code;         /* ... with this code, OpenAI's word; may be NULL */
     int refusal_status;               /* the last answer that blamed the call itself (context, policy, bad request): */
     struct str refusal_body;          /* given to the client as it is when nobody else can do better; arena */
+    int64_t refusal_retry_ms;         /* what it asked to wait; -1: nothing */
+    struct http_header *beside;       /* what that answer, or the last that called a plan spent, said beside it; arena */
+    size_t beside_count;
 
     struct attempt *at;               /* the attempt under way (while hedged: the earlier one), or the last one */
     struct attempt first, *second;    /* second: owned; NULL while never hedged */

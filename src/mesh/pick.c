@@ -67,8 +67,11 @@ const char *pick_lacks(const struct mesh_call *c, const struct target *t)
         return schema;
     if (!fact)
         return NULL; /* unknown models are given the chance */
+    bool reads = fact->pdf || fact->vision; /* the table's sources do not agree on who that sees also reads documents */
     return needs & NEED_TOOLS && !fact->tools     ? "tools"
            : needs & NEED_VISION && !fact->vision ? "pictures"
+           : needs & NEED_AUDIO && !fact->audio   ? "sound"
+           : needs & NEED_PDF && !reads           ? "documents"
            : wants_schema && !fact->json_schema   ? schema
                                                   : NULL;
 }

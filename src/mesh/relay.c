@@ -103,7 +103,8 @@ static void commit(struct attempt *a)
     a->state = ATTEMPT_STREAMING;
     if (!c->client_begun)
         begin(c, false);
-    http_fetch_body_free(a->fetch);
+    if (a->fetch) /* else the upstream has ended already: all that it said came in one piece */
+        http_fetch_body_free(a->fetch);
     translate_request_free(a);
     if (c->ask.body_free && !c->chat && !c->embed) /* a conversation points into it, and a writer may repeat what was asked */
         c->ask.body_free(c->ask.ctx);
@@ -141,7 +142,7 @@ static int64_t sane_wait(int64_t ms)
 /* What a server of the client's own dialect says beside its answer and clients of that dialect read: limits, windows, ids. */
 static void note_beside(struct attempt *a, struct str name, struct str value)
 {
-    static const struct str prefixes[] = {STR("anthropic-"), STR("request-id")};
+    static const struct str prefixes[] = {STR("anthropic-"), STR("request-id"), STR("x-should-retry")};
     if (a->face != DIALECT_ANTHROPIC || a->call->ask.dialect != DIALECT_ANTHROPIC || a->beside_count == BESIDE_MAX)
         return;
     for (size_t i = 0; i < COUNT_OF(prefixes); i++) {
@@ -501,6 +502,18 @@ static bool is_missing_door(const struct attempt *a, const struct wire_failure *
     return a->status == 405 || a->status == 501 || (a->status == 404 && !str_contains_fold(str_from(f->message), STR("model")));
 }
 
+/* "Invalid `signature` in `thinking` block": the conversation has been elsewhere, where somebody sealed in a way we cannot tell from
+ * the vendor's. It is asked once more, and reads none of that. */
+static bool doubts_seals(const struct attempt *a, enum reason r, struct str words)
+{
+    struct chat *chat = a->call->chat;
+    bool told = r == REASON_BAD_REQUEST && a->face == DIALECT_ANTHROPIC && chat && !chat->seals_doubted &&
+                str_contains_fold(words, STR("signature")) && str_contains_fold(words, STR("thinking"));
+    if (told)
+        chat->seals_doubted = true;
+    return told;
+}
+
 static void fail_with_body(struct attempt *a)
 {
     struct wire_failure f;
@@ -510,6 +523,10 @@ static void fail_with_body(struct attempt *a)
     enum reason r = reason_from_failure(a->status, &f);
     if (r == REASON_MODEL && (a->status == 404 || a->status == 405) && face_is_missing(a))
         r = REASON_NO_FACE;
+    if (f.fault == FAULT_FACE && face_stands_apart(a))
+        r = REASON_NO_FACE;
+    if (doubts_seals(a, r, str_from(f.message)))
+        r = REASON_FOREIGN_THINKING;
     if (r == REASON_MODEL && a->call->facts.op == WIRE_COUNT_TOKENS)
         r = REASON_NO_ENDPOINT; /* many servers have messages and cannot count */
     if (is_missing_door(a, &f))

@@ -253,7 +253,7 @@ enum sim_fault sim_fault_find(struct str name); /* SIM_FAULT_NONE if unknown */
 
 struct sim_upstream {
     struct sim *sim;
-    struct buf name, last; /* last: the last request as it arrived */
+    struct buf name, last, probe; /* the last request, and the last question about the server, as they arrived */
     const struct sim_flavour *flavour;
     int port, fd;
     bool listening;

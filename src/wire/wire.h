@@ -37,7 +37,7 @@ static inline bool wire_op_hears(enum wire_op op)
     return op == WIRE_TRANSCRIBE || op == WIRE_TRANSLATE;
 }
 
-enum wire_need { NEED_TOOLS = 1, NEED_VISION = 2, NEED_JSON = 4, NEED_AUDIO = 8 };
+enum wire_need { NEED_TOOLS = 1, NEED_VISION = 2, NEED_JSON = 4, NEED_AUDIO = 8, NEED_PDF = 16 /* any document */ };
 enum wire_format { FORMAT_TEXT, FORMAT_JSON_OBJECT, FORMAT_JSON_SCHEMA };
 
 struct call {
@@ -146,6 +146,7 @@ enum wire_fault {
     FAULT_OVERLOAD,
     FAULT_KEY,
     FAULT_MODEL,    /* no such model there */
+    FAULT_FACE,     /* not at this endpoint: ask /v1/responses */
     FAULT_PARAMETER,
 };
 struct wire_failure {
@@ -192,7 +193,6 @@ enum vendor_quirk {
     QUIRK_BEARER = 8,            /* its Anthropic face takes the key as a bearer token, too */
     QUIRK_SEALED = 16,           /* refuses thinking that does not carry its own seal */
     QUIRK_NO_SUBTITLES = 512,    /* its transcripts come as JSON or text, never as srt or vtt */
-    QUIRK_TOOLS_APART = 32,      /* its newer models take no tools at the chat endpoint while they think, but as Responses */
     QUIRK_PLAN_HEADERS = 256,    /* under a flat plan every answer tells how its windows are; one that does not is about the request */
 };
 
@@ -211,6 +211,7 @@ struct vendor {
 const struct vendor *vendor_find(struct str name); /* NULL if unknown */
 size_t vendor_count(void);
 const struct vendor *vendor_at(size_t i);
+int vendor_reference(struct buf *out); /* docs/reference/vendors.md */
 
 const char *regime_name(enum regime r);
 const char *finish_name(enum finish f);
