@@ -147,7 +147,7 @@ static void on_head(struct http_exchange *x, void *ctx)
 
 static void on_body(struct http_exchange *x, struct str bytes, void *ctx)
 {
-    upload_piece(ctx, x, bytes);
+    calls_piece(ctx, x, page_find(normal_path(http_exchange_request(x)->path))->arg, bytes);
 }
 
 static void on_refuse(struct http_exchange *x, int status, const char *why, void *ctx)

@@ -193,12 +193,14 @@ int relay_on_head(struct http_fetch *f, const struct http_fetch_head *h, void *c
     read_headers(a, h);
     flat_headers(a, h);
     bool good = h->status >= 200 && h->status < 300;
-    if (good && a->call->facts.stream && is_event_stream(a, a->content_type))
+    bool may_stream = a->call->facts.stream || a->call->facts.form; /* of a form that is still coming it is not known */
+    if (good && may_stream && is_event_stream(a, a->content_type))
         open_stream(a);
     else
         a->held = BUF_INIT(!good ? HOLD_ERROR_MAX : a->translation ? HOLD_TRANSLATED_MAX : HOLD_WHOLE_MAX);
+    a->paused = good && call_is_coming(a->call);
     clock_arm(a->call); /* from now on silence counts */
-    return 0;
+    return a->paused;
 }
 
 /* --- streams ----------------------------------------------------------------------------------------------------------------- */
