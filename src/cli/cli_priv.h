@@ -23,7 +23,7 @@ struct cli_command {
     const char *summary;  /* one line */
     int (*run)(int argc, char **argv);
 };
-extern const struct cli_command command_serve, command_ask, command_usage, command_plan, command_backup, command_keys, command_config, command_rehearse,
+extern const struct cli_command command_serve, command_ask, command_usage, command_plan, command_explain, command_backup, command_keys, command_config, command_rehearse,
     command_doctor, command_healthcheck, command_help;
 extern const struct cli_command *const cli_commands[]; /* all of them; ends with NULL */
 void cli_help(FILE *to);
@@ -75,6 +75,7 @@ int service_address_count(const struct service *s);
 /* New calls follow this config from the return on; those under way keep theirs. It is taken when 0 is returned; otherwise
  * nothing has changed. `said`: lines about what takes effect only with a restart. */
 int service_reload(struct service *s, struct config *c, struct buf *said, struct err *e);
+void service_say_refused(struct service *s, const struct err *e); /* to those who watch: a config that was not taken */
 /* The admin API asks for it: the descriptor is readable, and service_asked answers all who asked with what `reload` returns
  * and writes. */
 int service_asked_fd(const struct service *s);
@@ -182,7 +183,9 @@ int stage_open_own(struct stage **out, struct config *own, struct err *e);
 struct config *stage_config(struct stage *s); /* owned by the stage */
 struct str stage_data_dir(struct stage *s);   /* temporary; removed by stage_close */
 /* Of a stage_open: in this order. Of a stage_open_own: by the number of the upstream in the config, then what jobs require. */
-enum stage_actor { STAGE_DEEPSEEK, STAGE_CLOSET, STAGE_CLAUDE, STAGE_KIMI, STAGE_GROQ };
+enum stage_actor { STAGE_DEEPSEEK, STAGE_CLOSET, STAGE_CLAUDE, STAGE_KIMI, STAGE_GROQ, STAGE_PLAN };
+int stage_script(struct stage *s, int who, const char *script, struct err *e); /* in the language of sim/sim.h */
+int stage_usual(struct stage *s, int who, struct err *e); /* it behaves as it did at the beginning */
 void stage_down(struct stage *s, int who);
 int stage_up(struct stage *s, int who, struct err *e);
 long stage_requests(struct stage *s, int who); /* that reached it so far */

@@ -120,6 +120,7 @@ static int reload(struct buf *text, void *ctx)
     notify_send("READY=1");
     if (rc < 0) {
         log_line(LOG_ERROR, "config", "%s; the config in force stays", e.text);
+        service_say_refused(d->service, &e);
         buf_clear(text);
         (void)buf_append_text(text, e.text); /* its ceiling is above any error's length */
         return rc;

@@ -3,6 +3,7 @@
 #include "cli/service_priv.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/news.h"
 #include "config/config.h"
 #include "gateway/gateway.h"
 #include "ledger/ledger.h"
@@ -137,14 +138,16 @@ int service_open(struct service **out, const struct service_options *opt, struct
     if (rc == 0)
         rc = ledger_open(&s->ledger, &books, e);
     if (rc == 0)
+        rc = news_open(&s->news, clock_wall_ms(clock_system()), e);
+    if (rc == 0)
         rc = resolver_open(&s->resolver, &names, e);
     struct mesh_options mesh = {.config = opt->config, .ledger = s->ledger, .resolver = s->resolver, .clock = clock_system(),
-                                .calls = &s->calls, .held = &s->held};
+                                .calls = &s->calls, .held = &s->held, .news = s->news};
     if (rc == 0)
         rc = mesh_open(&s->generation->mesh, &mesh, e);
     struct gateway_options gateway = {.config = opt->config, .listen = opt->listen, .key = opt->key, .data_dir = opt->data_dir, .held = &s->held,
                                       .connections_max = (size_t)(capacity.connections / s->loops),
-                                      .control = {.ctx = s, .reload = service_ask_reload}};
+                                      .control = {.ctx = s, .reload = service_ask_reload}, .news = s->news};
     if (rc == 0) {
         gateway.mesh = s->generation->mesh;
         rc = gateway_open(&s->gateway, &gateway, e);
@@ -244,5 +247,6 @@ void service_close(struct service *s)
     generation_free(s->generation);
     resolver_close(s->resolver);
     ledger_close(s->ledger);
+    news_close(s->news);
     mem_free(s);
 }

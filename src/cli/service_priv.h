@@ -62,6 +62,7 @@ struct service {
     bool listen_given;   /* in place of the config's */
     struct service_asks asks;
     struct ledger *ledger;
+    struct news *news;   /* what happens, for those who watch */
     struct resolver *resolver;
     struct gauge calls, held;      /* of all loops together */
     struct generation *generation; /* in force; the daemon's thread only */

@@ -8,8 +8,10 @@
  * A call ends with the generation it began with. A retired part closes when its last call has ended, its kept upstream
  * connections with it; the last part takes the generation along. */
 #include "cli/service_priv.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/news.h"
 #include "config/config.h"
 #include "gateway/gateway.h"
 #include "ledger/ledger.h"
@@ -223,7 +225,8 @@ static int generation_make(struct generation **out, struct service *s, struct co
                                .clock = clock_system(),
                                .before = s->generation->mesh,
                                .calls = &s->calls,
-                               .held = &s->held};
+                               .held = &s->held,
+                               .news = s->news};
     rc = mesh_open(&g->mesh, &opt, e);
     if (rc) {
         mem_free(g);
@@ -279,6 +282,18 @@ static void tell_restarts(const struct service *s, const struct config *now, str
     tell_if(said, started->buffered_bytes_max != now->buffered_bytes_max, "memory.buffered");
 }
 
+void service_say_refused(struct service *s, const struct err *e)
+{
+    AUTO_BUF struct buf text = BUF_INIT(NEWS_BYTES_MAX);
+    struct json_writer w = JSON_WRITER(&text);
+    json_object_begin(&w);
+    json_key(&w, "message");
+    json_text(&w, e->text);
+    json_object_end(&w);
+    if (json_done(&w) == 0)
+        news_tell(s->news, "reload_refused", buf_str(&text));
+}
+
 int service_reload(struct service *s, struct config *c, struct buf *said, struct err *e)
 {
     struct generation *g = NULL;
@@ -289,6 +304,7 @@ int service_reload(struct service *s, struct config *c, struct buf *said, struct
         generation_free(g); /* it does not own the config yet */
     if (rc)
         return rc;
+    news_tell(s->news, "reloaded", STR("{}"));
     g->owns_config = true;
     tell_restarts(s, c, said);
     return 0;

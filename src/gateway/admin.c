@@ -13,8 +13,11 @@ static const struct admin_row rows[] = {
     {HTTP_POST, "/hearth/v1/keys", admin_keys_add},
     {HTTP_DELETE, "/hearth/v1/keys/{name}", admin_keys_revoke},
     {HTTP_GET, "/hearth/v1/usage", admin_usage},
+    {HTTP_GET, "/hearth/v1/calls/{id}", admin_call},
     {HTTP_GET, "/hearth/v1/plan", admin_plan},
+    {HTTP_POST, "/hearth/v1/plan/estimate", admin_plan_estimate},
     {HTTP_POST, "/hearth/v1/reload", admin_reload},
+    {HTTP_GET, "/hearth/v1/events", admin_events},
 };
 
 const struct admin_row *admin_row(size_t i)

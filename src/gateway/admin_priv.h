@@ -55,7 +55,12 @@ void admin_keys_add(const struct admin_ask *ask);
 void admin_keys_revoke(const struct admin_ask *ask);
 /* admin_reload.c */
 void admin_reload(const struct admin_ask *ask);
+/* admin_events.c */
+void admin_events(const struct admin_ask *ask);
 /* admin_plan.c */
 void admin_plan(const struct admin_ask *ask);
+void admin_plan_estimate(const struct admin_ask *ask);
+/* admin_call.c */
+void admin_call(const struct admin_ask *ask);
 /* admin_usage.c */
 void admin_usage(const struct admin_ask *ask);

@@ -11,6 +11,7 @@ struct loop;
 struct mesh;
 struct mesh_counts;
 struct mesh_loop;
+struct news;
 
 /* What came of it: 0 or a negative code, and lines for people. On the loop that asked. */
 typedef void gateway_told_fn(void *arg, int rc, struct str text);
@@ -28,6 +29,7 @@ struct gateway_options {
     struct str listen; /* the address served in place of the config's; empty: the config's */
     struct str key;      /* the key `default`; empty: there is none */
     struct gateway_control control; /* may be empty */
+    struct news *news; /* for GET /hearth/v1/events; NULL: there is none */
     struct str data_dir; /* has the other keys and the admin API's token; the caller keeps the text */
     struct gauge *held;  /* as in http_server.h; may be NULL */
     size_t connections_max; /* per loop; 0: the server's default */

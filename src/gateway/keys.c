@@ -44,6 +44,8 @@ static void on_watch(void *ctx)
         log_line(LOG_ERROR, "keys", "%s; the keys stay as they were", e.text);
     else if (atomic_load_explicit(&g->ring_version, memory_order_relaxed) != before)
         log_line(LOG_INFO, "keys", "the keys were changed, and are in force");
+    if (atomic_load_explicit(&g->ring_version, memory_order_relaxed) != before)
+        news_tell(g->news, "keys", STR("{}"));
 }
 
 int keys_open(struct gateway *g, struct str default_key, struct err *e)

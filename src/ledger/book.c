@@ -139,6 +139,7 @@ static void tell_call_close(struct store_call *c, const struct ledger_call_close
     c->http_status = r->http_status;
     c->first_ms = r->first_ms;
     c->total_ms = r->total_ms;
+    c->story = r->story;
 }
 
 static void tell_attempt_open(struct store_attempt *a, const struct ledger_attempt_open *r)
@@ -296,6 +297,7 @@ void book_call_merge(struct store_call *into, struct store_call *from)
         into->target = from->target;
         into->first_ms = from->first_ms;
         into->total_ms = from->total_ms;
+        into->story = from->story;
     }
     merge_attempts(into, from->attempts);
     from->attempts = NULL;

@@ -9,7 +9,8 @@
 
 /* These numbers are in files; new ones go to the end. */
 static_assert(CALL_DONE == 0 && CALL_FAILED == 1 && CALL_LEFT == 2 && CALL_CUT == 3 && CALL_LOST == 4, "journal format");
-static_assert(WIRE_CHAT == 0 && WIRE_COMPLETIONS == 1 && WIRE_EMBEDDINGS == 2, "journal format");
+static_assert(WIRE_CHAT == 0 && WIRE_COMPLETIONS == 1 && WIRE_EMBEDDINGS == 2 && WIRE_GENERATE == 3 && WIRE_EMBED_ONE == 4 && WIRE_COUNT_TOKENS == 5 &&
+              WIRE_RERANK == 6 && WIRE_TRANSCRIBE == 7 && WIRE_TRANSLATE == 8, "journal format");
 static_assert(REGIME_CREDIT == 0 && REGIME_PLAN == 1 && REGIME_POWER == 2, "journal format");
 
 /* --- writing ---------------------------------------------------------------------------------------------------- */
@@ -154,7 +155,7 @@ int record_put_attempt_close(struct buf *out, const struct ledger_attempt_close 
 int record_put_call_close(struct buf *out, const struct ledger_call_close *r)
 {
     uint8_t *at = NULL;
-    int rc = begin(out, 16 + 1 + 4 + 4 + 8 + 8 + size_of_str(r->target), &at);
+    int rc = begin(out, 16 + 1 + 4 + 4 + 8 + 8 + size_of_str(r->target) + (r->story.len ? size_of_str(r->story) : 0), &at);
     if (rc < 0)
         return rc;
     at = put_id(at, &r->call);
@@ -164,6 +165,8 @@ int record_put_call_close(struct buf *out, const struct ledger_call_close *r)
     at = put_i64(at, r->first_ms);
     at = put_i64(at, r->total_ms);
     at = put_str(at, r->target);
+    if (r->story.len) /* a member of its own only where there is something to tell */
+        at = put_str(at, r->story);
     finish(out, RECORD_CALL_CLOSE, at);
     return 0;
 }
@@ -300,6 +303,7 @@ static void read_call_close(struct cursor *c, struct ledger_call_close *r)
     r->first_ms = take_i64(c);
     r->total_ms = take_i64(c);
     r->target = take_str(c);
+    r->story = c->rest.len ? take_str(c) : STR_NONE; /* not in records of earlier versions */
 }
 
 static void read_plan(struct cursor *c, struct ledger_plan_state *r)

@@ -23,6 +23,7 @@ struct ledger_writer; /* one per loop; its thread only */
 struct price {
     int64_t input, cached, cache_write, output; /* nano-dollars per million tokens, MODEL_UNKNOWN where unknown */
     int64_t long_over_tokens, long_input, long_cached, long_output;
+    int64_t audio_hour;   /* nano-dollars per hour of sound; 0 = it is not sold by that */
     int32_t row; /* of the table; 0 = from the config, -1 = none */
     struct model_hours hours; /* overrides with `hours:`; weekdays 0 = always */
 };
@@ -34,6 +35,8 @@ bool price_find(struct price *out, const struct price *override, size_t override
 int64_t price_cost(const struct price *p, const struct usage *u);
 /* The most a call can cost: all input at the dearest class, all output up to `output_max`. */
 int64_t price_worst(const struct price *p, int64_t input_tokens, int64_t output_max);
+/* The same for sound of that length at most, which may be sold by the hour or by tokens. */
+int64_t price_worst_audio(const struct price *p, int64_t audio_ms);
 /* What watts for that long cost, rounded once, half up; COST_UNKNOWN beyond what anything costs. */
 int64_t power_cost(int64_t watts, int64_t busy_us, int64_t nusd_kwh);
 
@@ -97,6 +100,7 @@ struct ledger_call_close {
     int attempts;
     int http_status;
     int64_t first_ms, total_ms;
+    struct str story;     /* why it went where it went, beside its attempts (mesh/story.c); nearly always empty */
 };
 
 /* How a plan stands for one of its credentials (plan.h). `state` is plan.h's own text. */
@@ -215,6 +219,18 @@ void ledger_reader_close(struct ledger_reader *r);
 /* fn returns 0 to go on. Calls come in the order of their ids. */
 int ledger_calls(struct ledger_reader *r, const struct usage_filter *f, int (*fn)(const struct usage_call *c, void *ctx),
                  void *ctx, struct err *e);
+/* One call as a whole, for `hearth explain`. Its texts are in the arena. */
+struct ledger_call {
+    struct usage_call call;
+    struct usage_attempt *attempt; /* by their numbers */
+    int attempt_count;
+    struct str asked;       /* the model as the client wrote it */
+    bool home, under_way;   /* under way: it is not closed, and somebody is making it; outcome says nothing yet */
+    int http_status;
+    struct str story;       /* of ledger_call_close; empty: nothing was worth keeping */
+};
+/* ERR_NOT_FOUND, with the reason as far as it can be told, when the books have no such call. */
+int ledger_call_find(struct ledger_reader *r, const struct id *call, struct arena *a, struct ledger_call *out, struct err *e);
 /* The attempts of the same calls, but the filter's target is theirs: one that failed is found under where it was made. */
 int ledger_attempts(struct ledger_reader *r, const struct usage_filter *f,
                     int (*fn)(const struct usage_attempt *a, void *ctx), void *ctx, struct err *e);
@@ -226,6 +242,7 @@ int ledger_groups(struct ledger_reader *r, enum usage_by by, const struct usage_
                   int (*fn)(const struct usage_group *g, void *ctx), void *ctx, struct err *e);
 /* One object with the fields that `hearth usage --json` documents, for the command line and the admin API alike. */
 void usage_call_show(struct json_writer *w, const struct usage_call *c);
+void usage_call_members(struct json_writer *w, const struct usage_call *c); /* the same without its braces */
 void usage_attempt_show(struct json_writer *w, const struct usage_attempt *a);
 void usage_group_show(struct json_writer *w, const struct usage_group *g);
 bool usage_by_read(struct str word, enum usage_by *out); /* job, target, regime, day, key, tag */

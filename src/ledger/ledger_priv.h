@@ -103,6 +103,7 @@ int ledger_prune(struct ledger *l, void (*pause)(void *ctx), void *pause_ctx, bo
 
 struct usage_call usage_call_of(const struct store_call *c);   /* borrows its strings */
 struct usage_group usage_group_of(const struct usage_call *u); /* of this call alone; without a name */
+struct usage_attempt usage_attempt_of(const struct usage_call *u, const struct store_attempt *a); /* of that call */
 
 /* --- reader.c: the books as they stood at one moment ------------------------------------------------------------ */
 

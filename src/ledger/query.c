@@ -155,7 +155,7 @@ struct walk {
     size_t next; /* of the book's calls */
 };
 
-static struct usage_attempt attempt_of(const struct usage_call *u, const struct store_attempt *a)
+struct usage_attempt usage_attempt_of(const struct usage_call *u, const struct store_attempt *a)
 {
     struct charge one = charge_of(a);
     struct usage_attempt told = {
@@ -180,7 +180,7 @@ static int tell_attempts(const struct walk *w, const struct store_call *c, const
 {
     int rc = 0;
     for (const struct store_attempt *a = c->attempts; rc == 0 && a; a = a->next) {
-        struct usage_attempt told = attempt_of(u, a);
+        struct usage_attempt told = usage_attempt_of(u, a);
         if (is_asked(w->filter->target, told.target))
             rc = w->each(&told, w->ctx);
     }

@@ -43,11 +43,10 @@ static void member_tokens(struct json_writer *w, const struct usage *u)
     member_i64(w, "reasoning", u->reasoning);
 }
 
-void usage_call_show(struct json_writer *w, const struct usage_call *c)
+void usage_call_members(struct json_writer *w, const struct usage_call *c)
 {
     char iso[CIVIL_ISO_BYTES];
     civil_iso(c->wall_ms, iso);
-    json_object_begin(w);
     member_str(w, "call", str_from(c->call));
     member_str(w, "time", str_from(iso));
     member_str(w, "job", c->job);
@@ -64,6 +63,12 @@ void usage_call_show(struct json_writer *w, const struct usage_call *c)
     member_cost(w, c->cost_nusd);
     member_i64(w, "first_ms", c->first_ms);
     member_i64(w, "total_ms", c->total_ms);
+}
+
+void usage_call_show(struct json_writer *w, const struct usage_call *c)
+{
+    json_object_begin(w);
+    usage_call_members(w, c);
     json_object_end(w);
 }
 

@@ -46,6 +46,21 @@ static size_t common_headers(struct mesh_call *c, struct http_header *h, struct 
     return n;
 }
 
+/* What the upstream said beside its answer, for clients that speak as it does; and where Anthropic's look for the request's id, one in
+ * any case. */
+static size_t beside_headers(struct mesh_call *c, struct http_header *h, bool of_upstream)
+{
+    size_t n = 0;
+    bool has_id = c->ask.dialect != DIALECT_ANTHROPIC;
+    for (size_t i = 0; of_upstream && i < c->at->beside_count; i++) {
+        h[n] = c->at->beside[i];
+        has_id = has_id || str_eq(h[n++].name, STR("request-id"));
+    }
+    if (!has_id)
+        h[n++] = (struct http_header){STR("request-id"), c->id_text[0] ? str_from(c->id_text) : STR("-")};
+    return n;
+}
+
 static struct str milliseconds(struct mesh_call *c, int64_t us)
 {
     AUTO_BUF struct buf b = BUF_INIT(32);
@@ -83,10 +98,11 @@ static size_t litellm_headers(struct mesh_call *c, struct http_header *h, struct
 
 static struct str lost_names(struct mesh_call *c)
 {
+    const struct lost *lost = translate_lost(c);
     AUTO_BUF struct buf b = BUF_INIT(4 * KiB);
     int rc = 0;
-    for (int i = 0; i < c->lost.count && rc == 0; i++)
-        rc = buf_append_format(&b, "%s%.*s", i ? "," : "", STR_FMT(c->lost.name[i]));
+    for (int i = 0; i < lost->count && rc == 0; i++)
+        rc = buf_append_format(&b, "%s%.*s", i ? "," : "", STR_FMT(lost->name[i]));
     return rc == 0 ? text_or_dash(arena_dup(&c->arena, buf_str(&b))) : STR("more");
 }
 
@@ -105,10 +121,9 @@ size_t answer_headers(struct mesh_call *c, struct http_header *h, bool pending, 
     int spill = pending ? 0 : spill_percent(c->at->target, loop_now_ms(c->ml->loop));
     if (spill > 0)
         h[n++] = (struct http_header){STR("x-hearth-spill"), number(c, spill)};
-    if (!pending && translated && c->lost.count)
+    if (!pending && translated && translate_lost(c)->count)
         h[n++] = (struct http_header){STR("x-hearth-lost"), lost_names(c)};
-    for (size_t i = 0; !pending && i < c->at->beside_count; i++)
-        h[n++] = c->at->beside[i];
+    n += beside_headers(c, h + n, !pending);
     if (c->facts.stream) {
         h[n++] = (struct http_header){STR("cache-control"), STR("no-cache")};
         h[n++] = (struct http_header){STR("x-accel-buffering"), STR("no")};
@@ -161,8 +176,14 @@ static void give_error(struct mesh_call *c, struct wire_error e, struct str verb
     h[n++] = (struct http_header){STR("x-hearth-cost-usd"), dollars(c, c->cost_nusd)};
     if (retry_after_ms >= 0)
         h[n++] = (struct http_header){STR("retry-after"), number(c, (retry_after_ms + 999) / 1000)};
-    if (final)
+    bool theirs = verbatim.len > 0, told = false; /* under a status that is not theirs, what they said of theirs would mislead */
+    for (size_t i = 0; i < c->beside_count && (theirs || status == 429); i++) {
+        told = told || str_eq(c->beside[i].name, STR("x-should-retry"));
+        h[n++] = c->beside[i];
+    }
+    if (final && !told)
         h[n++] = (struct http_header){STR("x-should-retry"), STR("false")};
+    n += beside_headers(c, h + n, verbatim.len && c->at->status == e.status);
     n += litellm_headers(c, h + n, STR("-"), &c->cost_nusd);
     struct mesh_head head = {.status = verbatim.len ? e.status : status, .header = h, .header_count = n};
     sink->whole(c->ask.ctx, &head, verbatim.len ? verbatim : buf_str(&body));
@@ -174,19 +195,35 @@ void answer_refuse(struct mesh_call *c, int status, const char *type, const char
     give_error(c, (struct wire_error){.status = status, .message = message, .type = type, .code = code}, STR_NONE, retry_after_ms, false);
 }
 
-/* A question that costs nothing and may be answered by an estimate: how many tokens a request has. */
-void answer_count(struct mesh_call *c)
+/* What costs nothing and needs nobody. */
+static void give_own(struct mesh_call *c, struct str body)
 {
-    AUTO_BUF struct buf body = BUF_INIT(1 * KiB);
-    (void)buf_append_format(&body, "{\"input_tokens\":%lld}", (long long)c->facts.tokens_estimated);
     struct http_header h[MESH_HEADERS_MAX];
     size_t n = common_headers(c, h, STR("-"), STR("-"));
     h[n++] = (struct http_header){STR("content-type"), STR("application/json")};
     h[n++] = (struct http_header){STR("x-hearth-cost-usd"), dollars(c, c->cost_nusd)};
+    n += beside_headers(c, h + n, false);
     struct mesh_head head = {.status = 200, .header = h, .header_count = n};
+    c->at->target = NULL; /* whoever was tried before has not answered */
     call_finish(c, CALL_DONE, 200);
-    c->ask.sink->whole(c->ask.ctx, &head, buf_str(&body));
+    c->ask.sink->whole(c->ask.ctx, &head, body);
     call_free(c);
+}
+
+/* How many tokens a request has, by an estimate. */
+void answer_count(struct mesh_call *c)
+{
+    AUTO_BUF struct buf body = BUF_INIT(1 * KiB);
+    (void)buf_append_format(&body, "{\"input_tokens\":%lld}", (long long)c->facts.tokens_estimated);
+    give_own(c, buf_str(&body));
+}
+
+/* `ollama run` and others load a model before they ask it. When that is done is the upstreams' business. */
+void answer_load(struct mesh_call *c)
+{
+    AUTO_BUF struct buf body = BUF_INIT(16 * KiB);
+    (void)ollama_load_write(c->chat, c->facts.op, loop_wall_ms(c->ml->loop) / 1000, &body); /* a name too long for it: an empty body */
+    give_own(c, buf_str(&body));
 }
 
 /* --- nobody could answer ------------------------------------------------------------------------------------------------------ */
@@ -225,12 +262,15 @@ static int64_t soonest_ms(const struct mesh_call *c)
     return soonest;
 }
 
-static void tell_one(struct buf *out, const struct tried *t)
+static void tell_one(const struct mesh_call *c, struct buf *out, const struct tried *t)
 {
     const struct reason_row *row = reason_row(t->reason);
     (void)buf_append_format(out, "%.*s: %s%s", STR_FMT(t->target->name), t->attempted ? "" : "not tried, ", row->text);
     if (t->reason == REASON_BUDGET)
         (void)buf_append_format(out, " of upstream %.*s", STR_FMT(t->target->up->name));
+    const char *lacking = t->reason == REASON_INCAPABLE ? pick_lacks(c, t->target) : NULL;
+    if (lacking)
+        (void)buf_append_format(out, ": %s", lacking);
     if (t->http_status >= 300)
         (void)buf_append_format(out, " (%d)", t->http_status);
     if (t->words.len && !str_starts(t->words, str_from(row->text)))
@@ -248,7 +288,7 @@ static void tell_story(const struct mesh_call *c, struct buf *out)
     const char *separator = ". ";
     for (const struct tried *t = c->tried; t; t = t->next) {
         (void)buf_append_text(out, separator);
-        tell_one(out, t);
+        tell_one(c, out, t);
         separator = "; ";
     }
     if (c->attempts >= c->ml->mesh->config->hops_max)
@@ -286,7 +326,8 @@ void answer_exhausted(struct mesh_call *c)
     }
     if (c->refusal_status && !c->client_begun) { /* the call's own fault, in the vendor's own words */
         struct wire_error e = {.status = c->refusal_status, .message = c->refusal_body, .code = c->refusal_code};
-        give_error(c, e, c->refusal_words ? STR_NONE : c->refusal_body, -1, true);
+        bool of_moment = c->refusal_status == 429; /* then whether to try again is its vendor's to say */
+        give_error(c, e, c->refusal_words ? STR_NONE : c->refusal_body, c->refusal_retry_ms, !of_moment);
         return;
     }
     AUTO_BUF struct buf story = BUF_INIT(64 * KiB);

@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "mesh/mesh_priv.h"
 #include "net/loop.h"
+#include "wire/audio.h"
 #include <assert.h>
 
 static struct attempt *of_task(struct loop_task *t)
@@ -26,30 +27,55 @@ static bool is_given(const struct mesh_ask *ask, struct str name)
     return false;
 }
 
-/* What the dialect wants beside the request; the client's own word for it, where it speaks the same. */
+/* What the dialect wants beside the request; the client's own word for it, where it speaks the same. Under its own credential that
+ * word is among what is handed on whole (identity_headers), and is said once. */
 static size_t dialect_headers(const struct attempt *a, struct http_header *h)
 {
     const struct mesh_ask *ask = &a->call->ask;
     size_t n = 0;
-    bool same = a->face == ask->dialect;
+    bool same = a->face == ask->dialect, whole = a->target->up->passthrough;
     if (a->face == DIALECT_ANTHROPIC && !(same && is_given(ask, STR("anthropic-version"))))
         h[n++] = (struct http_header){STR("anthropic-version"), STR("2023-06-01")};
-    return same ? n + copy_headers(h + n, ask->dialect_header, ask->dialect_header_count) : n;
+    return same && !whole ? n + copy_headers(h + n, ask->dialect_header, ask->dialect_header_count) : n;
 }
 
-/* A passthrough upstream reads the client's own credential and program, byte for byte; nobody else ever does. */
+static bool shows_key_elsewhere(struct str header)
+{
+    return str_eq(header, STR("x-api-key")) || str_eq(header, STR("api-key")) || str_eq(header, STR("x-goog-api-key"));
+}
+
+/* The client's own words, byte for byte. Only, some clients of OpenAI's dialect show their key in a header of their own (`api-key`),
+ * which servers of that dialect do not read: it is said where they do. */
+static size_t identity_headers(const struct attempt *a, struct http_header *h)
+{
+    const struct mesh_ask *ask = &a->call->ask;
+    bool shown = a->face == DIALECT_ANTHROPIC;
+    size_t n = 0;
+    for (size_t i = 0; i < ask->identity_count; i++) {
+        if (a->face != DIALECT_ANTHROPIC && shows_key_elsewhere(ask->identity[i].name))
+            continue;
+        h[n++] = ask->identity[i];
+        shown = shown || str_eq(ask->identity[i].name, STR("authorization"));
+    }
+    const char *bearer = shown ? NULL : arena_format(&a->call->arena, "Bearer %.*s", STR_FMT(ask->credential));
+    if (bearer)
+        h[n++] = (struct http_header){STR("authorization"), str_from(bearer)};
+    return n;
+}
+
+/* A passthrough upstream reads the client's own credential and program; nobody else ever does. */
 static size_t request_headers(const struct attempt *a, struct http_header *h)
 {
     const struct upstream *u = a->target->up;
     const struct mesh_ask *ask = &a->call->ask;
     size_t n = 0;
     bool lines = a->translation && a->translation->from->framing == FRAMING_LINES;
-    h[n++] = (struct http_header){STR("content-type"), STR("application/json")};
-    h[n++] = (struct http_header){STR("accept"), lines ? STR("application/x-ndjson, application/json")
+    h[n++] = (struct http_header){STR("content-type"), ask->form ? ask->form_type : STR("application/json")};
+    h[n++] = (struct http_header){STR("accept"), ask->form ? STR("*/*") : lines ? STR("application/x-ndjson, application/json")
                                                  : a->call->facts.stream ? STR("text/event-stream, application/json") : STR("application/json")};
     n += dialect_headers(a, h + n);
     if (u->passthrough)
-        return n + copy_headers(h + n, ask->identity, ask->identity_count);
+        return n + identity_headers(a, h + n);
     h[n++] = (struct http_header){STR("user-agent"), STR("hearth")};
     if (u->face[a->face].auth.value.len)
         h[n++] = u->face[a->face].auth;
@@ -143,6 +169,17 @@ static int open_books(struct attempt *a)
     return rc;
 }
 
+/* A form passes as it came, but for the model's name. */
+static int write_form(struct attempt *a)
+{
+    const struct audio_form *f = a->call->ask.form;
+    struct str body = a->call->ask.body;
+    a->piece[0] = str_slice(body, 0, f->model_begin);
+    a->piece[1] = a->target->model;
+    a->piece[2] = str_skip(body, f->model_end);
+    return a->piece_count = 3;
+}
+
 /* The plain path: OpenAI's dialect on both sides. */
 static int write_plain(struct attempt *a)
 {
@@ -160,7 +197,7 @@ static int write_plain(struct attempt *a)
 static enum reason write_request(struct attempt *a, struct str *words)
 {
     struct err e = {0};
-    int rc = translate_request(a, &e);
+    int rc = a->call->ask.form ? write_form(a) : translate_request(a, &e);
     if (rc == ERR_UNSUPPORTED)
         rc = write_plain(a);
     if (rc >= 0)
@@ -208,6 +245,7 @@ void attempt_begin(struct attempt *a, const struct target *t)
     int face = face_choose(a->call, t);
     assert(face != FACE_NONE); /* pick.c saw to it */
     a->face = (enum dialect)face;
+    story_attempt(a);
     if (!a->call->home || !t->up->probe_url.len) {
         open_and_send(a);
         return;
@@ -247,14 +285,18 @@ static bool worked_unpaid(const struct attempt *a, enum reason r)
 
 static int64_t attempt_cost(const struct attempt *a, int64_t now_us)
 {
-    bool none = a->usage.input == 0 && a->usage.output == 0;
+    bool none = a->usage.input == 0 && a->usage.output == 0 && a->usage.audio_ms == 0;
     if (none)
         return 0;
     if (a->usage.cost_nusd >= 0 && a->usage.reported)
         return a->usage.cost_nusd; /* the vendor says what it charged */
     if (power_is_known(a->call->ml->mesh, a->target))
         return power_cost_of(a->call->ml->mesh, a->target, now_us - a->begin_us);
-    return a->priced ? price_cost(&a->price, &a->usage) : COST_UNKNOWN;
+    struct usage billed = a->usage;
+    const struct vendor *v = a->target->up->vendor;
+    if (billed.audio_ms > 0 && v && billed.audio_ms < v->audio_ms_least)
+        billed.audio_ms = v->audio_ms_least;
+    return a->priced ? price_cost(&a->price, &billed) : COST_UNKNOWN;
 }
 
 static void close_books(struct attempt *a, enum reason r)
@@ -293,6 +335,8 @@ static void close_books(struct attempt *a, enum reason r)
 static void say_rest(const struct attempt *a, enum reason r, int64_t rest_ms)
 {
     const struct reason_row *row = reason_row(r);
+    if (row->cool == COOL_LONG || rest_ms)
+        tell_rest(a, r, rest_ms);
     if (row->cool == COOL_LONG)
         log_line(LOG_ERROR, "mesh", "%.*s: %s (%d); it rests for %lld min: somebody has to look after it", STR_FMT(a->target->name),
                  row->text, a->status, (long long)(rest_ms / 60000));
@@ -308,6 +352,8 @@ static int64_t tell_breaker(struct attempt *a, enum reason r)
     a->probe = false;
     if (r == REASON_DONE || r == REASON_CONTEXT || r == REASON_POLICY || r == REASON_BAD_REQUEST || r == REASON_NO_SUCH_MODEL) {
         breaker_success(b, probe); /* it answers, whatever it thinks of the call */
+        if (probe)
+            tell_back(a);
         return 0;
     }
     if (row->fault != FAULT_TARGET || row->cool == COOL_NONE) {
@@ -368,6 +414,7 @@ static const char *code_of(enum reason r)
 static void keep_refusal(struct attempt *a, enum reason r, struct str words)
 {
     struct wire_answer w;
+    a->call->refusal_retry_ms = r == REASON_PLAN_REQUEST ? a->retry_after_ms : -1;
     if (a->translation && !a->translation->passes && a->status >= 400 && words.len) {
         a->call->refusal_body = words;
         a->call->refusal_code = code_of(r);
@@ -380,6 +427,16 @@ static void keep_refusal(struct attempt *a, enum reason r, struct str words)
         return; /* a page of HTML is nothing for an API's client: it gets our words */
     a->call->refusal_body = arena_dup(&a->call->arena, buf_str(&a->held));
     a->call->refusal_status = a->call->refusal_body.len ? a->status : 0;
+}
+
+/* Clients of the vendor's own dialect tell people from these what is spent, and until when. */
+static void keep_beside(struct attempt *a)
+{
+    struct mesh_call *c = a->call;
+    c->beside_count = 0;
+    c->beside = arena_alloc(&c->arena, (a->beside_count + 1) * sizeof *c->beside);
+    for (; c->beside && c->beside_count < a->beside_count; c->beside_count++)
+        c->beside[c->beside_count] = a->beside[c->beside_count];
 }
 
 /* What the failure means for the choice of the next candidate. */
@@ -415,8 +472,10 @@ void attempt_failed(struct attempt *a, enum reason r, struct str words)
         c->refusal_status = 0;
     int64_t rest_ms = attempt_close(a, r);
     story_add(c, a->target, r, true, a->status, rest_ms ? rest_ms : a->retry_after_ms, words);
-    if (row->fault == FAULT_CALL || row->fault == FAULT_CLIENT)
+    if ((row->fault == FAULT_CALL || row->fault == FAULT_CLIENT) && r != REASON_NO_ENDPOINT) /* "File Not Found" tells a client nothing */
         keep_refusal(a, r, words);
+    if (row->fault == FAULT_CALL || row->fault == FAULT_CLIENT || r == REASON_PLAN_SPENT)
+        keep_beside(a);
     struct attempt *beside = hedge_other(a);
     if (!beside || row->fault != FAULT_US) /* want of memory for a hedge says nothing of the chain */
         heed(a, row->next);

@@ -112,7 +112,7 @@ void balance_done(const struct attempt *a, int64_t us)
 
 int64_t balance_output_expected(const struct mesh_call *c)
 {
-    if (c->facts.op == WIRE_EMBEDDINGS)
+    if (wire_op_embeds(c->facts.op) || c->facts.op == WIRE_RERANK || c->facts.form)
         return 0;
     int64_t mean = c->route.job ? atomic_load_explicit(&c->route.job->state->output_mean, memory_order_relaxed) : 0;
     int64_t most = c->facts.max_tokens;
@@ -176,8 +176,11 @@ void balance_order(struct mesh_call *c, const struct step *s)
     order_weighted(c, s, 0);
     if (s->balance == BALANCE_WEIGHTED)
         return;
-    for (int i = 0; i < s->count; i++)
+    for (int i = 0; i < s->count; i++) {
         key[i] = key_of(c, s, &s->of[i]);
+        if (s->balance == BALANCE_CHEAPEST)
+            story_price(c, s->of[i].target, key[i], 0);
+    }
     sort_by(&c->cursor, s->count, key);
     if (s->balance == BALANCE_FASTEST)
         probe_another(c, s);

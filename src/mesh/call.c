@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "mesh/mesh_priv.h"
 #include "net/loop.h"
+#include "wire/audio.h"
 #include <assert.h>
 
 enum { CALL_ARENA_MAX = 4 * 1024 * 1024 }; /* names, headers, the story; bodies are elsewhere */
@@ -78,7 +79,7 @@ static int set_chain(struct mesh_call *c)
         c->chain = c->route.job->step;
         c->chain_count = c->route.job->step_count;
         c->home = c->home || c->route.job->home;
-        for (size_t i = 0; c->ask.dialect == DIALECT_OPENAI && i < c->route.job->default_count; i++)
+        for (size_t i = 0; c->ask.dialect == DIALECT_OPENAI && !c->facts.form && i < c->route.job->default_count; i++)
             call_heed_default(&c->facts, c->route.job->defaults[i].key, c->route.job->defaults[i].value);
         if (c->facts.op == WIRE_COUNT_TOKENS) /* who comes first would count; nobody else needs to read it */
             c->chain_count = c->chain_count ? 1 : 0;
@@ -172,7 +173,10 @@ static void let_in(struct mesh_call *c)
         return;
     }
     id_to_text(&c->id, c->id_text);
-    check_requires(c);
+    if (c->chat && ollama_only_loads(c->chat, c->facts.op))
+        answer_load(c);
+    else
+        check_requires(c);
 }
 
 static void refuse_overload(struct mesh_call *c)
@@ -181,6 +185,16 @@ static void refuse_overload(struct mesh_call *c)
     (void)buf_append_format(&text, "%lld calls are under way, and no more are let in; try again in a moment",
                             (long long)c->ml->mesh->calls->max);
     answer_refuse(c, 503, "server_error", "overloaded", buf_str(&text), 1000);
+}
+
+/* Ollama's clients add a tag to a name that has none. */
+static int find_route(struct mesh_call *c, struct err *e)
+{
+    struct str name = c->facts.model, latest = STR(":latest");
+    int rc = route_find(&c->route, c->ml->mesh, name, &c->arena, e);
+    if (rc == ERR_NOT_FOUND && c->ask.dialect == DIALECT_OLLAMA && str_ends(name, latest))
+        rc = route_find(&c->route, c->ml->mesh, str_slice(name, 0, name.len - latest.len), &c->arena, e);
+    return rc;
 }
 
 int mesh_call_start(struct mesh_call **out, struct mesh_loop *ml, const struct mesh_ask *ask)
@@ -197,12 +211,19 @@ int mesh_call_start(struct mesh_call **out, struct mesh_loop *ml, const struct m
         refuse_overload(c);
         return 0;
     }
-    int read = ask->dialect == DIALECT_OPENAI ? call_read(&c->facts, ask->op, ask->body, &c->arena, &e) : translate_read(c, &e);
+    int read = 0;
+    if (ask->form) {
+        audio_facts(ask->form, ask->op, ask->body, &c->facts);
+        c->facts.model = arena_dup(&c->arena, c->facts.model);
+        read = c->facts.model.ptr ? 0 : err_set(&e, ERR_NOMEM, "out of memory");
+    } else {
+        read = ask->dialect == DIALECT_OPENAI ? call_read(&c->facts, ask->op, ask->body, &c->arena, &e) : translate_read(c, &e);
+    }
     if (read < 0) {
         answer_refuse(c, e.code == ERR_NOMEM ? 503 : 400, "invalid_request_error", NULL, str_from(e.text), -1);
         return 0;
     }
-    int rc = route_find(&c->route, ml->mesh, c->facts.model, &c->arena, &e);
+    int rc = find_route(c, &e);
     if (rc != ERR_NOMEM && ask->job_count && (rc < 0 || !may_ask(ask, &c->route))) {
         refuse_model(c);
         return 0;
@@ -245,16 +266,25 @@ void call_next(struct mesh_call *c)
         answer_exhausted(c);
 }
 
+/* The story goes into the record that closes the call; for want of memory it goes without. */
+static struct str story_of(const struct mesh_call *c, struct buf *out)
+{
+    return story_is_worth_it(c) && story_write(c, out) == 0 ? buf_str(out) : STR_NONE;
+}
+
 void call_finish(struct mesh_call *c, enum call_outcome outcome, int status)
 {
+    AUTO_BUF struct buf story = BUF_INIT(STORY_BYTES_MAX);
     if (!c->in_books)
         return; /* never let in, forgotten, or closed already */
     c->in_books = false;
     int64_t now = loop_now_us(c->ml->loop);
+    bool answered = outcome == CALL_DONE || outcome == CALL_CUT;
     struct ledger_call_close r = {
         .call = c->id, .outcome = outcome, .attempts = c->attempts, .http_status = status,
-        .target = outcome == CALL_DONE || outcome == CALL_CUT ? c->at->target->name : STR("-"),
+        .target = answered && c->at->target ? c->at->target->name : STR("-"), /* an estimate of tokens is an answer of nobody's */
         .first_ms = c->first_us ? (c->first_us - c->begin_us) / 1000 : -1, .total_ms = (now - c->begin_us) / 1000,
+        .story = story_of(c, &story),
     };
     count_call(c->ml, c->route.job, &r);
     if (ledger_call_closed(c->ml->journal, &r) < 0)

@@ -13,7 +13,7 @@
 struct mesh;
 struct mesh_counts;
 
-enum { COUNT_BUCKETS = 12, COUNT_OUTCOMES = 5, COUNT_REASONS_MAX = 64 };
+enum { COUNT_BUCKETS = 12, COUNT_OUTCOMES = 5, COUNT_REASONS_MAX = 80 };
 
 struct count_histogram {
     _Atomic uint64_t bucket[COUNT_BUCKETS + 1]; /* each alone, not summed up; the last: beyond all */

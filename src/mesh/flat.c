@@ -107,6 +107,8 @@ static void say(const struct attempt *a, const struct plan_heard *heard)
     if (heard->family[0])
         text_format(who, sizeof who, " for %s models", heard->family);
     civil_iso(heard->why.until_ms, until);
+    if (heard->became_spent || heard->came_back)
+        tell_plan(a, heard);
     if (heard->became_spent)
         log_line(LOG_WARN, "plan", "%.*s (credential %08llx): its %s window is spent%s%s; calls take their next step until %.19sZ",
                  STR_FMT(u->name), (unsigned long long)(a->ticket.holder >> 32), heard->why.window[0] ? heard->why.window : "usage", who,

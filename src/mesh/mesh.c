@@ -32,6 +32,7 @@ int mesh_open(struct mesh **out, const struct mesh_options *opt, struct err *e)
     m->clock = opt->clock;
     m->calls = opt->calls;
     m->held = opt->held;
+    m->news = opt->news;
     int rc = fence_networks(m, e);
     if (rc == 0)
         rc = routes_build(m, e);

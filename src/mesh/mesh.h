@@ -24,7 +24,11 @@ struct mesh_call;
 struct mesh_counts;
 struct mesh_loop;
 struct json_writer;
+struct ledger_call;
 struct ledger_reader;
+struct news;
+struct plan_estimate;
+struct usage_attempt;
 struct resolver;
 
 /* --- routes ---------------------------------------------------------------------------------------------------------- */
@@ -37,6 +41,7 @@ struct mesh_options {
     const struct mesh *before; /* what this one follows, or NULL: places that are the same keep breakers and counts */
     struct gauge *calls; /* under way; one that does not fit is refused. NULL: no ceiling */
     struct gauge *held;  /* bytes; answers that are held are counted here, never refused. NULL: not counted */
+    struct news *news;   /* is told what rests and what is back; NULL: nobody is */
 };
 /* Refuses (with e->line and e->column) what could cross a boundary, names that do not exist, and what this version cannot
  * do. Missing secrets are no error: such an upstream is skipped as "no key". */
@@ -63,7 +68,7 @@ bool mesh_loop_ready(const struct mesh_loop *ml); /* new calls are let in: the j
 
 /* --- calls ----------------------------------------------------------------------------------------------------------- */
 
-#define MESH_HEADERS_MAX 64 /* ours, and what an upstream of the client's dialect says beside its answer */
+#define MESH_HEADERS_MAX 80 /* ours, and what an upstream of the client's dialect says beside its answer */
 
 /* The head of an answer; slices are valid during the call-back. */
 struct mesh_head {
@@ -88,6 +93,8 @@ struct mesh_ask {
     enum dialect dialect;   /* the client's */
     enum wire_op op;
     struct str body;        /* borrowed until body_free is called or the call is over */
+    const struct audio_form *form; /* the body is this form (audio.h), not JSON; borrowed until the call is over. NULL otherwise */
+    struct str form_type;   /* its content-type, as the client sent it */
     bool home;              /* the client narrowed the boundary */
     struct str key;         /* name of the client's key, "-" for none */
     const struct str *jobs; /* all that this key may ask for, by whatever name; read by mesh_call_start only */
@@ -157,6 +164,10 @@ struct mesh_plan {
 };
 /* The plans of the config, as they are now; independent of the mesh from then on. */
 int mesh_plans(const struct mesh *m, struct arena *a, struct mesh_plan **out, int *count);
+/* What a client's own logs show of the use of that plan beside Hearth (ledger/plan.h); `upstream` empty: the only plan there is. Into
+ * *found its name. On the loop. ERR_NOT_FOUND, ERR_INVALID. */
+int mesh_plan_estimate(struct mesh_loop *ml, struct str upstream, const struct plan_estimate *w, int count, struct str *found,
+                       struct err *e);
 /* Credentials and events as JSON, from the running plans; credentials from the books, without a daemon. */
 int mesh_plans_live(const struct mesh *m, struct arena *a, struct mesh_plan *p, int count);
 int mesh_plans_books(struct ledger_reader *r, struct arena *a, struct mesh_plan *p, int count, int64_t wall_ms, struct err *e);
@@ -170,6 +181,50 @@ struct mesh_plan_window {
     int64_t used_ppm, resets_in_ms; /* -1: not known */
 };
 int mesh_plan_windows(const struct mesh *m, int (*fn)(const struct mesh_plan_window *w, void *ctx), void *ctx);
+
+/* --- why a call went where it went, from the books (story_read.c, story_show.c) --- */
+
+/* The chains of the config, to tell who would have come next. Names in the arena they were made in. */
+struct mesh_chain {
+    struct str job;
+    struct str *target; /* in their order */
+    int target_count;
+};
+struct mesh_chains {
+    struct mesh_chain *chain;
+    int count;
+};
+int mesh_chains(const struct mesh *m, struct arena *a, struct mesh_chains *out); /* 0, ERR_NOMEM */
+
+enum mesh_took { MESH_TRIED, MESH_SKIPPED, MESH_NOT_ASKED };
+struct mesh_candidate {
+    enum mesh_took took;
+    const struct usage_attempt *attempt; /* of MESH_TRIED */
+    struct str target;
+    struct str reason;       /* its code; of MESH_NOT_ASKED empty */
+    const char *words;       /* the same in words */
+    const char *advice;      /* what a person can do about it; NULL */
+    struct str note;         /* our own words beside it; empty */
+    int64_t back_ms;         /* when it was to be back, as it was said then; -1: not said */
+    struct str dialect;      /* it was asked in; empty: the client's own */
+    int beside;              /* attempt that it hedged; 0: none */
+    bool probe;
+    bool priced;             /* it was compared under `cheapest`: */
+    int64_t price_nusd;      /* COST_UNKNOWN: its price was not known */
+    int64_t price_cached;    /* tokens taken to be cached there */
+};
+struct mesh_story {
+    struct str dialect;      /* the client's; empty: nobody kept it, for nothing was translated */
+    struct mesh_candidate *candidate;
+    int count;
+    int64_t more;            /* skips that were not kept */
+    struct str *lost;        /* what the translation left out */
+    int lost_count;
+};
+/* Puts what the books have of a call in the order in which it happened. Who stands behind the last one in today's config (`now`
+ * may be NULL) follows as MESH_NOT_ASKED. ERR_SYNTAX: what was kept is no story of ours. */
+int mesh_story_read(struct mesh_story *out, const struct ledger_call *c, const struct mesh_chains *now, struct arena *a, struct err *e);
+void mesh_story_show(struct json_writer *w, const struct ledger_call *c, const struct mesh_story *s);
 
 /* What each job would do now, as text for a terminal or JSON: target by target with its price, and why not. `probe` (may be
  * NULL) tells why a base URL does not answer, as static text, or NULL when it does; it is asked once per home upstream. */

@@ -72,6 +72,7 @@ enum reason_cool {
     X(HEDGED,             FAULT_US,     NEXT_STOP,   COOL_NONE,  503, "another place, asked beside it, answered first")    \
     X(LEFT,               FAULT_CLIENT, NEXT_STOP,   COOL_NONE,  499, "the client left")                                \
     X(SHUTDOWN,           FAULT_US,     NEXT_STOP,   COOL_NONE,  503, "Hearth is shutting down")                        \
+    X(FOREIGN_THINKING,   FAULT_TARGET, NEXT_SAME,   COOL_NONE,  400, "it refuses thinking that others wrote; it is asked without") \
     X(NO_FACE,            FAULT_TARGET, NEXT_SAME,   COOL_NONE,  502, "it has no such endpoint; it is asked in another dialect") \
     /* why a candidate was not even tried */                                                                            \
     X(COOLING,            FAULT_TARGET, NEXT_STEP,   COOL_NONE,  503, "cooling after failures")                         \
@@ -94,6 +95,7 @@ enum reason_cool {
     X(TOO_SMALL,          FAULT_CALL,   NEXT_STEP,   COOL_NONE,  400, "the call is too long for its context")           \
     X(INCAPABLE,          FAULT_CALL,   NEXT_STEP,   COOL_NONE,  400, "the model cannot do what the call needs")        \
     X(NO_ENDPOINT,        FAULT_CALL,   NEXT_STEP,   COOL_NONE,  400, "it has no endpoint for this kind of call")       \
+    X(NO_SUBTITLES,       FAULT_CALL,   NEXT_STEP,   COOL_NONE,  400, "its transcripts are never srt or vtt (response_format)") \
     X(UNSAYABLE,          FAULT_CALL,   NEXT_STEP,   COOL_NONE,  400, "the call cannot be said in its dialect")         \
     X(REQUIRES,           FAULT_US,     NEXT_STOP,   COOL_NONE,  503, "what the job requires does not answer")
 
@@ -171,6 +173,7 @@ struct target_state {
     struct target_speed busy;     /* how long an answer takes as a whole */
     atomic_int spill_percent;     /* of an Ollama's model: the CPU's part of it (spill.c) ... */
     atomic_llong spill_seen_ms;   /* ... as it was then, monotonic; 0 = never seen */
+    atomic_llong apart_until_ms[2]; /* calls without and with tools go to its Responses face until then (faces.c); monotonic */
 };
 struct job_state {
     _Alignas(64) atomic_llong output_mean; /* tokens of an answer, decayed; 0 = not known */
@@ -286,6 +289,7 @@ struct mesh {
     int network_count;
     const char *ca_file;
     struct gauge *calls, *held; /* the caller's; may be NULL */
+    struct news *news;          /* the same */
 };
 
 /* faces.c. `given`: the config's URL, may be empty; one_dialect: the config names the dialect, so there is this one face.
@@ -295,6 +299,7 @@ int faces_keys(struct upstream *u, struct arena *a); /* u->key is set */
 enum { FACE_NONE = -1 };
 /* The attempt's face answered that there is no such path. True when the target has another one, which is asked from now on. */
 bool face_is_missing(const struct attempt *a);
+bool face_stands_apart(const struct attempt *a); /* the same, for what its chat endpoint does not do for this model */
 /* The dialect in which that target is asked; FACE_NONE: it cannot be asked for this kind of call. */
 int face_choose(const struct mesh_call *c, const struct target *t);
 enum wire_op face_op(enum wire_op op, enum dialect client, enum dialect face); /* what is asked at that face */
@@ -385,6 +390,10 @@ void flat_leave(struct attempt *a); /* it was not sent after all */
 void flat_headers(struct attempt *a, const struct http_fetch_head *h);
 /* An answer that is an error and was taken for `r`: what it is in the light of the plan. `body` may tell more. */
 enum reason flat_refused(struct attempt *a, enum reason r, struct str body);
+/* tell.c: for those who watch */
+void tell_plan(const struct attempt *a, const struct plan_heard *heard); /* it became spent, or came back */
+void tell_rest(const struct attempt *a, enum reason r, int64_t rest_ms);
+void tell_back(const struct attempt *a);
 /* What the attempt is charged: nothing under a plan, `list_nusd` when it was billed beside it. Ends the ticket. */
 int64_t flat_close(struct attempt *a, int64_t list_nusd);
 
@@ -431,7 +440,12 @@ void mesh_loop_journal(struct mesh_loop *ml); /* something was appended: flush i
 
 /* --- calls (call.c, attempt.c, relay.c, pick.c, answer.c) ------------------------------------------------------------------------ */
 
-enum { ATTEMPTS_MAX = 64, TRIED_MAX = 64 + 64 * 4 };
+enum {
+    BESIDE_MAX = 48,
+    ATTEMPTS_MAX = 64,
+    TRIED_MAX = 64 + 64 * 4,
+    STORY_BYTES_MAX = 32 * KiB, /* the journal takes twice that */
+};
 
 /* A line of the story: a candidate, and why it did not answer. */
 struct tried {
@@ -440,8 +454,27 @@ struct tried {
     bool attempted;   /* false: skipped */
     int http_status;
     int64_t wait_ms;  /* when it may be back; -1 unknown */
-    struct str words; /* of the upstream; arena */
+    struct str words; /* of the upstream, or ours where it was skipped; arena */
+    int after;        /* attempts that had begun by then, itself included */
     struct tried *next;
+};
+
+/* What is kept of a call beside its attempts, for `hearth explain` (story.c). All of it in the call's arena. */
+struct attempt_note { /* of an attempt that has something to tell */
+    struct attempt_note *next;
+    int number, beside; /* beside: the one that it hedged; 0: none */
+    enum dialect face;
+    bool probe;         /* it was to find out whether its target, or its plan, is there again */
+};
+struct price_note { /* a member of a `cheapest` group, as it was compared */
+    struct price_note *next;
+    const struct target *target;
+    int64_t nusd;   /* INT64_MAX: not known */
+    int64_t cached; /* tokens that were taken to be cached there */
+};
+struct call_story {
+    struct attempt_note *attempts;
+    struct price_note *prices;
 };
 
 struct mesh_call;
@@ -491,9 +524,11 @@ struct attempt {
     bool paused;
     int64_t retry_after_ms;
     struct str content_type, request_id, failure_words; /* arena */
-    struct http_header beside[32];    /* headers that are handed on to a client of the same dialect; arena */
+    struct http_header *beside;       /* BESIDE_MAX headers that are handed on to a client of the same dialect; arena; NULL: none */
     size_t beside_count;
     struct buf held;                  /* bytes not yet given to the client */
+    struct str first_chunk;           /* the data of the first event, while a client that wants usage was told none; arena */
+    bool usage_told;                  /* the client has read the usage, or does not want to */
     size_t held_counted;              /* of them and the reader's, in mesh.held */
     struct sse_reader sse;
     bool sse_open;
@@ -540,9 +575,11 @@ struct mesh_call {
     int64_t larger_than;              /* context a candidate must exceed; 0 = no matter */
     struct str not_vendor;            /* vendor that refused the content */
     const struct target *same_again;  /* NEXT_SAME */
+    const struct target *apart;       /* its chat endpoint has sent this call to its Responses endpoint */
     bool stale_retried;
     struct tried *tried, **tried_tail;
     int tried_count;
+    struct call_story story;
     int attempts;
     bool stop;                        /* nobody else is asked */
     struct guard_waiter waiter;       /* for the job's `requires` */
@@ -550,11 +587,13 @@ struct mesh_call {
     struct chat *chat;                /* what the client said, where it had to be understood; NULL; in chat_arena */
     bool chat_has_defaults;           /* the job's are in it */
     struct embed *embed;              /* the same for embeddings */
-    struct lost lost;                 /* what the last translation left out */
     bool refusal_words;               /* refusal_body is words, to be written in the client's dialect ... */
     const char *refusal_code;         /* ... with this code, OpenAI's word; may be NULL */
     int refusal_status;               /* the last answer that blamed the call itself (context, policy, bad request): */
     struct str refusal_body;          /* given to the client as it is when nobody else can do better; arena */
+    int64_t refusal_retry_ms;         /* what it asked to wait; -1: nothing */
+    struct http_header *beside;       /* what that answer, or the last that called a plan spent, said beside it; arena */
+    size_t beside_count;
 
     struct attempt *at;               /* the attempt under way (while hedged: the earlier one), or the last one */
     struct attempt first, *second;    /* second: owned; NULL while never hedged */
@@ -578,11 +617,19 @@ struct mesh_call {
 const struct target *pick_next(struct attempt *a);
 /* The same for a hedge beside an attempt at `beside`: nobody's line is joined, and when NULL comes nothing has changed. */
 const struct target *pick_beside(struct attempt *a, const struct target *beside);
+/* What the call needs and the target is known not to have; NULL: nothing. */
+const char *pick_lacks(const struct mesh_call *c, const struct target *t);
 void pick_release(struct attempt *a);       /* counts and place */
 void pick_granted(struct mesh_call *c);     /* the line has come to this call: it has a place at `awaited` */
 void pick_waited_enough(struct mesh_call *c); /* it has not, in the time that a call waits */
 void story_add(struct mesh_call *c, const struct target *t, enum reason r, bool attempted, int status, int64_t wait_ms,
                struct str words);
+
+/* story.c: what is kept with the call. Where memory is out less of it is kept, and the call goes on. */
+void story_attempt(const struct attempt *a); /* it begins, and its face is known */
+void story_price(struct mesh_call *c, const struct target *t, int64_t nusd, int64_t cached);
+bool story_is_worth_it(const struct mesh_call *c); /* there is more to tell than the attempts tell */
+int story_write(const struct mesh_call *c, struct buf *out);
 
 /* rate.c: the calls and tokens of an upstream's minute. */
 enum reason rate_take(struct attempt *a, const struct target *t, int64_t *wait_ms); /* both or none */
@@ -628,11 +675,13 @@ void clock_drain(struct mesh_call *c);
 struct translation {
     const struct codec *from, *to; /* the upstream's, the client's */
     bool passes;                   /* they are the same */
+    const struct name_rule *names; /* of tools, at the upstream; NULL: any */
     bool ended;                    /* the stream's end mark came */
     struct arena arena;
     struct stream_reader reader;
     struct stream_writer writer;
     struct wire_answer facts;      /* of the event at hand */
+    struct lost lost;              /* what it left out */
     struct chat_answer answer;     /* the whole answer ... */
     struct embed_answer vectors;   /* ... of embeddings */
     int64_t alive_us;              /* when the last sign of life was heard */
@@ -640,6 +689,7 @@ struct translation {
     struct buf out;                /* what the event at hand, or the whole answer, became */
 };
 const struct codec *call_codec(const struct mesh_call *c); /* the client's */
+const struct lost *translate_lost(const struct mesh_call *c); /* by the attempt that answers; empty without a translation */
 /* Reads the facts of a request that is not OpenAI's. */
 int translate_read(struct mesh_call *c, struct err *e);
 int translate_defaults(struct mesh_call *c); /* the job is known: its defaults count */
@@ -665,6 +715,10 @@ int translate_embed_request(struct attempt *a, const struct chat_write *w, struc
 int translate_embed_whole(struct attempt *a, struct wire_answer *out);
 int translate_embed_write(struct attempt *a);
 
+/* rerank.c */
+/* a->held is the whole answer, as the client reads it afterwards. ERR_NOMEM, ERR_LIMIT. */
+int rerank_answer_write(struct attempt *a);
+
 /* relay.c */
 int relay_on_head(struct http_fetch *f, const struct http_fetch_head *h, void *ctx);
 int relay_on_body(struct http_fetch *f, struct str bytes, void *ctx);
@@ -685,6 +739,7 @@ void call_free(struct mesh_call *c);
  * answers only (else NULL); pending: nobody answers yet. */
 size_t answer_headers(struct mesh_call *c, struct http_header *h, bool pending, const int64_t *cost_nusd);
 void answer_count(struct mesh_call *c); /* WIRE_COUNT_TOKENS, by our estimate; ends the call */
+void answer_load(struct mesh_call *c);  /* Ollama: a request that only loads a model; ends the call */
 void answer_exhausted(struct mesh_call *c); /* nobody could answer: one error that tells each attempt; ends the call */
 /* A refusal before the call was let in, or by ourselves; ends the call. */
 void answer_refuse(struct mesh_call *c, int status, const char *type, const char *code, struct str message,

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "mesh/mesh_priv.h"
 #include "net/loop.h"
+#include "wire/audio.h"
 #include <assert.h>
 
 enum {
@@ -41,6 +42,8 @@ void relay_reset(struct attempt *a)
     a->content_type = a->request_id = STR_NONE;
     a->beside_count = 0;
     a->usage = (struct usage){.cost_nusd = -1};
+    a->first_chunk = STR_NONE;
+    a->usage_told = false;
     a->has_usage = a->saw_done = a->at_end = a->tail_open = false;
     a->finished = 0;
     a->finish = FINISH_NONE;
@@ -100,7 +103,8 @@ static void commit(struct attempt *a)
     a->state = ATTEMPT_STREAMING;
     if (!c->client_begun)
         begin(c, false);
-    http_fetch_body_free(a->fetch);
+    if (a->fetch) /* else the upstream has ended already: all that it said came in one piece */
+        http_fetch_body_free(a->fetch);
     translate_request_free(a);
     if (c->ask.body_free && !c->chat && !c->embed) /* a conversation points into it, and a writer may repeat what was asked */
         c->ask.body_free(c->ask.ctx);
@@ -138,14 +142,16 @@ static int64_t sane_wait(int64_t ms)
 /* What a server of the client's own dialect says beside its answer and clients of that dialect read: limits, windows, ids. */
 static void note_beside(struct attempt *a, struct str name, struct str value)
 {
-    static const struct str prefixes[] = {STR("anthropic-"), STR("request-id")};
-    if (a->face != DIALECT_ANTHROPIC || a->call->ask.dialect != DIALECT_ANTHROPIC || a->beside_count == COUNT_OF(a->beside))
+    static const struct str prefixes[] = {STR("anthropic-"), STR("request-id"), STR("x-should-retry")};
+    if (a->face != DIALECT_ANTHROPIC || a->call->ask.dialect != DIALECT_ANTHROPIC || a->beside_count == BESIDE_MAX)
         return;
     for (size_t i = 0; i < COUNT_OF(prefixes); i++) {
         if (!str_starts(name, prefixes[i]))
             continue;
         struct http_header h = {arena_dup(&a->call->arena, name), clean_value(a, value)};
-        if (h.name.ptr && h.value.ptr)
+        if (!a->beside)
+            a->beside = arena_alloc(&a->call->arena, BESIDE_MAX * sizeof *a->beside);
+        if (a->beside && h.name.ptr && h.value.ptr)
             a->beside[a->beside_count++] = h;
         return;
     }
@@ -283,6 +289,25 @@ static int on_foreign_event(struct attempt *a, const struct sse_event *ev)
     return pass(a, t->passes ? ev->raw : buf_str(&t->out));
 }
 
+/* A client that asked for usage counts with it, wherever the upstream said it (Kimi inside a choice), and if it said nothing. */
+static void note_told(struct attempt *a, const struct wire_answer *w, struct str data)
+{
+    enum { CHUNK_BYTES_MAX = 4096 };
+    if (!a->call->facts.wants_usage || (w->has_usage && !w->usage_aside))
+        a->usage_told = true;
+    else if (!a->usage_told && !a->first_chunk.ptr)
+        a->first_chunk = arena_dup(&a->call->arena, data.len <= CHUNK_BYTES_MAX ? data : STR("{}"));
+}
+
+static void tell_usage(struct attempt *a)
+{
+    if (a->translation || a->usage_told || !a->first_chunk.ptr || !a->call->facts.wants_usage)
+        return;
+    int64_t output = a->output_estimated > 0 ? a->output_estimated : 1;
+    struct usage estimated = {.input = a->call->facts.tokens_estimated, .output = output, .cost_nusd = -1};
+    (void)usage_chunk_write(&a->held, a->first_chunk, a->has_usage ? &a->usage : &estimated); /* without memory it stays untold */
+}
+
 static int on_event(const struct sse_event *ev, void *ctx)
 {
     struct attempt *a = ctx;
@@ -293,6 +318,7 @@ static int on_event(const struct sse_event *ev, void *ctx)
         return on_foreign_event(a, ev);
     if (sse_is_done(ev->data)) {
         a->saw_done = true;
+        tell_usage(a);
         int rc = hold(a, ev->raw); /* not before the books are closed */
         return rc ? rc : 1;
     }
@@ -301,6 +327,7 @@ static int on_event(const struct sse_event *ev, void *ctx)
     if (w.has_error)
         return failed_event(a, ev->data);
     note_facts(a, &w);
+    note_told(a, &w, ev->data);
     if (is_ours(a, &w))
         return 0;
     if (w.has_content && a->state == ATTEMPT_WAITING)
@@ -418,7 +445,7 @@ static int whole_bytes(struct attempt *a, struct str bytes)
     if (rc == 0)
         return 0;
     bool good = a->status >= 200 && a->status < 300;
-    if (rc == ERR_LIMIT && good && !a->call->facts.stream && !a->translation)
+    if (rc == ERR_LIMIT && good && (!a->call->facts.stream || a->call->facts.form) && !a->translation)
         return whole_overflow(a, bytes);
     if (rc == ERR_LIMIT && !good)
         return 0; /* an error page without end: what we have says enough */
@@ -452,7 +479,7 @@ static void usage_from_tail(struct attempt *a)
     AUTO_BUF struct buf alone = BUF_INIT(2 * TAIL_BYTES);
     struct wire_answer w;
     if (json_skip(&s, &value) && buf_append_format(&alone, "{\"usage\":%.*s}", STR_FMT(value)) == 0 &&
-        answer_read(a->call->facts.op, buf_str(&alone), &w, NULL) == 0)
+        (a->call->facts.form ? audio_chunk_read(buf_str(&alone), &w, NULL) : answer_read(a->call->facts.op, buf_str(&alone), &w, NULL)) == 0)
         take_usage(a, &w);
 }
 
@@ -465,6 +492,26 @@ static void finish_large(struct attempt *a)
     call_free(a->call);
 }
 
+/* Few servers rank documents or hear: the answer is about the path, not the model. 501 is llama-server's, started for something else. */
+static bool is_missing_door(const struct attempt *a, const struct wire_failure *f)
+{
+    if (a->call->facts.op != WIRE_RERANK && !a->call->facts.form)
+        return false;
+    return a->status == 405 || a->status == 501 || (a->status == 404 && !str_contains_fold(str_from(f->message), STR("model")));
+}
+
+/* "Invalid `signature` in `thinking` block": the conversation has been elsewhere, where somebody sealed in a way we cannot tell from
+ * the vendor's. It is asked once more, and reads none of that. */
+static bool doubts_seals(const struct attempt *a, enum reason r, struct str words)
+{
+    struct chat *chat = a->call->chat;
+    bool told = r == REASON_BAD_REQUEST && a->face == DIALECT_ANTHROPIC && chat && !chat->seals_doubted &&
+                str_contains_fold(words, STR("signature")) && str_contains_fold(words, STR("thinking"));
+    if (told)
+        chat->seals_doubted = true;
+    return told;
+}
+
 static void fail_with_body(struct attempt *a)
 {
     struct wire_failure f;
@@ -474,8 +521,14 @@ static void fail_with_body(struct attempt *a)
     enum reason r = reason_from_failure(a->status, &f);
     if (r == REASON_MODEL && (a->status == 404 || a->status == 405) && face_is_missing(a))
         r = REASON_NO_FACE;
+    if (f.fault == FAULT_FACE && face_stands_apart(a))
+        r = REASON_NO_FACE;
+    if (doubts_seals(a, r, str_from(f.message)))
+        r = REASON_FOREIGN_THINKING;
     if (r == REASON_MODEL && a->call->facts.op == WIRE_COUNT_TOKENS)
         r = REASON_NO_ENDPOINT; /* many servers have messages and cannot count */
+    if (is_missing_door(a, &f))
+        r = REASON_NO_ENDPOINT;
     if (r == REASON_MODEL && a->target->state == a->target->up->direct)
         r = REASON_NO_SUCH_MODEL; /* the client's word, not the config's */
     if (a->target->up->passthrough && (r == REASON_KEY || r == REASON_FORBIDDEN))
@@ -489,8 +542,9 @@ static void fail_with_body(struct attempt *a)
 static enum reason judge(struct attempt *a, struct wire_answer *w)
 {
     bool keeps_format = true;
-    int rc = a->translation ? translate_whole(a, w, a->call->facts.format, &keeps_format)
-                            : answer_read(a->call->facts.op, buf_str(&a->held), w, NULL);
+    int rc = a->call->facts.form ? audio_answer_read(a->call->facts.form, buf_str(&a->held), w, NULL)
+             : a->translation    ? translate_whole(a, w, a->call->facts.format, &keeps_format)
+                                 : answer_read(a->call->facts.op, buf_str(&a->held), w, NULL);
     if (rc < 0)
         return rc == ERR_NOMEM ? REASON_NO_MEMORY : buf_str(&a->held).len == 0 ? REASON_EMPTY : REASON_MALFORMED;
     if (w->has_error)
@@ -513,7 +567,7 @@ static enum reason judge(struct attempt *a, struct wire_answer *w)
 static void finish_whole(struct attempt *a)
 {
     struct wire_answer w = {0};
-    if (a->call->facts.stream) { /* asked for a stream, got one piece: an error in it, or a server that cannot stream */
+    if (a->call->facts.stream && !a->call->facts.form) { /* some hear and do not stream; else: asked for a stream, got one piece: an error in it, or a server that cannot stream */
         bool error = answer_read(WIRE_CHAT, buf_str(&a->held), &w, NULL) == 0 && w.has_error; /* every dialect's error has that member */
         if (error)
             fail_with_body(a);
@@ -531,6 +585,10 @@ static void finish_whole(struct attempt *a)
         return;
     }
     if (a->translation && translate_whole_write(a) < 0) {
+        attempt_failed(a, REASON_NO_MEMORY, STR_NONE);
+        return;
+    }
+    if (a->call->facts.op == WIRE_RERANK && rerank_answer_write(a) < 0) {
         attempt_failed(a, REASON_NO_MEMORY, STR_NONE);
         return;
     }
@@ -583,6 +641,8 @@ static void done_well(struct attempt *a)
         a->at_end = true;
         bool lines = a->translation && a->translation->from->framing == FRAMING_LINES;
         (void)(lines ? translate_last_line(a, on_event, a) : sse_finish(&a->sse, on_event, a));
+        if (!a->saw_done)
+            tell_usage(a);
         if (a->stream_reason != REASON_DONE)
             relay_stop(a, a->stream_reason, a->failure_words);
         else if (!a->saw_done && a->finished < a->call->facts.choices)

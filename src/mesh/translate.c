@@ -15,6 +15,12 @@ enum {
 
 /* --- the conversation ---------------------------------------------------------------------------------------------------- */
 
+const struct lost *translate_lost(const struct mesh_call *c)
+{
+    static const struct lost nothing;
+    return c->at->translation ? &c->at->translation->lost : &nothing;
+}
+
 const struct codec *call_codec(const struct mesh_call *c)
 {
     return codec_of(c->ask.dialect);
@@ -84,7 +90,9 @@ static bool may_pass(const struct attempt *a)
 {
     const struct mesh_call *c = a->call;
     const struct vendor *v = a->target->up->vendor;
-    bool sealed = a->face == DIALECT_RESPONSES || (a->face == DIALECT_ANTHROPIC && v && v->quirks & QUIRK_SEALED);
+    bool anthropic = a->face == DIALECT_ANTHROPIC && v, sealed = a->face == DIALECT_RESPONSES || (anthropic && v->quirks & QUIRK_SEALED);
+    if (c->chat && (c->chat->seals_doubted || (c->chat->has_billing && anthropic && !sealed)))
+        return false;
     bool defaults = c->route.job && c->route.job->default_count && c->facts.op != WIRE_COUNT_TOKENS;
     return a->face == c->ask.dialect && !defaults && (!sealed || !c->chat || c->chat->has_signed_only);
 }
@@ -103,9 +111,8 @@ static int write_translated(struct attempt *a, struct err *e)
     int rc = embeds ? 0 : need_chat(c, e);
     if (rc < 0)
         return rc;
-    c->lost = (struct lost){.count = 0};
     struct chat_write w = {.op = face_op(c->facts.op, c->ask.dialect, a->face), .model = a->target->model, .vendor = a->target->up->vendor,
-                           .fact = a->target->fact, .arena = &t->arena, .lost = &c->lost};
+                           .fact = a->target->fact, .arena = &t->arena, .lost = &t->lost};
     t->request = BUF_INIT(2 * c->ask.body.len + REQUEST_EXTRA_BYTES);
     (void)buf_reserve(&t->request, c->ask.body.len + c->ask.body.len / 8 + ROOM_BYTES); /* at once; without it, step by step */
     rc = embeds ? translate_embed_request(a, &w, e) : t->from->request_write(c->chat, &w, &t->request, e);
@@ -136,7 +143,7 @@ static int open_writer(struct attempt *a)
     t->alive_us = loop_now_us(c->ml->loop);
     t->writer.input_estimated = c->facts.tokens_estimated;
     t->writer.include_usage = c->facts.wants_usage;
-    t->writer.asked = c->chat;
+    t->writer.names = t->names;
     return 0;
 }
 
@@ -151,13 +158,16 @@ int translate_request(struct attempt *a, struct err *e)
     t->from = codec_of(a->face);
     t->to = call_codec(c);
     t->passes = t->from == t->to;
+    t->names = tool_names_of(a->face, c->ask.dialect, a->target->up->vendor);
     t->arena = ARENA_INIT(2 * c->ask.body.len + TRANSLATION_ARENA_MAX);
     t->out = BUF_INIT(EVENT_OUT_MAX);
     t->line = BUF_INIT(LINE_BYTES_MAX);
     stream_reader_init(&t->reader, t->from, face_op(c->facts.op, c->ask.dialect, a->face), &t->arena, on_delta, a);
     if (open_writer(a) < 0)
         return err_set(e, ERR_NOMEM, "out of memory");
-    return may_pass(a) ? write_through(a) : write_translated(a, e);
+    int rc = may_pass(a) ? write_through(a) : write_translated(a, e);
+    t->writer.asked = c->chat;
+    return rc;
 }
 
 void translate_request_free(struct attempt *a)
@@ -184,7 +194,7 @@ void translate_close(struct attempt *a)
 size_t translate_held(const struct attempt *a)
 {
     const struct translation *t = a->translation;
-    return t ? t->out.cap + t->line.cap + t->writer.kept.cap + t->writer.items.cap : 0;
+    return t ? t->out.cap + t->line.cap + t->writer.kept.cap + t->writer.items.cap + t->writer.later[1].cap : 0;
 }
 
 /* --- streams ---------------------------------------------------------------------------------------------------------------------- */
@@ -326,6 +336,8 @@ int translate_whole(struct attempt *a, struct wire_answer *out, enum wire_format
         return translate_embed_whole(a, out);
     t->answer = (struct chat_answer){.arena = &t->arena, .usage = {.cost_nusd = -1}};
     int rc = t->from->answer_read(&t->answer, t->reader.op, buf_str(&a->held), NULL);
+    if (rc == 0)
+        rc = tool_calls_plain(&t->answer, t->passes ? NULL : a->call->chat, t->names);
     if (rc < 0)
         return rc;
     chat_answer_facts(&t->answer, out);
@@ -352,5 +364,5 @@ int translate_whole_write(struct attempt *a)
     t->answer.elapsed_us = loop_now_us(a->call->ml->loop) - a->call->begin_us;
     buf_clear(&t->out);
     (void)buf_reserve(&t->out, a->held.len + ROOM_BYTES);
-    return t->to->answer_write(&t->answer, a->call->facts.op, &a->call->lost, &t->out);
+    return t->to->answer_write(&t->answer, a->call->facts.op, &t->lost, &t->out);
 }

@@ -56,7 +56,7 @@ static void count(struct sim_answer *a, const struct sim_facts *f)
         s->usage_in >= 0 ? s->usage_in : tokens_of((size_t)f->text_bytes) + 3; /* the template's own tokens */
     a->usage.reasoning = tokens_of(a->reasoning.len);
     a->usage.output = s->usage_out >= 0              ? s->usage_out
-                      : a->endpoint == EP_EMBEDDINGS || a->endpoint == EP_OLLAMA_EMBED ? 0
+                      : a->endpoint == EP_EMBEDDINGS || f->bare_vectors || a->endpoint == EP_RERANK ? 0
                                                      : said * a->choices + a->usage.reasoning;
     a->usage.cached = s->cached < a->usage.input ? s->cached : a->usage.input;
 }
@@ -67,6 +67,7 @@ int sim_answer_init(struct sim_answer *a, const struct sim_facts *f)
     a->model = BUF_INIT(64 * KiB);
     a->choices = a->face ? 1 : f->choices;
     a->include_usage = f->include_usage;
+    a->seconds = f->file_bytes / 1000;
     bool thinks = (a->flavour->habits & HABIT_THINKS) && !f->no_thinking && !f->wants_json;
     a->reasoning = a->step->reasoning.ptr         ? a->step->reasoning
                    : thinks && !a->step->text.ptr ? STR("They greet me. I greet them.")
@@ -288,6 +289,10 @@ int sim_answer_whole(struct sim_answer *a, const struct sim_facts *f, struct str
         return buf_append_format(out, "{\"input_tokens\":%lld}", (long long)a->usage.input);
     if (a->face && a->face->whole)
         return a->face->whole(a, out);
-    int rc = a->endpoint == EP_EMBEDDINGS || a->endpoint == EP_OLLAMA_EMBED ? sim_vectors_write(a, f, body, &w) : write_chat(a, &w);
+    if (a->endpoint == EP_TRANSCRIBE)
+        return sim_transcript_write(a, f, out);
+    if (a->endpoint == EP_RERANK)
+        return sim_scores_write(a, body, &w);
+    int rc = a->endpoint == EP_EMBEDDINGS || f->bare_vectors ? sim_vectors_write(a, f, body, &w) : write_chat(a, &w);
     return rc ? rc : json_done(&w);
 }

@@ -77,7 +77,8 @@ static void write_vectors(const struct sim_facts *f, struct json_writer *w, stru
     struct str key, raw = STR_NONE;
     json_scan_init(&s, body);
     (void)json_enter(&s);
-    while (json_member(&s, &key) && !str_eq(key, STR("input")))
+    struct str wanted = f->one_vector ? STR("prompt") : STR("input");
+    while (json_member(&s, &key) && !str_eq(key, wanted))
         (void)json_skip(&s, NULL);
     struct json_scan inner = s;
     enum json_type type = json_peek(&s);
@@ -97,6 +98,12 @@ static void write_vectors(const struct sim_facts *f, struct json_writer *w, stru
 static int bare_vectors_write(const struct sim_answer *a, const struct sim_facts *f, struct str body, int length, struct json_writer *w)
 {
     json_object_begin(w);
+    if (f->one_vector) { /* of the older endpoint, which says no more */
+        json_key(w, "embedding");
+        write_vectors(f, w, body, length);
+        json_object_end(w);
+        return 0;
+    }
     json_key(w, "model");
     json_str(w, buf_str(&a->model));
     json_key(w, "embeddings");

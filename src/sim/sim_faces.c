@@ -432,35 +432,74 @@ static int responses_move(struct sim_answer *a, const char *type, const char *ki
     return rc ? rc : event(out, type, &data);
 }
 
+/* An event about the part that is under way, with `text` as its `member` or, where that is NULL, as a part. */
+static int responses_part(struct sim_answer *a, const char *type, const char *member, struct str text, struct buf *out)
+{
+    bool thinks = strcmp(a->open, "thinking") == 0, calls = strcmp(a->open, "tool_use") == 0;
+    AUTO_BUF struct buf data = BUF_INIT(8 * MiB);
+    struct json_writer w = responses_begin(a, &data, type);
+    put_text(&w, "item_id", calls ? STR("fc_simulated") : thinks ? STR("rs_simulated") : STR("msg_simulated"));
+    put_number(&w, "output_index", a->block);
+    if (!calls)
+        put_number(&w, thinks ? "summary_index" : "content_index", 0);
+    if (member) {
+        put_text(&w, member, text);
+    } else {
+        json_key(&w, "part");
+        begin_typed(&w, thinks ? "summary_text" : "output_text");
+        put_text(&w, "text", text);
+        if (!thinks) {
+            json_key(&w, "annotations");
+            json_raw(&w, STR("[]"));
+        }
+        json_object_end(&w);
+    }
+    json_object_end(&w);
+    int rc = json_done(&w);
+    return rc ? rc : event(out, type, &data);
+}
+
+struct responses_words {
+    const char *kind, *part_added, *delta, *done, *part_done;
+};
+
+static const struct responses_words *responses_words_of(const char *kind)
+{
+    static const struct responses_words words[] = {
+        {"thinking", "response.reasoning_summary_part.added", "response.reasoning_summary_text.delta",
+         "response.reasoning_summary_text.done", "response.reasoning_summary_part.done"},
+        {"tool_use", NULL, "response.function_call_arguments.delta", "response.function_call_arguments.done", NULL},
+        {"text", "response.content_part.added", "response.output_text.delta", "response.output_text.done", "response.content_part.done"},
+    };
+    size_t i = 0;
+    while (strcmp(words[i].kind, kind) != 0)
+        i++;
+    return &words[i];
+}
+
+static int responses_open(struct sim_answer *a, const char *kind, struct buf *out)
+{
+    const struct responses_words *w = responses_words_of(kind);
+    a->open = kind;
+    int rc = responses_move(a, "response.output_item.added", kind, false, out);
+    return rc || !w->part_added ? rc : responses_part(a, w->part_added, NULL, STR(""), out);
+}
+
 static int responses_close(struct sim_answer *a, struct buf *out)
 {
     if (!a->open)
         return 0;
-    int rc = responses_move(a, "response.output_item.done", a->open, true, out);
+    const struct responses_words *w = responses_words_of(a->open);
+    bool calls = strcmp(a->open, "tool_use") == 0;
+    struct str all = calls ? arguments_of(a) : strcmp(a->open, "thinking") == 0 ? a->reasoning : buf_str(&a->text);
+    int rc = responses_part(a, w->done, calls ? "arguments" : "text", all, out);
+    if (rc == 0 && w->part_done)
+        rc = responses_part(a, w->part_done, NULL, all, out);
+    if (rc == 0)
+        rc = responses_move(a, "response.output_item.done", a->open, true, out);
     a->open = NULL;
     a->block++;
     return rc;
-}
-
-static int responses_delta(struct sim_answer *a, struct str piece, struct buf *out)
-{
-    const char *type = a->stage == STAGE_REASONING        ? "response.reasoning_summary_text.delta"
-                       : a->stage == STAGE_TOOL_ARGUMENTS ? "response.function_call_arguments.delta"
-                                                          : "response.output_text.delta";
-    AUTO_BUF struct buf data = BUF_INIT(4 * MiB);
-    struct json_writer w = responses_begin(a, &data, type);
-    put_text(&w, "item_id", a->stage == STAGE_TOOL_ARGUMENTS ? STR("fc_simulated")
-                            : a->stage == STAGE_REASONING    ? STR("rs_simulated")
-                                                             : STR("msg_simulated"));
-    put_number(&w, "output_index", a->block);
-    if (a->stage == STAGE_REASONING)
-        put_number(&w, "summary_index", 0);
-    else if (a->stage != STAGE_TOOL_ARGUMENTS)
-        put_number(&w, "content_index", 0);
-    put_text(&w, "delta", piece);
-    json_object_end(&w);
-    int rc = json_done(&w);
-    return rc ? rc : event(out, type, &data);
 }
 
 static int responses_event(struct sim_answer *a, struct str piece, struct buf *out)
@@ -473,11 +512,9 @@ static int responses_event(struct sim_answer *a, struct str piece, struct buf *o
         rc = responses_close(a, out);
     if (a->stage == STAGE_FINISH)
         return rc ? rc : responses_state(a, finishes(a, "length") ? "response.incomplete" : "response.completed", true, out);
-    if (rc == 0 && kind && !a->open) {
-        a->open = kind;
-        rc = responses_move(a, "response.output_item.added", kind, false, out);
-    }
-    return rc || piece.len == 0 ? rc : responses_delta(a, piece, out);
+    if (rc == 0 && kind && !a->open)
+        rc = responses_open(a, kind, out);
+    return rc || piece.len == 0 ? rc : responses_part(a, responses_words_of(kind)->delta, "delta", piece, out);
 }
 
 /* --- errors --------------------------------------------------------------------------------------------------------------------------- */
@@ -526,9 +563,11 @@ static const struct sim_face faces[] = {
     {EP_COUNT_TOKENS, "application/json", "", "", "", NULL, NULL, "", anthropic_error},
     {EP_RESPONSES, "text/event-stream; charset=utf-8", ": keep-alive\n\n", "event: error\ndata: ", "\n\n", responses_whole,
      responses_event, "", NULL},
+    {EP_TRANSCRIBE, "text/event-stream", "", "", "", NULL, sim_transcript_event, "data: [DONE]\n\n", NULL},
     {EP_OLLAMA_CHAT, "application/x-ndjson", "", "", "\n", ollama_whole, ollama_event, "", ollama_error},
     {EP_OLLAMA_GENERATE, "application/x-ndjson", "", "", "\n", ollama_whole, ollama_event, "", ollama_error},
     {EP_OLLAMA_EMBED, "application/json", "", "", "", NULL, NULL, "", ollama_error},
+    {EP_OLLAMA_EMBED_ONE, "application/json", "", "", "", NULL, NULL, "", ollama_error},
 };
 
 const struct sim_face *sim_face_find(enum sim_endpoint ep)

@@ -58,6 +58,9 @@ static enum sim_endpoint below_base(struct str path)
     } doors[] = {{"/chat/completions", EP_CHAT},
                  {"/completions", EP_COMPLETIONS},
                  {"/embeddings", EP_EMBEDDINGS},
+                 {"/rerank", EP_RERANK},
+                 {"/audio/transcriptions", EP_TRANSCRIBE},
+                 {"/audio/translations", EP_TRANSCRIBE},
                  {"/messages", EP_MESSAGES},
                  {"/messages/count_tokens", EP_COUNT_TOKENS},
                  {"/responses", EP_RESPONSES},
@@ -86,8 +89,10 @@ static enum sim_endpoint own_door(const struct sim_flavour *f, struct str path)
         return EP_OLLAMA_CHAT;
     if (str_eq(path, STR("/api/generate")))
         return EP_OLLAMA_GENERATE;
-    if (str_eq(path, STR("/api/embed")) || str_eq(path, STR("/api/embeddings")))
+    if (str_eq(path, STR("/api/embed")))
         return EP_OLLAMA_EMBED;
+    if (str_eq(path, STR("/api/embeddings")))
+        return EP_OLLAMA_EMBED_ONE;
     return str_eq(path, STR("/api/show")) ? EP_SHOW : EP_UNKNOWN;
 }
 
@@ -200,7 +205,8 @@ static void read_member(struct sim_facts *f, enum sim_endpoint ep, struct json_s
             (void)json_to_i64(raw, &f->choices);
         else if (str_eq(key, STR("dimensions")))
             (void)json_to_i64(raw, &f->dimensions);
-        else if (str_eq(key, STR("prompt")) || str_eq(key, STR("input")) || str_eq(key, STR("tools")))
+        else if (str_eq(key, STR("prompt")) || str_eq(key, STR("input")) || str_eq(key, STR("tools")) || str_eq(key, STR("query")) ||
+                 str_eq(key, STR("documents")) || str_eq(key, STR("texts")))
             f->text_bytes += (int64_t)raw.len;
     }
 }
@@ -208,16 +214,21 @@ static void read_member(struct sim_facts *f, enum sim_endpoint ep, struct json_s
 void sim_facts_read(struct sim_facts *f, enum sim_endpoint ep, struct str body)
 {
     *f = (struct sim_facts){.choices = 1, .stream = ep == EP_OLLAMA_CHAT || ep == EP_OLLAMA_GENERATE,
-                             .bare_vectors = ep == EP_OLLAMA_EMBED};
+                             .bare_vectors = ep == EP_OLLAMA_EMBED || ep == EP_OLLAMA_EMBED_ONE,
+                             .one_vector = ep == EP_OLLAMA_EMBED_ONE};
     struct json_scan s;
     struct str key;
+    if (ep == EP_TRANSCRIBE) {
+        sim_form_read(f, body);
+        return;
+    }
     json_scan_init(&s, body);
     if (json_peek(&s) == JSON_OBJECT && json_enter(&s))
         while (json_member(&s, &key))
             read_member(f, ep, &s, key);
     if (f->choices < 1 || f->choices > 128)
         f->choices = 1;
-    if (ep == EP_EMBEDDINGS || ep == EP_OLLAMA_EMBED || ep == EP_COUNT_TOKENS)
+    if (ep == EP_EMBEDDINGS || f->bare_vectors || ep == EP_COUNT_TOKENS || ep == EP_RERANK)
         f->stream = false;
 }
 

@@ -47,6 +47,7 @@ struct store_call {
     int32_t outcome, attempt_count, http_status;
     struct str target;
     int64_t first_ms, total_ms; /* -1: unknown */
+    struct str story;           /* read by store_call_get alone; empty: there is none */
     struct store_attempt *attempts;
 };
 

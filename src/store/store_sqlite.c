@@ -65,6 +65,8 @@ static const char *const migrations[] = {
     "  upstream TEXT NOT NULL, holder INTEGER NOT NULL, version INTEGER NOT NULL, wall_ms INTEGER NOT NULL,"
     "  state TEXT NOT NULL, PRIMARY KEY(upstream, holder)"
     ") WITHOUT ROWID;",
+    /* 4: why a call went where it went, beside its attempts: JSON, NULL where there is nothing to tell. */
+    "ALTER TABLE calls ADD COLUMN story TEXT;",
 };
 
 int store_fail(struct store *s, const char *what, struct err *e)

@@ -17,13 +17,13 @@ const char *store_sql_of_calls(enum store_statement which)
 {
     switch (which) {
     case STATEMENT_CALL_INSERT:
-        return "INSERT INTO calls(" CALL_COLUMNS ") VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15)"
+        return "INSERT INTO calls(" CALL_COLUMNS ", story) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16)"
                " ON CONFLICT(id) DO NOTHING";
     case STATEMENT_CALL_CLOSE:
-        return "UPDATE calls SET outcome=?2, attempts=?3, http_status=?4, target=?5, first_ms=?6, total_ms=?7"
+        return "UPDATE calls SET outcome=?2, attempts=?3, http_status=?4, target=?5, first_ms=?6, total_ms=?7, story=?8"
                " WHERE id=?1 AND outcome IS NULL";
     case STATEMENT_CALL_GET:
-        return "SELECT " CALL_COLUMNS " FROM calls WHERE id=?1";
+        return "SELECT " CALL_COLUMNS ", story FROM calls WHERE id=?1";
     case STATEMENT_CALLS_ALL:
         return "SELECT " CALL_COLUMNS " FROM calls ORDER BY id";
     case STATEMENT_CALLS_FROM:
@@ -93,6 +93,10 @@ static void bind_call_close(sqlite3_stmt *st, int at, const struct store_call *c
     bind_str(st, at + 3, c->target);
     bind_known(st, at + 4, c->first_ms, -1);
     bind_known(st, at + 5, c->total_ms, -1);
+    if (c->story.len)
+        bind_str(st, at + 6, c->story);
+    else
+        (void)sqlite3_bind_null(st, at + 6);
 }
 
 static int call_insert(struct store *s, const struct store_call *c, struct err *e)
@@ -320,6 +324,8 @@ static int read_call(struct store *s, sqlite3_stmt *st, struct arena *arena, str
     c->target = column_str(&r, 12);
     c->first_ms = column_known(&r, 13, -1);
     c->total_ms = column_known(&r, 14, -1);
+    if (sqlite3_column_count(st) > 15)
+        c->story = column_str(&r, 15);
     if (r.nomem)
         return err_set(e, ERR_NOMEM, "reading the ledger");
     int rc = read_attempts(s, c, arena, e);

@@ -4,6 +4,8 @@
  * The same reader takes whole answers (`message`), chunks (`delta`) and legacy completions (`text`): servers mix them
  * up, and no name means two things. */
 #include "wire/answer_priv.h"
+#include "wire/audio.h"
+#include "wire/rerank.h"
 #include <assert.h>
 
 static void value_skip(struct answer_reader *r)
@@ -94,7 +96,7 @@ static void usage_read(struct answer_reader *r, bool aside)
         return;
     r->out->has_usage = true;
     r->out->usage = usage;
-    r->side_usage = aside;
+    r->side_usage = r->out->usage_aside = aside;
 }
 
 static void error_read(struct answer_reader *r)
@@ -252,9 +254,21 @@ static int read_all(enum wire_op op, struct str text, bool whole, bool estimate,
     return 0;
 }
 
+static int scores_read(struct str body, struct wire_answer *out, struct err *e)
+{
+    struct rerank_answer a;
+    int rc = rerank_read(&a, body, e);
+
+    if (rc == 0)
+        rerank_facts(&a, out);
+    return rc;
+}
+
 /* A byte order mark before a whole answer, as some .NET servers send: RFC 8259 lets a reader ignore it, and clients do. */
 int answer_read(enum wire_op op, struct str body, struct wire_answer *out, struct err *e)
 {
+    if (op == WIRE_RERANK)
+        return scores_read(body, out, e);
     if (str_starts(body, STR("\xef\xbb\xbf")))
         body = str_skip(body, 3);
     int rc = read_all(op, body, true, false, out, e);
@@ -265,6 +279,8 @@ int answer_read(enum wire_op op, struct str body, struct wire_answer *out, struc
 
 int chunk_read(enum wire_op op, struct str data, struct wire_answer *out, struct err *e)
 {
+    if (wire_op_hears(op))
+        return audio_chunk_read(data, out, e);
     return read_all(op, data, false, true, out, e);
 }
 

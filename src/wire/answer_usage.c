@@ -15,7 +15,7 @@ struct counts {
     int64_t cost_nusd;
 };
 
-static int64_t count_read(struct json_scan *s)
+int64_t answer_count_read(struct json_scan *s)
 {
     enum json_type type = json_peek(s);
     struct str raw;
@@ -27,7 +27,7 @@ static int64_t count_read(struct json_scan *s)
 }
 
 /* Dollars with decimals, as a JSON number. */
-static int64_t cost_read(struct json_scan *s)
+int64_t answer_cost_read(struct json_scan *s)
 {
     enum json_type type = json_peek(s);
     struct str raw;
@@ -49,11 +49,11 @@ static void details_read(struct json_scan *s, struct counts *c)
     json_enter(s);
     while (json_member(s, &key)) {
         if (json_key_is(key, STR("cached_tokens")))
-            c->cached = count_read(s);
+            c->cached = answer_count_read(s);
         else if (json_key_is(key, STR("cache_write_tokens")))
-            c->cache_write = count_read(s);
+            c->cache_write = answer_count_read(s);
         else if (json_key_is(key, STR("reasoning_tokens")))
-            c->reasoning = count_read(s);
+            c->reasoning = answer_count_read(s);
         else
             json_skip(s, NULL);
     }
@@ -62,19 +62,19 @@ static void details_read(struct json_scan *s, struct counts *c)
 static void member_read(struct json_scan *s, struct str key, struct counts *c)
 {
     if (json_key_is(key, STR("prompt_tokens")))
-        c->input = count_read(s);
+        c->input = answer_count_read(s);
     else if (json_key_is(key, STR("completion_tokens")))
-        c->output = count_read(s);
+        c->output = answer_count_read(s);
     else if (json_key_is(key, STR("total_tokens")))
-        c->total = count_read(s);
+        c->total = answer_count_read(s);
     else if (json_key_is(key, STR("prompt_tokens_details")) || json_key_is(key, STR("completion_tokens_details")))
         details_read(s, c);
     else if (json_key_is(key, STR("cached_tokens")))
-        c->cached_top = count_read(s);
+        c->cached_top = answer_count_read(s);
     else if (json_key_is(key, STR("prompt_cache_hit_tokens")))
-        c->cache_hit = count_read(s);
+        c->cache_hit = answer_count_read(s);
     else if (json_key_is(key, STR("cost")))
-        c->cost_nusd = cost_read(s);
+        c->cost_nusd = answer_cost_read(s);
     else
         json_skip(s, NULL);
 }

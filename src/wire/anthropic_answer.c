@@ -9,20 +9,13 @@ static struct str text_or_none(const struct json_node *object, const char *key)
     return text.ptr ? text : STR("");
 }
 
-static int plain(struct arena *a, struct str id, struct str *out)
-{
-    *out = chat_id_plain(id, a);
-    return out->ptr ? 0 : ERR_NOMEM;
-}
-
 static int use_read(struct chat_answer *a, const struct json_node *block, struct part *p)
 {
     const struct json_node *input = json_get(block, "input");
-    int rc = plain(a->arena, text_or_none(block, "id"), &p->id);
-    if (rc == 0)
-        rc = plain(a->arena, text_or_none(block, "name"), &p->name);
+    p->id = chat_id_plain(text_or_none(block, "id"), a->arena);
+    p->name = text_or_none(block, "name");
     p->arguments = input && input->type == JSON_OBJECT ? input->text : STR("{}");
-    return rc;
+    return p->id.ptr ? 0 : ERR_NOMEM;
 }
 
 static const struct {
@@ -136,7 +129,7 @@ static void block_begin(struct json_writer *w, const char *type)
 
 static int use_write(struct json_writer *w, const struct part *p, struct arena *a)
 {
-    struct str id = chat_id_safe(p->id, a), input = chat_arguments_object(p->arguments, a);
+    struct str id = chat_id_safe(p->id, a), input = p->custom ? tool_input_object(p->arguments, a) : chat_arguments_object(p->arguments, a);
     if (!id.ptr || !input.ptr)
         return ERR_NOMEM;
     block_begin(w, "tool_use");
@@ -187,14 +180,16 @@ static int part_write(struct json_writer *w, const struct part *p, struct arena 
     return 0;
 }
 
-/* Calls were made: agents wait for that word; an answer that was cut stays cut. */
+/* Calls were made: agents wait for that word, as they do for that of a refusal; an answer that was cut stays cut. */
 static enum finish finish_of(const struct chat_answer *a)
 {
-    bool calls = false;
-    for (const struct part *p = a->part; p; p = p->next)
+    bool calls = false, refused = false;
+    for (const struct part *p = a->part; p; p = p->next) {
         calls |= p->kind == PART_CALL;
-    if (calls && (a->finish == FINISH_NONE || a->finish == FINISH_STOP || a->finish == FINISH_OTHER))
-        return FINISH_TOOLS;
+        refused |= p->kind == PART_REFUSAL;
+    }
+    if (a->finish == FINISH_NONE || a->finish == FINISH_STOP || a->finish == FINISH_OTHER)
+        return calls ? FINISH_TOOLS : refused ? FINISH_FILTER : a->finish;
     return a->finish;
 }
 

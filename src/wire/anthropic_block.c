@@ -227,12 +227,26 @@ static int tool_result_read(struct anthropic_read *r, struct part *p, const stru
 
 /* --- thinking ----------------------------------------------------------------------------------------------------- */
 
+/* DeepSeek's seals are UUIDs; Anthropic's are long and base64. Conversations that come back hold both. */
+static bool is_uuid(struct str s)
+{
+    enum { UUID_BYTES = 36 };
+    for (size_t i = 0; i < s.len; i++) {
+        bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+        char c = s.ptr[i], low = (char)(c | 0x20);
+        if (dash ? c != '-' : !((c >= '0' && c <= '9') || (low >= 'a' && low <= 'f')))
+            return false;
+    }
+    return s.len == UUID_BYTES;
+}
+
 static int thinking_read(struct anthropic_read *r, struct part *p, const struct fields *f)
 {
     int rc = text_of(r, f, THINKING, &p->text);
     if (rc == 0)
         rc = text_of(r, f, SIGNATURE, &p->signature);
-    if (p->signature.len == 0)
+    p->foreign = p->signature.len == 0 || is_uuid(p->signature);
+    if (p->foreign)
         r->chat->has_signed_only = false;
     return rc;
 }

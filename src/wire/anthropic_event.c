@@ -167,7 +167,7 @@ int anthropic_end(struct stream_writer *w, struct buf *out)
     json_key(&j, "delta");
     json_object_begin(&j);
     json_key(&j, "stop_reason");
-    json_text(&j, anthropic_stop_reason(w->finish, w->stop.len > 0));
+    json_text(&j, anthropic_stop_reason(w->refused && w->finish == FINISH_STOP ? FINISH_FILTER : w->finish, w->stop.len > 0));
     json_key(&j, "stop_sequence");
     if (w->stop.len && w->finish == FINISH_STOP)
         json_str(&j, w->stop);

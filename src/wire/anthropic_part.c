@@ -48,7 +48,7 @@ struct str anthropic_id_safe(struct anthropic_write *w, struct str id)
 
 struct str anthropic_name_safe(struct anthropic_write *w, struct str name)
 {
-    return w->own ? name : chat_id_safe(name, w->how->arena);
+    return tool_name_fit(tool_names_of(DIALECT_ANTHROPIC, w->chat->from, w->how->vendor), name, w->how->arena);
 }
 
 static void begin(struct anthropic_write *w, const char *type)

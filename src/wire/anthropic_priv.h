@@ -82,8 +82,7 @@ struct anthropic_write {
 int anthropic_lost(struct anthropic_write *w, struct str field); /* codec_cannot */
 void anthropic_cache(struct anthropic_write *w, struct str mark);
 struct str anthropic_id_safe(struct anthropic_write *w, struct str id); /* of a call; ptr NULL: no memory */
-struct str anthropic_name_safe(struct anthropic_write *w,
-                               struct str name); /* of a tool; those of its own dialect fit */
+struct str anthropic_name_safe(struct anthropic_write *w, struct str name); /* of a tool */
 
 struct str anthropic_own(const struct anthropic_write *w, struct str name); /* c->own, for a request of this dialect */
 void anthropic_member(struct anthropic_write *w, const char *key, struct str text);

@@ -229,6 +229,7 @@ static int system_read(struct anthropic_read *r)
     while (*at) {
         struct part *p = *at;
         bool billing = p->kind == PART_TEXT && str_starts(p->text, BILLING);
+        r->chat->has_billing |= billing;
         if (billing)
             rc = own_add(r, STR("system"), p->text);
         if (rc)

@@ -71,9 +71,9 @@ static struct stream_call *call_find(struct stream_reader *r, int64_t index)
 }
 
 /* As the client knows it; it outlives the event. */
-static struct str call_text(struct stream_reader *r, struct str text)
+static struct str id_plain(struct stream_reader *r, struct str id)
 {
-    struct str plain = chat_id_plain(text, r->arena);
+    struct str plain = chat_id_plain(id, r->arena);
     return plain.ptr ? arena_dup(r->arena, plain) : STR_NONE;
 }
 
@@ -88,8 +88,8 @@ static int call_start(struct stream_reader *r, int64_t index, struct str id_raw,
     struct stream_call *c = stream_call_new(r, index);
     if (!c)
         return r->call_count == STREAM_CALLS_MAX ? ERR_LIMIT : ERR_NOMEM;
-    c->id = call_text(r, id);
-    c->name = call_text(r, name);
+    c->id = id_plain(r, id);
+    c->name = arena_dup(r->arena, name);
     if (!c->id.ptr || !c->name.ptr)
         return ERR_NOMEM;
     rc = stream_call_tell(r, c);

@@ -135,9 +135,7 @@ static int tool_write(struct anthropic_write *w, const struct tool *t)
     if (t->description.len)
         anthropic_member(w, "description", t->description);
     if (t->custom)
-        anthropic_member_raw(
-            w, "input_schema",
-            STR("{\"type\":\"object\",\"properties\":{\"input\":{\"type\":\"string\"}},\"required\":[\"input\"]}"));
+        anthropic_member_raw(w, "input_schema", STR(TOOL_INPUT_SCHEMA));
     else
         schema_write(w, t->schema);
     if (t->strict.len)

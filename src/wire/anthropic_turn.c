@@ -48,6 +48,12 @@ static int placeholder_add(struct anthropic_write *w, struct turn *turn)
     return turn && item_add(w, &turn->item, &placeholder) ? 0 : ERR_NOMEM;
 }
 
+/* Who seals nothing, or as it likes, takes the thinking of others, and its own. */
+static bool takes_any_thinking(const struct anthropic_write *w)
+{
+    return w->own && w->how->vendor && !(w->how->vendor->quirks & QUIRK_SEALED);
+}
+
 /* May it be sent in a message of that role? What is worth telling is told. */
 static int may_be_sent(struct anthropic_write *w, enum chat_role role, const struct part *p, bool *may)
 {
@@ -62,10 +68,10 @@ static int may_be_sent(struct anthropic_write *w, enum chat_role role, const str
     case PART_CALL: *may = assistant; break;
     case PART_RESULT: *may = !assistant; break;
     case PART_REASONING:
-        *may = assistant && p->signature.len > 0;
+        *may = assistant && !w->chat->seals_doubted && ((p->signature.len > 0 && !p->foreign) || takes_any_thinking(w));
         return *may || !assistant ? 0 : anthropic_lost(w, STR("reasoning_content"));
     case PART_HIDDEN:
-        *may = assistant && w->own && !p->foreign;
+        *may = assistant && w->own && !p->foreign && !w->chat->seals_doubted;
         return *may || !assistant ? 0 : anthropic_lost(w, STR("encrypted_content"));
     case PART_OPAQUE: *may = w->own; return *may ? 0 : anthropic_lost(w, p->name);
     }

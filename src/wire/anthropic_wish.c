@@ -20,20 +20,16 @@ void anthropic_tokens_decide(struct anthropic_write *w)
         w->max_tokens = limit;
 }
 
-/* The budget must be less than max_tokens: that is raised where the model allows it. False: there is no room to think. */
+/* The budget must be less than max_tokens, which is never raised: in every dialect thinking counts against it, and what was asked for at
+ * most is what the books have reserved. Half of it is left for the answer. False: there is no room to think. */
 static bool budget_fit(struct anthropic_write *w, int64_t budget)
 {
-    int64_t limit = w->how->fact ? w->how->fact->output_tokens_max : 0;
+    if (budget >= w->max_tokens)
+        budget = w->max_tokens / 2;
     if (budget < BUDGET_MIN)
         budget = BUDGET_MIN;
-    if (budget >= w->max_tokens) {
-        if (budget < limit && w->max_tokens <= limit - budget)
-            w->max_tokens += budget;
-        else
-            budget = w->max_tokens - 1;
-    }
     w->budget = budget;
-    return budget >= BUDGET_MIN;
+    return budget < w->max_tokens;
 }
 
 /* The client's own `thinking`, if this model takes its kind: as it came. */
@@ -64,7 +60,7 @@ static bool by_budget(const struct anthropic_write *w)
     return false;
 }
 
-/* Sets `thinks`, `budget` and perhaps max_tokens. */
+/* Sets `thinks` and `budget`. */
 int anthropic_thinking_decide(struct anthropic_write *w, const struct turns *turns)
 {
     const struct chat *c = w->chat;

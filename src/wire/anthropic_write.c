@@ -68,7 +68,8 @@ static int system_write(struct anthropic_write *w)
 {
     const struct chat *c = w->chat;
     bool json = c->format == FORMAT_JSON_OBJECT || (c->format == FORMAT_JSON_SCHEMA && c->schema.len == 0);
-    struct str billing = anthropic_own(w, STR("system")), please = json ? JSON_PLEASE : STR_NONE;
+    bool elsewhere = w->how->vendor && !(w->how->vendor->quirks & QUIRK_SEALED); /* there it costs the cache and tells who calls */
+    struct str billing = elsewhere ? STR_NONE : anthropic_own(w, STR("system")), please = json ? JSON_PLEASE : STR_NONE;
     bool marked = false;
     size_t bytes = 0, count = 0;
     for (const struct message *m = c->message; m; m = m->next)
@@ -136,11 +137,47 @@ static bool says_nothing(struct str raw)
     return false;
 }
 
+/* context_management without the edits that a model which does not think refuses; all of it when none is left. */
+static int context_write(struct anthropic_write *w, struct str raw)
+{
+    struct json_node *root;
+    int rc = json_parse(w->how->arena, raw, &root, NULL), kept = 0;
+    const struct json_node *edits = rc == 0 ? json_get(root, "edits") : NULL;
+    if (rc == ERR_NOMEM)
+        return rc;
+    for (const struct json_node *e = edits ? edits->child : NULL; e; e = e->next)
+        kept += !str_starts(json_get_text(e, "type"), STR("clear_thinking_"));
+    if (edits && edits->child && !kept)
+        return 0;
+    if (!kept) {
+        anthropic_member_raw(w, "context_management", raw);
+        return 0;
+    }
+    json_key(w->json, "context_management");
+    json_object_begin(w->json);
+    for (const struct json_node *m = root->child; m; m = m->next) {
+        json_key_str(w->json, m->key);
+        if (m != edits) {
+            m->type == JSON_STRING ? json_str(w->json, m->text) : json_raw(w->json, m->text);
+            continue;
+        }
+        json_array_begin(w->json);
+        for (const struct json_node *e = edits->child; e; e = e->next)
+            if (!str_starts(json_get_text(e, "type"), STR("clear_thinking_")))
+                json_raw(w->json, e->text);
+        json_array_end(w->json);
+    }
+    json_object_end(w->json);
+    return 0;
+}
+
 static int extra_write(struct anthropic_write *w)
 {
     int rc = 0;
     for (const struct chat_member *m = w->chat->extra; m && rc == 0; m = m->next) {
-        if (w->own && !m->by_default) { /* a default goes by OpenAI's name */
+        if (w->own && !m->by_default && !w->thinks && str_eq(m->name, STR("context_management"))) {
+            rc = context_write(w, m->value);
+        } else if (w->own && !m->by_default) { /* a default goes by OpenAI's name */
             json_key_str(w->json, m->name);
             json_raw(w->json, m->value);
         } else if (!says_nothing(m->value)) {

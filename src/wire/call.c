@@ -45,6 +45,17 @@ int call_member_find(struct str key_raw)
     return key_raw.len > 0 && memchr(key_raw.ptr, '\\', key_raw.len) ? escaped_member_find(key_raw) : CALL_MEMBER_NONE;
 }
 
+bool call_name_is_plain(struct str name)
+{
+    for (size_t i = 0; i < name.len; i++) { /* names end up in headers and logs */
+        const unsigned char *p = (const unsigned char *)name.ptr + i;
+        bool high = p[0] == 0xC2 && i + 1 < name.len && p[1] < 0xA0; /* U+0080 to U+009F: some terminals obey them */
+        if (p[0] < 0x20 || p[0] == 0x7F || high)
+            return false;
+    }
+    return true;
+}
+
 int call_model_read(struct call_reader *r)
 {
     struct call *c = r->call;
@@ -63,13 +74,7 @@ int call_model_read(struct call_reader *r)
         return err_set(r->err, ERR_INVALID, "model is empty");
     if (c->model.len > MODEL_BYTES_MAX)
         return err_set(r->err, ERR_INVALID, "model is longer than %d bytes", MODEL_BYTES_MAX);
-    for (size_t i = 0; i < c->model.len; i++) { /* names end up in headers and logs */
-        const unsigned char *p = (const unsigned char *)c->model.ptr + i;
-        bool high = p[0] == 0xC2 && i + 1 < c->model.len && p[1] < 0xA0; /* U+0080 to U+009F: some terminals obey them */
-        if (p[0] < 0x20 || p[0] == 0x7F || high)
-            return err_set(r->err, ERR_INVALID, "model holds a control character");
-    }
-    return 0;
+    return call_name_is_plain(c->model) ? 0 : err_set(r->err, ERR_INVALID, "model holds a control character");
 }
 
 /* true, false, or null for "not given". */
@@ -206,6 +211,10 @@ static int text_read(struct call_reader *r, int member)
     bool prompts = op == WIRE_COMPLETIONS || op == WIRE_GENERATE || op == WIRE_EMBED_ONE;
     if ((prompts && member == CALL_MEMBER_prompt) || (op == WIRE_EMBEDDINGS && member == CALL_MEMBER_input))
         return call_prompt_read(r, call_member_names[member].ptr);
+    if (op == WIRE_RERANK && member == CALL_MEMBER_query)
+        return call_query_read(r);
+    if (op == WIRE_RERANK && (member == CALL_MEMBER_documents || member == CALL_MEMBER_texts))
+        return call_documents_read(r, call_member_names[member].ptr);
     json_skip(&r->scan, NULL);
     return 0;
 }
@@ -252,8 +261,8 @@ static int member_read(struct call_reader *r, struct str key_raw)
         return 0;
     }
     const char *name = call_member_names[member].ptr;
-    uint64_t bit = UINT64_C(1) << member;
-    if (c->members & bit & call_members_ours)
+    uint64_t bit = UINT64_C(1) << member, of_rerank = c->op == WIRE_RERANK ? BIT(query) | BIT(documents) | BIT(texts) : 0;
+    if (c->members & bit & (call_members_ours | of_rerank))
         return err_set(r->err, ERR_INVALID, "%s is given twice", name);
     c->members |= bit;
 
@@ -270,7 +279,10 @@ static int member_read(struct call_reader *r, struct str key_raw)
     case CALL_MEMBER_response_format: return response_format_read(r);
     case CALL_MEMBER_messages:
     case CALL_MEMBER_prompt:
-    case CALL_MEMBER_input: return text_read(r, member);
+    case CALL_MEMBER_input:
+    case CALL_MEMBER_query:
+    case CALL_MEMBER_documents:
+    case CALL_MEMBER_texts: return text_read(r, member);
     default: json_skip(&r->scan, NULL); return 0;
     }
 }
@@ -279,12 +291,15 @@ static int required_check(const struct call *c, struct err *e)
 {
     static const int text[] = {[WIRE_CHAT] = CALL_MEMBER_messages,
                                [WIRE_COMPLETIONS] = CALL_MEMBER_prompt,
-                               [WIRE_EMBEDDINGS] = CALL_MEMBER_input}; /* the others are of other dialects */
+                               [WIRE_EMBEDDINGS] = CALL_MEMBER_input,
+                               [WIRE_RERANK] = CALL_MEMBER_query}; /* the others are of other dialects */
 
     if (!(c->members & BIT(model)))
         return err_set(e, ERR_INVALID, "model is missing");
     if (!(c->members >> text[c->op] & 1))
         return err_set(e, ERR_INVALID, "%s is missing", call_member_names[text[c->op]].ptr);
+    if (c->op == WIRE_RERANK && !(c->members & (BIT(documents) | BIT(texts))))
+        return err_set(e, ERR_INVALID, "documents is missing");
     return 0;
 }
 
@@ -304,8 +319,8 @@ int call_read(struct call *c, enum wire_op op, struct str body, struct arena *a,
         if (rc < 0)
             return rc;
     }
-    if (wire_op_embeds(op))
-        c->stream = false; /* vectors come whole, whatever was asked */
+    if (wire_op_embeds(op) || op == WIRE_RERANK)
+        c->stream = false; /* vectors and scores come whole, whatever was asked */
     int rc = json_finish(&r.scan, e);
     return rc < 0 ? rc : required_check(c, e);
 }

@@ -8,6 +8,7 @@ enum {
     COMPLETIONS = 1u << WIRE_COMPLETIONS,
     EMBEDDINGS = 1u << WIRE_EMBEDDINGS | 1u << WIRE_EMBED_ONE,
     TEXT = CHAT | COMPLETIONS,
+    RERANK = 1u << WIRE_RERANK,
 };
 
 static const struct {
@@ -37,6 +38,7 @@ static const struct {
     {"reasoning_effort", CHAT},
     {"repetition_penalty", TEXT},
     {"response_format", TEXT},
+    {"return_documents", RERANK},
     {"seed", TEXT},
     {"stop", TEXT},
     {"stream_options", TEXT},
@@ -47,6 +49,7 @@ static const struct {
     {"tools", CHAT},
     {"top_k", TEXT},
     {"top_logprobs", CHAT},
+    {"top_n", RERANK},
     {"top_p", TEXT},
     {"typical_p", TEXT},
     {"verbosity", CHAT},

@@ -9,11 +9,11 @@
 #define CALL_MEMBERS(X)                                                                                        \
     X(n)                                                                                                       \
     X(stop) X(seed) X(user) X(echo)                                                                            \
-    X(model) X(tools) X(input) X(audio) X(store) X(top_p) X(top_k) X(min_p) X(think)                           \
+    X(model) X(tools) X(input) X(audio) X(store) X(top_p) X(top_k) X(min_p) X(think) X(query) X(texts) X(top_n)\
     X(stream) X(prompt) X(suffix)                                                                              \
     X(best_of)                                                                                                 \
     X(messages) X(logprobs) X(metadata) X(thinking) X(provider)                                                \
-    X(functions) X(reasoning) X(verbosity)                                                                     \
+    X(functions) X(reasoning) X(verbosity) X(documents)                                                        \
     X(max_tokens) X(logit_bias) X(modalities) X(dimensions) X(prediction) X(keep_alive) X(extra_body)          \
     X(temperature) X(tool_choice)                                                                              \
     X(top_logprobs) X(service_tier)                                                                            \
@@ -52,6 +52,7 @@ struct call_reader {
 };
 
 int call_model_read(struct call_reader *r);
+bool call_name_is_plain(struct str name); /* without control characters */
 /* The member of ours that a key could pass for at a server that ignores case; NULL: none. */
 const char *call_disguise_of(struct str key_raw);
 
@@ -60,6 +61,8 @@ const char *call_disguise_of(struct str key_raw);
 int call_messages_read(struct call_reader *r);
 int call_prompt_read(struct call_reader *r, const char *name); /* prompt, input: text, tokens, or arrays of them */
 int call_tools_read(struct call_reader *r, const char *name);  /* tools, functions */
+int call_query_read(struct call_reader *r);
+int call_documents_read(struct call_reader *r, const char *name); /* documents, texts: texts, or objects that hold one */
 /* The value that starts here, counted as it stands. */
 void call_raw_count(struct call_reader *r);
 

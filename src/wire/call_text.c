@@ -88,6 +88,7 @@ static void part_read(struct call_reader *r)
             audio = true;
             c->tokens_estimated += data_bytes(r) / AUDIO_BYTES_PER_TOKEN;
         } else if (json_key_is(key, STR("file"))) {
+            c->needs |= NEED_PDF;
             c->tokens_estimated += (1 + data_bytes(r) / PAGE_BYTES) * IMAGE_TOKENS;
         } else {
             json_skip(&r->scan, NULL);
@@ -242,6 +243,29 @@ int call_prompt_read(struct call_reader *r, const char *name)
         prompt_element_read(r);
     }
     r->call->prompts = prompts ? prompts : 1;
+    return 0;
+}
+
+int call_query_read(struct call_reader *r)
+{
+    if (json_peek(&r->scan) != JSON_STRING)
+        return r->scan.problem ? 0 : err_set(r->err, ERR_INVALID, "query must be a string");
+    text_read(r);
+    return 0;
+}
+
+/* Whoever scores a document reads it beside the query, once for each. */
+int call_documents_read(struct call_reader *r, const char *name)
+{
+    int64_t count = 0;
+
+    if (json_peek(&r->scan) != JSON_ARRAY)
+        return r->scan.problem ? 0 : err_set(r->err, ERR_INVALID, "%s must be an array", name);
+    json_enter(&r->scan);
+    for (; json_element(&r->scan); count++)
+        text_read(r);
+    if (count == 0 && !r->scan.problem)
+        return err_set(r->err, ERR_INVALID, "%s is empty", name);
     return 0;
 }
 

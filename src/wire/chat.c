@@ -193,8 +193,10 @@ static void weigh_parts(struct call *out, const struct part *list)
             out->tokens_estimated += (int64_t)p->data.len / AUDIO_BYTES_PER_TOKEN;
             break;
         case PART_FILE:
-            if (p->source != SOURCE_TEXT)
-                out->tokens_estimated += (1 + (int64_t)p->data.len / PAGE_BYTES) * IMAGE_TOKENS;
+            if (p->source == SOURCE_TEXT)
+                break;
+            out->needs |= NEED_PDF;
+            out->tokens_estimated += (1 + (int64_t)p->data.len / PAGE_BYTES) * IMAGE_TOKENS;
             break;
         case PART_HIDDEN: out->tokens_estimated += (int64_t)p->text.len / 4; break; /* base64 of what was thought */
         case PART_RESULT: weigh_parts(out, p->content); break;
@@ -314,9 +316,12 @@ static bool id_is_safe(struct str id)
 
 struct str chat_id_safe(struct str id, struct arena *a)
 {
+    return id_is_safe(id) ? id : chat_id_coded(id, a);
+}
+
+struct str chat_id_coded(struct str id, struct arena *a)
+{
     static const char hex[] = "0123456789ABCDEF";
-    if (id_is_safe(id))
-        return id;
     char *out = arena_alloc(a, 3 * id.len + SAFE_MARK.len + 1), *at = out;
     if (!out)
         return STR_NONE;

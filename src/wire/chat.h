@@ -43,7 +43,7 @@ struct part {
     struct str raw;            /* OPAQUE: the whole block. Others: the same, if it says things that only its own dialect knows:
                                 * extra_content of a call, an element of reasoning_details; empty */
     struct str phase;          /* TEXT of an assistant, Responses: commentary or final_answer, handed back as it came; empty */
-    bool foreign;              /* HIDDEN: not of the vendor whose dialect the request is in */
+    bool foreign;              /* HIDDEN, REASONING: not of the vendor whose dialect the request is in */
 };
 
 enum chat_role { ROLE_SYSTEM, ROLE_DEVELOPER, ROLE_USER, ROLE_ASSISTANT };
@@ -120,6 +120,8 @@ struct chat {
     struct chat_member *own;         /* members that have a neutral form, raw as well: for writers of the same dialect alone (Responses repeats
                                       * them in its answers) */
     bool has_signed_only;            /* Anthropic, Responses: no thinking in it is foreign, so its bytes may pass as they are */
+    bool has_billing;                /* Anthropic: a line that is for that vendor alone, so its bytes may pass to nobody else */
+    bool seals_doubted;              /* the vendor has refused one: none goes back */
 };
 
 /* A job's default, by OpenAI's name; `value` is JSON and must outlive c. Nothing when the conversation says something already.
@@ -147,6 +149,7 @@ struct str chat_arguments_object(struct str arguments, struct arena *a);
 /* Ids of tool calls for dialects that allow [a-zA-Z0-9_-] only. Reversible without a table: an id that does not fit becomes
  * hx_ with its other bytes as -XX; chat_id_plain turns that back. ptr NULL when memory is out. */
 struct str chat_id_safe(struct str id, struct arena *a);
+struct str chat_id_coded(struct str id, struct arena *a); /* the same, of one that fits, too */
 struct str chat_id_plain(struct str id, struct arena *a);
 
 /* "data:image/png;base64,…" into type and data; false when it is none. Slices of `url`. */

@@ -9,6 +9,30 @@
 #pragma once
 #include "wire/chat.h"
 
+/* --- tools under other names (tools.c) ------------------------------------------------------------------------------------- */
+
+/* What names of tools an upstream takes: of [A-Za-z0-9_-], so many. */
+struct name_rule {
+    int bytes_max;
+    bool letter_first; /* or an underscore */
+};
+/* NULL: any name. */
+const struct name_rule *tool_names_of(enum dialect to, enum dialect from, const struct vendor *v);
+/* The name itself where it fits, else one made of it: the same for the same name. ptr NULL when memory is out. */
+struct str tool_name_fit(const struct name_rule *rule, struct str name, struct arena *a);
+/* The way back, by the tools that were asked for (NULL: unknown). False when memory is out. */
+bool tool_name_plain(const struct chat *asked, const struct name_rule *rule, struct str *name, struct arena *a);
+/* Of the function that stands for a tool that takes free text. */
+#define TOOL_INPUT_SCHEMA "{\"type\":\"object\",\"properties\":{\"input\":{\"type\":\"string\"}},\"required\":[\"input\"]}"
+/* Does the client know that tool as one that takes free text? */
+bool tool_is_custom(const struct chat *asked, struct str name);
+/* The free text of a call of one, where the upstream knew only functions: the string called `input` in an object; what is no such
+ * object is that text itself. ptr NULL when memory is out. And the object of a text. */
+struct str tool_input_plain(struct str arguments, struct arena *a);
+struct str tool_input_object(struct str input, struct arena *a);
+/* The calls of an answer as the client knows their tools: names, and free text. ERR_NOMEM. */
+int tool_calls_plain(struct chat_answer *answer, const struct chat *asked, const struct name_rule *rule);
+
 /* --- streams: reading ---------------------------------------------------------------------------------------------------- */
 
 enum delta_kind {
@@ -97,6 +121,7 @@ struct stream_block {
     int call;            /* of PART_CALL: counts calls from 0 */
     struct str id, name; /* of PART_CALL; of PART_HIDDEN its item's id, or empty; the writer's */
     bool custom;         /* of PART_CALL: its arguments are free text */
+    bool wrapped;        /* ... which comes inside an object, so that none of it can be told before it is whole */
     struct str item, head; /* Responses: the item's own id, and what stands in each of its deltas before the text; the codec's */
     struct str signature; /* of REASONING, known when it closes; the writer's */
     int64_t pieces;      /* bytes so far */
@@ -106,7 +131,8 @@ struct stream_writer {
     const struct codec *codec;
     enum wire_op op;
     struct arena *arena;     /* borrowed */
-    const struct chat *asked; /* the request, whose settings Responses repeats and whose tools it looks up; NULL if unknown */
+    const struct chat *asked; /* the request, whose tools are looked up and whose settings Responses repeats; NULL if unknown */
+    const struct name_rule *names; /* under which the upstream knows its tools; NULL: as they are */
     struct str id, model;    /* what the client reads; model as it asked for it */
     int64_t created_s;
     int64_t input_estimated; /* tokens; for dialects that tell the input first */
@@ -117,9 +143,11 @@ struct stream_writer {
     int block_count, call_count;
     struct usage usage;
     bool has_usage;
+    bool refused;            /* some of it was a refusal */
     enum finish finish;
     struct str stop;
     struct stream_call *call; /* those that wait for their turn; by the reader's index */
+    struct buf later[3];      /* words that came in the middle of a call's arguments: thinking, text, refusal */
     struct buf kept;          /* text of the open block, if the codec wants it (keeps_text) */
     struct buf items;         /* Responses: the finished items, as JSON. Ollama, OpenAI: what each line or chunk begins with */
     int64_t elapsed_us;       /* Ollama: how long the answer took, told at the end; 0: not known */
@@ -205,10 +233,12 @@ struct codec {
 extern const struct codec codec_openai, codec_responses, codec_anthropic, codec_ollama;
 const struct codec *codec_of(enum dialect d); /* NULL: none (the engine speaks OpenAI's) */
 
+/* Is that one of the fields of the tables? Other names are the client's own words. */
+bool codec_knows(struct str field);
 /* For request_write: that field is in the request, and this dialect cannot say it. 0 when the row says LIMIT_LOST (then it is in
  * w->lost), else ERR_INVALID with the field and the reason. A field without a row is lost. */
 int codec_cannot(const struct codec *codec, const struct chat_write *w, struct str field, struct err *e);
-/* All of c->extra that is not in `carried` (NULL-terminated; may be NULL): as codec_cannot. */
-int codec_extra(const struct codec *codec, const struct chat *c, const char *const *carried, const struct chat_write *w,
-                struct err *e);
+/* Ollama: a request that says nothing only loads its model, or with `keep_alive: 0` gives it up; the answer to that. */
+bool ollama_only_loads(const struct chat *c, enum wire_op op);
+int ollama_load_write(const struct chat *c, enum wire_op op, int64_t created_s, struct buf *out);
 int codec_reference(struct buf *out); /* docs/reference/translation.md */

@@ -10,6 +10,14 @@ static const struct limit *limit_find(const struct codec *codec, struct str fiel
     return NULL;
 }
 
+bool codec_knows(struct str field)
+{
+    bool known = false;
+    for (int d = 0; d < DIALECT_COUNT; d++)
+        known = known || (codec_of((enum dialect)d) && limit_find(codec_of((enum dialect)d), field));
+    return known;
+}
+
 int codec_cannot(const struct codec *codec, const struct chat_write *w, struct str field, struct err *e)
 {
     const struct limit *l = limit_find(codec, field);
@@ -17,22 +25,4 @@ int codec_cannot(const struct codec *codec, const struct chat_write *w, struct s
         return err_set(e, ERR_INVALID, "%.*s cannot be said in the %s dialect: %s", STR_FMT(str_slice(field, 0, 100)), codec->name, l->why);
     lost_add(w->lost, l ? str_from(l->field) : field);
     return 0;
-}
-
-static bool is_carried(const char *const *carried, struct str name)
-{
-    for (; carried && *carried; carried++)
-        if (str_eq(str_from(*carried), name))
-            return true;
-    return false;
-}
-
-int codec_extra(const struct codec *codec, const struct chat *c, const char *const *carried, const struct chat_write *w,
-                struct err *e)
-{
-    int rc = 0;
-    for (const struct chat_member *m = c->extra; m && rc == 0; m = m->next)
-        if (!is_carried(carried, m->name))
-            rc = codec_cannot(codec, w, m->name, e);
-    return rc;
 }

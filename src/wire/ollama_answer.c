@@ -263,15 +263,7 @@ void ollama_says_end(struct json_writer *w, enum wire_op op)
 /* A tool that takes free text is a function of one member there. */
 static struct str arguments_of(const struct part *p, struct arena *a)
 {
-    if (!p->custom)
-        return chat_arguments_object(p->arguments, a);
-    AUTO_BUF struct buf text = BUF_INIT(6 * p->arguments.len + 64);
-    struct json_writer json = JSON_WRITER(&text);
-    json_object_begin(&json);
-    json_key(&json, "input");
-    json_str(&json, p->arguments);
-    json_object_end(&json);
-    return json_done(&json) ? STR_NONE : arena_dup(a, buf_str(&text));
+    return p->custom ? tool_input_object(p->arguments, a) : chat_arguments_object(p->arguments, a);
 }
 
 /* On one line, as a stream needs it: a line break in JSON is a blank like any other. */
@@ -386,4 +378,31 @@ int ollama_answer_write(const struct chat_answer *a, enum wire_op op, struct los
     ollama_done_write(&w, a->finish, a->has_usage ? &a->usage : NULL, a->elapsed_us);
     json_object_end(&w);
     return rc ? rc : json_done(&w);
+}
+
+bool ollama_only_loads(const struct chat *c, enum wire_op op)
+{
+    if (c->from != DIALECT_OLLAMA || (op == WIRE_CHAT && c->message))
+        return false;
+    for (const struct message *m = c->message; m; m = m->next) /* generate: there may be words for the system */
+        for (const struct part *p = m->part; p; p = p->next)
+            if (m->role == ROLE_USER && (p->kind != PART_TEXT || p->text.len))
+                return false;
+    return op == WIRE_CHAT || op == WIRE_GENERATE;
+}
+
+int ollama_load_write(const struct chat *c, enum wire_op op, int64_t created_s, struct buf *out)
+{
+    struct json_writer w = JSON_WRITER(out);
+    const struct chat_member *keep = chat_extra_find(c, STR("keep_alive"));
+    bool gives_up = keep && (str_eq(keep->value, STR("0")) || str_starts(keep->value, STR("\"0")));
+    ollama_says_begin(&w, op, c->model, created_s);
+    json_str(&w, STR(""));
+    ollama_says_end(&w, op);
+    json_key(&w, "done_reason");
+    json_text(&w, gives_up ? "unload" : "load");
+    json_key(&w, "done");
+    json_bool(&w, true);
+    json_object_end(&w);
+    return json_done(&w);
 }

@@ -35,7 +35,7 @@ static const struct limit limits[] = {
     {"store", LIMIT_LOST, "Ollama stores no answers"},
     {"suffix", LIMIT_REFUSED, "filling in the middle is for /api/generate"},
     {"tool_choice", LIMIT_REFUSED, "Ollama cannot make a model call a tool; auto and none can be said"},
-    {"tools.custom", LIMIT_REFUSED, "tools take JSON arguments there, no free text"},
+    {"tools.custom", LIMIT_LOST, "tools take JSON arguments there: free text is the argument `input` of a function, and its grammar is lost"},
     {"tools.strict", LIMIT_LOST, "arguments are not held to their schema while they are written"},
     {"tools.type", LIMIT_REFUSED, "a tool that the vendor itself runs is not there; only functions are"},
     {"top_logprobs", LIMIT_REFUSED, "what an Ollama tells of probabilities has another form, which is not translated"},

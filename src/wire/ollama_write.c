@@ -10,8 +10,10 @@
 
 static int tool_write(struct ollama_writer *w, const struct tool *t)
 {
-    if (t->opaque.len || t->custom)
-        return ollama_cannot(w, t->custom ? "tools.custom" : "tools.type");
+    if (t->opaque.len)
+        return ollama_cannot(w, "tools.type");
+    if (t->custom)
+        (void)ollama_cannot(w, "tools.custom"); /* lost */
     if (t->cache.len)
         (void)ollama_cannot(w, "cache_control");
     if (str_eq(t->strict, STR("true")))
@@ -28,7 +30,7 @@ static int tool_write(struct ollama_writer *w, const struct tool *t)
         json_str(&w->json, t->description);
     }
     json_key(&w->json, "parameters");
-    json_raw(&w->json, t->schema.len ? t->schema : STR("{\"type\":\"object\",\"properties\":{}}"));
+    json_raw(&w->json, t->custom ? STR(TOOL_INPUT_SCHEMA) : t->schema.len ? t->schema : STR("{\"type\":\"object\",\"properties\":{}}"));
     json_object_end(&w->json);
     json_object_end(&w->json);
     return 0;

@@ -44,7 +44,7 @@ const struct codec codec_openai = {
     .name = "OpenAI",
     .dialect = DIALECT_OPENAI,
     .framing = FRAMING_SSE,
-    .stream_type = STR("text/event-stream"),
+    .stream_type = STR("text/event-stream; charset=utf-8"),
     .keep_alive = STR(": keep-alive\n\n"),
     .request_read = openai_request_read,
     .request_write = openai_request_write,

@@ -3,34 +3,18 @@
 
 /* --- read ---------------------------------------------------------------------------------------------------------- */
 
-struct builder {
-    struct chat_answer *answer;
-    struct part **at; /* where the next part goes */
-};
-
-static struct part *part_add(struct builder *b, enum part_kind kind)
+static bool plain(const struct chat_answer *a, struct str raw, struct str *out)
 {
-    struct part *p = arena_new(b->answer->arena, struct part);
-    if (!p)
-        return NULL;
-    p->kind = kind;
-    *b->at = p;
-    b->at = &p->next;
-    return p;
-}
-
-static bool plain(const struct builder *b, struct str raw, struct str *out)
-{
-    *out = raw.len ? json_unescape_arena(raw, b->answer->arena) : raw;
+    *out = raw.len ? json_unescape_arena(raw, a->arena) : raw;
     return raw.len == 0 || out->ptr;
 }
 
-static int text_add(struct builder *b, enum part_kind kind, struct str raw)
+static int text_add(struct chat_answer *a, enum part_kind kind, struct str raw)
 {
     if (raw.len == 0)
         return 0;
-    struct part *p = part_add(b, kind);
-    return p && plain(b, raw, &p->text) ? 0 : ERR_NOMEM;
+    struct part *p = chat_answer_add(a, kind);
+    return p && plain(a, raw, &p->text) ? 0 : ERR_NOMEM;
 }
 
 static int piece_add(const struct openai_piece *p, void *ctx)
@@ -38,11 +22,11 @@ static int piece_add(const struct openai_piece *p, void *ctx)
     return text_add(ctx, p->kind, p->text);
 }
 
-static int opaque_add(struct builder *b, struct str name, struct str raw)
+static int opaque_add(struct chat_answer *a, struct str name, struct str raw)
 {
     if (raw.len == 0)
         return 0;
-    struct part *p = part_add(b, PART_OPAQUE);
+    struct part *p = chat_answer_add(a, PART_OPAQUE);
     if (!p)
         return ERR_NOMEM;
     p->name = name;
@@ -51,30 +35,31 @@ static int opaque_add(struct builder *b, struct str name, struct str raw)
 }
 
 /* `thought`: the same thinking without its seal, if it stands elsewhere and was not said yet. */
-static int detail_add(struct builder *b, const struct openai_detail *d, struct str *thought)
+static int detail_add(struct chat_answer *a, const struct openai_detail *d, struct str *thought)
 {
     struct str text = d->text, format;
 
-    if (!plain(b, d->format, &format))
+    if (!plain(a, d->format, &format))
         return ERR_NOMEM;
-    bool known = openai_seal_is_known(format);
-    if (d->data.len && !known)
-        return opaque_add(b, STR("reasoning_details"), d->whole);
+    enum openai_seal by = openai_seal_of(format);
+    struct str id = by == SEAL_RESPONSES ? d->id : STR_NONE; /* without one it is Anthropic's */
+    if (d->data.len && (by == SEAL_FOREIGN || (by == SEAL_RESPONSES && !id.len)))
+        return opaque_add(a, STR("reasoning_details"), d->whole);
     if (text.len == 0 && d->data.len == 0) {
         text = *thought;
         *thought = STR_NONE;
     }
     if (text.len == 0 && d->data.len == 0 && d->signature.len == 0)
         return 0;
-    struct part *p = part_add(b, d->data.len ? PART_HIDDEN : PART_REASONING);
-    if (!p || !plain(b, d->data.len ? d->data : text, &p->text) || !plain(b, d->id, &p->id) ||
-        !plain(b, known && !d->data.len ? d->signature : STR_NONE, &p->signature))
+    struct part *p = chat_answer_add(a, d->data.len ? PART_HIDDEN : PART_REASONING);
+    if (!p || !plain(a, d->data.len ? d->data : text, &p->text) || !plain(a, d->data.len ? id : STR_NONE, &p->id) ||
+        !plain(a, by == SEAL_ANTHROPIC && !d->data.len ? d->signature : STR_NONE, &p->signature))
         return ERR_NOMEM;
     p->raw = d->whole;
     return 0;
 }
 
-static int thought_add(struct builder *b, const struct openai_said *said)
+static int thought_add(struct chat_answer *a, const struct openai_said *said)
 {
     struct str thought = said->reasoning;
     bool detailed = false, sealed_only = false;
@@ -83,7 +68,7 @@ static int thought_add(struct builder *b, const struct openai_said *said)
     int rc = 0;
 
     if (!said->details.len)
-        return text_add(b, PART_REASONING, thought);
+        return text_add(a, PART_REASONING, thought);
     json_scan_init(&s, said->details);
     json_enter(&s);
     while (openai_detail_next(&s, &d)) {
@@ -91,36 +76,36 @@ static int thought_add(struct builder *b, const struct openai_said *said)
         sealed_only |= !d.text.len && d.signature.len;
     }
     if (!detailed && !sealed_only)
-        rc = text_add(b, PART_REASONING, thought);
+        rc = text_add(a, PART_REASONING, thought);
     if (detailed || !sealed_only)
         thought = STR_NONE; /* it is said in the details, or was just now */
     json_scan_init(&s, said->details);
     json_enter(&s);
     while (rc == 0 && openai_detail_next(&s, &d))
-        rc = detail_add(b, &d, &thought);
+        rc = detail_add(a, &d, &thought);
     return rc;
 }
 
-static int call_add(struct builder *b, const struct openai_fragment *f, int64_t index)
+static int call_add(struct chat_answer *a, const struct openai_fragment *f, int64_t index)
 {
-    struct part *p = part_add(b, PART_CALL);
+    struct part *p = chat_answer_add(a, PART_CALL);
 
-    if (!p || !plain(b, f->id, &p->id) || !plain(b, f->name, &p->name))
+    if (!p || !plain(a, f->id, &p->id) || !plain(a, f->name, &p->name))
         return ERR_NOMEM;
     if (f->arguments_plain)
         p->arguments = f->arguments;
-    else if (!plain(b, f->arguments, &p->arguments))
+    else if (!plain(a, f->arguments, &p->arguments))
         return ERR_NOMEM;
     p->custom = f->custom;
     p->raw = f->extra;
     if (p->id.len)
         return 0;
-    const char *made = arena_format(b->answer->arena, "call_%08x%04lld", (unsigned)str_hash(b->answer->id), (long long)index);
+    const char *made = arena_format(a->arena, "call_%08x%04lld", (unsigned)str_hash(a->id), (long long)index);
     p->id = str_from(made);
     return made ? 0 : ERR_NOMEM;
 }
 
-static int calls_add(struct builder *b, const struct openai_said *said)
+static int calls_add(struct chat_answer *a, const struct openai_said *said)
 {
     struct openai_fragment f = {.index = -1};
     struct json_scan s;
@@ -131,32 +116,32 @@ static int calls_add(struct builder *b, const struct openai_said *said)
         json_scan_init(&s, said->calls);
         json_enter(&s);
         while (rc == 0 && openai_fragment_next(&s, &f))
-            rc = f.name.len ? call_add(b, &f, count++) : 0; /* without a name nobody can run it */
+            rc = f.name.len ? call_add(a, &f, count++) : 0; /* without a name nobody can run it */
     }
     if (rc || !said->function_call.len)
         return rc;
     f = (struct openai_fragment){.index = -1};
     json_scan_init(&s, said->function_call);
     openai_function_read(&s, &f);
-    return f.name.len ? call_add(b, &f, count) : 0;
+    return f.name.len ? call_add(a, &f, count) : 0;
 }
 
-static int parts_add(struct builder *b, const struct openai_said *said)
+static int parts_add(struct chat_answer *a, const struct openai_said *said)
 {
-    int rc = thought_add(b, said);
+    int rc = thought_add(a, said);
     if (rc == 0)
-        rc = text_add(b, PART_TEXT, said->content);
+        rc = text_add(a, PART_TEXT, said->content);
     if (rc == 0 && said->content_list.len)
-        rc = openai_pieces(said->content_list, piece_add, b);
+        rc = openai_pieces(said->content_list, piece_add, a);
     if (rc == 0)
-        rc = text_add(b, PART_TEXT, said->transcript);
+        rc = text_add(a, PART_TEXT, said->transcript);
     if (rc == 0)
-        rc = text_add(b, PART_REFUSAL, said->refusal);
+        rc = text_add(a, PART_REFUSAL, said->refusal);
     if (rc == 0)
-        rc = opaque_add(b, STR("images"), said->images);
+        rc = opaque_add(a, STR("images"), said->images);
     if (rc == 0)
-        rc = opaque_add(b, STR("annotations"), said->annotations);
-    return rc ? rc : calls_add(b, said);
+        rc = opaque_add(a, STR("annotations"), said->annotations);
+    return rc ? rc : calls_add(a, said);
 }
 
 /* Some finish with `stop` although calls were made; agents wait for the other word. */
@@ -172,7 +157,6 @@ static enum finish finish_repaired(const struct chat_answer *a)
 
 int openai_answer_read(struct chat_answer *a, enum wire_op op, struct str body, struct err *e)
 {
-    struct builder b = {.answer = a, .at = &a->part};
     struct arena *arena = a->arena;
     struct openai_said said;
     (void)op;
@@ -189,8 +173,8 @@ int openai_answer_read(struct chat_answer *a, enum wire_op op, struct str body, 
     a->finish = said.finish;
     a->usage = said.usage;
     a->has_usage = said.has_usage;
-    if (!plain(&b, said.id, &a->id) || !plain(&b, said.model, &a->model) || !plain(&b, said.stop, &a->stop) ||
-        parts_add(&b, &said))
+    if (!plain(a, said.id, &a->id) || !plain(a, said.model, &a->model) || !plain(a, said.stop, &a->stop) ||
+        parts_add(a, &said))
         return err_set(e, ERR_NOMEM, "out of memory while reading the answer");
     a->finish = finish_repaired(a);
     return 0;
@@ -260,7 +244,7 @@ void openai_hidden_write(struct json_writer *w, struct str data, struct str id)
     pair(w, "data", data);
     if (id.len)
         pair(w, "id", id);
-    pair(w, "format", STR("anthropic-claude-v1"));
+    pair(w, "format", id.len ? STR("hearth-responses-v1") : STR("anthropic-claude-v1"));
     count(w, "index", 0);
     json_object_end(w);
 }

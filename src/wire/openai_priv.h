@@ -18,6 +18,7 @@ struct openai_reader {
     enum tristate thinking;          /* some vendor's switch */
     bool completion_max;             /* max_completion_tokens was given and wins */
     struct str legacy_id;            /* of the last function_call */
+    const struct message *custom;    /* the last one that called a tool which takes free text; NULL */
 };
 
 /* One member of a request, by its name. */
@@ -45,12 +46,13 @@ int openai_tool_choice_read(struct openai_reader *r, const struct json_node *n);
 int openai_function_call_read(struct openai_reader *r, const struct json_node *n);
 /* Leaves only the tools that tool_choice allowed. */
 void openai_tools_allowed(struct openai_reader *r);
-/* The text of a value as JSON; ptr NULL when memory is out. */
-struct str openai_raw(const struct json_node *n, struct arena *a);
 /* The text of a string member that is there and not empty, else STR_NONE. */
 struct str openai_text(const struct json_node *object, const char *key);
-/* Is this seal of thinking Anthropic's? `format` as in OpenRouter's reasoning_details. */
-bool openai_seal_is_known(struct str format);
+/* Whose seal is on thinking; `format` as in OpenRouter's reasoning_details. OpenAI's own, as OpenRouter hands it on, belongs to
+ * OpenRouter's account and is foreign everywhere else; what a client of ours was given of a Responses upstream has a name of
+ * its own, so that it finds back to OpenAI and nowhere else. */
+enum openai_seal { SEAL_FOREIGN, SEAL_ANTHROPIC, SEAL_RESPONSES };
+enum openai_seal openai_seal_of(struct str format);
 
 /* --- vendors' accents ---------------------------------------------------------------------------------------------- */
 
@@ -99,6 +101,7 @@ struct openai_writer {
     const struct chat *chat;
     const struct chat_write *to;
     const struct openai_accent *accent;
+    const struct name_rule *names; /* of tools; NULL: any */
     struct json_writer json;
     struct err *err; /* borrowed, may be NULL */
     int rc;          /* the first thing that cannot be said, or ERR_NOMEM */
@@ -108,6 +111,7 @@ void openai_tools_write(struct openai_writer *o);
 /* Refuses or lists. */
 void openai_cannot(struct openai_writer *o, const char *field);
 void openai_no_memory(struct openai_writer *o);
+void openai_tool_name_write(struct openai_writer *o, struct str name); /* the member `name`, as the upstream takes it */
 static inline bool openai_has(const struct openai_writer *o, unsigned trait)
 {
     return o->accent->traits & trait;

@@ -21,7 +21,8 @@ int openai_must_be(struct openai_reader *r, const struct openai_row *row, const 
     return err_set(r->err, ERR_INVALID, "%s must be %s", row->name, what);
 }
 
-struct str openai_raw(const struct json_node *n, struct arena *a)
+/* The text of a value as JSON; ptr NULL when memory is out. */
+static struct str raw_text(const struct json_node *n, struct arena *a)
 {
     if (n->type != JSON_STRING)
         return n->text;
@@ -51,7 +52,7 @@ int openai_keep(struct openai_reader *r, const char *name, const struct json_nod
         count++;
     if (count >= EXTRA_MAX)
         return err_set(r->err, ERR_INVALID, "the request has more than %d members that are not known", EXTRA_MAX);
-    struct str raw = openai_raw(n, r->chat->arena), own = arena_dup(r->chat->arena, str_from(name));
+    struct str raw = raw_text(n, r->chat->arena), own = arena_dup(r->chat->arena, str_from(name));
     if (!raw.ptr || !own.ptr || !chat_extra_add(r->chat, own, raw))
         return openai_out_of_memory(r->err);
     return 0;
@@ -169,7 +170,7 @@ static int parallel_read(struct openai_reader *r, const struct openai_row *row, 
 static int cache_read(struct openai_reader *r, const struct openai_row *row, const struct json_node *n)
 {
     (void)row;
-    r->chat->cache = openai_raw(n, r->chat->arena);
+    r->chat->cache = raw_text(n, r->chat->arena);
     return r->chat->cache.ptr ? 0 : openai_out_of_memory(r->err);
 }
 

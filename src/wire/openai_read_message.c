@@ -213,9 +213,11 @@ static int content_read(struct openai_reader *r, struct tail *t, const struct js
 
 /* --- what an assistant thought ------------------------------------------------------------------------------------- */
 
-bool openai_seal_is_known(struct str format)
+enum openai_seal openai_seal_of(struct str format)
 {
-    return format.len == 0 || str_starts(format, STR("anthropic"));
+    if (str_eq(format, STR("hearth-responses-v1")))
+        return SEAL_RESPONSES;
+    return format.len == 0 || str_starts(format, STR("anthropic")) ? SEAL_ANTHROPIC : SEAL_FOREIGN;
 }
 
 static struct str detail_text(const struct json_node *d)
@@ -231,8 +233,9 @@ static int detail_read(struct openai_reader *r, struct tail *t, const struct jso
 
     if (d->type != JSON_OBJECT)
         return bad(r, " must be an object");
-    bool known = openai_seal_is_known(json_get_text(d, "format"));
-    if (data.len && !known) /* sealed by somebody whom only OpenRouter reaches */
+    enum openai_seal by = openai_seal_of(json_get_text(d, "format"));
+    struct str id = by == SEAL_RESPONSES ? json_get_text(d, "id") : STR_NONE; /* without one it is Anthropic's */
+    if (data.len && (by == SEAL_FOREIGN || (by == SEAL_RESPONSES && !id.len)))
         return opaque_add(r, t, STR("reasoning_details"), d);
     if (text.len == 0 && data.len == 0) {
         text = *plain;
@@ -242,9 +245,9 @@ static int detail_read(struct openai_reader *r, struct tail *t, const struct jso
     if (!p)
         return no_memory(r);
     p->text = data.len ? data : text;
-    p->signature = data.len || !known ? STR_NONE : seal;
-    p->id = json_get_text(d, "id");
-    p->raw = d->text;
+    p->signature = data.len || by != SEAL_ANTHROPIC ? STR_NONE : seal;
+    p->id = data.len ? id : STR_NONE;
+    p->raw = text.ptr == detail_text(d).ptr ? d->text : STR_NONE; /* as it stood, unless its text stood elsewhere */
     return 0;
 }
 
@@ -309,6 +312,8 @@ static int tool_call_read(struct openai_reader *r, struct tail *t, const struct 
         return no_memory(r);
     p->id = id->text;
     p->custom = custom && custom->type == JSON_OBJECT;
+    if (p->custom)
+        r->custom = r->chat->last_message;
     return call_fill(r, p, n, p->custom ? custom : json_get(n, "function"));
 }
 
@@ -354,6 +359,15 @@ static int assistant_read(struct openai_reader *r, struct tail *t, const struct 
     return rc ? rc : calls_read(r, t, message);
 }
 
+/* The result does not say it. */
+static bool answers_custom(const struct openai_reader *r, struct str id)
+{
+    for (const struct part *p = r->custom ? r->custom->part : NULL; p; p = p->next)
+        if (p->kind == PART_CALL && p->custom && str_eq(p->id, id))
+            return true;
+    return false;
+}
+
 static int result_read(struct openai_reader *r, struct tail *t, const struct json_node *message, bool legacy)
 {
     const struct json_node *id = json_get(message, "tool_call_id");
@@ -368,6 +382,7 @@ static int result_read(struct openai_reader *r, struct tail *t, const struct jso
         return no_memory(r);
     p->id = legacy ? r->legacy_id : id->text;
     p->name = name;
+    p->custom = answers_custom(r, p->id);
     struct tail inside = {&p->content};
     return content_read(r, &inside, message, true);
 }

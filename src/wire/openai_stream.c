@@ -45,8 +45,11 @@ static int begin(struct stream_reader *r, const struct openai_said *said)
 static int detail_say(struct stream_reader *r, const struct openai_detail *d, bool with_text)
 {
     int rc = with_text ? say(r, (struct delta){.kind = DELTA_REASONING}, d->text) : 0;
-    if (rc || !openai_seal_is_known(d->format))
+    enum openai_seal by = openai_seal_of(d->format);
+    if (rc || by == SEAL_FOREIGN || (by == SEAL_RESPONSES && !d->id.len))
         return rc;
+    if (by == SEAL_RESPONSES) /* ids of ours have no escapes */
+        return say(r, (struct delta){.kind = DELTA_HIDDEN, .id = d->id}, d->data);
     rc = say(r, (struct delta){.kind = DELTA_SIGNATURE}, d->signature);
     return rc ? rc : say(r, (struct delta){.kind = DELTA_HIDDEN}, d->data);
 }
@@ -106,6 +109,7 @@ static int identify(struct stream_reader *r, struct stream_call *c, const struct
     struct str *const to[] = {&c->id, &c->name};
     const struct str from[] = {f->id, f->name};
 
+    c->custom |= f->custom;
     for (size_t i = 0; i < COUNT_OF(to) && !c->told; i++) {
         if (to[i]->len || !from[i].len)
             continue;

@@ -97,21 +97,22 @@ int openai_stream_open(struct stream_writer *w, struct buf *out)
         rc = json_done(&j);
     }
     if (rc == 0)
-        rc = buf_append(out, STR(",\"type\":\"function\",\"function\":{\"name\":"));
+        rc = buf_append(out, w->block.custom ? STR(",\"type\":\"custom\",\"custom\":{\"name\":") : STR(",\"type\":\"function\",\"function\":{\"name\":"));
     if (rc == 0) {
         j.comma = false;
         json_str(&j, w->block.name);
         rc = json_done(&j);
     }
     if (rc == 0)
-        rc = buf_append(out, STR(",\"arguments\":\"\"}}]}"));
+        rc = buf_append(out, w->block.custom ? STR(",\"input\":\"\"}}]}") : STR(",\"arguments\":\"\"}}]}"));
     return whole(rc ? rc : chunk_end(w, out, NULL), before, out);
 }
 
 static int arguments(struct stream_writer *w, struct str text, struct buf *out)
 {
     char open[64];
-    size_t len = text_format(open, sizeof(open), "{\"tool_calls\":[{\"index\":%d,\"function\":{\"arguments\":", w->block.call);
+    size_t len = text_format(open, sizeof(open), "{\"tool_calls\":[{\"index\":%d,%s", w->block.call,
+                             w->block.custom ? "\"custom\":{\"input\":" : "\"function\":{\"arguments\":");
     return chunk_text(w, str_of(open, len), text, STR("}}]}"), out);
 }
 
@@ -128,7 +129,7 @@ static int details(struct stream_writer *w, struct str hidden, struct str signat
         if (signature.len)
             openai_seal_write(&j, signature);
         else
-            openai_hidden_write(&j, hidden, STR_NONE);
+            openai_hidden_write(&j, hidden, w->block.id);
         json_array_end(&j);
         json_object_end(&j);
         rc = json_done(&j);
@@ -150,7 +151,7 @@ int openai_stream_piece(struct stream_writer *w, struct str text, struct buf *ou
 /* Strict clients parse the arguments of a call that never had any. */
 int openai_stream_close(struct stream_writer *w, struct buf *out)
 {
-    if (w->block.kind == PART_CALL && w->block.pieces == 0)
+    if (w->block.kind == PART_CALL && w->block.pieces == 0 && !w->block.custom)
         return arguments(w, STR("{}"), out);
     return w->block.kind == PART_REASONING && w->block.signature.len ? details(w, STR_NONE, w->block.signature, out) : 0;
 }
@@ -170,6 +171,34 @@ static int usage_chunk(struct stream_writer *w, struct buf *out)
         rc = json_done(&j);
     }
     return whole(rc ? rc : buf_append(out, STR("}\n\n")), before, out);
+}
+
+int usage_chunk_write(struct buf *out, struct str of, const struct usage *u)
+{
+    static const struct str kept[] = {STR("id"), STR("object"), STR("created"), STR("model"), STR("system_fingerprint"), STR("service_tier")};
+    struct json_scan s;
+    struct str key, raw;
+    struct json_writer j = JSON_WRITER(out);
+    size_t before = out->len;
+
+    int rc = buf_append(out, STR("data: "));
+    json_object_begin(&j);
+    json_scan_init(&s, of);
+    bool is_object = json_peek(&s) == JSON_OBJECT && json_enter(&s);
+    while (is_object && json_member(&s, &key) && json_skip(&s, &raw))
+        for (size_t i = 0; i < COUNT_OF(kept); i++)
+            if (str_eq(key, kept[i])) {
+                json_key(&j, kept[i].ptr);
+                json_raw(&j, raw);
+            }
+    json_key(&j, "choices");
+    json_array_begin(&j);
+    json_array_end(&j);
+    json_key(&j, "usage");
+    openai_usage_write(&j, u);
+    json_object_end(&j);
+    rc = rc ? rc : json_done(&j);
+    return whole(rc ? rc : buf_append(out, STR("\n\n")), before, out);
 }
 
 int openai_stream_end(struct stream_writer *w, struct buf *out)

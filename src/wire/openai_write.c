@@ -279,7 +279,8 @@ static void format_write(struct openai_writer *o)
 
 /* --- who asks, and how --------------------------------------------------------------------------------------------- */
 
-/* The same user has the same hash, which is all that the member is for. */
+/* The same user has the same hash, which is all that the member is for. What Anthropic's clients say names an account and a device of
+ * that vendor: it is nobody else's business. */
 static void user_write(struct openai_writer *o)
 {
     static const char digits[] = "0123456789abcdef";
@@ -294,7 +295,7 @@ static void user_write(struct openai_writer *o)
         openai_cannot(o, "user");
         return;
     }
-    if (user.len > USER_BYTES_MAX) {
+    if (user.len > USER_BYTES_MAX || o->chat->from == DIALECT_ANTHROPIC) {
         if (EVP_Digest(user.ptr, user.len, digest, &len, EVP_sha256(), NULL) != 1 || len * 2 != sizeof(hex)) {
             openai_no_memory(o);
             return;
@@ -374,7 +375,8 @@ static void room_make(const struct chat *c, struct buf *out)
 
 int openai_request_write(const struct chat *c, const struct chat_write *w, struct buf *out, struct err *e)
 {
-    struct openai_writer o = {.chat = c, .to = w, .accent = openai_accent_of(w), .json = JSON_WRITER(out), .err = e};
+    struct openai_writer o = {.chat = c, .to = w, .accent = openai_accent_of(w), .json = JSON_WRITER(out), .err = e,
+                              .names = tool_names_of(DIALECT_OPENAI, c->from, w->vendor)};
 
     room_make(c, out);
     json_object_begin(&o.json);

@@ -1,6 +1,6 @@
 /* openai_write_assistant.c: the turns of the assistant for an upstream that speaks OpenAI's dialect: text, thinking by the name
  * that the vendor reads, calls. */
-#include "wire/openai_write_priv.h"
+#include "wire/openai_parts_priv.h"
 
 static void tool_call_write(struct openai_writer *o, const struct part *p, bool first)
 {
@@ -12,17 +12,12 @@ static void tool_call_write(struct openai_writer *o, const struct part *p, bool 
     openai_pair(o, "type", str_from(type));
     json_key(&o->json, type);
     json_object_begin(&o->json);
-    openai_pair(o, "name", p->name);
+    openai_tool_name_write(o, p->name);
     if (wrapped) {
-        AUTO_BUF struct buf text = BUF_INIT(6 * p->arguments.len + 64);
-        struct json_writer inner = JSON_WRITER(&text);
-        json_object_begin(&inner);
-        json_key(&inner, "input");
-        json_str(&inner, p->arguments);
-        json_object_end(&inner);
-        if (json_done(&inner) < 0)
+        struct str text = tool_input_object(p->arguments, o->to->arena);
+        if (!text.ptr)
             openai_no_memory(o);
-        openai_pair(o, "arguments", buf_str(&text));
+        openai_pair(o, "arguments", text);
     } else {
         openai_pair(o, own ? "input" : "arguments", p->arguments.len || own ? p->arguments : STR("{}"));
     }
@@ -42,7 +37,7 @@ static void detail_write(struct openai_writer *o, const struct part *p)
     if (p->raw.len && o->chat->from == DIALECT_OPENAI) {
         json_raw(&o->json, p->raw);
     } else if (p->kind == PART_HIDDEN) {
-        openai_hidden_write(&o->json, p->text, p->id);
+        openai_hidden_write(&o->json, p->text, STR_NONE);
     } else {
         json_object_begin(&o->json);
         openai_pair(o, "type", STR("reasoning.text"));
@@ -55,30 +50,45 @@ static void detail_write(struct openai_writer *o, const struct part *p)
     }
 }
 
+static bool is_detail(const struct openai_writer *o, const struct part *p)
+{
+    bool own = p->kind == PART_OPAQUE && o->chat->from == DIALECT_OPENAI && str_eq(p->name, STR("reasoning_details"));
+    bool responses = p->kind == PART_HIDDEN && p->id.len; /* of an account at OpenAI that is not OpenRouter's */
+    return p->kind == PART_REASONING || (p->kind == PART_HIDDEN && !responses) || own;
+}
+
 /* OpenRouter: whatever has a seal goes back with it. */
 static void details_write(struct openai_writer *o, const struct openai_run *run)
 {
+    size_t count = 0;
+
+    EACH_PART (p, *run) {
+        count += is_detail(o, p);
+        if (p->kind == PART_HIDDEN && !is_detail(o, p))
+            openai_cannot(o, "messages.reasoning");
+    }
+    if (count == 0)
+        return;
     json_key(&o->json, "reasoning_details");
     json_array_begin(&o->json);
-    EACH_PART (p, *run) {
-        bool own = p->kind == PART_OPAQUE && o->chat->from == DIALECT_OPENAI && str_eq(p->name, STR("reasoning_details"));
-        if (p->kind == PART_REASONING || p->kind == PART_HIDDEN || own)
+    EACH_PART (p, *run)
+        if (is_detail(o, p))
             detail_write(o, p);
-    }
     json_array_end(&o->json);
 }
 
 static void thinking_write(struct openai_writer *o, const struct openai_run *run, size_t calls)
 {
     const char *name = o->accent->thinking;
-    size_t readable = 0, hidden = 0, count = 0;
+    size_t readable = 0, hidden = 0, sealed = 0, count = 0;
 
     EACH_PART (p, *run) {
-        readable += p->kind == PART_REASONING;
+        sealed += p->kind == PART_REASONING && p->signature.len;
+        readable += p->kind == PART_REASONING && p->text.len; /* newer Claude models show a seal and no words */
         hidden += p->kind == PART_HIDDEN || (p->kind == PART_OPAQUE && str_eq(p->name, STR("reasoning_details")));
     }
     bool must = calls && openai_has(o, TRAIT_REASONING_BACK);
-    if (readable + hidden == 0 && !must)
+    if (readable + hidden == 0 && !must && !sealed)
         return;
     if (name && str_eq(str_from(name), STR("reasoning_details"))) {
         details_write(o, run);
@@ -94,7 +104,7 @@ static void thinking_write(struct openai_writer *o, const struct openai_run *run
         return;
     }
     EACH_PART (p, *run)
-        if (p->kind == PART_REASONING)
+        if (p->kind == PART_REASONING && p->text.len)
             piece[count++] = p->text;
     json_key(&o->json, name);
     json_str_pieces(&o->json, piece, count);

@@ -1,6 +1,6 @@
 /* openai_write_content.c: what stands inside one message for an upstream that speaks OpenAI's dialect: text, images, sound,
  * documents; as one string wherever that is enough. */
-#include "wire/openai_write_priv.h"
+#include "wire/openai_parts_priv.h"
 #include <assert.h>
 
 const struct part *openai_walk_next(struct openai_walk *k)

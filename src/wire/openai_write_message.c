@@ -7,7 +7,7 @@
  *
  * Servers with plain chat templates (TRAIT_PLAIN_TEMPLATE) get one system message and turns that alternate; others get the
  * messages as they are. */
-#include "wire/openai_write_priv.h"
+#include "wire/openai_parts_priv.h"
 
 static bool is_system(const struct message *m)
 {

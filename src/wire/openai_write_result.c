@@ -1,6 +1,6 @@
 /* openai_write_result.c: what tools said, as tool messages for an upstream that speaks OpenAI's dialect: one for each call, in
  * the calls' order, which is what OpenAI enforces. */
-#include "wire/openai_write_priv.h"
+#include "wire/openai_parts_priv.h"
 #include <stdlib.h>
 
 struct result {

@@ -1,8 +1,6 @@
 /* openai_write_tool.c: the tools of a request for an upstream that speaks OpenAI's dialect, and their schemas. */
 #include "wire/openai_priv.h"
 
-/* A tool that takes free text, for those who know functions only; the call comes back with the text in `input`. */
-#define INPUT_SCHEMA "{\"type\":\"object\",\"properties\":{\"input\":{\"type\":\"string\"}},\"required\":[\"input\"]}"
 #define NO_ARGUMENTS "{\"type\":\"object\",\"properties\":{}}"
 
 /* --- schemas ------------------------------------------------------------------------------------------------------- */
@@ -121,10 +119,20 @@ void openai_schema_write(struct openai_writer *o, struct str schema)
 
 /* --- tools --------------------------------------------------------------------------------------------------------- */
 
+void openai_tool_name_write(struct openai_writer *o, struct str name)
+{
+    struct arena_mark mark = arena_mark(o->to->arena);
+    struct str fitting = tool_name_fit(o->names, name, o->to->arena);
+    if (name.len && !fitting.ptr)
+        openai_no_memory(o);
+    json_key(&o->json, "name");
+    json_str(&o->json, fitting);
+    arena_reset(o->to->arena, mark);
+}
+
 static void described(struct openai_writer *o, const struct tool *t)
 {
-    json_key(&o->json, "name");
-    json_str(&o->json, t->name);
+    openai_tool_name_write(o, t->name);
     if (t->description.len) {
         json_key(&o->json, "description");
         json_str(&o->json, t->description);
@@ -140,7 +148,7 @@ static void function_write(struct openai_writer *o, const struct tool *t)
     json_object_begin(&o->json);
     described(o, t);
     json_key(&o->json, "parameters");
-    openai_schema_write(o, t->custom ? STR(INPUT_SCHEMA) : t->schema.len ? t->schema : STR(NO_ARGUMENTS));
+    openai_schema_write(o, t->custom ? STR(TOOL_INPUT_SCHEMA) : t->schema.len ? t->schema : STR(NO_ARGUMENTS));
     if (t->strict.len && openai_has(o, TRAIT_STRICT))
         openai_cannot(o, "tools.strict");
     else if (t->strict.len) {
@@ -188,14 +196,6 @@ static void tool_write(struct openai_writer *o, const struct tool *t)
     }
 }
 
-static bool is_custom(const struct openai_writer *o, struct str name)
-{
-    for (const struct tool *t = o->chat->tool; t; t = t->next)
-        if (t->custom && str_eq(t->name, name))
-            return openai_has(o, TRAIT_OWN_FORMS);
-    return false;
-}
-
 static void choice_write(struct openai_writer *o)
 {
     static const char *const words[] = {[CHOICE_AUTO] = "auto", [CHOICE_NONE] = "none", [CHOICE_REQUIRED] = "required"};
@@ -208,14 +208,13 @@ static void choice_write(struct openai_writer *o)
         json_text(&o->json, words[c->choice]);
         return;
     }
-    const char *type = is_custom(o, c->choice_name) ? "custom" : "function";
+    const char *type = openai_has(o, TRAIT_OWN_FORMS) && tool_is_custom(c, c->choice_name) ? "custom" : "function";
     json_object_begin(&o->json);
     json_key(&o->json, "type");
     json_text(&o->json, type);
     json_key(&o->json, type);
     json_object_begin(&o->json);
-    json_key(&o->json, "name");
-    json_str(&o->json, c->choice_name);
+    openai_tool_name_write(o, c->choice_name);
     json_object_end(&o->json);
     json_object_end(&o->json);
 }

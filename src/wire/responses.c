@@ -59,32 +59,6 @@ struct str responses_joined(struct str a, struct str b, struct arena *arena)
     return str_of(out, a.len + b.len);
 }
 
-bool responses_is_custom(const struct chat *asked, struct str name)
-{
-    for (const struct tool *t = asked ? asked->tool : NULL; t; t = t->next)
-        if (t->custom && str_eq(t->name, name))
-            return true;
-    return false;
-}
-
-struct str responses_custom_input(struct str arguments, struct arena *a)
-{
-    struct json_scan s;
-    struct str key, raw, input = STR_NONE;
-    json_scan_init(&s, arguments);
-    if (json_peek(&s) != JSON_OBJECT)
-        return arguments;
-    json_enter(&s);
-    while (json_member(&s, &key)) {
-        bool string = json_peek(&s) == JSON_STRING;
-        if (string && json_key_is(key, STR("input")) && json_string(&s, &raw))
-            input = raw;
-        else if (!json_skip(&s, NULL))
-            break;
-    }
-    return json_finish(&s, NULL) || !input.ptr ? arguments : json_unescape_arena(input, a);
-}
-
 /* --- errors ------------------------------------------------------------------------------------------------------------------------- */
 
 static int write_error(const struct wire_error *e, struct buf *out)
@@ -101,7 +75,7 @@ const struct codec codec_responses = {
     .name = "responses",
     .dialect = DIALECT_RESPONSES,
     .framing = FRAMING_SSE,
-    .stream_type = {"text/event-stream", 17},
+    .stream_type = STR("text/event-stream; charset=utf-8"),
     .keep_alive = {": keep-alive\n\n", 14},
     .request_read = responses_request_read,
     .request_write = responses_request_write,

@@ -359,13 +359,6 @@ static int read_reasoning(struct input *in, const struct json_node *item)
     return rc || !data.len ? rc : read_sealed(in, id, data);
 }
 
-static int read_reference(struct input *in, const struct json_node *item)
-{
-    (void)item;
-    return bad(in, "", "is an item_reference, which cannot be followed: this server keeps no responses; with `store` set to false "
-                       "clients send the whole conversation in `input`");
-}
-
 /* Calls and results of tools that the vendor runs, compacted history, and what nobody has thought of yet. */
 static int read_opaque(struct input *in, const struct json_node *item, struct str type)
 {
@@ -378,6 +371,23 @@ static int read_opaque(struct input *in, const struct json_node *item, struct st
     p->detail = RESPONSES_ITEM;
     p->raw = item->text;
     return 0;
+}
+
+/* A conversation goes on without its earlier reasoning, and without its messages it does not. */
+static int read_reference(struct input *in, const struct json_node *item)
+{
+    struct str id = STR_NONE;
+    int rc = text_of(in, item, "id", &id);
+    if (rc)
+        return rc;
+    if (str_starts(id, STR(RESPONSES_FOREIGN))) {
+        in->c->has_signed_only = false; /* no vendor has it either */
+        return 0;
+    }
+    if (str_starts(id, STR("rs_")))
+        return read_opaque(in, item, STR("item_reference"));
+    return bad(in, "", "is an item_reference, which cannot be followed: this server keeps no responses; with `store` set to false "
+                       "clients send the whole conversation in `input`");
 }
 
 static int read_item(struct input *in, const struct json_node *item)

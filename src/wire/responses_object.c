@@ -236,13 +236,10 @@ static int item_of(const struct chat_answer *a, const struct part *p, int index,
     if (!last)
         item->status = "completed";
     if (p->kind == PART_CALL) {
-        bool wrapped = !p->custom && responses_is_custom(a->asked, p->name);
-        item->custom = p->custom || wrapped;
+        item->custom = p->custom;
         item->call_id = p->id;
         item->name = p->name;
-        item->text = wrapped ? responses_custom_input(p->arguments, a->arena) : p->arguments;
-        if (wrapped && !item->text.ptr)
-            return ERR_NOMEM;
+        item->text = p->arguments;
         if (!item->custom && !str_trim(item->text).len)
             item->text = STR("{}");
         prefix = item->custom ? "ctc_" : "fc_";

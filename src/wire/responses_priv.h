@@ -66,12 +66,6 @@ int responses_answer_write(const struct chat_answer *a, enum wire_op op, struct 
 struct str responses_id(struct str id, struct arena *a);
 struct str responses_item_id(const char *prefix, struct str id, int index, struct arena *a);
 struct str responses_joined(struct str a, struct str b, struct arena *arena);
-/* Does the client know that tool as one that takes free text? */
-bool responses_is_custom(const struct chat *asked, struct str name);
-/* The free text of a call to it: where the upstream knew only functions, a string called `input` in an object; else as it is. */
-struct str responses_custom_input(struct str arguments, struct arena *a);
-
-
 int responses_begin(struct stream_writer *w, struct buf *out);
 int responses_open(struct stream_writer *w, struct buf *out);
 int responses_piece(struct stream_writer *w, struct str text, struct buf *out);

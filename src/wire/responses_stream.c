@@ -82,11 +82,10 @@ static const struct shape shapes[] = {
 };
 static const struct shape custom_shape = {NULL, NULL, DELTA("response.custom_tool_call_input.delta"),
                                           "response.custom_tool_call_input.done", NULL, "input"};
-static const struct str CUSTOM_PREFIX = {"ctc_", 4};
 
 static bool is_custom(const struct stream_writer *w)
 {
-    return w->block.kind == PART_CALL && str_starts(w->block.item, CUSTOM_PREFIX);
+    return w->block.kind == PART_CALL && w->block.custom;
 }
 
 static const struct shape *shape_of(const struct stream_writer *w)
@@ -201,7 +200,7 @@ int responses_begin(struct stream_writer *w, struct buf *out)
 static const char *prefix_of(const struct stream_writer *w)
 {
     switch (w->block.kind) {
-    case PART_CALL: return w->block.custom || responses_is_custom(w->asked, w->block.name) ? "ctc_" : "fc_";
+    case PART_CALL: return w->block.custom ? "ctc_" : "fc_";
     case PART_REASONING:
     case PART_HIDDEN: return RESPONSES_FOREIGN;
     default: return "msg_";
@@ -238,10 +237,9 @@ int responses_open(struct stream_writer *w, struct buf *out)
 
 int responses_piece(struct stream_writer *w, struct str text, struct buf *out)
 {
-    bool wrapped = is_custom(w) && !w->block.custom; /* free text in an object: unpacked when it is whole */
     bool first = w->block.pieces == (int64_t)text.len;
     int rc = 0;
-    if (w->block.kind == PART_HIDDEN || wrapped)
+    if (w->block.kind == PART_HIDDEN)
         return 0;
     if (w->block.kind == PART_REASONING && first)
         rc = part_event(w, out, shape_of(w)->part_added, STR(""));
@@ -254,17 +252,10 @@ static int whole_text(struct stream_writer *w, struct str *text, struct buf *out
     *text = buf_str(&w->kept);
     if (w->block.kind != PART_CALL)
         return 0;
-    bool late = false;
-    if (is_custom(w)) {
-        late = !w->block.custom;
-        *text = late ? responses_custom_input(*text, w->arena) : *text;
-    } else if (!str_trim(*text).len) {
-        late = true;
-        *text = STR("{}");
-    }
-    if (text->len && !text->ptr)
-        return ERR_NOMEM;
-    return late && text->len ? delta_event(w, out, *text) : 0;
+    if (is_custom(w) || str_trim(*text).len)
+        return 0;
+    *text = STR("{}");
+    return delta_event(w, out, *text);
 }
 
 static int encrypted_of(struct stream_writer *w, struct str text, struct str *out)

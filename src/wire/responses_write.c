@@ -128,17 +128,16 @@ static int write_custom_format(struct upstream *u, struct str format)
 
 static int write_tool(struct upstream *u, const struct tool *t)
 {
-    int rc = 0;
     if (t->opaque.len) {
         json_raw(&u->j, t->schema);
         return 0;
     }
     begin_of_type(u, t->custom ? "custom" : "function");
-    key_str(u, "name", t->name);
+    int rc = tool_name_write(u, t->name);
     if (t->description.len)
         key_str(u, "description", t->description);
     if (t->custom) {
-        rc = t->format.len ? write_custom_format(u, t->format) : 0;
+        rc = rc == 0 && t->format.len ? write_custom_format(u, t->format) : rc;
     } else {
         key_raw(u, "parameters", t->schema.len ? t->schema : STR("{\"type\":\"object\",\"properties\":{}}"));
         key_raw(u, "strict", t->strict.len ? t->strict : STR("false")); /* left out it would mean true here */
@@ -147,20 +146,21 @@ static int write_tool(struct upstream *u, const struct tool *t)
     return rc;
 }
 
-static void write_choice(struct upstream *u)
+static int write_choice(struct upstream *u)
 {
     static const char *const words[] = {
         [CHOICE_AUTO] = "auto", [CHOICE_NONE] = "none", [CHOICE_REQUIRED] = "required", [CHOICE_NAMED] = NULL};
     if (u->c->choice == CHOICE_UNSET || has_own(u, "tool_choice"))
-        return;
+        return 0;
     json_key(&u->j, "tool_choice");
     if (u->c->choice != CHOICE_NAMED) {
         json_text(&u->j, words[u->c->choice]);
-        return;
+        return 0;
     }
-    begin_of_type(u, responses_is_custom(u->c, u->c->choice_name) ? "custom" : "function");
-    key_str(u, "name", u->c->choice_name);
+    begin_of_type(u, tool_is_custom(u->c, u->c->choice_name) ? "custom" : "function");
+    int rc = tool_name_write(u, u->c->choice_name);
     json_object_end(&u->j);
+    return rc;
 }
 
 static int write_tools(struct upstream *u)
@@ -175,7 +175,7 @@ static int write_tools(struct upstream *u)
             rc = write_tool(u, t);
         json_array_end(&u->j);
     }
-    write_choice(u);
+    rc = rc ? rc : write_choice(u);
     if (u->c->parallel != UNSET && !has_own(u, "parallel_tool_calls")) {
         json_key(&u->j, "parallel_tool_calls");
         json_bool(&u->j, u->c->parallel == YES);
@@ -260,7 +260,7 @@ static void write_user(struct upstream *u)
     if (!u->c->user.len || has_own(u, "user") || has_own(u, "safety_identifier"))
         return;
     json_key(&u->j, "user");
-    if (u->c->user.len <= USER_MAX)
+    if (u->c->user.len <= USER_MAX && u->c->from != DIALECT_ANTHROPIC) /* theirs names an account of that vendor */
         json_str(&u->j, u->c->user);
     else
         json_str(&u->j, str_of(made, text_format(made, sizeof(made), "user_%016llx", (unsigned long long)str_hash(u->c->user))));

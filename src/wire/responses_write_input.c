@@ -150,13 +150,13 @@ static int write_call(struct upstream *u, const struct part *p)
 {
     begin_of_type(u, p->custom ? "custom_tool_call" : "function_call");
     write_call_id(u, p->id);
-    key_str(u, "name", p->name);
+    int rc = tool_name_write(u, p->name);
     if (p->custom)
         key_str(u, "input", p->arguments);
     else
         key_str(u, "arguments", str_trim(p->arguments).len ? p->arguments : STR("{}"));
     json_object_end(&u->j);
-    return 0;
+    return rc;
 }
 
 static bool is_spoken(const struct part *p)

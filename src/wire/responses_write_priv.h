@@ -27,6 +27,14 @@ static inline void key_raw(struct upstream *u, const char *key, struct str raw)
     json_raw(&u->j, raw);
 }
 
+/* Of a tool, as the upstream takes it. */
+static inline int tool_name_write(struct upstream *u, struct str name)
+{
+    struct str fitting = tool_name_fit(tool_names_of(DIALECT_RESPONSES, u->c->from, u->w->vendor), name, u->w->arena);
+    key_str(u, "name", fitting);
+    return fitting.ptr || !name.ptr ? 0 : no_memory(u);
+}
+
 static inline void begin_of_type(struct upstream *u, const char *type)
 {
     json_object_begin(&u->j);

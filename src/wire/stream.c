@@ -5,7 +5,7 @@
  *   TEXT a, CALL 0, ARGS 0,    -->   open text, piece, close, open call 0, piece, close, open call 1, ...
  *   CALL 1, ARGS 1, ARGS 0
  *
- * What a call says while another block is still under way waits in its own buffer. A call under way makes room for the next
+ * What a call says while another block is still under way waits in its own buffer, and so do words that come in the middle of a call. A call under way makes room for the next
  * one as soon as its arguments are a complete JSON value; one that never is, at the end. */
 #include "wire/codec.h"
 #include "base/mem.h"
@@ -81,6 +81,7 @@ int stream_call_tell(struct stream_reader *r, struct stream_call *c)
 void stream_writer_init(struct stream_writer *w, const struct codec *codec, enum wire_op op, struct arena *arena)
 {
     *w = (struct stream_writer){.codec = codec, .op = op, .arena = arena, .kept = BUF_INIT(KEPT_MAX), .items = BUF_INIT(KEPT_MAX),
+                                .later = {BUF_INIT(KEPT_MAX), BUF_INIT(KEPT_MAX), BUF_INIT(KEPT_MAX)},
                                 .usage = {.cost_nusd = -1}};
 }
 
@@ -89,6 +90,8 @@ void stream_writer_fini(struct stream_writer *w)
     calls_fini(w->call, w->call ? STREAM_CALLS_MAX : 0);
     buf_fini(&w->kept);
     buf_fini(&w->items);
+    for (size_t i = 0; i < COUNT_OF(w->later); i++)
+        buf_fini(&w->later[i]);
 }
 
 static int begin(struct stream_writer *w, struct buf *out)
@@ -99,12 +102,34 @@ static int begin(struct stream_writer *w, struct buf *out)
     return w->codec->write.begin(w, out);
 }
 
+static int say(struct stream_writer *w, struct str text, struct buf *out)
+{
+    w->block.pieces += (int64_t)text.len;
+    return w->codec->write.piece(w, text, out);
+}
+
+/* A call that came as a function's, of a tool that takes free text: whole now. */
+static int unwrap(struct stream_writer *w, struct buf *out)
+{
+    struct str input = tool_input_plain(buf_str(&w->kept), w->arena);
+    if (w->kept.len && !input.ptr)
+        return ERR_NOMEM;
+    input = input.len ? arena_dup(w->arena, input) : STR_NONE; /* it may be in w->kept */
+    buf_clear(&w->kept);
+    if (!input.len)
+        return 0;
+    int rc = input.ptr ? buf_append(&w->kept, input) : ERR_NOMEM;
+    return rc ? rc : say(w, input, out);
+}
+
 static int close_block(struct stream_writer *w, struct buf *out)
 {
     if (!w->open)
         return 0;
     w->open = false;
-    int rc = w->codec->write.close(w, out);
+    int rc = w->block.wrapped ? unwrap(w, out) : 0;
+    if (rc == 0)
+        rc = w->codec->write.close(w, out);
     buf_clear(&w->kept);
     return rc;
 }
@@ -127,8 +152,7 @@ static int piece(struct stream_writer *w, struct str text, struct buf *out)
     if (text.len == 0)
         return 0;
     int rc = w->codec->write.keeps_text || w->block.kind == PART_CALL ? buf_append(&w->kept, text) : 0;
-    w->block.pieces += (int64_t)text.len;
-    return rc ? rc : w->codec->write.piece(w, text, out);
+    return rc || w->block.wrapped ? rc : say(w, text, out);
 }
 
 /* --- calls, one after the other --- */
@@ -182,13 +206,16 @@ static bool may_close(struct stream_writer *w)
 {
     if (!w->open || w->block.kind != PART_CALL)
         return true;
-    return !w->block.custom && value_is_whole(&w->block.value, buf_str(&w->kept)); /* free text has no end of its own */
+    bool ends = !w->block.custom || w->block.wrapped; /* free text has no end of its own */
+    return ends && value_is_whole(&w->block.value, buf_str(&w->kept));
 }
 
 static int open_call(struct stream_writer *w, int call, struct buf *out)
 {
     struct stream_call *c = &w->call[call];
-    struct stream_block block = {.kind = PART_CALL, .call = call, .id = c->id, .name = c->name, .custom = c->custom};
+    struct stream_block block = {.kind = PART_CALL, .call = call, .id = c->id, .name = c->name};
+    block.wrapped = !c->custom && tool_is_custom(w->asked, c->name);
+    block.custom = c->custom || block.wrapped;
     int rc = open_block(w, block, out);
     c->told = true;
     if (rc == 0)
@@ -222,11 +249,31 @@ static int call_begins(struct stream_writer *w, const struct delta *d, struct bu
     if (d->call >= w->call_count) /* one that came before may not have told its name yet */
         w->call_count = d->call + 1;
     struct stream_call *c = &w->call[d->call];
-    *c = (struct stream_call){.key = d->call, .id = arena_dup(w->arena, d->id), .name = arena_dup(w->arena, d->name),
+    struct str name = d->name;
+    if (!tool_name_plain(w->asked, w->names, &name, w->arena))
+        return ERR_NOMEM;
+    *c = (struct stream_call){.key = d->call, .id = arena_dup(w->arena, d->id), .name = arena_dup(w->arena, name),
                               .custom = d->custom, .waiting = BUF_INIT(CALL_WAITING_MAX)};
     if (!c->id.ptr || !c->name.ptr)
         return ERR_NOMEM;
     return open_waiting(w, false, out);
+}
+
+static const enum part_kind words[] = {PART_REASONING, PART_TEXT, PART_REFUSAL};
+
+/* What was said in the middle of a call, now that it is over. */
+static int say_later(struct stream_writer *w, struct buf *out)
+{
+    int rc = 0;
+    for (size_t i = 0; i < COUNT_OF(words) && rc == 0; i++) {
+        if (w->later[i].len == 0)
+            continue;
+        rc = open_block(w, (struct stream_block){.kind = words[i]}, out);
+        if (rc == 0)
+            rc = piece(w, buf_str(&w->later[i]), out);
+        buf_clear(&w->later[i]);
+    }
+    return rc;
 }
 
 static int call_goes_on(struct stream_writer *w, const struct delta *d, struct buf *out)
@@ -234,6 +281,8 @@ static int call_goes_on(struct stream_writer *w, const struct delta *d, struct b
     assert(d->call >= 0 && d->call < w->call_count);
     if (call_is_open(w, d->call)) {
         int rc = piece(w, d->text, out);
+        if (rc == 0 && (w->later[0].len || w->later[1].len || w->later[2].len) && may_close(w))
+            rc = say_later(w, out);
         return rc ? rc : open_waiting(w, false, out);
     }
     if (w->call[d->call].told)
@@ -246,6 +295,9 @@ static int call_goes_on(struct stream_writer *w, const struct delta *d, struct b
 static int text(struct stream_writer *w, enum part_kind kind, struct str bytes, struct buf *out)
 {
     int rc = 0;
+    w->refused |= kind == PART_REFUSAL;
+    if (w->open && w->block.kind == PART_CALL && w->block.pieces && !may_close(w))
+        return buf_append(&w->later[kind == PART_REASONING ? 0 : kind == PART_TEXT ? 1 : 2], bytes);
     if (!w->open || w->block.kind != kind)
         rc = open_block(w, (struct stream_block){.kind = kind}, out);
     return rc ? rc : piece(w, bytes, out);
@@ -314,6 +366,8 @@ static void repair_finish(struct stream_writer *w)
 int stream_write_end(struct stream_writer *w, struct buf *out)
 {
     int rc = begin(w, out);
+    if (rc == 0)
+        rc = say_later(w, out);
     if (rc == 0)
         rc = open_waiting(w, true, out);
     if (rc == 0)

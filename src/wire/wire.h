@@ -22,6 +22,9 @@ enum wire_op {
     WIRE_GENERATE,     /* Ollama: one prompt */
     WIRE_EMBED_ONE,    /* Ollama: the older endpoint, one text */
     WIRE_COUNT_TOKENS, /* Anthropic: how many tokens a request has */
+    WIRE_RERANK,       /* documents put in order for a question */
+    WIRE_TRANSCRIBE,   /* speech into text; the request is a form (audio.h) */
+    WIRE_TRANSLATE,    /* the same, into English */
     WIRE_OP_COUNT
 };
 static inline bool wire_op_embeds(enum wire_op op)
@@ -29,7 +32,12 @@ static inline bool wire_op_embeds(enum wire_op op)
     return op == WIRE_EMBEDDINGS || op == WIRE_EMBED_ONE;
 }
 
-enum wire_need { NEED_TOOLS = 1, NEED_VISION = 2, NEED_JSON = 4, NEED_AUDIO = 8 };
+static inline bool wire_op_hears(enum wire_op op)
+{
+    return op == WIRE_TRANSCRIBE || op == WIRE_TRANSLATE;
+}
+
+enum wire_need { NEED_TOOLS = 1, NEED_VISION = 2, NEED_JSON = 4, NEED_AUDIO = 8, NEED_PDF = 16 /* any document */ };
 enum wire_format { FORMAT_TEXT, FORMAT_JSON_OBJECT, FORMAT_JSON_SCHEMA };
 
 struct call {
@@ -50,12 +58,13 @@ struct call {
     int64_t prompts;          /* of completions: how many are in the list, at least 1 */
     int64_t text_bytes;       /* of message content, tools, prompt or input: the part that becomes tokens */
     int64_t tokens_estimated; /* of the input, by tokens_estimate */
+    const struct audio_form *form; /* of speech: the body is no JSON; borrowed. NULL otherwise */
     uint64_t members;         /* bit i set: the top-level member call_member_names[i] is present (for defaults) */
 };
 
 /* Reads and checks one request. ERR_SYNTAX / ERR_INVALID with a story fit for the client's 400 (no content in it): not
  * JSON, not an object, a key of ours (model, messages, stream, stream_options, max_tokens, n, tools, response_format,
- * prompt, input) given twice, in any spelling; model missing or no string; messages missing or no array; and so on. Unknown members
+ * prompt, input, query, documents, texts) given twice, in any spelling; model missing or no string; messages missing or no array; and so on. Unknown members
  * are left alone. `a` holds unescaped names. */
 int call_read(struct call *c, enum wire_op op, struct str body, struct arena *a, struct err *e);
 /* The same for a request of another dialect, as far as the dialects agree: an object with one `model`, whose place is told for
@@ -91,6 +100,7 @@ int call_write(const struct call *c, const struct call_rewrite *w, struct arena 
  * it that were read from or written to a cache; `reasoning` is the part of `output` that was thought. */
 struct usage {
     int64_t input, cached, cache_write, output, reasoning;
+    int64_t audio_ms;  /* of sound that was heard; 0 when that is not told, or there was none */
     int64_t cost_nusd; /* what the vendor says it charged (OpenRouter), -1 when it does not say */
     bool reported;     /* false: estimated by us */
 };
@@ -104,6 +114,7 @@ struct wire_answer {
     int64_t choice_count; /* its length */
     bool has_content;     /* non-empty text, reasoning, tool call, refusal, audio; vectors for embeddings */
     bool has_usage;
+    bool usage_aside;     /* it stands where OpenAI's clients do not look for it */
     struct usage usage;   /* filled when has_usage */
     enum finish finish;   /* of the last choice that names one */
     int64_t content_bytes; /* of text, reasoning, tool names and arguments, escapes counted as they stand */
@@ -121,6 +132,8 @@ int chunk_read(enum wire_op op, struct str data, struct wire_answer *out, struct
 bool answer_keeps_format(const struct wire_answer *w, enum wire_format format);
 bool text_keeps_format(struct str text, enum wire_format format); /* the same for unescaped text; not FORMAT_TEXT */
 bool sse_is_done(struct str data); /* starts with [DONE] */
+/* The last chunk of a stream, which holds its usage and nothing else, like the chunk in `of` (its data), whose members it has. */
+int usage_chunk_write(struct buf *out, struct str of, const struct usage *u);
 
 /* --- failures ------------------------------------------------------------------------------------------------------ */
 
@@ -133,6 +146,7 @@ enum wire_fault {
     FAULT_OVERLOAD,
     FAULT_KEY,
     FAULT_MODEL,    /* no such model there */
+    FAULT_FACE,     /* not at this endpoint: ask /v1/responses */
     FAULT_PARAMETER,
 };
 struct wire_failure {
@@ -178,6 +192,7 @@ enum vendor_quirk {
     QUIRK_ONE_ROOT = 4,          /* its faces stand under one address: /v1 and /api of the same server */
     QUIRK_BEARER = 8,            /* its Anthropic face takes the key as a bearer token, too */
     QUIRK_SEALED = 16,           /* refuses thinking that does not carry its own seal */
+    QUIRK_NO_SUBTITLES = 512,    /* its transcripts come as JSON or text, never as srt or vtt */
     QUIRK_PLAN_HEADERS = 256,    /* under a flat plan every answer tells how its windows are; one that does not is about the request */
 };
 
@@ -190,11 +205,13 @@ struct vendor {
     const char *key_env;    /* where people keep its key; NULL for local servers, as default_model */
     unsigned dialects;      /* bit per enum dialect it speaks */
     unsigned quirks;
+    int64_t audio_ms_least;    /* a request is billed for at least so much sound */
     const char *default_model; /* for first run */
 };
 const struct vendor *vendor_find(struct str name); /* NULL if unknown */
 size_t vendor_count(void);
 const struct vendor *vendor_at(size_t i);
+int vendor_reference(struct buf *out); /* docs/reference/vendors.md */
 
 const char *regime_name(enum regime r);
 const char *finish_name(enum finish f);

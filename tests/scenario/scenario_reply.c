@@ -127,28 +127,61 @@ struct str reply_last_event(const struct reply *r, bool *done)
     return last;
 }
 
+/* Each part of a list that has a text, the lists inside it included: Anthropic's blocks, Responses' items. */
+static void append_parts(const struct json_node *list, struct buf *out)
+{
+    for (const struct json_node *part = list ? list->child : NULL; part; part = part->next) {
+        (void)buf_append(out, json_get_text(part, "text"));
+        const struct json_node *inside = json_get(part, "content");
+        for (const struct json_node *p = inside ? inside->child : NULL; p; p = p->next)
+            (void)buf_append(out, json_get_text(p, "text"));
+    }
+}
+
+/* What one object says, in whichever dialect: a whole answer, or an event of a stream. */
+static void append_said(const struct json_node *root, struct buf *out)
+{
+    const struct json_node *choices = json_get(root, "choices"), *message = json_get(root, "message");
+    struct str type = json_get_text(root, "type"), object = json_get_text(root, "object");
+    if (choices) {
+        const struct json_node *first = choices->child;
+        const struct json_node *said = json_get(first, "delta") ? json_get(first, "delta") : json_get(first, "message");
+        (void)buf_append(out, json_get_text(said ? said : first, said ? "content" : "text"));
+    } else if (str_eq(type, STR("message"))) {
+        append_parts(json_get(root, "content"), out);
+    } else if (str_eq(type, STR("content_block_delta"))) {
+        (void)buf_append(out, json_get_text(json_get(root, "delta"), "text"));
+    } else if (str_eq(type, STR("response.output_text.delta"))) {
+        (void)buf_append(out, json_get_text(root, "delta"));
+    } else if (str_eq(object, STR("response"))) {
+        append_parts(json_get(root, "output"), out);
+    } else if (json_get(root, "done")) {
+        (void)buf_append(out, message ? json_get_text(message, "content") : json_get_text(root, "response"));
+    }
+}
+
 static bool append_content(struct str json, struct buf *out)
 {
     struct arena a = ARENA_INIT(64 * MiB);
     struct json_node *root;
     bool ok = json_parse(&a, json, &root, NULL) == 0;
-    if (ok) {
-        const struct json_node *choices = json_get(root, "choices");
-        const struct json_node *first = choices ? choices->child : NULL;
-        const struct json_node *message =
-            json_get(first, "delta") ? json_get(first, "delta") : json_get(first, "message");
-        (void)buf_append(out, json_get_text(message ? message : first, message ? "content" : "text"));
-    }
+    if (ok)
+        append_said(root, out);
     arena_fini(&a);
     return ok;
 }
 
 bool reply_content(const struct reply *r, struct buf *out)
 {
-    if (!str_starts(reply_header(r, STR("content-type")), STR("text/event-stream")))
-        return append_content(r->body, out);
-    struct str rest = r->body, data;
+    struct str type = reply_header(r, STR("content-type")), rest = r->body, data;
     bool ok = true;
+    if (str_starts(type, STR("application/x-ndjson"))) {
+        while (ok && str_cut(&rest, '\n', &data)) /* an empty line is no JSON, and breaks clients */
+            ok = append_content(data, out);
+        return ok;
+    }
+    if (!str_starts(type, STR("text/event-stream")))
+        return append_content(r->body, out);
     while (ok && next_event(&rest, &data))
         ok = str_starts(data, STR("[DONE]")) || append_content(data, out);
     return ok;

@@ -61,7 +61,8 @@ static inline bool kit_record_eq(const struct record *a, const struct record *b)
                ac->billed == ac2->billed && ac->first_ms == ac2->first_ms && ac->total_ms == ac2->total_ms;
     case RECORD_CALL_CLOSE:
         return cc->outcome == cc2->outcome && str_eq(cc->target, cc2->target) && cc->attempts == cc2->attempts &&
-               cc->http_status == cc2->http_status && cc->first_ms == cc2->first_ms && cc->total_ms == cc2->total_ms;
+               cc->http_status == cc2->http_status && cc->first_ms == cc2->first_ms && cc->total_ms == cc2->total_ms &&
+               str_eq(cc->story, cc2->story);
     case RECORD_PLAN:
         return ps->wall_ms == ps2->wall_ms && ps->version == ps2->version && ps->holder == ps2->holder &&
                str_eq(ps->upstream, ps2->upstream) && str_eq(ps->state, ps2->state);

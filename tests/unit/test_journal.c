@@ -88,7 +88,7 @@ TEST(crc32c_by_the_processor_and_by_the_tables_are_one)
 
 TEST(every_record_comes_back_as_it_was_written)
 {
-    struct record want[8], got;
+    struct record want[9], got;
     size_t count = samples(want);
     /* and the extremes of every member */
     want[count] = (struct record){.type = RECORD_CALL_OPEN, .call_open = {.wall_ms = INT64_MIN}};
@@ -100,6 +100,8 @@ TEST(every_record_comes_back_as_it_was_written)
                                     .attempt_close = {.attempt = 1, .cost_nusd = COST_UNKNOWN,
                                                       .usage = {.input = INT64_MAX, .output = INT64_MIN}}};
     want[count++] = (struct record){.type = RECORD_CALL_CLOSE, .call_close = {.outcome = CALL_LOST}};
+    want[count] = sample_call_close();
+    want[count++].call_close.story = STR("{\"skips\":[]}");
     AUTO_BUF struct buf out = BUF_INIT(64 * KiB);
     for (size_t i = 0; i < count; i++)
         EXPECT(kit_record_put(&out, &want[i]) == 0);
@@ -270,13 +272,28 @@ TEST(a_payload_that_is_too_short_is_refused_and_a_longer_one_is_read)
     for (size_t i = 0; i < count; i++) {
         AUTO_BUF struct buf out = BUF_INIT(4 * KiB);
         REQUIRE(kit_record_put(&out, &r[i]) == 0);
+        size_t payload = out.len - RECORD_HEADER_BYTES;
+        if (r[i].type == RECORD_CALL_CLOSE) /* what comes later stands behind a story, which may be empty */
+            REQUIRE(buf_append(&out, str_of("\0", 2)) == 0);
         REQUIRE(buf_append(&out, STR("what a later version adds")) == 0);
         struct str longer = str_skip(buf_str(&out), RECORD_HEADER_BYTES);
-        size_t payload = longer.len - strlen("what a later version adds");
         EXPECT(record_read((uint8_t)r[i].type, longer, &got) && kit_record_eq(&got, &r[i]));
         for (size_t len = 0; len < payload; len++)
             EXPECT(!record_read((uint8_t)r[i].type, str_of(longer.ptr, len), &got));
     }
+}
+
+TEST(a_story_that_breaks_off_is_refused_and_a_close_without_one_is_whole)
+{
+    struct record r = sample_call_close(), got;
+    AUTO_BUF struct buf out = BUF_INIT(4 * KiB);
+    r.call_close.story = STR("{\"lost\":[\"seed\"]}");
+    REQUIRE(kit_record_put(&out, &r) == 0);
+    struct str payload = str_skip(buf_str(&out), RECORD_HEADER_BYTES);
+    size_t without = payload.len - r.call_close.story.len - 2;
+    for (size_t len = without + 1; len < payload.len; len++)
+        EXPECT(!record_read(RECORD_CALL_CLOSE, str_of(payload.ptr, len), &got));
+    EXPECT(record_read(RECORD_CALL_CLOSE, str_of(payload.ptr, without), &got) && got.call_close.story.len == 0);
 }
 
 TEST(enums_and_flags_out_of_range_are_refused)

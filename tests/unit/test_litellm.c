@@ -165,6 +165,17 @@ static void expect_holds(const char *text, const char *want)
     litellm_import_free(im);
 }
 
+static void expect_told(const char *text, enum litellm_kind kind, const char *want)
+{
+    struct litellm_import *im = import_text(text, &litellm_kit_world);
+    bool told = false;
+    for (const struct litellm_note *n = im ? im->note : NULL; n; n = n->next)
+        told = told || (n->kind == kind && str_find(n->text, str_from(want)) >= 0);
+    if (!told)
+        test_fail(__FILE__, __LINE__, "not told: %s", want);
+    litellm_import_free(im);
+}
+
 TEST(prices_per_token_become_prices_per_million_exactly)
 {
     static const struct {
@@ -260,6 +271,25 @@ TEST(a_limit_a_minute_is_that_of_its_model)
                  "  openai: { vendor: openai, key: \"env:OPENAI_API_KEY\", rpm: 60, tpm: 200000 }\n"
                  "  openai-2: { vendor: openai, key: \"env:OPENAI_API_KEY\", rpm: 60, tpm: 200000 }\n"
                  "  openai-3: { vendor: openai, key: \"env:OPENAI_API_KEY\" }\njobs:");
+    expect_told("model_list:\n"
+                "  - { model_name: a, litellm_params: { model: openai/gpt-4o, rpm: 60 } }\n"
+                "  - { model_name: c, litellm_params: { model: openai/gpt-4o, rpm: 60 } }\n",
+                LITELLM_STRICTER, "is one limit for all entries of openai/gpt-4o");
+}
+
+TEST(anthropic_s_models_at_an_address_of_your_own_are_called_in_anthropic_s_dialect)
+{
+    static const char *const bases[] = {"http://10.0.0.9:4000", "http://10.0.0.9:4000/", "http://10.0.0.9:4000/v1", "http://10.0.0.9:4000/v1/messages"};
+    for (size_t i = 0; i < COUNT_OF(bases); i++) {
+        AUTO_BUF struct buf text = BUF_INIT(4 * KiB);
+        REQUIRE(buf_append_format(&text,
+                                  "model_list:\n  - { model_name: a, litellm_params: { model: anthropic/claude-sonnet-5-5, api_base: \"%s\", "
+                                  "api_key: os.environ/KEY } }\n",
+                                  bases[i]) == 0);
+        expect_holds(buf_text(&text), "  anthropic: { vendor: anthropic, dialect: anthropic, url: \"http://10.0.0.9:4000\", place: home, key: \"env:KEY\" }\n");
+    }
+    expect_holds("model_list:\n  - { model_name: a, litellm_params: { model: anthropic/claude-sonnet-5-5, api_base: \"https://api.anthropic.com\" } }\n",
+                 "  anthropic: { vendor: anthropic, key: \"env:ANTHROPIC_API_KEY\" }\n");
 }
 
 TEST(all_addresses_are_called_on_loopback)
@@ -375,17 +405,6 @@ TEST(every_model_name_stays_a_name_that_clients_can_ask_for)
 #define LIST(entries) "model_list:\n" entries
 #define ENTRY(name, params) "  - { model_name: " name ", litellm_params: { " params " } }\n"
 
-static void expect_told(const char *text, enum litellm_kind kind, const char *want)
-{
-    struct litellm_import *im = import_text(text, &litellm_kit_world);
-    bool told = false;
-    for (const struct litellm_note *n = im ? im->note : NULL; n; n = n->next)
-        told = told || (n->kind == kind && str_find(n->text, str_from(want)) >= 0);
-    if (!told)
-        test_fail(__FILE__, __LINE__, "not told: %s", want);
-    litellm_import_free(im);
-}
-
 TEST(what_has_no_order_comes_after_what_has_one_however_it_is_written)
 {
     expect_holds(LIST(ENTRY("a", "model: openai/gpt-4o") ENTRY("a", "model: groq/openai/gpt-oss-20b, order: \"2\"")
@@ -407,7 +426,7 @@ TEST(weights_are_of_one_kind_that_of_the_first_of_the_group)
 {
     /* 60 requests a minute beside 100000 tokens a minute are not 60 beside 100000 */
     expect_holds(LIST(ENTRY("a", "model: openai/gpt-4o, rpm: 60") ENTRY("a", "model: openai/gpt-4.1, tpm: 100000")),
-                 "      - openai/gpt-4o\n      - openai/gpt-4.1\n");
+                 "      - openai/gpt-4o\n      - openai-2/gpt-4.1\n");
     expect_told(LIST(ENTRY("a", "model: openai/gpt-4o") ENTRY("a", "model: openai/gpt-4.1, weight: 3")),
                 LITELLM_DIFFERENT, "counts only where the first of its group has one");
     expect_holds(LIST(ENTRY("a", "model: openai/gpt-4o, weight: 1") ENTRY("a", "model: openai/gpt-4o, weight: 1")

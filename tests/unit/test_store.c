@@ -462,14 +462,14 @@ static void expect_schema(const char *path)
                 "ORDER BY name)",
                 -1, &st, NULL) == 0);
     EXPECT_I64(sqlite3_step(st), SQLITE_ROW);
-    EXPECT_I64(sqlite3_column_int(st, 0), 3);
+    EXPECT_I64(sqlite3_column_int(st, 0), 4);
     EXPECT_STR(str_from((const char *)sqlite3_column_text(st, 1)),
                "attempts,attempts_open,calls,calls_open,corrections,days,folded,plans,spent");
     (void)sqlite3_finalize(st);
     EXPECT_I64(sqlite3_close(db), SQLITE_OK);
 }
 
-TEST(the_schema_is_version_3_with_its_seven_tables)
+TEST(the_schema_is_version_4_with_its_seven_tables)
 {
     struct shop s;
     REQUIRE(shop_open(&s));

@@ -426,6 +426,21 @@ TEST(writes_generate)
     EXPECT_CANNOT(&turns, WIRE_GENERATE, "messages");
 }
 
+TEST(free_text_is_the_argument_of_a_function)
+{
+    struct chat c = chat_of(DIALECT_OPENAI);
+    struct lost lost = {.count = 0};
+    AUTO_BUF struct buf out = BUF_INIT(1 * MiB);
+    struct tool *t = chat_tool_add(&c);
+    t->name = STR("apply.patch");
+    t->custom = true;
+    t->format = STR("{\"type\":\"text\"}");
+    struct chat_write w = {.op = WIRE_CHAT, .model = STR("m"), .arena = &arena, .lost = &lost};
+    EXPECT_I64(codec_ollama.request_write(&c, &w, &out, NULL), 0);
+    EXPECT(str_find(buf_str(&out), STR("{\"name\":\"apply.patch\",\"parameters\":{\"type\":\"object\",\"properties\":{\"input\":{")) > 0);
+    EXPECT_STR(lost.name[0], "tools.custom");
+}
+
 TEST(no_tools_are_told_of_when_none_may_be_called)
 {
     struct chat c = chat_of(DIALECT_OPENAI);
@@ -468,9 +483,6 @@ TEST(what_would_make_the_answer_wrong_is_refused)
     EXPECT_CANNOT(&c, WIRE_CHAT, "image_url");
     one_part(&c, PART_IMAGE)->source = SOURCE_ID;
     EXPECT_CANNOT(&c, WIRE_CHAT, "file_id");
-    c = chat_of(DIALECT_OPENAI);
-    chat_tool_add(&c)->custom = true;
-    EXPECT_CANNOT(&c, WIRE_CHAT, "tools.custom");
     c = chat_of(DIALECT_ANTHROPIC);
     chat_tool_add(&c)->opaque = STR("web_search_20250305");
     EXPECT_CANNOT(&c, WIRE_CHAT, "tools.type");

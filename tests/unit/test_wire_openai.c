@@ -217,6 +217,14 @@ TEST(thinking_goes_by_the_vendors_name_for_it)
         {"a seal apart from its text", "openrouter", "x", DIALECT_ANTHROPIC,
          THOUGHT(",\"reasoning_content\":\"hm\",\"reasoning_details\":[{\"type\":\"reasoning.text\",\"signature\":\"s\"}]"),
          THOUGHT(",\"reasoning_details\":[{\"type\":\"reasoning.text\",\"text\":\"hm\",\"signature\":\"s\",\"format\":\"anthropic-claude-v1\"}]"), NULL},
+        {"two seals, one text", "openrouter", "x", DIALECT_ANTHROPIC, THOUGHT(",\"reasoning\":\"hm\",\"reasoning_details\":[{\"signature\":\"s\"},{\"signature\":\"t\"}]"),
+         THOUGHT(",\"reasoning_details\":[{\"type\":\"reasoning.text\",\"text\":\"hm\",\"signature\":\"s\",\"format\":\"anthropic-claude-v1\"},"
+                 "{\"type\":\"reasoning.text\",\"text\":\"\",\"signature\":\"t\",\"format\":\"anthropic-claude-v1\"}]"), NULL},
+        {"even when both are openrouter's", "openrouter", "x", DIALECT_OPENAI,
+         THOUGHT(",\"reasoning_content\":\"hm\",\"reasoning_details\":[{\"type\":\"reasoning.text\",\"signature\":\"s\"}]"),
+         THOUGHT(",\"reasoning_details\":[{\"type\":\"reasoning.text\",\"text\":\"hm\",\"signature\":\"s\",\"format\":\"anthropic-claude-v1\"}]"), NULL},
+        {"what OpenAI sealed for this house is not OpenRouter's", "openrouter", "x", DIALECT_RESPONSES,
+         THOUGHT(",\"reasoning_details\":[{\"data\":\"d\",\"id\":\"rs_1\",\"format\":\"hearth-responses-v1\"}]"), THOUGHT(""), "messages.reasoning"},
         {"a turn with calls has it even when empty", "deepseek", "deepseek-flash", DIALECT_ANTHROPIC,
          "\"messages\":[" CALLS(CALL("c", "f", "{}")) "," RESULT("c", "r") "]",
          "\"messages\":[{\"role\":\"assistant\",\"content\":null,\"reasoning_content\":\"\",\"tool_calls\":[" CALL("c", "f", "{}") "]}," RESULT("c", "r") "]", NULL},
@@ -288,7 +296,9 @@ TEST(members_are_named_dropped_and_listed_as_the_vendor_takes_them)
         {"five stops at home", "ollama", "x", DIALECT_ANTHROPIC, HI ",\"stop\":[\"1\",\"2\",\"3\",\"4\",\"5\"]", HI ",\"stop\":[\"1\",\"2\",\"3\",\"4\",\"5\"]", NULL},
         {"a user's long name is hashed", "openai", "gpt-4o", DIALECT_ANTHROPIC, HI ",\"user\":\"" LONG "\"",
          HI ",\"user\":\"4db1ecb7244a048a7073d7f75ca8b6aaaba82482545456932171da7aaa113249\"", NULL},
-        {"a short one is not", "openai", "gpt-4o", DIALECT_ANTHROPIC, HI ",\"safety_identifier\":\"bo\"", HI ",\"user\":\"bo\"", NULL},
+        {"a short one is not", "openai", "gpt-4o", DIALECT_OLLAMA, HI ",\"safety_identifier\":\"bo\"", HI ",\"user\":\"bo\"", NULL},
+        {"but one of Anthropic's is", "openai", "gpt-4o", DIALECT_ANTHROPIC, HI ",\"user\":\"bo\"",
+         HI ",\"user\":\"3d099d0f13df9d0bb4427a6ce99d61b988861761e286d6e34b17d6371b46b13f\"", NULL},
         {"nor told to the strict", "groq", "x", DIALECT_ANTHROPIC, HI ",\"user\":\"bo\"", HI, "user"},
         {"tiers", "openai", "gpt-4o", DIALECT_ANTHROPIC, HI ",\"service_tier\":\"standard_only\"", HI ",\"service_tier\":\"default\"", NULL},
         {"tiers elsewhere", "deepseek", "deepseek-flash", DIALECT_ANTHROPIC, HI ",\"service_tier\":\"auto\"", HI, "service_tier"},
@@ -346,6 +356,35 @@ TEST(tools_are_said_as_the_vendor_takes_them)
          HI ",\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\",\"parameters\":{\"type\":\"object\",\"properties\":{\"not\":{\"enum\":[1]},\"b\":{\"items\":{\"type\":\"number\"}}},\"anyOf\":[{}]}}}]", "parallel_tool_calls"},
     };
     CHECK_REQUESTS(cases);
+}
+
+/* Who wrote a seal decides where it may go: the id is what tells OpenAI's from Anthropic's. */
+TEST(a_seal_of_openais_keeps_its_id_and_no_other_does)
+{
+    struct err e = {0};
+    struct chat c;
+
+    fresh();
+    REQUIRE(read_request(&c, "{\"model\":\"m\",\"messages\":[{\"role\":\"assistant\",\"content\":\"a\",\"reasoning_details\":["
+                             "{\"data\":\"d\",\"id\":\"rs_1\",\"format\":\"hearth-responses-v1\"},{\"data\":\"e\",\"id\":\"x\",\"format\":\"anthropic-claude-v1\"},"
+                             "{\"data\":\"f\",\"id\":\"rs_2\",\"format\":\"openai-responses-v1\"},{\"data\":\"g\",\"format\":\"hearth-responses-v1\"}]}]}", &e) == 0);
+    const struct part *p = c.message->part;
+    REQUIRE(p && p->next && p->next->next && p->next->next->next);
+    EXPECT(p->kind == PART_HIDDEN && str_eq(p->text, STR("d")) && str_eq(p->id, STR("rs_1")));
+    EXPECT(p->next->kind == PART_HIDDEN && str_eq(p->next->text, STR("e")) && p->next->id.len == 0);
+    EXPECT(p->next->next->kind == PART_OPAQUE && p->next->next->next->kind == PART_OPAQUE);
+}
+
+TEST(a_tool_may_still_be_added_when_the_last_one_was_not_allowed)
+{
+    struct err e = {0};
+    struct chat c;
+
+    fresh();
+    REQUIRE(read_request(&c, "{\"model\":\"m\"," HI ",\"tools\":[" TOOL ",{\"type\":\"function\",\"function\":{\"name\":\"g\"}}],\"tool_choice\":{\"type\":"
+                             "\"allowed_tools\",\"allowed_tools\":{\"mode\":\"auto\",\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\"}}]}}}", &e) == 0);
+    struct tool *added = chat_tool_add(&c);
+    EXPECT(added && c.tool && str_eq(c.tool->name, STR("f")) && c.tool->next == added && !added->next);
 }
 
 TEST(a_request_that_is_none_is_refused_by_the_name_of_its_member)
@@ -639,7 +678,7 @@ static void make_turn(struct chat *c, struct rng *r, int turn)
 
 static void make_chat(struct chat *c, struct rng *r)
 {
-    *c = (struct chat){.arena = &arena, .from = DIALECT_ANTHROPIC, .model = STR("m"), .max_tokens = (int64_t)rng_below(r, 3) - 1, .budget = -1,
+    *c = (struct chat){.arena = &arena, .from = DIALECT_OLLAMA, .model = STR("m"), .max_tokens = (int64_t)rng_below(r, 3) - 1, .budget = -1,
                        .choices = 1 + (int64_t)rng_below(r, 2), .stream = rng_below(r, 2)};
     if (rng_below(r, 2))
         part_new(c, &chat_message_add(c, ROLE_SYSTEM)->part, PART_TEXT)->text = WORDS(r);

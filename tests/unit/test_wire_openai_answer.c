@@ -149,6 +149,23 @@ TEST(an_answer_is_written_as_openai_writes_it)
     EXPECT_STR(buf_str(&line), "chatcmpl-1 thought(hm)seal(s) text(Hi \"you\") call(c f {}) tool_calls usage(10/4/2 5/3)");
 }
 
+TEST(what_openai_sealed_comes_back_to_it_through_a_client)
+{
+    AUTO_BUF struct buf out = BUF_INIT(64 * KiB);
+    struct chat_answer a = {.arena = &arena, .finish = FINISH_STOP}, back = {.arena = &arena};
+    struct lost l = {.count = 0};
+
+    fresh();
+    struct part *hidden = chat_answer_add(&a, PART_HIDDEN);
+    REQUIRE(hidden);
+    hidden->text = STR("d");
+    hidden->id = STR("rs_1");
+    REQUIRE(codec_openai.answer_write(&a, WIRE_CHAT, &l, &out) == 0);
+    EXPECT(str_find(buf_str(&out), STR("{\"type\":\"reasoning.encrypted\",\"data\":\"d\",\"id\":\"rs_1\",\"format\":\"hearth-responses-v1\"")) > 0);
+    REQUIRE(codec_openai.answer_read(&back, WIRE_CHAT, buf_str(&out), NULL) == 0);
+    EXPECT(back.part && back.part->kind == PART_HIDDEN && str_eq(back.part->id, STR("rs_1")) && str_eq(back.part->text, STR("d")));
+}
+
 TEST(content_is_null_beside_calls_and_empty_in_silence)
 {
     AUTO_BUF struct buf out = BUF_INIT(64 * KiB);
@@ -206,7 +223,7 @@ static int hear(const struct delta *d, void *ctx)
     default:
         if (d->text.len == 0)
             test_fail(__FILE__, __LINE__, "an empty piece");
-        (void)buf_append_format(&h->line, "%s(%.*s) ", words[d->kind], STR_FMT(d->text));
+        (void)buf_append_format(&h->line, "%s(%.*s%s%.*s) ", words[d->kind], STR_FMT(d->text), d->id.len ? " " : "", STR_FMT(d->id));
     }
     return h->stop_after > 0 && --h->stop_after == 0 ? -77 : 0;
 }
@@ -257,6 +274,10 @@ TEST(a_stream_is_understood_whatever_its_server_makes_of_it)
          "begin(i m) stop() usage(9/3/0 2/0) end"},
         {"Groq", "data: {\"id\":\"i\",\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}],\"x_groq\":{\"id\":\"r\",\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":2}}}\n\n",
          "begin(i m) stop() usage(9/0/0 2/0)"},
+        {"two usages", "data: {\"id\":\"i\",\"usage\":{\"prompt_tokens\":8,\"completion_tokens\":2},\"choices\":[{\"delta\":{},\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":2}}]}\n\n",
+         "begin(i ) usage(8/0/0 2/0)"},
+        {"two usages, the other way round", "data: {\"id\":\"i\",\"choices\":[{\"delta\":{},\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":2}}],\"usage\":{\"prompt_tokens\":8,\"completion_tokens\":2}}\n\n",
+         "begin(i ) usage(8/0/0 2/0)"},
         {"Groq's error", D("{\"content\":\"a\"}") "event: error\ndata: whatever\n\n", "begin(i m) text(a) failed"},
         {"an error", "data: {\"error\":{\"message\":\"x\",\"code\":429}}\n\n", "failed"},
         {"an error beside text", "data: {\"choices\":[{\"delta\":{\"content\":\"a\"},\"finish_reason\":\"error\"}],\"error\":{\"code\":502}}\n\n", "failed"},
@@ -267,6 +288,8 @@ TEST(a_stream_is_understood_whatever_its_server_makes_of_it)
         {"OpenRouter's seals", D("{\"reasoning\":\"hm\",\"reasoning_details\":[{\"type\":\"reasoning.text\",\"text\":\"hm\"}]}") D("{\"reasoning_details\":[{\"type\":\"reasoning.text\",\"signature\":\"s\",\"format\":\"anthropic-claude-v1\"}]}")
          D("{\"reasoning_details\":[{\"type\":\"reasoning.encrypted\",\"data\":\"d\"},{\"data\":\"x\",\"format\":\"openai-responses-v1\"},{\"summary\":\"so\"}]}"),
          "begin(i m) thought(hm) seal(s) hidden(d) thought(so)"},
+        {"seals of the Responses API", D("{\"reasoning_details\":[{\"data\":\"d\",\"id\":\"rs_1\",\"format\":\"hearth-responses-v1\"},{\"data\":\"e\",\"format\":\"hearth-responses-v1\"}]}"),
+         "begin(i m) hidden(d rs_1)"},
         {"vLLM's usage in each chunk", "data: {\"id\":\"i\",\"choices\":[{\"delta\":{\"content\":\"a\"}}],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":1}}\n\n"
          "data: {\"id\":\"i\",\"choices\":[{\"delta\":{\"content\":\"b\"},\"finish_reason\":\"stop\",\"stop_reason\":\"END\"}],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":2}}\n\n",
          "begin(i ) text(a) usage(9/0/0 1/0) text(b) stop(END) usage(9/0/0 2/0)"},

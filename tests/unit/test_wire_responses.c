@@ -171,7 +171,7 @@ TEST(what_is_wrong_is_named)
          ERR_INVALID},
         {"{\"model\":\"m\",\"input\":[{\"type\":\"function_call_output\",\"call_id\":\"c\",\"output\":[7]}]}",
          "input.0.output.0 must be an object", ERR_INVALID},
-        {"{\"model\":\"m\",\"input\":[{\"type\":\"item_reference\",\"id\":\"SECRET\"}]}",
+        {"{\"model\":\"m\",\"input\":[{\"type\":\"item_reference\",\"id\":\"msg_SECRET\"}]}",
          "input.0 is an item_reference, which cannot be followed: this server keeps no responses", ERR_INVALID},
         {"{\"model\":\"m\",\"input\":\"x\",\"previous_response_id\":\"SECRET\"}",
          "previous_response_id cannot be followed: this server keeps no responses; send the whole conversation in `input`",
@@ -461,6 +461,8 @@ TEST(what_is_not_foreign_may_pass_as_it_is)
         {"{\"type\":\"reasoning\",\"id\":\"rs_0a\",\"summary\":[],\"encrypted_content\":\"gAAAA\"}", true},
         {"{\"type\":\"reasoning\",\"id\":\"rs_hx_1_0\",\"summary\":[]}", false},
         {"{\"type\":\"reasoning\",\"id\":\"rs_0a\",\"summary\":[],\"encrypted_content\":\"hearth-hidden:X\"}", false},
+        {"{\"type\":\"item_reference\",\"id\":\"rs_0a\"}", true}, /* its vendor may still have it */
+        {"{\"type\":\"item_reference\",\"id\":\"rs_hx_1_0\"}", false},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         struct arena a = ARENA_INIT(MiB);
@@ -659,6 +661,7 @@ TEST(an_answer_has_every_member_and_repeats_what_was_asked)
     p->name = STR("patch");
     p->arguments = STR("{\"input\":\"*** \\\"x\\\"\"}");
     chat_answer_add(&a, PART_OPAQUE)->name = STR("web_search_tool_result");
+    EXPECT_I64(tool_calls_plain(&a, &asked, NULL), 0);
     EXPECT_I64(it->answer_write(&a, WIRE_CHAT, &lost, &out), 0);
     EXPECT_STR(buf_str(&out),
                "{\"id\":\"resp_h1\",\"object\":\"response\",\"created_at\":1790000000,\"completed_at\":null,\"status\":\"completed\","

@@ -1,4 +1,4 @@
-/* openai_write_priv.h: what the openai_write_*.c files share: runs of messages, and the parts that become one. */
+/* openai_parts_priv.h: what the openai_write_*.c files share: runs of messages, and the parts that become one. */
 #pragma once
 #include "wire/openai_priv.h"
 
