@@ -8,7 +8,7 @@
  *                                                                        latencies are theirs
  *   bench_load streams PORT --connections N --seconds S --every MS       N endless streams, a chunk per MS each
  *
- * --pid PID adds what that process used meanwhile: CPU from its own clock (all threads, nanoseconds), anonymous memory.
+ * --dialect anthropic or ollama asks as their clients do; without it, OpenAI's. --pid PID adds what that process used meanwhile: CPU from its own clock (all threads, nanoseconds), anonymous memory.
  * Prints one JSON object. It belongs to the benches and uses nothing of Hearth, so that both sides are measured alike. */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -51,16 +51,26 @@ struct connection {
     size_t left; /* of the body, or of the chunk */
     char *head;  /* while in the head */
     size_t head_len;
-    int matched;     /* how much of "data: " was seen, across reads */
+    int matched;     /* how much of the dialect's mark was seen, across reads */
     int64_t due_us;  /* when the call was to leave */
     int64_t last_us; /* when the last chunk came */
 };
 
+/* How a dialect's client asks, and what stands once in each of its events. */
+static const struct dialect {
+    const char *name, *path, *more, *mark;
+} dialects[] = {
+    {"openai", "/v1/chat/completions", "", "data: "},
+    {"anthropic", "/v1/messages", "\"max_tokens\":1000,", "data: "},
+    {"ollama", "/api/chat", "", "\"done\":"},
+};
+
 static struct {
     const char *mode;
+    const struct dialect *dialect;
     int port, connections, seconds, rate, every_ms, pid;
     size_t body;
-} want = {.connections = 32, .seconds = 3, .rate = 300, .every_ms = 1000, .body = 1024};
+} want = {.dialect = dialects, .connections = 32, .seconds = 3, .rate = 300, .every_ms = 1000, .body = 1024};
 
 static struct connection *connections;
 static int epoll, free_count, *free_list, established, opening;
@@ -122,18 +132,18 @@ static long anonymous_kib(void)
 static void make_request(void)
 {
     bool stream = strcmp(want.mode, "streams") == 0;
-    static const char before[] = "{\"model\":\"bench\",\"stream\":%s,\"messages\":[{\"role\":\"user\",\"content\":\"";
+    static const char before[] = "{\"model\":\"bench\",%s\"stream\":%s,\"messages\":[{\"role\":\"user\",\"content\":\"";
     static const char after[] = "\"}]}";
     static const char words[] = "The kettle sings while the router counts its coins. ";
     char start[256], head[512];
-    int start_len = snprintf(start, sizeof start, before, stream ? "true" : "false");
+    int start_len = snprintf(start, sizeof start, before, want.dialect->more, stream ? "true" : "false");
     size_t text = want.body > (size_t)start_len + sizeof after ? want.body - (size_t)start_len - (sizeof after - 1) : 1;
     size_t body = (size_t)start_len + text + sizeof after - 1;
     int head_len =
         snprintf(head, sizeof head,
-                 "POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nContent-Type: application/json\r\n"
+                 "POST %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nContent-Type: application/json\r\n"
                  "Authorization: Bearer EMPTY\r\nAccept: */*\r\nContent-Length: %zu\r\n\r\n",
-                 want.port, body);
+                 want.dialect->path, want.port, body);
     request_len = (size_t)head_len + body;
     request = get(request_len + 1);
     char *at = request;
@@ -245,16 +255,17 @@ static void call_done(struct connection *c)
 
 static void count_events(struct connection *c, const char *p, size_t n)
 {
-    static const char mark[] = "data: ";
+    const char *mark = want.dialect->mark;
+    const int mark_len = (int)strlen(mark);
     for (const char *end = p + n; p < end;) {
         if (c->matched == 0) {
-            p = memchr(p, 'd', (size_t)(end - p));
+            p = memchr(p, mark[0], (size_t)(end - p));
             if (!p)
                 return;
         }
-        c->matched = *p == mark[c->matched] ? c->matched + 1 : (*p == 'd');
+        c->matched = *p == mark[c->matched] ? c->matched + 1 : (*p == mark[0]);
         p++;
-        if (c->matched < (int)sizeof mark - 1)
+        if (c->matched < mark_len)
             continue;
         c->matched = 0;
         int64_t now = now_us();
@@ -505,7 +516,7 @@ static void read_options(int argc, char **argv)
     if (argc < 3) {
         fprintf(stderr,
                 "usage: bench_load closed|open|flood|streams PORT [--connections N] [--seconds S] [--rate N] [--every MS]\n"
-                "                  [--body BYTES] [--pid PID]\n");
+                "                  [--body BYTES] [--dialect NAME] [--pid PID]\n");
         exit(2);
     }
     want.mode = argv[1];
@@ -525,6 +536,9 @@ static void read_options(int argc, char **argv)
         for (size_t o = 0; o < sizeof options / sizeof *options; o++)
             if (strcmp(argv[i], options[o].name) == 0)
                 *options[o].to = atoi(argv[i + 1]);
+        for (size_t d = 0; d < sizeof dialects / sizeof *dialects; d++)
+            if (strcmp(argv[i], "--dialect") == 0 && strcmp(argv[i + 1], dialects[d].name) == 0)
+                want.dialect = &dialects[d];
         if (strcmp(argv[i], "--body") == 0)
             want.body = strtoul(argv[i + 1], NULL, 10);
     }

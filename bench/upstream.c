@@ -1,9 +1,10 @@
 /* upstream.c: the model server that the benches measure against: cheap, always the same, one thread.
  *
- *   bench_upstream [--chunks N] [--every MS] [--bytes N] [--reply N] [--after MS]
+ *   bench_upstream [--chunks N] [--every MS] [--bytes N] [--reply N] [--after MS] [--dialect anthropic]
  *
  * Answers a POST with N bytes of JSON, at once or MS later, or, when its body says "stream":true, with N events of B bytes of text MS
- * apart (0: for ever), the streams spread evenly over the interval. Prints "listening 127.0.0.1:PORT". It belongs to the
+ * apart (0: for ever), the streams spread evenly over the interval. In Anthropic's dialect the texts are as long as they would be
+ * in OpenAI's, for which the sizes are meant. Prints "listening 127.0.0.1:PORT". It belongs to the
  * benches and uses nothing of Hearth; what it costs is outside of every figure. */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -43,17 +44,15 @@ struct connection {
 static struct {
     long chunks;
     int every_ms, bytes, reply, after_ms;
+    bool anthropic;
 } want = {.chunks = 0, .every_ms = 20, .bytes = 32, .reply = 1024};
 
 static struct connection *wheel[SLOTS];
 static int epoll, next_slot, current_slot;
 static long listed_count; /* connections in the wheel and in the line */
 static struct connection *line, **line_end = &line; /* whose replies are due, the first one first */
-static char *read_buffer, *reply, *event;
-static size_t reply_len, event_len;
-
-static const char stream_head[] = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache\r\n"
-                                  "Transfer-Encoding: chunked\r\n\r\n";
+static char *read_buffer, *reply, *event, *stream_start;
+static size_t reply_len, event_len, stream_start_len;
 
 static void die(const char *what)
 {
@@ -85,34 +84,79 @@ static void fill(char *to, int bytes)
         to[i] = words[i % (int)(sizeof words - 1)];
 }
 
-static void make_reply(void)
+/* A JSON text in two halves, with a text of ours between them. */
+struct form {
+    const char *before, *after;
+};
+static const struct form openai_reply = {
+    "{\"id\":\"chatcmpl-1\",\"object\":\"chat.completion\",\"created\":1700000000,\"model\":\"m\",\"choices\":"
+    "[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"",
+    "\"},\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":200,\"completion_tokens\":190,"
+    "\"total_tokens\":390}}"};
+static const struct form anthropic_reply = {
+    "{\"id\":\"msg_1\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"m\",\"content\":[{\"type\":\"text\",\"text\":\"",
+    "\"}],\"stop_reason\":\"end_turn\",\"stop_sequence\":null,\"usage\":{\"input_tokens\":200,\"output_tokens\":190}}"};
+static const struct form openai_event = {
+    "data: {\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"created\":1700000000,\"model\":\"m\","
+    "\"choices\":[{\"index\":0,\"delta\":{\"content\":\"",
+    "\"},\"finish_reason\":null}]}\n\n"};
+static const struct form anthropic_event = {
+    "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"",
+    "\"}}\n\n"};
+/* What stands before the first event, in its chunk of HTTP. */
+static const char anthropic_start[] =
+    "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"msg_1\",\"type\":\"message\",\"role\":\"assistant\","
+    "\"model\":\"m\",\"content\":[],\"stop_reason\":null,\"stop_sequence\":null,\"usage\":{\"input_tokens\":200,\"output_tokens\":1}}}\n\n"
+    "event: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"text\",\"text\":\"\"}}"
+    "\n\n";
+
+static size_t form_len(const struct form *f)
 {
-    static const char before[] =
-        "{\"id\":\"chatcmpl-1\",\"object\":\"chat.completion\",\"created\":1700000000,\"model\":\"m\",\"choices\":"
-        "[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"";
-    static const char after[] =
-        "\"},\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":200,\"completion_tokens\":190,"
-        "\"total_tokens\":390}}";
-    int fixed = (int)(sizeof before + sizeof after - 2), text = want.reply > fixed ? want.reply - fixed : 1;
-    reply = get((size_t)(fixed + text) + 256);
-    int at = sprintf(reply, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
-                     fixed + text, before);
-    fill(reply + at, text);
-    reply_len = (size_t)(at + text) + (size_t)sprintf(reply + at + text, "%s", after);
+    return strlen(f->before) + strlen(f->after);
 }
 
-/* One event of `bytes` bytes in its chunk of HTTP. */
+static int text_len(const struct form *f, int bytes)
+{
+    return bytes > (int)form_len(f) ? bytes - (int)form_len(f) : 1;
+}
+
+static size_t form_fill(char *to, const struct form *f, int text)
+{
+    int at = sprintf(to, "%s", f->before);
+    fill(to + at, text);
+    return (size_t)(at + text) + (size_t)sprintf(to + at + text, "%s", f->after);
+}
+
+static void make_reply(void)
+{
+    const struct form *f = want.anthropic ? &anthropic_reply : &openai_reply;
+    int text = text_len(&openai_reply, want.reply), bytes = (int)form_len(f) + text;
+    reply = get((size_t)bytes + 256);
+    int at = sprintf(reply, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", bytes);
+    reply_len = (size_t)at + form_fill(reply + at, f, text);
+}
+
+/* One event in its chunk of HTTP. */
 static void make_event(void)
 {
-    static const char before[] =
-        "data: {\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"created\":1700000000,\"model\":\"m\","
-        "\"choices\":[{\"index\":0,\"delta\":{\"content\":\"";
-    static const char after[] = "\"},\"finish_reason\":null}]}\n\n";
-    int fixed = (int)(sizeof before + sizeof after - 2), text = want.bytes > fixed ? want.bytes - fixed : 1;
-    event = get((size_t)(fixed + text) + 64);
-    int at = sprintf(event, "%x\r\n%s", fixed + text, before);
-    fill(event + at, text);
-    event_len = (size_t)(at + text) + (size_t)sprintf(event + at + text, "%s\r\n", after);
+    const struct form *f = want.anthropic ? &anthropic_event : &openai_event;
+    int text = text_len(&openai_event, want.bytes), bytes = (int)form_len(f) + text;
+    event = get((size_t)bytes + 64);
+    int at = sprintf(event, "%x\r\n", bytes);
+    at += (int)form_fill(event + at, f, text);
+    event_len = (size_t)(at + sprintf(event + at, "\r\n"));
+}
+
+/* The head of a stream, and what comes before its events. */
+static void make_stream_start(void)
+{
+    static const char head[] = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache\r\n"
+                               "Transfer-Encoding: chunked\r\n\r\n";
+    stream_start = get(sizeof head + sizeof anthropic_start + 64);
+    int at = sprintf(stream_start, "%s", head);
+    if (want.anthropic)
+        at += sprintf(stream_start + at, "%zx\r\n%s\r\n", strlen(anthropic_start), anthropic_start);
+    stream_start_len = (size_t)at;
 }
 
 /* ---- connections ---- */
@@ -164,6 +208,7 @@ static bool put(struct connection *c, const char *p, size_t n)
     return send(c->fd, p, n, MSG_NOSIGNAL) == (ssize_t)n;
 }
 
+/* Of OpenAI's dialect: nobody asks for a bounded stream in the other. */
 static bool finish_stream(struct connection *c)
 {
     static const char stop[] =
@@ -205,7 +250,7 @@ static bool answer(struct connection *c)
     c->sent_events = 0;
     enter_wheel(c, next_slot++ % SLOTS); /* one after the other, so that each slot has its share */
     next_slot %= SLOTS;
-    return put(c, stream_head, sizeof stream_head - 1);
+    return put(c, stream_start, stream_start_len);
 }
 
 /* Keeps the start of the request; returns false when its head is none of ours. */
@@ -316,6 +361,8 @@ int main(int argc, char **argv)
             want.reply = (int)n;
         else if (strcmp(argv[i], "--after") == 0 && n >= 0 && n <= AFTER_MS_MAX)
             want.after_ms = (int)n;
+        else if (strcmp(argv[i], "--dialect") == 0)
+            want.anthropic = strcmp(argv[i + 1], "anthropic") == 0;
         else
             return 2;
     }
@@ -325,6 +372,7 @@ int main(int argc, char **argv)
     setrlimit(RLIMIT_NOFILE, &files);
     make_reply();
     make_event();
+    make_stream_start();
     read_buffer = get(READ_BYTES);
     epoll = epoll_create1(EPOLL_CLOEXEC);
     int listener = listen_anywhere();

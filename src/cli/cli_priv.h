@@ -183,7 +183,9 @@ int stage_open_own(struct stage **out, struct config *own, struct err *e);
 struct config *stage_config(struct stage *s); /* owned by the stage */
 struct str stage_data_dir(struct stage *s);   /* temporary; removed by stage_close */
 /* Of a stage_open: in this order. Of a stage_open_own: by the number of the upstream in the config, then what jobs require. */
-enum stage_actor { STAGE_DEEPSEEK, STAGE_CLOSET, STAGE_CLAUDE, STAGE_KIMI, STAGE_GROQ };
+enum stage_actor { STAGE_DEEPSEEK, STAGE_CLOSET, STAGE_CLAUDE, STAGE_KIMI, STAGE_GROQ, STAGE_PLAN };
+int stage_script(struct stage *s, int who, const char *script, struct err *e); /* in the language of sim/sim.h */
+int stage_usual(struct stage *s, int who, struct err *e); /* it behaves as it did at the beginning */
 void stage_down(struct stage *s, int who);
 int stage_up(struct stage *s, int who, struct err *e);
 long stage_requests(struct stage *s, int who); /* that reached it so far */

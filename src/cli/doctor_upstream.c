@@ -11,16 +11,35 @@
 
 enum { SKEW_MAX_MS = 30000, MODELS_MAX = 4096 };
 
+/* Where a dialect's servers list their models, and how a key is shown there. */
+struct list_way {
+    const char *dialect, *path, *list, *name; /* path: behind the base; members of the answer */
+    bool own_header;                          /* x-api-key and a version, not a bearer token */
+    const char *begins;                       /* what the base of a url is followed by in calls */
+};
+static const struct list_way ways[] = {
+    {"openai", "/models", "data", "id", false, "/chat/completions begins, usually in /v1"},
+    {"responses", "/models", "data", "id", false, "/responses begins, usually in /v1"},
+    {"anthropic", "/v1/models?limit=1000", "data", "id", true, "/v1/messages begins"},
+    {"ollama", "/api/tags", "models", "name", false, "/api/chat begins"},
+};
+
 struct visit { /* of one upstream */
     struct doctor *d;
     const struct config_upstream *u;
     const struct vendor *vendor;
     struct str name, base;
+    const struct list_way *way; /* how it is asked for its models */
     bool ollama;
     struct str model[MODELS_MAX]; /* that it lists */
     int model_count;
     bool listed, more; /* the list came; it is longer than we looked */
 };
+
+static bool is(const struct vendor *v, const char *name)
+{
+    return v && strcmp(v->name, name) == 0;
+}
 
 /* --- key -------------------------------------------------------------------------------------------------------- */
 
@@ -67,18 +86,23 @@ static bool read_key(const struct visit *v, struct buf *bearer)
 
 static struct str list_url(const struct visit *v)
 {
-    bool anthropic = v->vendor && strcmp(v->vendor->name, "anthropic") == 0 && !v->u->url.text.ptr;
-    return doctor_format(v->d, "%.*s/models%s", STR_FMT(v->base), anthropic ? "?limit=1000" : "");
+    return doctor_format(v->d, "%.*s%s", STR_FMT(v->base), v->way->path);
+}
+
+/* Anthropic's own list of models wants its own header, whichever face it is asked at; servers that imitate it take a bearer token. */
+static bool wants_own_header(const struct visit *v)
+{
+    bool imitates = v->vendor && v->vendor->quirks & QUIRK_BEARER;
+    return (v->way->own_header && !imitates) || is(v->vendor, "anthropic");
 }
 
 static void ask(const struct visit *v, struct doctor_client *c, struct str url, const char *bearer,
                 struct doctor_reply *out)
 {
-    bool anthropic = bearer && v->vendor && strcmp(v->vendor->name, "anthropic") == 0;
+    bool own = wants_own_header(v);
     struct doctor_secret h[] = {
-        /* Anthropic's list of models wants its own header */
-        {bearer ? (anthropic ? "x-api-key" : "authorization") : NULL, anthropic ? bearer + strlen("Bearer ") : bearer},
-        {anthropic ? "anthropic-version" : NULL, "2023-06-01"},
+        {!bearer ? NULL : own ? "x-api-key" : "authorization", bearer && own ? bearer + strlen("Bearer ") : bearer},
+        {own ? "anthropic-version" : NULL, "2023-06-01"},
     };
     doctor_get(c, url, h, COUNT_OF(h), out);
 }
@@ -88,11 +112,11 @@ static void read_list(struct visit *v, struct str body)
     struct json_node *root;
     if (json_parse(&v->d->arena, body, &root, NULL) < 0)
         return;
-    const struct json_node *list = json_get(root, "data");
+    const struct json_node *list = json_get(root, v->way->list);
     v->listed = list && list->type == JSON_ARRAY;
     v->more = json_get_bool(root, "has_more", false);
     for (const struct json_node *m = v->listed ? list->child : NULL; m; m = m->next) {
-        struct str id = json_get_text(m, "id");
+        struct str id = json_get_text(m, v->way->name);
         v->more = v->more || v->model_count == MODELS_MAX;
         if (id.len && v->model_count < MODELS_MAX)
             v->model[v->model_count++] = arena_dup(&v->d->arena, id);
@@ -163,8 +187,7 @@ static void look_at_model(struct str model, struct config_mark at, int64_t max_c
             v->d, FINDING_FAIL, v->name, "model",
             v->ollama
                 ? doctor_format(v->d, "Run `ollama pull %.*s` there, or name a model that it has.", STR_FMT(model)).ptr
-                : doctor_format(v->d, "Name one of its models instead: GET %.*s/models lists them.", STR_FMT(v->base))
-                      .ptr,
+                : doctor_format(v->d, "Name one of its models instead: GET %.*s lists them.", STR_FMT(list_url(v))).ptr,
             "%.*s (line %d) is not among its %d models", STR_FMT(model), at.line, v->model_count);
 }
 
@@ -208,9 +231,8 @@ static void find_status(struct visit *v, const struct doctor_reply *r, bool keye
                     keyed ? "it refuses the key" : "it wants a key, and the config gives none", r->status);
     else if (r->status == 404 || r->status == 405)
         doctor_find(v->d, FINDING_INFO, v->name, "models", NULL,
-                    "it lists no models (%d), so key and models were not checked; its url must end where "
-                    "/chat/completions begins, usually in /v1",
-                    r->status);
+                    "it lists no models (%d), so key and models were not checked; its url must end where %s",
+                    r->status, v->way->begins);
     else if (r->status != 200)
         doctor_find(v->d, FINDING_WARN, v->name, "reachable",
                     "Look at its status page or log; calls go elsewhere meanwhile.",
@@ -223,7 +245,7 @@ static void find_status(struct visit *v, const struct doctor_reply *r, bool keye
 static void try_openrouter_key(struct visit *v, struct doctor_client *c, const char *bearer)
 {
     struct doctor_reply r;
-    if (!bearer || !v->vendor || strcmp(v->vendor->name, "openrouter") != 0)
+    if (!bearer || !is(v->vendor, "openrouter"))
         return;
     ask(v, c, doctor_format(v->d, "%.*s/key", STR_FMT(v->base)), bearer, &r);
     if (r.status == 401 || r.status == 403)
@@ -292,6 +314,40 @@ static void visit(struct visit *v, struct doctor_client *c, const char *bearer)
     doctor_each_target(v->d, v->name, look_at_model, v);
 }
 
+/* Lists stand at the face that the config names; without one at the vendor's openai face, but at Anthropic's own. */
+static const struct list_way *way_of(const struct config_upstream *u, const struct vendor *vendor)
+{
+    bool own = is(vendor, "anthropic") && !u->url.text.ptr;
+    bool elsewhere = vendor && !u->url.text.ptr && !own && !is(vendor, "ollama"); /* their other faces are for calls */
+    struct str dialect = u->dialect.text.ptr && !elsewhere ? u->dialect.text : own ? STR("anthropic") : STR("openai");
+    for (size_t i = 0; i < COUNT_OF(ways); i++)
+        if (str_eq(dialect, str_from(ways[i].dialect)))
+            return &ways[i];
+    return &ways[0];
+}
+
+static struct str cut(struct str url, const char *end)
+{
+    while (url.len && url.ptr[url.len - 1] == '/')
+        url.len--;
+    return str_ends(url, str_from(end)) ? str_slice(url, 0, url.len - strlen(end)) : url;
+}
+
+/* As that dialect's client takes it; what people paste for another one is mended as calls have it (faces.c). */
+static struct str base_of(const struct visit *v)
+{
+    const struct config_upstream *u = v->u;
+    bool versioned = v->way == &ways[0] || v->way == &ways[1], tags = v->way == &ways[3];
+    struct str given = u->url.text;
+    if (!given.ptr && u->unix_path.text.ptr)
+        given = STR("http://localhost/v1");
+    if (!given.ptr && v->vendor)
+        given = str_from(versioned ? v->vendor->openai_url : tags ? v->vendor->ollama_url : v->vendor->anthropic_url);
+    if (versioned && v->vendor && v->vendor->quirks & QUIRK_ONE_ROOT)
+        return doctor_format(v->d, "%.*s/v1", STR_FMT(cut(given, "/v1")));
+    return cut(versioned ? cut(given, "") : cut(cut(given, "/v1"), "/api"), "");
+}
+
 void doctor_upstream(struct doctor *d, const struct config_upstream *u)
 {
     struct doctor_client *c;
@@ -303,14 +359,11 @@ void doctor_upstream(struct doctor *d, const struct config_upstream *u)
         d->nomem = true;
         return;
     }
-    *v = (struct visit){.d = d, .u = u, .name = u->name.text, .base = u->url.text};
+    *v = (struct visit){.d = d, .u = u, .name = u->name.text};
     v->vendor = u->vendor.text.ptr ? vendor_find(u->vendor.text) : NULL;
-    v->ollama = v->vendor && strcmp(v->vendor->name, "ollama") == 0;
-    if (!v->base.ptr)
-        v->base =
-            u->unix_path.text.ptr ? STR("http://localhost/v1") : str_from(v->vendor ? v->vendor->openai_url : NULL);
-    while (v->base.len && v->base.ptr[v->base.len - 1] == '/')
-        v->base.len--;
+    v->way = way_of(u, v->vendor);
+    v->ollama = is(v->vendor, "ollama") || v->way == &ways[3];
+    v->base = base_of(v);
     bool keyed = read_key(v, &bearer);
     visit(v, c, keyed ? bearer.ptr : NULL);
     if (bearer.ptr)

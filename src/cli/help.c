@@ -26,10 +26,11 @@ static int help_of(const char *name)
 
 static int run(int argc, char **argv)
 {
-    bool metrics = false, translation = false, man = false;
+    bool metrics = false, translation = false, vendors = false, man = false;
     const struct cli_option options[] = {
         {0, "metrics", NULL, "the reference of /metrics", OPTION_FLAG, &metrics},
         {0, "translation", NULL, "the reference of what a translation cannot carry", OPTION_FLAG, &translation},
+        {0, "vendors", NULL, "the reference of known vendors", OPTION_FLAG, &vendors},
         {0, "man", NULL, "the man page", OPTION_FLAG, &man},
     };
     int words;
@@ -41,6 +42,8 @@ static int run(int argc, char **argv)
         return metrics_reference(&text) < 0 ? cli_fail("out of memory") : cli_print(buf_str(&text));
     if (translation)
         return codec_reference(&text) < 0 ? cli_fail("out of memory") : cli_print(buf_str(&text));
+    if (vendors)
+        return vendor_reference(&text) < 0 ? cli_fail("out of memory") : cli_print(buf_str(&text));
     if (man)
         return man_page();
     if (words > 1)

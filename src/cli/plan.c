@@ -39,6 +39,7 @@ struct telling {
     struct buf *out;
     struct plan_now now;
     struct str upstream;
+    bool elsewhere; /* what is told now went not through here */
     int credentials;
 };
 
@@ -53,7 +54,7 @@ static void tell_used(struct buf *out, const struct plan_window_view *w)
 static void tell_source(struct telling *t, const struct plan_window_view *w)
 {
     if (w->used_ppm < 0 || !w->seen_ms) {
-        (void)buf_append_text(t->out, "; through Hearth ");
+        (void)buf_append_text(t->out, t->elsewhere ? " (estimate); " : "; through Hearth ");
         cli_money(t->out, w->own_nusd);
         (void)buf_append_text(t->out, " at list prices");
     } else {
@@ -66,7 +67,7 @@ static void tell_source(struct telling *t, const struct plan_window_view *w)
 static void tell_reset(struct telling *t, const struct plan_window_view *w)
 {
     if (!w->reset_ms) {
-        if (!w->sliding)
+        if (!w->sliding && !t->elsewhere)
             (void)buf_append_text(t->out, ", begins with the next call");
         return;
     }
@@ -111,7 +112,11 @@ static int tell_credential(const struct plan_view *v, void *ctx)
         return 0;
     plan_holder_text(v->holder, holder);
     t->credentials++;
-    (void)buf_append_format(t->out, "  credential %.8s, last used ", holder);
+    t->elsewhere = v->elsewhere;
+    if (v->elsewhere)
+        (void)buf_append_text(t->out, "  beside Hearth, by a client's own logs, told ");
+    else
+        (void)buf_append_format(t->out, "  credential %.8s, last used ", holder);
     plan_say_time(t->out, v->used_last_ms, t->now.wall_ms);
     (void)buf_append_text(t->out, v->paying ? "; its last answer was billed beside the plan\n" : "\n");
     for (int i = 0; i < v->window_count; i++) {
@@ -222,17 +227,20 @@ static const char details[] =
     "A window is SPENT when the provider says so, never by our count. What is used is the provider's word, or an estimate from what\n"
     "has gone through Hearth since; resets are in your own time zone. A credential is shown by a keyed hash: it is kept nowhere.\n\n"
     "--watch DIR reads the logs that Claude Code keeps below DIR (~/.claude/projects) and tells the 5-hour block and the last\n"
-    "seven days that they show, at list prices: an estimate, for those who do not send it through Hearth.\n\n"
+    "seven days that they show, at list prices: an estimate, for those who do not send it through Hearth. It goes on watching, prints\n"
+    "a report whenever there is more, and tells the daemon that the config names, which shows it and keeps the reserve by it.\n\n"
     "--json: one object, plans; of each: upstream, off, monthly_nusd (the fee), month (attempts, list_nusd: what they would have\n"
     "cost in credits, unknown: of unknown price, billed, billed_nusd), credentials (credential, used_last, paying, windows, rests)\n"
     "and events (of a running daemon: GET /hearth/v1/plan has them; empty here). The fields of a window are in docs/reference/openapi.json.";
 
 static int run(int argc, char **argv)
 {
-    const char *data = NULL, *config = NULL, *watch = NULL;
-    bool json = false, made;
+    const char *data = NULL, *config = NULL, *watch = NULL, *upstream = NULL;
+    bool json = false, once = false, made;
     const struct cli_option options[] = {
-        {0, "watch", "DIR", "estimate from a client's local logs below DIR instead", OPTION_TEXT, &watch},
+        {0, "watch", "DIR", "watch a client's local logs below DIR instead, and tell the daemon what they show", OPTION_TEXT, &watch},
+        {0, "once", NULL, "with --watch: tell it once, and end", OPTION_FLAG, &once},
+        {0, "upstream", "NAME", "with --watch: the plan that is used there, when the config has several", OPTION_TEXT, &upstream},
         {0, "json", NULL, "the same as JSON", OPTION_FLAG, &json},
         {'c', "config", "FILE", "the config", OPTION_TEXT, &config},
         {'d', "data", "DIR", "the data folder", OPTION_TEXT, &data},
@@ -244,7 +252,9 @@ static int run(int argc, char **argv)
     if (words)
         return cli_usage_error(&command_plan, "unexpected `%s`", argv[0]);
     if (watch)
-        return plan_watch(watch, json);
+        return plan_watch(&(struct plan_watch_options){.dir = watch, .upstream = upstream, .config = config, .data = data, .json = json, .once = once});
+    if (once || upstream)
+        return cli_usage_error(&command_plan, "--once and --upstream go with --watch");
     struct config *c = NULL;
     struct err e = {0};
     AUTO_BUF struct buf said = BUF_INIT(64 * KiB);

@@ -1,5 +1,5 @@
 /* rehearse.c: `hearth rehearse`: the whole story in under a minute, with simulated vendors, no keys and no network: seven
- * jobs, two failures, a fence that holds, and the bill. Everything but the vendors is the real thing. With a config of one's
+ * jobs, a flat plan that is spent and comes back, two failures, a fence that holds, and the bill. Everything but the vendors is the real thing. With a config of one's
  * own it is rehearse_own.c that tells. */
 #include "cli/rehearse_priv.h"
 #include "base/log.h"
@@ -48,7 +48,8 @@ static const struct scene act_three[] = {{"bulk", "claude/claude-sonnet-5-5"}, {
 
 static bool play_all(struct play *p)
 {
-    bool fine = play_act(p, "all up", "All five vendors are up. Each job goes to the cheapest place that does it well:", act_one, COUNT_OF(act_one));
+    bool fine = play_act(p, "all up", "All vendors are up. Each job goes to the cheapest place that does it well:", act_one, COUNT_OF(act_one));
+    fine &= rehearse_plan(p);
     stage_down(p->stage, STAGE_DEEPSEEK);
     fine &= play_act(p, "deepseek down", "DeepSeek goes down. Nobody who asks notices:", act_two, COUNT_OF(act_two));
     stage_down(p->stage, STAGE_CLOSET);
@@ -65,7 +66,7 @@ static int perform(struct play *p)
     printf("A rehearsal: the vendors are simulated on this machine, with their real formats and prices (state of 2026-10).\n"
            "Router, failover, fence and ledger are the real ones; nothing is booked in your own ledger.\n");
     bool fine = play_all(p);
-    fine = play_bill(p) && fine;
+    fine = play_bill(p) && play_plan_bill(p) && fine;
     printf("\n%s\n", fine ? "Everything went as it should. Next: put a key into the environment (DEEPSEEK_API_KEY, ...) or start Ollama, and run `hearth serve`."
                           : "Something did not go as it should; the lines above say what.");
     return fine ? EXIT_OK : EXIT_FAILED;

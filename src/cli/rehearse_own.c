@@ -2,9 +2,11 @@
  * place of each of his own. Each dies in turn, then the line to the internet; what becomes of every job is told, and at the
  * end which job hangs on what. Each act has a Hearth of its own, so that no breaker remembers the act before. */
 #include "cli/rehearse_priv.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "config/config.h"
 #include "mesh/mesh.h"
+#include <poll.h>
 
 struct own_job {
     const struct config_job *config;
@@ -151,6 +153,49 @@ static int acts_one_down(struct own *o, struct err *e)
     return rc;
 }
 
+static void ask_users_of(struct own *o, const struct config_upstream *u, const char *act)
+{
+    for (int i = 0; i < o->job_count; i++)
+        if (job_uses(&o->job[i], u)) {
+            (void)ask(o, act, &o->job[i]);
+            o->play.line[o->play.lines - 1].plan = u->name.text;
+        }
+}
+
+/* Its window is spent at the first call, and begins anew some seconds later. */
+static int plan_spent(struct own *o, int i, struct err *e)
+{
+    const struct config_upstream *u = &o->config->upstream[i];
+    AUTO_BUF struct buf script = BUF_INIT(4 * KiB);
+    int64_t wait_ms = 0;
+    int rc = play_start(&o->play, e);
+    if (rc == 0)
+        rc = plan_script_spent(&script, &wait_ms);
+    if (rc == 0)
+        rc = buf_text(&script) ? stage_script(o->play.stage, i, script.ptr, e) : err_set(e, ERR_NOMEM, "rehearsal");
+    int64_t end_ms = clock_mono_us(clock_system()) / 1000 + wait_ms;
+    if (rc == 0) {
+        printf("\nThe window of %.*s is spent (a simulated one, which lasts seconds here):\n", STR_FMT(u->name.text));
+        ask_users_of(o, u, "plan spent");
+        int64_t left_ms = end_ms - clock_mono_us(clock_system()) / 1000;
+        if (left_ms > 0)
+            (void)poll(NULL, 0, (int)left_ms);
+        printf("\nThe window of %.*s has begun anew:\n", STR_FMT(u->name.text));
+        ask_users_of(o, u, "plan back");
+    }
+    play_stop(&o->play);
+    return rc < 0 ? rc : stage_usual(o->play.stage, i, e);
+}
+
+static int acts_plan(struct own *o, struct err *e)
+{
+    int rc = 0;
+    for (int i = 0; rc == 0 && i < o->config->upstream_count && !o->config->plans_off; i++)
+        if (str_eq(o->config->upstream[i].regime.text, STR("plan")))
+            rc = plan_spent(o, i, e);
+    return rc;
+}
+
 static int act_offline(struct own *o, struct err *e)
 {
     bool any = false;
@@ -201,7 +246,7 @@ static int conclude(const struct own *o)
     int unanswered = 0;
     for (int i = 0; i < o->job_count; i++)
         unanswered += o->job[i].normally->status != 200;
-    bool booked = play_bill(&o->play);
+    bool booked = play_bill(&o->play) && play_plan_bill(&o->play);
     print_meaning(o);
     if (unanswered)
         printf("\n%d job%s not answered even with everything up; the first lines above say why.\n", unanswered, unanswered == 1 ? " is" : "s are");
@@ -217,6 +262,8 @@ static int perform(struct own *o)
     int rc = act_all_up(o, &e);
     if (rc == 0)
         rc = acts_one_down(o, &e);
+    if (rc == 0)
+        rc = acts_plan(o, &e);
     if (rc == 0)
         rc = act_offline(o, &e);
     return rc < 0 ? cli_fail_err(&e) : conclude(o);
@@ -241,7 +288,7 @@ static int learn_jobs(struct own *o, const struct config *c, struct err *e)
     struct mesh *m;
     o->config = c;
     o->job = arena_new_array(&o->arena, struct own_job, (size_t)c->job_count + 1);
-    o->play.lines_max = (c->upstream_count + c->job_count + 2) * c->job_count + 1;
+    o->play.lines_max = (3 * c->upstream_count + c->job_count + 2) * c->job_count + 1;
     o->play.line = arena_new_array(&o->arena, struct play_line, (size_t)o->play.lines_max);
     if (!o->job || !o->play.line)
         return err_set(e, ERR_NOMEM, "rehearsal");

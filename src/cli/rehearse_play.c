@@ -68,15 +68,14 @@ static void error_message(const struct fetch_reply *r, char *out, size_t out_byt
     arena_fini(&a);
 }
 
-static void fetch_line(struct play *p, struct play_line *l, bool embeds)
+static void fetch_line(struct play *p, struct play_line *l, const char *path, struct str body, bool credential)
 {
-    AUTO_BUF struct buf body = BUF_INIT(16 * KiB), url = BUF_INIT(1 * KiB);
+    AUTO_BUF struct buf url = BUF_INIT(1 * KiB);
     struct fetch_reply r;
     int64_t start_us = clock_mono_us(clock_system());
-    write_call(&body, l->job, embeds);
-    (void)buf_append_format(&url, "%.*s/v1/%s", STR_FMT(buf_str(&p->url)), embeds ? "embeddings" : "chat/completions");
-    int rc = cli_fetch(&r, buf_str(&url), STR_NONE, buf_str(&body), p->credential ? "authorization" : NULL,
-                       p->credential ? "Bearer simulated" : NULL, CALL_TIMEOUT_MS, NULL, NULL);
+    (void)buf_append_format(&url, "%.*s/v1/%s", STR_FMT(buf_str(&p->url)), path);
+    int rc = cli_fetch(&r, buf_str(&url), STR_NONE, body, credential ? "authorization" : NULL, credential ? "Bearer simulated" : NULL,
+                       CALL_TIMEOUT_MS, NULL, NULL);
     l->ms = (clock_mono_us(clock_system()) - start_us) / 1000;
     l->status = rc ? 0 : r.status;
     text_format(l->target, sizeof l->target, "%s", r.target);
@@ -89,13 +88,16 @@ static void fetch_line(struct play *p, struct play_line *l, bool embeds)
     fetch_reply_fini(&r);
 }
 
-struct play_line *play_ask(struct play *p, const char *act, const char *job, bool embeds,
-                           const char *(*remark)(const struct play_line *l, void *ctx), void *ctx)
+static struct play_line *begin(struct play *p, const char *act, const char *job)
 {
     assert(p->lines < p->lines_max);
     struct play_line *l = &p->line[p->lines++];
     *l = (struct play_line){.act = act, .job = job};
-    fetch_line(p, l, embeds);
+    return l;
+}
+
+static struct play_line *tell(struct play_line *l, const char *(*remark)(const struct play_line *l, void *ctx), void *ctx)
+{
     const char *said = remark ? remark(l, ctx) : NULL;
     printf("  %-8s -> %-30s %s attempt%s, %lld ms%s%s\n", l->job, l->status == 200 ? l->target : "nobody: it fails", l->attempts,
            strcmp(l->attempts, "1") == 0 ? "" : "s", (long long)l->ms, said ? "   " : "", said ? said : "");
@@ -103,6 +105,52 @@ struct play_line *play_ask(struct play *p, const char *act, const char *job, boo
         printf("           %s\n", l->why);
     (void)fflush(stdout);
     return l;
+}
+
+struct play_line *play_ask(struct play *p, const char *act, const char *job, bool embeds,
+                           const char *(*remark)(const struct play_line *l, void *ctx), void *ctx)
+{
+    AUTO_BUF struct buf body = BUF_INIT(16 * KiB);
+    struct play_line *l = begin(p, act, job);
+    write_call(&body, job, embeds);
+    fetch_line(p, l, embeds ? "embeddings" : "chat/completions", buf_str(&body), p->credential);
+    return tell(l, remark, ctx);
+}
+
+static void write_turn(struct json_writer *w, const char *role, const char *text)
+{
+    json_object_begin(w);
+    json_key(w, "role");
+    json_text(w, role);
+    json_key(w, "content");
+    json_text(w, text);
+    json_object_end(w);
+}
+
+struct play_line *play_talk(struct play *p, const char *act, const char *job, int message,
+                            const char *(*remark)(const struct play_line *l, void *ctx), void *ctx)
+{
+    AUTO_BUF struct buf body = BUF_INIT(64 * KiB);
+    struct json_writer w = JSON_WRITER(&body);
+    struct play_line *l = begin(p, act, job);
+    l->plan = STR("plan");
+    json_object_begin(&w);
+    json_key(&w, "model");
+    json_text(&w, job);
+    json_key(&w, "max_tokens");
+    json_i64(&w, 32000);
+    json_key(&w, "messages");
+    json_array_begin(&w);
+    for (int i = 1; i <= message; i++) {
+        write_turn(&w, "user", question);
+        if (i < message)
+            write_turn(&w, "assistant", "The roof needs two tiles before winter.");
+    }
+    json_array_end(&w);
+    json_object_end(&w);
+    (void)json_done(&w); /* far below its ceiling */
+    fetch_line(p, l, "messages", buf_str(&body), true);
+    return tell(l, remark, ctx);
 }
 
 /* --- the bill -------------------------------------------------------------------------------------------------------- */
@@ -131,6 +179,8 @@ static void print_cost(const struct booked *b)
     AUTO_BUF struct buf text = BUF_INIT(100);
     if (!b->found)
         (void)buf_append_text(&text, "not booked");
+    else if (b->regime == REGIME_PLAN)
+        (void)buf_append_text(&text, "within the plan");
     else if (b->nusd == COST_UNKNOWN)
         (void)buf_append_text(&text, b->regime == REGIME_POWER ? "electricity (not metered)" : "unknown");
     else if (buf_append_text(&text, "$ ") == 0)

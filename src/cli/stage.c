@@ -18,6 +18,7 @@ static const struct {
     [STAGE_CLOSET] = {"closet", "ollama", "first 60 every 25 reply \"This answer is simulated: its words are always these.\""},
     [STAGE_CLAUDE] = {"claude", "anthropic", "first 200 every 20 reply \"This answer is simulated: its words are always these.\""},
     [STAGE_KIMI] = {"kimi", "moonshot", "first 180 every 20 reply \"This answer is simulated: its words are always these.\""},
+    [STAGE_PLAN] = {"plan", "anthropic", "reply \"This answer is simulated: its words are always these.\""},
     [STAGE_GROQ] = {"groq", "groq", "first 25 every 3 reply \"This answer is simulated: its words are always these.\""},
 };
 
@@ -28,6 +29,7 @@ static const char own_script[] = "first 40 every 15 reply \"This answer is simul
 struct stage {
     struct sim *sim;
     struct config *config;
+    bool own; /* the owner's config */
     char dir[64];
 };
 
@@ -37,9 +39,11 @@ static int write_config(struct stage *s, struct buf *yaml)
     static const char *const vendor[] = {
         [STAGE_DEEPSEEK] = "vendor: deepseek", [STAGE_CLOSET] = "vendor: ollama, place: home", [STAGE_CLAUDE] = "vendor: anthropic",
         [STAGE_KIMI] = "vendor: moonshot", [STAGE_GROQ] = "vendor: groq",
+        [STAGE_PLAN] = "vendor: anthropic, dialect: anthropic, key: passthrough, regime: plan, plan: { monthly: 100 USD, windows: [5h] }",
     };
     static const char *const path[] = {
         [STAGE_DEEPSEEK] = "/v1", [STAGE_CLOSET] = "/v1", [STAGE_CLAUDE] = "/v1", [STAGE_KIMI] = "/v1", [STAGE_GROQ] = "/openai/v1",
+        [STAGE_PLAN] = "",
     };
     for (size_t i = 0; i < COUNT_OF(actors); i++)
         (void)buf_append_format(yaml, "  %s: { %s, url: \"http://127.0.0.1:%d%s\" }\n", actors[i].name, vendor[i], sim_port(s->sim, (int)i), path[i]);
@@ -50,6 +54,7 @@ static int write_config(struct stage *s, struct buf *yaml)
         "  long:    { chain: [kimi/kimi-k2.6, claude/claude-sonnet-5-5] }\n"
         "  fast:    { chain: [groq/openai/gpt-oss-120b, \"closet/llama3.1:8b\"] }\n"
         "  hard:    { chain: [claude/claude-opus-5-5] }\n"
+        "  code:    { chain: [plan/claude-opus-5-5, deepseek/deepseek-v4-pro, kimi/kimi-k2.6] }\n"
         "  private: { chain: [\"closet/llama3.1:8b\"], boundary: home }\n"
         "  embed:   { chain: [closet/nomic-embed-text], boundary: home }\n");
 }
@@ -168,6 +173,7 @@ int stage_open_own(struct stage **out, struct config *own, struct err *e)
         return err_set(e, ERR_NOMEM, "stage");
     }
     s->config = own;
+    s->own = true;
     own->resolver = own->ca_file = (struct config_text){0};
     int rc = setenv(STAGE_KEY_NAME, "simulated", 1) == 0 ? make_folder(s, e) : err_set(e, ERR_NOMEM, "stage");
     if (rc == 0)
@@ -187,6 +193,16 @@ struct config *stage_config(struct stage *s)
 struct str stage_data_dir(struct stage *s)
 {
     return str_from(s->dir);
+}
+
+int stage_usual(struct stage *s, int who, struct err *e)
+{
+    return sim_script(s->sim, who, s->own ? own_script : actors[who].script, e);
+}
+
+int stage_script(struct stage *s, int who, const char *script, struct err *e)
+{
+    return sim_script(s->sim, who, script, e);
 }
 
 void stage_down(struct stage *s, int who)

@@ -205,7 +205,7 @@ static struct str azure_url(struct litellm *im, const struct litellm_deployment 
 
 static bool same_upstream(const struct litellm_upstream *a, const struct litellm_upstream *b)
 {
-    return str_eq(a->vendor, b->vendor) && str_eq(a->url, b->url) && str_eq(a->key, b->key) && a->home == b->home &&
+    return str_eq(a->vendor, b->vendor) && str_eq(a->dialect, b->dialect) && str_eq(a->url, b->url) && str_eq(a->key, b->key) && a->home == b->home &&
            a->total_ms == b->total_ms && a->first_byte_ms == b->first_byte_ms && a->concurrent == b->concurrent &&
            a->rpm == b->rpm && a->tpm == b->tpm && str_eq(a->limited, b->limited) &&
            memcmp(a->budget_nusd, b->budget_nusd, sizeof a->budget_nusd) == 0;
@@ -304,6 +304,11 @@ static bool is_vendors_own(const char *own, struct str base)
     return own && str_eq_fold(config_url_host(str_from(own)), config_url_host(base));
 }
 
+static struct str without(struct str url, const char *end)
+{
+    return str_ends(url, str_from(end)) ? str_slice(url, 0, url.len - strlen(end)) : url;
+}
+
 static void set_url(struct litellm *im, const struct litellm_deployment *d, const struct litellm_provider *p,
                     struct str base, struct litellm_upstream *u)
 {
@@ -320,6 +325,10 @@ static void set_url(struct litellm *im, const struct litellm_deployment *d, cons
         u->url = STR_NONE;
     } else {
         u->url = base.len ? base : str_from(p->url);
+        if (str_eq(u->vendor, STR("anthropic"))) { /* called there as at Anthropic itself, whatever of the path they wrote */
+            u->dialect = u->vendor;
+            u->url = without(without(u->url, "/messages"), "/v1");
+        }
         if (str_eq(u->vendor, STR("openai"))) /* a server of the same dialect: none of OpenAI's models and prices */
             u->vendor = STR_NONE;
     }
@@ -345,8 +354,6 @@ void litellm_place(struct litellm *im, struct litellm_deployment *d)
                       : p->reach == REACH_NOT                 ? "Hearth does not speak to this provider"
                       : !u.vendor.len && !u.url.len           ? "it needs an `api_base`"
                       : p->reach == REACH_LOCAL && !u.url.len ? "it needs an `api_base`"
-                      : u.url.len && str_eq(u.vendor, STR("anthropic"))
-                          ? "Anthropic's dialect at an address of your own is not spoken yet"
                           : NULL;
     if (why) {
         litellm_note(im, LITELLM_SKIPPED, d->mark, d->written, "%s", why);

@@ -33,7 +33,7 @@ const struct litellm_provider *litellm_provider_of(struct str written, struct st
 bool litellm_key_is_placeholder(struct str key);
 
 struct litellm_upstream {
-    struct str name, vendor, url, key; /* key: env:NAME or empty */
+    struct str name, vendor, dialect, url, key; /* dialect: empty for the usual one; key: env:NAME or empty */
     struct str provider;
     bool home, claimed;                          /* claimed: its name is what clients write before the slash */
     int64_t total_ms, first_byte_ms, concurrent; /* 0: Hearth's own */

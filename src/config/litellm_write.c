@@ -97,6 +97,8 @@ static void put_upstream(struct litellm_writer *w, const struct litellm_upstream
         litellm_put(w, "vendor: %.*s", STR_FMT(u->vendor));
         separator = ", ";
     }
+    if (u->dialect.len)
+        litellm_put(w, "%sdialect: %.*s", separator, STR_FMT(u->dialect));
     if (u->url.len) {
         litellm_put(w, "%surl: ", separator);
         litellm_put_text(w, u->url);

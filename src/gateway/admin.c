@@ -15,6 +15,7 @@ static const struct admin_row rows[] = {
     {HTTP_GET, "/hearth/v1/usage", admin_usage},
     {HTTP_GET, "/hearth/v1/calls/{id}", admin_call},
     {HTTP_GET, "/hearth/v1/plan", admin_plan},
+    {HTTP_POST, "/hearth/v1/plan/estimate", admin_plan_estimate},
     {HTTP_POST, "/hearth/v1/reload", admin_reload},
     {HTTP_GET, "/hearth/v1/events", admin_events},
 };

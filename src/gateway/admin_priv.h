@@ -59,6 +59,7 @@ void admin_reload(const struct admin_ask *ask);
 void admin_events(const struct admin_ask *ask);
 /* admin_plan.c */
 void admin_plan(const struct admin_ask *ask);
+void admin_plan_estimate(const struct admin_ask *ask);
 /* admin_call.c */
 void admin_call(const struct admin_ask *ask);
 /* admin_usage.c */

@@ -95,7 +95,14 @@ static const char *said_twice(const struct http_request *r)
     return NULL;
 }
 
-bool browser_admits(struct gateway_loop *gl, struct http_exchange *x)
+static bool is_form_type(struct str type)
+{
+    ptrdiff_t semicolon = str_find_char(type, ';');
+    return str_eq_fold(str_trim(semicolon < 0 ? type : str_slice(type, 0, (size_t)semicolon)), STR("multipart/form-data"));
+}
+
+/* A page can send a form to anybody unasked, but its browser says where it comes from; those paths that want one take it. */
+bool browser_admits(struct gateway_loop *gl, struct http_exchange *x, bool takes_forms)
 {
     const struct gateway *g = gl->gateway;
     const struct http_request *r = http_exchange_request(x);
@@ -123,8 +130,10 @@ bool browser_admits(struct gateway_loop *gl, struct http_exchange *x)
         return false;
     }
     bool sends = r->method == HTTP_POST || r->method == HTTP_PUT || r->method == HTTP_PATCH;
-    if (sends && (origin.ptr || site.ptr) && !is_json_type(http_request_header(r, "content-type"))) {
-        reply_error(gl, x, 415, "unsupported_media_type", "a request from a browser needs `content-type: application/json`");
+    struct str type = http_request_header(r, "content-type");
+    if (sends && (origin.ptr || site.ptr) && !(takes_forms ? is_form_type(type) : is_json_type(type))) {
+        reply_error(gl, x, 415, "unsupported_media_type", "a request from a browser needs `content-type: %s` here",
+                    takes_forms ? "multipart/form-data" : "application/json");
         return false;
     }
     return true;

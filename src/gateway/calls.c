@@ -9,12 +9,14 @@ struct pending {
     struct http_exchange *x;
     struct gateway_loop *gl;
     struct mesh_call *call; /* NULL before it started and after it is over */
+    struct upload *upload;  /* owned; NULL: the body is the exchange's */
     struct arena arena;     /* names, tags, the list of headers that go on */
 };
 
 static void pending_free(struct pending *p)
 {
     http_exchange_set(p->x, NULL);
+    upload_free(p->upload);
     arena_fini(&p->arena);
     mem_free(p);
 }
@@ -68,7 +70,11 @@ static void on_cut(void *ctx)
 
 static void on_body_free(void *ctx)
 {
-    http_exchange_body_free(((struct pending *)ctx)->x);
+    struct pending *p = ctx;
+    if (p->upload)
+        upload_body_free(p->upload);
+    else
+        http_exchange_body_free(p->x);
 }
 
 static const struct mesh_sink sink = {.whole = on_whole, .begin = on_begin, .write = on_write, .end = on_end, .cut = on_cut};
@@ -211,15 +217,22 @@ const struct codec *dialect_of(const struct http_request *r)
 void calls_start(struct gateway_loop *gl, struct http_exchange *x, int api)
 {
     enum { ARENA_BYTES_MAX = 64 * 1024 };
+    struct upload *upload = NULL;
+    if (wire_op_hears((enum wire_op)(api & 0xff)) && !(upload = upload_take(gl, x)))
+        return;
     struct pending *p = new0(struct pending);
     if (!p) {
+        upload_free(upload);
         reply_error_later(gl, x, 503, "overloaded", 1000, "out of memory; try again");
         return;
     }
-    *p = (struct pending){.owner = {on_gone, on_drain}, .x = x, .gl = gl, .arena = ARENA_INIT(ARENA_BYTES_MAX)};
+    *p = (struct pending){.owner = {on_gone, on_drain}, .x = x, .gl = gl, .upload = upload, .arena = ARENA_INIT(ARENA_BYTES_MAX)};
     struct mesh_ask ask = {.dialect = (enum dialect)(api >> 8), .op = (enum wire_op)(api & 0xff), .body = http_exchange_request(x)->body, .sink = &sink, .ctx = p,
                            .body_free = on_body_free, .received_us = loop_now_us(gl->loop)};
+    if (upload)
+        upload_ask(upload, &ask);
     if (!fill_ask(p, &ask)) {
+        upload_free(upload);
         arena_fini(&p->arena); /* answered already: the exchange is not ours to touch */
         mem_free(p);
         return;

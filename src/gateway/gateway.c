@@ -5,6 +5,9 @@
 #include "net/loop.h"
 #include <assert.h>
 
+/* Of all uploads that are under way together, on the disk of the data folder. */
+#define SPOOLED_BYTES_MAX ((int64_t)4 << 30)
+
 struct page {
     const char *path;
     bool prefix; /* anything below it, too */
@@ -24,6 +27,8 @@ static const struct page pages[] = {
     {"/rerank", false, POST_BIT, calls_start, CALL_API(DIALECT_OPENAI, WIRE_RERANK)},
     {"/v2/rerank", false, POST_BIT, calls_start, CALL_API(DIALECT_OPENAI, WIRE_RERANK)}, /* Cohere's */
     {"/reranking", false, POST_BIT, calls_start, CALL_API(DIALECT_OPENAI, WIRE_RERANK)}, /* llama-server's */
+    {"/audio/transcriptions", false, POST_BIT, calls_start, CALL_API(DIALECT_OPENAI, WIRE_TRANSCRIBE)},
+    {"/audio/translations", false, POST_BIT, calls_start, CALL_API(DIALECT_OPENAI, WIRE_TRANSLATE)},
     {"/responses", false, POST_BIT, calls_start, CALL_API(DIALECT_RESPONSES, WIRE_CHAT)},
     {"/messages", false, POST_BIT, calls_start, CALL_API(DIALECT_ANTHROPIC, WIRE_CHAT)},
     {"/messages/count_tokens", false, POST_BIT, calls_start, CALL_API(DIALECT_ANTHROPIC, WIRE_COUNT_TOKENS)},
@@ -69,10 +74,10 @@ static const struct page *page_find(struct str path)
 static void not_found(struct gateway_loop *gl, struct http_exchange *x)
 {
     struct str path = http_exchange_request(x)->path;
-    static const char *const planned[] = {"/v1/audio/", "/v1/files", "/v1/batches"};
+    static const char *const planned[] = {"/v1/audio/speech", "/v1/files", "/v1/batches"};
     for (size_t i = 0; i < COUNT_OF(planned); i++)
         if (str_starts(path, str_from(planned[i]))) {
-            reply_error(gl, x, 404, "not_found", "%s is planned and not there yet; chat/completions, completions, responses, messages, embeddings and models are",
+            reply_error(gl, x, 404, "not_found", "%s is planned and not there yet; chat/completions, completions, responses, messages, embeddings, rerank, audio/transcriptions, audio/translations and models are",
                         planned[i]);
             return;
         }
@@ -128,12 +133,28 @@ static void on_head(struct http_exchange *x, void *ctx)
     enum { SMALL_BODY_BYTES = 64 * 1024 }; /* for these one look at the key, later, is enough */
     const struct http_request *r = http_exchange_request(x);
     const struct page *p = page_find(normal_path(r->path));
-    if (browser_admits(ctx, x) && p && (r->body_length < 0 || r->body_length > SMALL_BODY_BYTES))
+    bool form = p && p->fn == calls_start && wire_op_hears((enum wire_op)(p->arg & 0xff)) && r->method == HTTP_POST;
+    if (!browser_admits(ctx, x, form) || !p)
+        return;
+    if (form) {
+        struct caller who;
+        if (keys_admit(ctx, x, &who))
+            upload_begin(ctx, x);
+    } else if (r->body_length < 0 || r->body_length > SMALL_BODY_BYTES) {
         admit_early(ctx, x, p);
+    }
+}
+
+static void on_body(struct http_exchange *x, struct str bytes, void *ctx)
+{
+    upload_piece(ctx, x, bytes);
 }
 
 static void on_refuse(struct http_exchange *x, int status, const char *why, void *ctx)
 {
+    struct reply_owner *o = http_exchange_get(x);
+    if (o) /* an upload that breaks a rule of HTTP */
+        o->on_gone(o);
     if (status == 503)
         reply_error_later(ctx, x, status, "overloaded", 1000, "%s", why);
     else
@@ -164,6 +185,7 @@ int gateway_open(struct gateway **out, const struct gateway_options *opt, struct
     g->config = opt->config;
     g->mesh = opt->mesh;
     g->held = opt->held;
+    g->spooled.max = SPOOLED_BYTES_MAX;
     g->connections_max = opt->connections_max;
     g->listen = opt->listen;
     g->control = opt->control;
@@ -205,7 +227,7 @@ int gateway_loop_open(struct gateway_loop **out, struct gateway *g, struct loop 
         return err_set(e, ERR_NOMEM, "gateway");
     *gl = (struct gateway_loop){.gateway = g, .loop = l, .mesh = ml, .counts = counts};
     struct http_server_options opt = {
-        .handler = {.on_head = on_head, .on_request = on_request, .on_gone = on_gone, .on_drain = on_drain, .on_refuse = on_refuse},
+        .handler = {.on_head = on_head, .on_body = on_body, .on_request = on_request, .on_gone = on_gone, .on_drain = on_drain, .on_refuse = on_refuse},
         .ctx = gl,
         .body_bytes_max = (size_t)atomic_load(&g->config)->body_bytes_max, .connections_max = g->connections_max, .held = g->held, .share = &g->share,
     };

@@ -27,6 +27,7 @@ struct gateway {
     struct news *news; /* NULL: none are told */
     atomic_bool draining; /* the process stops: nobody should send it more */
     struct str data_dir;
+    struct gauge spooled; /* bytes of uploads that are in files */
     int64_t started_mono_us, started_wall_ms;
     _Atomic int64_t loaded_wall_ms;       /* of the config in force */
     bool has_default;
@@ -66,7 +67,7 @@ enum { REPLY_HEADERS_MAX = MESH_HEADERS_MAX + 8 };
 
 /* browser.c: the rules against the browser next door. True when the request may go on; else it is answered. */
 bool browser_host_is_ours(const struct gateway *g, struct str host); /* loopback literals, localhost, `hosts:`, `listen:` */
-bool browser_admits(struct gateway_loop *gl, struct http_exchange *x);
+bool browser_admits(struct gateway_loop *gl, struct http_exchange *x, bool takes_forms);
 /* Headers a page of a listed origin needs to read the answer; returns how many were written (at most 4). */
 size_t browser_headers(const struct gateway *g, const struct http_request *r, struct http_header *h);
 void browser_preflight(struct gateway_loop *gl, struct http_exchange *x);
@@ -94,6 +95,16 @@ int keys_reload(struct gateway *g, struct err *e);
 #define CALL_API(dialect, op) ((int)(dialect) << 8 | (int)(op))
 void calls_start(struct gateway_loop *gl, struct http_exchange *x, int api);
 const struct codec *dialect_of(const struct http_request *r); /* the client's, by the path it asks for */
+
+/* uploads.c: bodies that are forms with a file in them, taken as they come. */
+struct upload;
+void upload_begin(struct gateway_loop *gl, struct http_exchange *x); /* in on_head; who may send it has been looked at */
+void upload_piece(struct gateway_loop *gl, struct http_exchange *x, struct str bytes);
+/* The body is there. NULL: it was no good, and is answered. From now on it is the caller's. */
+struct upload *upload_take(struct gateway_loop *gl, struct http_exchange *x);
+void upload_ask(const struct upload *u, struct mesh_ask *ask); /* fills in body and form */
+void upload_body_free(struct upload *u); /* the file goes, what is known of it stays */
+void upload_free(struct upload *u);      /* NULL is fine */
 
 /* headers.c: what of a request's head may go on to an upstream, into ask->identity and ask->dialect_header. False: memory is out. */
 bool headers_collect(struct mesh_ask *ask, const struct http_request *r, unsigned credential_in, struct arena *a);

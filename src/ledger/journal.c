@@ -10,7 +10,7 @@
 /* These numbers are in files; new ones go to the end. */
 static_assert(CALL_DONE == 0 && CALL_FAILED == 1 && CALL_LEFT == 2 && CALL_CUT == 3 && CALL_LOST == 4, "journal format");
 static_assert(WIRE_CHAT == 0 && WIRE_COMPLETIONS == 1 && WIRE_EMBEDDINGS == 2 && WIRE_GENERATE == 3 && WIRE_EMBED_ONE == 4 && WIRE_COUNT_TOKENS == 5 &&
-              WIRE_RERANK == 6, "journal format");
+              WIRE_RERANK == 6 && WIRE_TRANSCRIBE == 7 && WIRE_TRANSLATE == 8, "journal format");
 static_assert(REGIME_CREDIT == 0 && REGIME_PLAN == 1 && REGIME_POWER == 2, "journal format");
 
 /* --- writing ---------------------------------------------------------------------------------------------------- */

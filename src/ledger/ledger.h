@@ -23,6 +23,7 @@ struct ledger_writer; /* one per loop; its thread only */
 struct price {
     int64_t input, cached, cache_write, output; /* nano-dollars per million tokens, MODEL_UNKNOWN where unknown */
     int64_t long_over_tokens, long_input, long_cached, long_output;
+    int64_t audio_hour;   /* nano-dollars per hour of sound; 0 = it is not sold by that */
     int32_t row; /* of the table; 0 = from the config, -1 = none */
     struct model_hours hours; /* overrides with `hours:`; weekdays 0 = always */
 };
@@ -34,6 +35,8 @@ bool price_find(struct price *out, const struct price *override, size_t override
 int64_t price_cost(const struct price *p, const struct usage *u);
 /* The most a call can cost: all input at the dearest class, all output up to `output_max`. */
 int64_t price_worst(const struct price *p, int64_t input_tokens, int64_t output_max);
+/* The same for sound of that length at most, which may be sold by the hour or by tokens. */
+int64_t price_worst_audio(const struct price *p, int64_t audio_ms);
 /* What watts for that long cost, rounded once, half up; COST_UNKNOWN beyond what anything costs. */
 int64_t power_cost(int64_t watts, int64_t busy_us, int64_t nusd_kwh);
 

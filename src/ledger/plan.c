@@ -267,15 +267,28 @@ static bool is_kept(const struct plan *p, const struct plan_holder_state *h, con
     return false;
 }
 
+/* Use beside Hearth is of the same account when only one is known. */
+static const struct plan_holder_state *same_elsewhere(const struct plan *p, struct plan_now now)
+{
+    enum { TOLD_MS = 3600000 }; /* whoever watches the logs tells when they change; beyond that it is not watched any more */
+    const struct plan_holder_state *found = NULL;
+    for (int i = 0; i < p->holder_count; i++)
+        if (p->holder[i]->elsewhere && now.wall_ms - p->holder[i]->used_last_ms < TOLD_MS)
+            found = p->holder[i];
+    return p->holder_count == 2 ? found : NULL;
+}
+
 /* Under the lock. */
 static enum plan_pass look(struct plan *p, struct plan_holder_state *h, const struct plan_ask *ask, const char *family, struct plan_why *why)
 {
     *why = (struct plan_why){.wait_ms = -1};
     roll(h, ask->now);
     enum plan_pass pass = pass_blocks(h, family, why, ask->now);
-    if (pass != PLAN_SPENT && ask->batch && p->terms.reserve_ppm && is_kept(p, h, family, why, ask->now))
-        return PLAN_KEPT;
-    return pass;
+    if (pass == PLAN_SPENT || !ask->batch || !p->terms.reserve_ppm)
+        return pass;
+    const struct plan_holder_state *beside = same_elsewhere(p, ask->now);
+    bool kept = is_kept(p, h, family, why, ask->now) || (beside && is_kept(p, beside, family, why, ask->now));
+    return kept ? PLAN_KEPT : pass;
 }
 
 enum plan_pass plan_look(struct plan *p, const struct plan_ask *ask, struct plan_why *why)
@@ -436,13 +449,21 @@ static int64_t latest(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
+/* So that not all calls of a house come back in one moment: 1 to 30 s, but no more than a tenth of a short wait. A wait that is over
+ * already is somebody's wrong clock: all of it, then. */
+static int64_t jitter(const struct plan_answer *a, int64_t wait_ms)
+{
+    int64_t most = wait_ms <= 0 || wait_ms > 10 * (int64_t)JITTER_MS ? JITTER_MS : 1000 + wait_ms / 10;
+    return 1000 + (int64_t)rng_below(a->rng, (uint64_t)(most - 1000) + 1);
+}
+
 static void exhaust(struct plan *p, struct plan_holder_state *h, const struct plan_ticket *t, const struct plan_answer *a,
                     const struct verdict *v, bool paid, struct plan_heard *out)
 {
     int64_t wait = latest(a->retry_after_ms, v->reset_ms);
     if (wait < 0)
         wait = paid ? REST_PAID_MS : REST_UNKNOWN_MS;
-    wait += 1000 + (int64_t)rng_below(a->rng, JITTER_MS - 1000);
+    wait += jitter(a, wait);
     bool all = v->all || !v->any || !t->family[0];
     struct plan_block b = {.since_ms = a->now.wall_ms, .until = plan_in(wait, a->now), .overage = paid};
     text_format(b.family, sizeof b.family, "%s", all ? "" : t->family);
@@ -539,6 +560,54 @@ void plan_told(struct plan *p, uint64_t holder, const struct plan_signal *signal
         hear_windows(h, signal, "", now);
     }
     (void)pthread_mutex_unlock(&p->lock);
+}
+
+/* --- use elsewhere -------------------------------------------------------------------------------------------------------------- */
+
+/* What a dollar is of that window, where the provider's words have shown it; the largest, for an estimate should err on the side of
+ * those whom it keeps a place for. */
+static int64_t rate_known(struct plan *p, struct plan_holder_state *elsewhere, const char *window)
+{
+    const struct plan_span *before = elsewhere ? find_span(elsewhere, str_from(window)) : NULL;
+    int64_t rate = 0;
+    for (int i = 0; i < p->holder_count; i++)
+        for (int k = 0; k < p->holder[i]->span_count; k++) {
+            const struct plan_span *s = &p->holder[i]->span[k];
+            if (!p->holder[i]->elsewhere && str_eq(str_from(s->name), str_from(window)) && s->rate_ppm > rate)
+                rate = s->rate_ppm;
+        }
+    return rate || !before ? rate : before->rate_ppm; /* one that was learned before a restart */
+}
+
+static void estimate(struct plan_span *s, const struct plan_estimate *w, int64_t rate_ppm, struct plan_now now)
+{
+    int64_t left = w->reset_ms - now.wall_ms;
+    s->own_nusd = w->list_nusd;
+    s->rate_ppm = rate_ppm;
+    s->reset = w->reset_ms && left > 0 ? plan_in(left > s->span_ms && s->span_ms ? s->span_ms : left, now) : (struct plan_moment){0};
+    s->reset_estimate = w->reset_ms != 0;
+}
+
+uint64_t plan_estimated(struct plan *p, const struct plan_estimate *w, int count, struct plan_now now)
+{
+    uint64_t id = plan_holder(p, STR("\nelsewhere")); /* no header can hold that */
+    (void)pthread_mutex_lock(&p->lock);
+    struct plan_holder_state *h = take_holder(p, id);
+    int64_t rate_ppm[PLAN_WINDOWS_MAX];
+    for (int i = 0; i < count && i < PLAN_WINDOWS_MAX; i++)
+        rate_ppm[i] = rate_known(p, h, w[i].name);
+    if (h) {
+        h->elsewhere = h->changed = true;
+        h->used_last_ms = now.wall_ms;
+        h->span_count = 0;
+    }
+    for (int i = 0; h && i < count && i < PLAN_WINDOWS_MAX; i++) {
+        struct plan_span *s = take_span(h, str_from(w[i].name), plan_name_span_ms(str_from(w[i].name)));
+        if (s)
+            estimate(s, &w[i], rate_ppm[i], now);
+    }
+    (void)pthread_mutex_unlock(&p->lock);
+    return id;
 }
 
 /* --- the journal -------------------------------------------------------------------------------------------------------------- */

@@ -96,6 +96,14 @@ void plan_answered(struct plan_ticket *t, const struct plan_answer *a, struct pl
 void plan_used(const struct plan_ticket *t, int64_t nusd, struct plan_now now);
 /* The answer of the plan's quota endpoint. */
 void plan_told(struct plan *p, uint64_t holder, const struct plan_signal *signal, struct plan_now now);
+/* A window as a client's own logs show it that goes to the provider directly. It is an estimate: it spends nothing and opens nothing. */
+struct plan_estimate {
+    char name[PLAN_NAME_BYTES];
+    int64_t list_nusd; /* since it opened */
+    int64_t reset_ms;  /* wall; 0: not known */
+};
+/* What is told replaces what was told before; the holder that it is kept under. */
+uint64_t plan_estimated(struct plan *p, const struct plan_estimate *w, int count, struct plan_now now);
 /* Puts the holder's state into the journal when it is due: at once after a change that matters, else every few seconds. */
 int plan_journal(struct plan *p, uint64_t holder, struct ledger_writer *w, struct plan_now now);
 
@@ -129,6 +137,7 @@ struct plan_view {
     uint64_t holder;
     int64_t used_last_ms; /* wall */
     bool paying;
+    bool elsewhere;       /* no credential: what plan_estimated was told */
     const struct plan_window_view *window;
     int window_count;
     const struct plan_block_view *block;

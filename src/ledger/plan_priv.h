@@ -58,6 +58,7 @@ struct plan_holder_state {
     bool changed, urgent;  /* since it was written; so that it matters */
     bool speaks;           /* its provider has told windows before */
     bool paying;           /* its last answer was billed beside the plan */
+    bool elsewhere;        /* no credential of calls: told by plan_estimated */
     struct plan_span span[PLAN_WINDOWS_MAX];
     int span_count;
     struct plan_block block[PLAN_BLOCKS_MAX];

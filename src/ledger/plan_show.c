@@ -51,7 +51,7 @@ int plan_view_one(const char *upstream, struct plan_holder_state *h, struct plan
         text_format(block[i].family, sizeof block[i].family, "%s", b->family);
         text_format(block[i].window, sizeof block[i].window, "%s", b->window);
     }
-    struct plan_view v = {.upstream = str_from(upstream), .holder = h->id, .used_last_ms = h->used_last_ms, .paying = h->paying,
+    struct plan_view v = {.upstream = str_from(upstream), .holder = h->id, .used_last_ms = h->used_last_ms, .paying = h->paying, .elsewhere = h->elsewhere,
                           .window = window, .window_count = h->span_count, .block = block, .block_count = h->block_count};
     return fn(&v, ctx);
 }
@@ -185,6 +185,7 @@ void plan_view_show(struct json_writer *w, const struct plan_view *v, struct pla
     member_text(w, "credential", holder);
     member_time(w, "used_last", v->used_last_ms);
     member_bool(w, "paying", v->paying);
+    member_bool(w, "elsewhere", v->elsewhere);
     json_key(w, "windows");
     json_array_begin(w);
     for (int i = 0; i < v->window_count; i++)

@@ -76,6 +76,7 @@ int plan_state_write(const struct plan_holder_state *h, struct buf *out)
     put(&w, "used_last_ms", h->used_last_ms);
     put(&w, "speaks", h->speaks);
     put(&w, "paying", h->paying);
+    put(&w, "elsewhere", h->elsewhere);
     json_key(&w, "windows");
     json_array_begin(&w);
     for (int i = 0; i < h->span_count; i++)
@@ -183,6 +184,7 @@ int plan_state_read(struct plan_holder_state *h, struct str json, struct plan_no
         h->used_last_ms = number(root, "used_last_ms");
         h->speaks = number(root, "speaks");
         h->paying = number(root, "paying");
+        h->elsewhere = number(root, "elsewhere");
         rc = read_lists(h, root, now) ? 0 : ERR_SYNTAX;
     }
     arena_fini(&a);

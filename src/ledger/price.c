@@ -63,6 +63,7 @@ bool price_find(struct price *out, const struct price *override, size_t override
         .long_input = row->long_input,
         .long_cached = row->long_cached,
         .long_output = row->long_output,
+        .audio_hour = row->audio_hour,
         .row = row->row,
         .hours = row->hours,
     };
@@ -139,8 +140,19 @@ static int64_t plain_input(const struct usage *u)
     return rest > written ? rest - written : 0;
 }
 
+static int64_t audio_cost(const struct price *p, int64_t audio_ms)
+{
+    static const __int128 HOUR_MS = 3600000;
+    __int128 nusd = ((__int128)p->audio_hour * audio_ms + HOUR_MS / 2) / HOUR_MS;
+    return nusd > COST_MAX_NUSD ? COST_UNKNOWN : (int64_t)nusd;
+}
+
 int64_t price_cost(const struct price *p, const struct usage *u)
 {
+    if (u->audio_ms > 0 && p->audio_hour > 0)
+        return audio_cost(p, u->audio_ms);
+    if (u->audio_ms > 0 && u->input <= 0 && u->output <= 0)
+        return COST_UNKNOWN; /* seconds alone, and no price for them */
     struct rates r = rates_for(p, u->input);
     struct sum s = {0};
     sum_add(&s, plain_input(u), r.input);
@@ -164,6 +176,15 @@ int64_t price_worst(const struct price *p, int64_t input_tokens, int64_t output_
     sum_add(&s, input_tokens, dearest);
     sum_add(&s, output_max, r.output);
     return sum_done(&s);
+}
+
+int64_t price_worst_audio(const struct price *p, int64_t audio_ms)
+{
+    enum { TOKENS_PER_SECOND_MAX = 25 }; /* of sound: OpenAI counts 10, others up to 25; speech itself has fewer words */
+    if (p->audio_hour > 0)
+        return audio_cost(p, audio_ms);
+    int64_t tokens = audio_ms / 1000 * TOKENS_PER_SECOND_MAX;
+    return price_worst(p, tokens, tokens);
 }
 
 /* --- electricity ------------------------------------------------------------------------------------------------ */

@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "mesh/mesh_priv.h"
 #include "net/loop.h"
+#include "wire/audio.h"
 #include <assert.h>
 
 static struct attempt *of_task(struct loop_task *t)
@@ -66,10 +67,11 @@ static size_t identity_headers(const struct attempt *a, struct http_header *h)
 static size_t request_headers(const struct attempt *a, struct http_header *h)
 {
     const struct upstream *u = a->target->up;
+    const struct mesh_ask *ask = &a->call->ask;
     size_t n = 0;
     bool lines = a->translation && a->translation->from->framing == FRAMING_LINES;
-    h[n++] = (struct http_header){STR("content-type"), STR("application/json")};
-    h[n++] = (struct http_header){STR("accept"), lines ? STR("application/x-ndjson, application/json")
+    h[n++] = (struct http_header){STR("content-type"), ask->form ? ask->form_type : STR("application/json")};
+    h[n++] = (struct http_header){STR("accept"), ask->form ? STR("*/*") : lines ? STR("application/x-ndjson, application/json")
                                                  : a->call->facts.stream ? STR("text/event-stream, application/json") : STR("application/json")};
     n += dialect_headers(a, h + n);
     if (u->passthrough)
@@ -167,6 +169,17 @@ static int open_books(struct attempt *a)
     return rc;
 }
 
+/* A form passes as it came, but for the model's name. */
+static int write_form(struct attempt *a)
+{
+    const struct audio_form *f = a->call->ask.form;
+    struct str body = a->call->ask.body;
+    a->piece[0] = str_slice(body, 0, f->model_begin);
+    a->piece[1] = a->target->model;
+    a->piece[2] = str_skip(body, f->model_end);
+    return a->piece_count = 3;
+}
+
 /* The plain path: OpenAI's dialect on both sides. */
 static int write_plain(struct attempt *a)
 {
@@ -184,7 +197,7 @@ static int write_plain(struct attempt *a)
 static enum reason write_request(struct attempt *a, struct str *words)
 {
     struct err e = {0};
-    int rc = translate_request(a, &e);
+    int rc = a->call->ask.form ? write_form(a) : translate_request(a, &e);
     if (rc == ERR_UNSUPPORTED)
         rc = write_plain(a);
     if (rc >= 0)
@@ -272,14 +285,18 @@ static bool worked_unpaid(const struct attempt *a, enum reason r)
 
 static int64_t attempt_cost(const struct attempt *a, int64_t now_us)
 {
-    bool none = a->usage.input == 0 && a->usage.output == 0;
+    bool none = a->usage.input == 0 && a->usage.output == 0 && a->usage.audio_ms == 0;
     if (none)
         return 0;
     if (a->usage.cost_nusd >= 0 && a->usage.reported)
         return a->usage.cost_nusd; /* the vendor says what it charged */
     if (power_is_known(a->call->ml->mesh, a->target))
         return power_cost_of(a->call->ml->mesh, a->target, now_us - a->begin_us);
-    return a->priced ? price_cost(&a->price, &a->usage) : COST_UNKNOWN;
+    struct usage billed = a->usage;
+    const struct vendor *v = a->target->up->vendor;
+    if (billed.audio_ms > 0 && v && billed.audio_ms < v->audio_ms_least)
+        billed.audio_ms = v->audio_ms_least;
+    return a->priced ? price_cost(&a->price, &billed) : COST_UNKNOWN;
 }
 
 static void close_books(struct attempt *a, enum reason r)

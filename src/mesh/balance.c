@@ -113,7 +113,7 @@ void balance_done(const struct attempt *a, int64_t us)
 
 int64_t balance_output_expected(const struct mesh_call *c)
 {
-    if (wire_op_embeds(c->facts.op) || c->facts.op == WIRE_RERANK)
+    if (wire_op_embeds(c->facts.op) || c->facts.op == WIRE_RERANK || c->facts.form)
         return 0;
     int64_t mean = c->route.job ? atomic_load_explicit(&c->route.job->state->output_mean, memory_order_relaxed) : 0;
     int64_t most = c->facts.max_tokens;

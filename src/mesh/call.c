@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "mesh/mesh_priv.h"
 #include "net/loop.h"
+#include "wire/audio.h"
 #include <assert.h>
 
 enum { CALL_ARENA_MAX = 4 * 1024 * 1024 }; /* names, headers, the story; bodies are elsewhere */
@@ -78,7 +79,7 @@ static int set_chain(struct mesh_call *c)
         c->chain = c->route.job->step;
         c->chain_count = c->route.job->step_count;
         c->home = c->home || c->route.job->home;
-        for (size_t i = 0; c->ask.dialect == DIALECT_OPENAI && i < c->route.job->default_count; i++)
+        for (size_t i = 0; c->ask.dialect == DIALECT_OPENAI && !c->facts.form && i < c->route.job->default_count; i++)
             call_heed_default(&c->facts, c->route.job->defaults[i].key, c->route.job->defaults[i].value);
         if (c->facts.op == WIRE_COUNT_TOKENS) /* who comes first would count; nobody else needs to read it */
             c->chain_count = c->chain_count ? 1 : 0;
@@ -211,7 +212,14 @@ int mesh_call_start(struct mesh_call **out, struct mesh_loop *ml, const struct m
         refuse_overload(c);
         return 0;
     }
-    int read = ask->dialect == DIALECT_OPENAI ? call_read(&c->facts, ask->op, ask->body, &c->arena, &e) : translate_read(c, &e);
+    int read = 0;
+    if (ask->form) {
+        audio_facts(ask->form, ask->op, ask->body, &c->facts);
+        c->facts.model = arena_dup(&c->arena, c->facts.model);
+        read = c->facts.model.ptr ? 0 : err_set(&e, ERR_NOMEM, "out of memory");
+    } else {
+        read = ask->dialect == DIALECT_OPENAI ? call_read(&c->facts, ask->op, ask->body, &c->arena, &e) : translate_read(c, &e);
+    }
     if (read < 0) {
         answer_refuse(c, e.code == ERR_NOMEM ? 503 : 400, "invalid_request_error", NULL, str_from(e.text), -1);
         return 0;

@@ -8,7 +8,7 @@
 /* By dialect and operation, behind the base URL; NULL: there is no such endpoint. */
 static const char *const paths[DIALECT_COUNT][WIRE_OP_COUNT] = {
     [DIALECT_OPENAI] = {[WIRE_CHAT] = "/chat/completions", [WIRE_COMPLETIONS] = "/completions", [WIRE_EMBEDDINGS] = "/embeddings",
-                        [WIRE_RERANK] = "/rerank"},
+                        [WIRE_RERANK] = "/rerank", [WIRE_TRANSCRIBE] = "/audio/transcriptions", [WIRE_TRANSLATE] = "/audio/translations"},
     [DIALECT_RESPONSES] = {[WIRE_CHAT] = "/responses"},
     [DIALECT_ANTHROPIC] = {[WIRE_CHAT] = "/v1/messages", [WIRE_COUNT_TOKENS] = "/v1/messages/count_tokens"},
     [DIALECT_OLLAMA] = {[WIRE_CHAT] = "/api/chat", [WIRE_GENERATE] = "/api/generate", [WIRE_EMBEDDINGS] = "/api/embed",
@@ -126,20 +126,6 @@ static bool has_face(const struct mesh_call *c, const struct upstream *u, enum d
     return u->face[d].url[face_op(c->facts.op, c->ask.dialect, d)].len > 0;
 }
 
-/* "gpt-5.4-mini" is 504; 0 for what has no such name. */
-static int generation(struct str model)
-{
-    struct str rest = str_skip(model, 4), version = STR_NONE, number[2] = {STR_NONE, STR_NONE};
-    int64_t n[2] = {0, 0};
-    if (!str_starts(model, STR("gpt-")) || !str_cut(&rest, '-', &version))
-        return 0;
-    (void)str_cut(&version, '.', &number[0]);
-    (void)str_cut(&version, '.', &number[1]);
-    if (!str_to_i64(number[0], &n[0]) || (number[1].len && !str_to_i64(number[1], &n[1])) || n[0] > 1000 || n[1] > 99)
-        return 0;
-    return (int)(100 * n[0] + n[1]);
-}
-
 /* How much a call is to think, by what it says or its job's defaults do; raw, "" for nothing. */
 static struct str effort_asked(const struct mesh_call *c)
 {
@@ -160,17 +146,35 @@ static struct str effort_asked(const struct mesh_call *c)
     return STR("");
 }
 
-/* From GPT-5.4 on OpenAI's chat endpoint refuses tools while the model thinks: "use /v1/responses instead". Those after it think by
- * themselves when nobody says otherwise. */
-static bool tools_stand_apart(const struct mesh_call *c, const struct target *t)
+/* What OpenAI's chat endpoint does not do for a model, and its Responses endpoint does: by the table of models, or in its own words.
+ * From GPT-5.4 on it refuses tools while the model thinks. */
+static bool stands_apart(const struct mesh_call *c, const struct target *t)
 {
-    enum { FIRST = 504 };
-    const struct vendor *v = t->up->vendor;
-    if (!v || !(v->quirks & QUIRK_TOOLS_APART) || c->facts.op != WIRE_CHAT || !(c->facts.needs & NEED_TOOLS))
+    bool tools = (c->facts.needs & NEED_TOOLS) != 0;
+    if (c->facts.op != WIRE_CHAT)
         return false;
-    int model = generation(t->model);
-    struct str effort = model >= FIRST ? effort_asked(c) : STR("none");
-    return !str_eq(effort, STR("none")) && (effort.len || model > FIRST);
+    if (c->apart == t || atomic_load_explicit(&t->state->apart_until_ms[tools], memory_order_relaxed) > loop_now_ms(c->ml->loop))
+        return true;
+    enum model_responses r = t->fact ? t->fact->responses : MODEL_RESPONSES_NEVER;
+    if (r == MODEL_RESPONSES_ONLY || r == MODEL_RESPONSES_NEVER || !tools)
+        return r == MODEL_RESPONSES_ONLY;
+    struct str effort = effort_asked(c);
+    return effort.len ? !str_eq(effort, STR("none")) : r == MODEL_RESPONSES_TOOLS;
+}
+
+/* It said "use /v1/responses instead": the table of models is older than this one. */
+bool face_stands_apart(const struct attempt *a)
+{
+    enum { APART_MS = 86400000 }; /* a day: it does not change, but words can be misread */
+    struct mesh_call *c = a->call;
+    const struct target *t = a->target;
+    if (a->face != DIALECT_OPENAI || c->apart == t || t->up->passthrough || !has_face(c, t->up, DIALECT_RESPONSES))
+        return false;
+    c->apart = t;
+    if (t->state != t->up->direct) /* shared by models that are not like this one */
+        atomic_store_explicit(&t->state->apart_until_ms[(c->facts.needs & NEED_TOOLS) != 0], loop_now_ms(c->ml->loop) + APART_MS,
+                              memory_order_relaxed);
+    return true;
 }
 
 /* The vendor's imitation of the client's dialect cannot do this, and another face of it can. */
@@ -181,7 +185,7 @@ static bool lacks(const struct mesh_call *c, const struct target *t, enum dialec
         return false;
     if (c->facts.format == FORMAT_JSON_SCHEMA && v && v->quirks & QUIRK_NO_JSON_SCHEMA)
         return true;
-    return tools_stand_apart(c, t);
+    return stands_apart(c, t);
 }
 
 int face_choose(const struct mesh_call *c, const struct target *t)
@@ -189,7 +193,7 @@ int face_choose(const struct mesh_call *c, const struct target *t)
     static const enum dialect order[] = {DIALECT_OPENAI, DIALECT_ANTHROPIC, DIALECT_RESPONSES, DIALECT_OLLAMA};
     const struct upstream *u = t->up;
     enum dialect own = c->ask.dialect;
-    if (has_face(c, u, own) && !lacks(c, t, own))
+    if (has_face(c, u, own) && (u->passthrough || !lacks(c, t, own))) /* a passthrough upstream gets the client's own words or none */
         return own;
     for (int even_so = 0; even_so < 2; even_so++) { /* what lacks something is an endpoint all the same, and says better what is wrong */
         if (even_so && has_face(c, u, own))

@@ -27,6 +27,7 @@ struct json_writer;
 struct ledger_call;
 struct ledger_reader;
 struct news;
+struct plan_estimate;
 struct usage_attempt;
 struct resolver;
 
@@ -92,6 +93,8 @@ struct mesh_ask {
     enum dialect dialect;   /* the client's */
     enum wire_op op;
     struct str body;        /* borrowed until body_free is called or the call is over */
+    const struct audio_form *form; /* the body is this form (audio.h), not JSON; borrowed until the call is over. NULL otherwise */
+    struct str form_type;   /* its content-type, as the client sent it */
     bool home;              /* the client narrowed the boundary */
     struct str key;         /* name of the client's key, "-" for none */
     const struct str *jobs; /* all that this key may ask for, by whatever name; read by mesh_call_start only */
@@ -161,6 +164,10 @@ struct mesh_plan {
 };
 /* The plans of the config, as they are now; independent of the mesh from then on. */
 int mesh_plans(const struct mesh *m, struct arena *a, struct mesh_plan **out, int *count);
+/* What a client's own logs show of the use of that plan beside Hearth (ledger/plan.h); `upstream` empty: the only plan there is. Into
+ * *found its name. On the loop. ERR_NOT_FOUND, ERR_INVALID. */
+int mesh_plan_estimate(struct mesh_loop *ml, struct str upstream, const struct plan_estimate *w, int count, struct str *found,
+                       struct err *e);
 /* Credentials and events as JSON, from the running plans; credentials from the books, without a daemon. */
 int mesh_plans_live(const struct mesh *m, struct arena *a, struct mesh_plan *p, int count);
 int mesh_plans_books(struct ledger_reader *r, struct arena *a, struct mesh_plan *p, int count, int64_t wall_ms, struct err *e);

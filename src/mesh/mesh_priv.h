@@ -95,6 +95,7 @@ enum reason_cool {
     X(TOO_SMALL,          FAULT_CALL,   NEXT_STEP,   COOL_NONE,  400, "the call is too long for its context")           \
     X(INCAPABLE,          FAULT_CALL,   NEXT_STEP,   COOL_NONE,  400, "the model cannot do what the call needs")        \
     X(NO_ENDPOINT,        FAULT_CALL,   NEXT_STEP,   COOL_NONE,  400, "it has no endpoint for this kind of call")       \
+    X(NO_SUBTITLES,       FAULT_CALL,   NEXT_STEP,   COOL_NONE,  400, "its transcripts are never srt or vtt (response_format)") \
     X(UNSAYABLE,          FAULT_CALL,   NEXT_STEP,   COOL_NONE,  400, "the call cannot be said in its dialect")         \
     X(REQUIRES,           FAULT_US,     NEXT_STOP,   COOL_NONE,  503, "what the job requires does not answer")
 
@@ -173,6 +174,7 @@ struct target_state {
     uint64_t id;                  /* of this place, in this process; never 0 */
     atomic_int spill_percent;     /* of an Ollama's model: the CPU's part of it (spill.c) ... */
     atomic_llong spill_seen_ms;   /* ... as it was then, monotonic; 0 = never seen */
+    atomic_llong apart_until_ms[2]; /* calls without and with tools go to its Responses face until then (faces.c); monotonic */
 };
 struct job_state {
     _Alignas(64) atomic_llong output_mean; /* tokens of an answer, decayed; 0 = not known */
@@ -299,6 +301,7 @@ int faces_keys(struct upstream *u, struct arena *a); /* u->key is set */
 enum { FACE_NONE = -1 };
 /* The attempt's face answered that there is no such path. True when the target has another one, which is asked from now on. */
 bool face_is_missing(const struct attempt *a);
+bool face_stands_apart(const struct attempt *a); /* the same, for what its chat endpoint does not do for this model */
 /* The dialect in which that target is asked; FACE_NONE: it cannot be asked for this kind of call. */
 int face_choose(const struct mesh_call *c, const struct target *t);
 enum wire_op face_op(enum wire_op op, enum dialect client, enum dialect face); /* what is asked at that face */
@@ -584,6 +587,7 @@ struct mesh_call {
     int64_t larger_than;              /* context a candidate must exceed; 0 = no matter */
     struct str not_vendor;            /* vendor that refused the content */
     const struct target *same_again;  /* NEXT_SAME */
+    const struct target *apart;       /* its chat endpoint has sent this call to its Responses endpoint */
     bool stale_retried;
     struct tried *tried, **tried_tail;
     int tried_count;

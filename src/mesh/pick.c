@@ -4,6 +4,7 @@
  * and the reason is kept for the story that the client and `explain` read. */
 #include "mesh/mesh_priv.h"
 #include "net/loop.h"
+#include "wire/audio.h"
 
 /* The estimate may be a quarter too high: a call is only kept away from a context that it surely exceeds. */
 static bool surely_exceeds(int64_t tokens_estimated, int64_t context)
@@ -66,8 +67,11 @@ const char *pick_lacks(const struct mesh_call *c, const struct target *t)
         return schema;
     if (!fact)
         return NULL; /* unknown models are given the chance */
+    bool reads = fact->pdf || fact->vision; /* the table's sources do not agree on who that sees also reads documents */
     return needs & NEED_TOOLS && !fact->tools     ? "tools"
            : needs & NEED_VISION && !fact->vision ? "pictures"
+           : needs & NEED_AUDIO && !fact->audio   ? "sound"
+           : needs & NEED_PDF && !reads           ? "documents"
            : wants_schema && !fact->json_schema   ? schema
                                                   : NULL;
 }
@@ -101,6 +105,8 @@ static enum reason why_not(struct mesh_call *c, const struct step *s, const stru
         return REASON_POLICY;
     if (pick_lacks(c, t))
         return REASON_INCAPABLE;
+    if (c->facts.form && audio_wants_subtitles(c->facts.form) && u->vendor && u->vendor->quirks & QUIRK_NO_SUBTITLES)
+        return REASON_NO_SUBTITLES;
     if (breaker_look(&t->state->breaker, loop_now_ms(c->ml->loop), wait_ms) == BREAKER_OPEN)
         return REASON_COOLING;
     return REASON_DONE;
@@ -135,7 +141,7 @@ static int64_t larger(int64_t a, int64_t b)
 static int64_t output_at_most(const struct mesh_call *c, const struct target *t)
 {
     enum { OUTPUT_UNKNOWN_MAX = 32768 }; /* neither the client nor the table gives a bound: what most models stop at */
-    if (wire_op_embeds(c->facts.op) || c->facts.op == WIRE_COUNT_TOKENS || c->facts.op == WIRE_RERANK)
+    if (wire_op_embeds(c->facts.op) || c->facts.op == WIRE_COUNT_TOKENS || c->facts.op == WIRE_RERANK || c->facts.form)
         return 0;
     int64_t each = c->facts.max_tokens;
     if (each < 0)
@@ -145,6 +151,12 @@ static int64_t output_at_most(const struct mesh_call *c, const struct target *t)
     int64_t answers = larger(default_of(c, STR("n"), c->facts.choices), default_of(c, STR("best_of"), c->facts.best_of));
     __int128 all = (__int128)each * larger(answers, 1) * c->facts.prompts;
     return all > INT32_MAX * (int64_t)1024 ? INT32_MAX * (int64_t)1024 : (int64_t)all; /* beyond every budget there is */
+}
+
+static int64_t audio_at_most_ms(const struct mesh_call *c, const struct target *t)
+{
+    const struct vendor *v = t->up->vendor;
+    return larger(audio_ms_at_most(c->facts.form->file_bytes), v ? v->audio_ms_least : 0);
 }
 
 /* Until the window of a budget ends, and with it what was spent. */
@@ -173,7 +185,9 @@ static enum reason take(struct attempt *a, const struct target *t, bool has_plac
     if (plan != REASON_DONE)
         return plan;
     a->priced = price_find(&a->price, t->price, t->price_count, u->vendor_name, t->model, wall_ms);
-    if (a->priced) /* a third on top of the estimate, so that being wrong by a quarter is still covered */
+    if (a->priced && c->facts.form)
+        worst = price_worst_audio(&a->price, audio_at_most_ms(c, t));
+    else if (a->priced) /* a third on top of the estimate, so that being wrong by a quarter is still covered */
         worst = price_worst(&a->price, c->facts.tokens_estimated * 4 / 3 + 16, output_at_most(c, t));
     if (power_is_known(c->ml->mesh, t))
         worst = power_cost_of(c->ml->mesh, t, (int64_t)u->total_ms * 1000);

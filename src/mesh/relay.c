@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "mesh/mesh_priv.h"
 #include "net/loop.h"
+#include "wire/audio.h"
 #include <assert.h>
 
 enum {
@@ -102,7 +103,8 @@ static void commit(struct attempt *a)
     a->state = ATTEMPT_STREAMING;
     if (!c->client_begun)
         begin(c, false);
-    http_fetch_body_free(a->fetch);
+    if (a->fetch) /* else the upstream has ended already: all that it said came in one piece */
+        http_fetch_body_free(a->fetch);
     translate_request_free(a);
     if (c->ask.body_free && !c->chat && !c->embed) /* a conversation points into it, and a writer may repeat what was asked */
         c->ask.body_free(c->ask.ctx);
@@ -443,7 +445,7 @@ static int whole_bytes(struct attempt *a, struct str bytes)
     if (rc == 0)
         return 0;
     bool good = a->status >= 200 && a->status < 300;
-    if (rc == ERR_LIMIT && good && !a->call->facts.stream && !a->translation)
+    if (rc == ERR_LIMIT && good && (!a->call->facts.stream || a->call->facts.form) && !a->translation)
         return whole_overflow(a, bytes);
     if (rc == ERR_LIMIT && !good)
         return 0; /* an error page without end: what we have says enough */
@@ -477,7 +479,7 @@ static void usage_from_tail(struct attempt *a)
     AUTO_BUF struct buf alone = BUF_INIT(2 * TAIL_BYTES);
     struct wire_answer w;
     if (json_skip(&s, &value) && buf_append_format(&alone, "{\"usage\":%.*s}", STR_FMT(value)) == 0 &&
-        answer_read(a->call->facts.op, buf_str(&alone), &w, NULL) == 0)
+        (a->call->facts.form ? audio_chunk_read(buf_str(&alone), &w, NULL) : answer_read(a->call->facts.op, buf_str(&alone), &w, NULL)) == 0)
         take_usage(a, &w);
 }
 
@@ -490,10 +492,10 @@ static void finish_large(struct attempt *a)
     call_free(a->call);
 }
 
-/* Few servers rank documents: the answer is about the path, not the model. 501 is llama-server's, started for something else. */
+/* Few servers rank documents or hear: the answer is about the path, not the model. 501 is llama-server's, started for something else. */
 static bool is_missing_door(const struct attempt *a, const struct wire_failure *f)
 {
-    if (a->call->facts.op != WIRE_RERANK)
+    if (a->call->facts.op != WIRE_RERANK && !a->call->facts.form)
         return false;
     return a->status == 405 || a->status == 501 || (a->status == 404 && !str_contains_fold(str_from(f->message), STR("model")));
 }
@@ -519,6 +521,8 @@ static void fail_with_body(struct attempt *a)
     enum reason r = reason_from_failure(a->status, &f);
     if (r == REASON_MODEL && (a->status == 404 || a->status == 405) && face_is_missing(a))
         r = REASON_NO_FACE;
+    if (f.fault == FAULT_FACE && face_stands_apart(a))
+        r = REASON_NO_FACE;
     if (doubts_seals(a, r, str_from(f.message)))
         r = REASON_FOREIGN_THINKING;
     if (r == REASON_MODEL && a->call->facts.op == WIRE_COUNT_TOKENS)
@@ -538,8 +542,9 @@ static void fail_with_body(struct attempt *a)
 static enum reason judge(struct attempt *a, struct wire_answer *w)
 {
     bool keeps_format = true;
-    int rc = a->translation ? translate_whole(a, w, a->call->facts.format, &keeps_format)
-                            : answer_read(a->call->facts.op, buf_str(&a->held), w, NULL);
+    int rc = a->call->facts.form ? audio_answer_read(a->call->facts.form, buf_str(&a->held), w, NULL)
+             : a->translation    ? translate_whole(a, w, a->call->facts.format, &keeps_format)
+                                 : answer_read(a->call->facts.op, buf_str(&a->held), w, NULL);
     if (rc < 0)
         return rc == ERR_NOMEM ? REASON_NO_MEMORY : buf_str(&a->held).len == 0 ? REASON_EMPTY : REASON_MALFORMED;
     if (w->has_error)
@@ -562,7 +567,7 @@ static enum reason judge(struct attempt *a, struct wire_answer *w)
 static void finish_whole(struct attempt *a)
 {
     struct wire_answer w = {0};
-    if (a->call->facts.stream) { /* asked for a stream, got one piece: an error in it, or a server that cannot stream */
+    if (a->call->facts.stream && !a->call->facts.form) { /* some hear and do not stream; else: asked for a stream, got one piece: an error in it, or a server that cannot stream */
         bool error = answer_read(WIRE_CHAT, buf_str(&a->held), &w, NULL) == 0 && w.has_error; /* every dialect's error has that member */
         if (error)
             fail_with_body(a);

@@ -155,6 +155,23 @@ static void write_conversation(struct json_writer *w, const struct mesh_call *c)
     json_object_end(w);
 }
 
+/* Names of members that are the client's own invention are its words, and those stay out of the books. */
+static void write_lost(struct json_writer *w, const struct lost *lost)
+{
+    bool others = false;
+    json_key(w, "lost");
+    json_array_begin(w);
+    for (int i = 0; i < lost->count; i++) {
+        if (codec_knows(lost->name[i]))
+            json_str(w, lost->name[i]);
+        else
+            others = true;
+    }
+    if (others)
+        json_text(w, "others");
+    json_array_end(w);
+}
+
 int story_write(const struct mesh_call *c, struct buf *out)
 {
     struct json_writer w = JSON_WRITER(out);
@@ -169,14 +186,8 @@ int story_write(const struct mesh_call *c, struct buf *out)
         write_prices(&w, c);
     if (c->talk.ended)
         write_conversation(&w, c);
-    const struct lost *lost = translate_lost(c);
-    if (lost->count) {
-        json_key(&w, "lost");
-        json_array_begin(&w);
-        for (int i = 0; i < lost->count; i++)
-            json_str(&w, lost->name[i]);
-        json_array_end(&w);
-    }
+    if (translate_lost(c)->count)
+        write_lost(&w, translate_lost(c));
     json_object_end(&w);
     return json_done(&w);
 }

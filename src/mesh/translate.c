@@ -10,6 +10,7 @@ enum {
     TRANSLATION_ARENA_MAX = 64 * 1024 * 1024, /* a whole answer as a tree; ids and names of a stream */
     EVENT_OUT_MAX = 32 * 1024 * 1024,       /* what one event becomes; the end of a Responses stream repeats the whole answer */
     LINE_BYTES_MAX = 8 * 1024 * 1024,       /* one event of an NDJSON stream */
+    ROOM_BYTES = 512,                       /* what another dialect says more, usually */
 };
 
 /* --- the conversation ---------------------------------------------------------------------------------------------------- */
@@ -113,6 +114,7 @@ static int write_translated(struct attempt *a, struct err *e)
     struct chat_write w = {.op = face_op(c->facts.op, c->ask.dialect, a->face), .model = a->target->model, .vendor = a->target->up->vendor,
                            .fact = a->target->fact, .arena = &t->arena, .lost = &t->lost};
     t->request = BUF_INIT(2 * c->ask.body.len + REQUEST_EXTRA_BYTES);
+    (void)buf_reserve(&t->request, c->ask.body.len + c->ask.body.len / 8 + ROOM_BYTES); /* at once; without it, step by step */
     rc = embeds ? translate_embed_request(a, &w, e) : t->from->request_write(c->chat, &w, &t->request, e);
     a->piece[0] = buf_str(&t->request);
     a->piece_count = 1;
@@ -360,5 +362,6 @@ int translate_whole_write(struct attempt *a)
     t->answer.asked = a->call->chat;
     t->answer.elapsed_us = loop_now_us(a->call->ml->loop) - a->call->begin_us;
     buf_clear(&t->out);
+    (void)buf_reserve(&t->out, a->held.len + ROOM_BYTES);
     return t->to->answer_write(&t->answer, a->call->facts.op, &t->lost, &t->out);
 }

@@ -79,7 +79,7 @@ static void body_complete(struct http_conn *c)
 {
     struct http_exchange *x = c->x;
     c->state = HTTP_BUSY;
-    x->request.body = buf_str(&x->body);
+    x->request.body = x->diverted ? STR_NONE : buf_str(&x->body);
     http_conn_arm(c, c->server->opt.idle_timeout_ms);
     (void)hand(c, c->server->opt.handler.on_request);
 }
@@ -118,7 +118,7 @@ static bool too_slow(const struct http_conn *c)
 {
     const struct http_exchange *x = c->x;
     int64_t took_us = loop_now_us(c->server->loop) - x->body_begin_us;
-    return took_us > RATE_GRACE_US && (int64_t)x->body.len < took_us / 1000000 * c->server->opt.body_rate_min;
+    return took_us > RATE_GRACE_US && (int64_t)(x->body.len + x->diverted_bytes) < took_us / 1000000 * c->server->opt.body_rate_min;
 }
 
 /* More of the body has come; `rc` is 1 when it is complete, 0 when not, or what went wrong. */
@@ -145,12 +145,52 @@ static int body_reserve(struct http_exchange *x)
     return buf_reserve(&x->body, want < x->body.max - x->body.len ? want : x->body.max - x->body.len);
 }
 
+/* The handler has had a piece. False when it has answered, and the rest is nobody's. */
+static bool divert(struct http_conn *c, struct str bytes)
+{
+    struct http_server *s = c->server;
+    struct http_exchange *x = c->x;
+    x->diverted_bytes += bytes.len;
+    if (bytes.len) {
+        s->calling++;
+        s->opt.handler.on_body(x, bytes, s->opt.ctx);
+        s->calling--;
+    }
+    return c->x && !c->x->begun;
+}
+
+/* The same for a body that the handler takes piece by piece: nothing of it stays here. */
+static size_t diverted_feed(struct http_conn *c, const char *p, size_t n)
+{
+    struct http_exchange *x = c->x;
+    size_t used = n;
+    int rc = 0;
+    if (x->framing.content_length < 0) {
+        x->body.max = c->server->opt.body_bytes_max - (size_t)x->diverted_bytes; /* what may still come */
+        rc = http_chunked_feed(&x->chunked, str_of(p, n), &x->body, &used);
+        if (!divert(c, buf_str(&x->body)))
+            return n;
+        buf_clear(&x->body);
+    } else {
+        uint64_t left = (uint64_t)x->framing.content_length - x->diverted_bytes;
+        if (used > left)
+            used = (size_t)left;
+        if (!divert(c, str_of(p, used)))
+            return n;
+        rc = x->diverted_bytes == (uint64_t)x->framing.content_length;
+    }
+    body_advance(c, rc);
+    return rc < 0 ? n : used;
+}
+
 /* Takes what belongs to the body from p; returns how much that was. */
 static size_t body_feed(struct http_conn *c, const char *p, size_t n)
 {
     struct http_exchange *x = c->x;
     size_t used = n;
     int rc;
+    if (x->diverted)
+        return diverted_feed(c, p, n);
     if (x->framing.content_length < 0) {
         rc = http_chunked_feed(&x->chunked, str_of(p, n), &x->body, &used);
     } else {
@@ -170,7 +210,7 @@ static size_t body_feed(struct http_conn *c, const char *p, size_t n)
 static bool body_is_direct(const struct http_conn *c)
 {
     const struct http_exchange *x = c->x;
-    return c->state == HTTP_BODY && x->framing.content_length >= 0 && x->body.max - x->body.len >= BODY_DIRECT_MIN;
+    return c->state == HTTP_BODY && !x->diverted && x->framing.content_length >= 0 && x->body.max - x->body.len >= BODY_DIRECT_MIN;
 }
 
 /* What recv said when it did not bring bytes. */
@@ -211,17 +251,19 @@ static bool request_admit(struct http_conn *c)
         refuse(c, 413, "the request body is too large");
         return false;
     }
-    int64_t announced = x->framing.content_length > 0 ? x->framing.content_length : 0;
-    if (x->framing.content_length && !gauge_fits(opt->held, announced)) { /* what has no body always gets through */
-        refuse(c, 503, too_much_held);
-        return false;
-    }
     x->body = BUF_INIT(x->framing.content_length < 0 ? opt->body_bytes_max : (size_t)x->framing.content_length);
     x->body_begin_us = loop_now_us(c->server->loop);
     c->state = x->framing.content_length ? HTTP_BODY : HTTP_BUSY;
     c->close = !x->framing.keep_alive || c->server->draining;
     http_conn_arm(c, x->framing.content_length ? opt->body_timeout_ms : opt->idle_timeout_ms);
-    return !opt->handler.on_head || (hand(c, opt->handler.on_head) && !x->begun);
+    if (opt->handler.on_head && (!hand(c, opt->handler.on_head) || x->begun))
+        return false;
+    int64_t announced = x->framing.content_length > 0 ? x->framing.content_length : 0;
+    if (x->framing.content_length && !x->diverted && !gauge_fits(opt->held, announced)) { /* what has no body always gets through */
+        refuse(c, 503, too_much_held);
+        return false;
+    }
+    return true;
 }
 
 static void queue_continue(struct http_conn *c)

@@ -339,6 +339,12 @@ void *http_exchange_get(const struct http_exchange *x)
     return x->data;
 }
 
+void http_exchange_divert(struct http_exchange *x)
+{
+    assert(!x->begun && x->body.len == 0);
+    x->diverted = true;
+}
+
 void http_exchange_body_free(struct http_exchange *x)
 {
     http_intake_body_free(x);

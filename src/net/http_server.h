@@ -1,7 +1,7 @@
 /* http_server.h: a strict HTTP/1.1 server on one loop.
  *
  * One server per loop; several may listen on one shared descriptor (EPOLLEXCLUSIVE). A request is handed over when its
- * head and its whole body are there; the reply is either whole or a chunked stream with back-pressure. While a reply is
+ * head and its whole body are there (unless its body is diverted, see there); the reply is either whole or a chunked stream with back-pressure. While a reply is
  * outstanding the peer is watched: FIN, reset or a failed write call on_gone at once, whatever else is going on.
  * Keep-alive and pipelining are handled here (a pipelined request waits until the reply before it has ended), as are
  * HEAD (body suppressed), 100-continue, chunked requests, HTTP/1.0, and every limit and time-out below.
@@ -48,6 +48,8 @@ struct http_handler {
      * reply), or return and on_request follows. May be NULL. */
     void (*on_head)(struct http_exchange *x, void *ctx);
     void (*on_request)(struct http_exchange *x, void *ctx);
+    /* A piece of a body that on_head diverted, as it comes: it may reply, which refuses the rest. May be NULL. */
+    void (*on_body)(struct http_exchange *x, struct str bytes, void *ctx);
     /* The peer is gone before the reply was complete. The exchange is invalid after the return. Never called for an
      * exchange whose reply ended, nor from inside an http_reply_ call. */
     void (*on_gone)(struct http_exchange *x, void *ctx);
@@ -109,6 +111,9 @@ struct loop *http_exchange_loop(const struct http_exchange *x);
 bool http_exchange_is_local(const struct http_exchange *x); /* peer is loopback or a unix socket */
 void http_exchange_set(struct http_exchange *x, void *data);
 void *http_exchange_get(const struct http_exchange *x);
+/* In on_head: the body is not held but handed to on_body as it comes, and is empty in on_request. It counts against body_bytes_max, and
+ * not as held. */
+void http_exchange_divert(struct http_exchange *x);
 /* Releases the request's body early (it becomes empty); headers stay. */
 void http_exchange_body_free(struct http_exchange *x);
 

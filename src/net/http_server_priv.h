@@ -87,8 +87,10 @@ struct http_exchange {
     struct http_chunked chunked;
     struct buf body;
     int64_t body_begin_us;
+    uint64_t diverted_bytes; /* handed to on_body */
     size_t body_held;  /* counted in the server's gauge */
     size_t block_size; /* of the pool's block this lies in, head and fields behind it */
+    bool diverted;     /* the body goes to on_body */
     bool seen;         /* the handler knows it, so it must learn when the peer goes */
     bool begun;        /* a reply was started */
     bool gone;         /* on_gone is being called */

@@ -110,6 +110,7 @@ static void upstream_free(struct sim_upstream *u)
     sim_script_unref(u->script);
     buf_fini(&u->name);
     buf_fini(&u->last);
+    buf_fini(&u->probe);
     mem_free(u);
 }
 
@@ -120,7 +121,8 @@ static int upstream_new(struct sim_upstream **out, struct sim *s, const char *na
     if (!u)
         return err_set(e, ERR_NOMEM, "simulator");
     *u = (struct sim_upstream){
-        .sim = s, .port = port, .fd = -1, .io = LOOP_IO_INIT, .name = BUF_INIT(1 * KiB), .last = BUF_INIT(SIM_OUT_MAX)};
+        .sim = s, .port = port, .fd = -1, .io = LOOP_IO_INIT, .name = BUF_INIT(1 * KiB), .last = BUF_INIT(SIM_OUT_MAX),
+        .probe = BUF_INIT(SIM_OUT_MAX)};
     u->flavour = sim_flavour_find(str_from(flavour));
     int rc =
         u->flavour ? buf_append_text(&u->name, name) : err_set(e, ERR_NOT_FOUND, "there is no flavour `%s`", flavour);
@@ -286,6 +288,19 @@ int sim_last_request(struct sim *s, int upstream, struct buf *out)
 {
     struct request r = {.index = upstream, .out = out};
     int rc = command(s, last_now, &r);
+    return rc ? rc : r.rc;
+}
+
+static void last_probe_now(struct sim *s, void *arg)
+{
+    struct request *r = arg;
+    r->rc = buf_append(r->out, buf_str(&upstream_at(s, r->index)->probe));
+}
+
+int sim_last_probe(struct sim *s, int upstream, struct buf *out)
+{
+    struct request r = {.index = upstream, .out = out};
+    int rc = command(s, last_probe_now, &r);
     return rc ? rc : r.rc;
 }
 

@@ -64,3 +64,4 @@ void sim_seen(struct sim *s, int upstream, struct sim_seen *out);
 void sim_seen_reset(struct sim *s, int upstream);
 /* The last request as it arrived (head with the header names as sent, blank line, decoded body). */
 int sim_last_request(struct sim *s, int upstream, struct buf *out);
+int sim_last_probe(struct sim *s, int upstream, struct buf *out); /* the same of questions about the server */

@@ -67,6 +67,7 @@ int sim_answer_init(struct sim_answer *a, const struct sim_facts *f)
     a->model = BUF_INIT(64 * KiB);
     a->choices = a->face ? 1 : f->choices;
     a->include_usage = f->include_usage;
+    a->seconds = f->file_bytes / 1000;
     bool thinks = (a->flavour->habits & HABIT_THINKS) && !f->no_thinking && !f->wants_json;
     a->reasoning = a->step->reasoning.ptr         ? a->step->reasoning
                    : thinks && !a->step->text.ptr ? STR("They greet me. I greet them.")
@@ -288,6 +289,8 @@ int sim_answer_whole(struct sim_answer *a, const struct sim_facts *f, struct str
         return buf_append_format(out, "{\"input_tokens\":%lld}", (long long)a->usage.input);
     if (a->face && a->face->whole)
         return a->face->whole(a, out);
+    if (a->endpoint == EP_TRANSCRIBE)
+        return sim_transcript_write(a, f, out);
     if (a->endpoint == EP_RERANK)
         return sim_scores_write(a, body, &w);
     int rc = a->endpoint == EP_EMBEDDINGS || f->bare_vectors ? sim_vectors_write(a, f, body, &w) : write_chat(a, &w);

@@ -133,9 +133,9 @@ static enum sim_read read_body(struct sim_conn *c)
 
 static void remember(struct sim_conn *c)
 {
-    struct buf *last = &c->up->last;
+    struct buf *last = c->endpoint < EP_FIRST_INFO ? &c->up->last : &c->up->probe;
     buf_clear(last);
-    if (c->endpoint < EP_FIRST_INFO && buf_append(last, str_of(c->in.ptr, c->head_len + c->body_len)) != 0)
+    if (buf_append(last, str_of(c->in.ptr, c->head_len + c->body_len)) != 0)
         c->broken = true;
 }
 
@@ -155,8 +155,7 @@ static enum sim_read read_request(struct sim_conn *c)
     enum sim_read got = read_body(c);
     if (got != READ_DONE)
         return got;
-    if (c->endpoint < EP_FIRST_INFO)
-        remember(c);
+    remember(c);
     (void)sim_head_read(&head, str_of(c->in.ptr, c->head_len)); /* again: the buffer may have moved since */
     c->replying = true;
     c->up->seen.open++;

@@ -563,6 +563,7 @@ static const struct sim_face faces[] = {
     {EP_COUNT_TOKENS, "application/json", "", "", "", NULL, NULL, "", anthropic_error},
     {EP_RESPONSES, "text/event-stream; charset=utf-8", ": keep-alive\n\n", "event: error\ndata: ", "\n\n", responses_whole,
      responses_event, "", NULL},
+    {EP_TRANSCRIBE, "text/event-stream", "", "", "", NULL, sim_transcript_event, "data: [DONE]\n\n", NULL},
     {EP_OLLAMA_CHAT, "application/x-ndjson", "", "", "\n", ollama_whole, ollama_event, "", ollama_error},
     {EP_OLLAMA_GENERATE, "application/x-ndjson", "", "", "\n", ollama_whole, ollama_event, "", ollama_error},
     {EP_OLLAMA_EMBED, "application/json", "", "", "", NULL, NULL, "", ollama_error},

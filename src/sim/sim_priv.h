@@ -6,7 +6,7 @@
  *   sim_request.c a lenient reader of HTTP requests, and the facts of their bodies
  *   sim_script.c  the language of behaviours
  *   sim_flavour.c what is particular to each vendor, as a table
- *   sim_answer.c  whole answers;  sim_embed.c embeddings;  sim_rerank.c scores;  sim_stream.c answers as streams
+ *   sim_answer.c  whole answers;  sim_embed.c embeddings;  sim_rerank.c scores;  sim_hear.c transcripts;  sim_stream.c answers as streams
  *   sim_faces.c   both, in the dialects that are not OpenAI's
  *   sim_info.c    lists of models, Ollama's own endpoints, errors in each vendor's shape
  *
@@ -134,6 +134,7 @@ enum sim_endpoint {
     EP_OLLAMA_GENERATE,
     EP_OLLAMA_EMBED,
     EP_RERANK,
+    EP_TRANSCRIBE,
     EP_OLLAMA_EMBED_ONE,
     EP_HEALTH,
     EP_UNKNOWN,
@@ -158,6 +159,8 @@ struct sim_facts {               /* slices point into the body */
     bool stream, include_usage, base64, wants_json, no_thinking;
     bool bare_vectors, one_vector; /* Ollama's own embeddings; its older endpoint for them */
     int64_t text_bytes, choices, dimensions;
+    struct str format;  /* of a transcript */
+    int64_t file_bytes;
 };
 enum sim_read { READ_MORE, READ_DONE, READ_BAD };
 /* Bytes up to and including the blank line; 0 while it has not come. */
@@ -211,6 +214,7 @@ struct sim_answer {
     struct buf model, text; /* owned; text is unescaped and empty for `tokens` */
     struct str reasoning;
     struct sim_usage usage;
+    int64_t seconds;                   /* of sound */
     bool include_usage;
     int64_t choices;
     enum sim_stage stage;
@@ -220,6 +224,10 @@ struct sim_answer {
 int sim_answer_init(struct sim_answer *a, const struct sim_facts *f);
 void sim_answer_fini(struct sim_answer *a);
 int sim_answer_whole(struct sim_answer *a, const struct sim_facts *f, struct str body, struct buf *out);
+/* sim_hear.c: a second of sound is 1,000 bytes. */
+void sim_form_read(struct sim_facts *f, struct str body);
+int sim_transcript_write(const struct sim_answer *a, const struct sim_facts *f, struct buf *out);
+int sim_transcript_event(struct sim_answer *a, struct str piece, struct buf *out);
 int sim_scores_write(const struct sim_answer *a, struct str body, struct json_writer *w);
 int sim_vectors_write(const struct sim_answer *a, const struct sim_facts *f, struct str body, struct json_writer *w);
 /* Appends the next event. 1: there may be more, 0: that was the last, or negative. */
@@ -245,7 +253,7 @@ enum sim_fault sim_fault_find(struct str name); /* SIM_FAULT_NONE if unknown */
 
 struct sim_upstream {
     struct sim *sim;
-    struct buf name, last; /* last: the last request as it arrived */
+    struct buf name, last, probe; /* the last request, and the last question about the server, as they arrived */
     const struct sim_flavour *flavour;
     int port, fd;
     bool listening;

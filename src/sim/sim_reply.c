@@ -80,6 +80,9 @@ static int prepare_answer(struct sim_conn *c, const struct sim_facts *f, struct 
                              .created = loop_wall_ms(c->up->sim->loop) / 1000};
     c->status = c->step->status ? c->step->status : 200;
     c->type = json_type;
+    bool json = f->format.len == 0 || str_ends(f->format, STR("json"));
+    if (c->endpoint == EP_TRANSCRIBE && !json)
+        c->type = "text/plain; charset=utf-8";
     int rc = sim_answer_init(a, f);
     if (rc == 0 && !c->streams)
         rc = sim_answer_whole(a, f, body, &c->whole);

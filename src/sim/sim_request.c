@@ -59,6 +59,8 @@ static enum sim_endpoint below_base(struct str path)
                  {"/completions", EP_COMPLETIONS},
                  {"/embeddings", EP_EMBEDDINGS},
                  {"/rerank", EP_RERANK},
+                 {"/audio/transcriptions", EP_TRANSCRIBE},
+                 {"/audio/translations", EP_TRANSCRIBE},
                  {"/messages", EP_MESSAGES},
                  {"/messages/count_tokens", EP_COUNT_TOKENS},
                  {"/responses", EP_RESPONSES},
@@ -216,6 +218,10 @@ void sim_facts_read(struct sim_facts *f, enum sim_endpoint ep, struct str body)
                              .one_vector = ep == EP_OLLAMA_EMBED_ONE};
     struct json_scan s;
     struct str key;
+    if (ep == EP_TRANSCRIBE) {
+        sim_form_read(f, body);
+        return;
+    }
     json_scan_init(&s, body);
     if (json_peek(&s) == JSON_OBJECT && json_enter(&s))
         while (json_member(&s, &key))

@@ -4,6 +4,7 @@
  * The same reader takes whole answers (`message`), chunks (`delta`) and legacy completions (`text`): servers mix them
  * up, and no name means two things. */
 #include "wire/answer_priv.h"
+#include "wire/audio.h"
 #include "wire/rerank.h"
 #include <assert.h>
 
@@ -278,6 +279,8 @@ int answer_read(enum wire_op op, struct str body, struct wire_answer *out, struc
 
 int chunk_read(enum wire_op op, struct str data, struct wire_answer *out, struct err *e)
 {
+    if (wire_op_hears(op))
+        return audio_chunk_read(data, out, e);
     return read_all(op, data, false, true, out, e);
 }
 

@@ -1,6 +1,7 @@
 /* anthropic.c: the Anthropic Messages dialect: its table, and what its requests, answers and streams have in common; see
  * anthropic_priv.h for the other files. Sources: Anthropic's published API reference and SDK types. */
 #include "wire/anthropic_priv.h"
+#include "wire/answer_priv.h"
 
 /* --- members of an object, raw ------------------------------------------------------------------------------------ */
 
@@ -132,10 +133,10 @@ static bool number(struct str raw, int64_t *out)
 
 int anthropic_usage_read(struct usage *u, bool *has, struct str raw, struct err *e)
 {
-    enum { INPUT, WRITTEN, CACHED, OUTPUT, DETAILS, COUNT };
+    enum { INPUT, WRITTEN, CACHED, OUTPUT, DETAILS, COST, COUNT };
     static const struct str names[COUNT] = {STR("input_tokens"), STR("cache_creation_input_tokens"),
                                             STR("cache_read_input_tokens"), STR("output_tokens"),
-                                            STR("output_tokens_details")};
+                                            STR("output_tokens_details"), STR("cost")}; /* OpenRouter tells the last */
     struct fields f, details = {0};
     if (raw.len == 0 || raw.ptr[0] != '{')
         return 0;
@@ -156,6 +157,11 @@ int anthropic_usage_read(struct usage *u, bool *has, struct str raw, struct err 
     }
     told |= number(f.raw[OUTPUT], &u->output);
     (void)number(details.raw[0], &u->reasoning);
+    if (f.raw[COST].len) {
+        struct json_scan s;
+        json_scan_init(&s, f.raw[COST]);
+        u->cost_nusd = answer_cost_read(&s);
+    }
     *has |= told;
     u->reported |= told;
     return 0;

@@ -45,6 +45,17 @@ int call_member_find(struct str key_raw)
     return key_raw.len > 0 && memchr(key_raw.ptr, '\\', key_raw.len) ? escaped_member_find(key_raw) : CALL_MEMBER_NONE;
 }
 
+bool call_name_is_plain(struct str name)
+{
+    for (size_t i = 0; i < name.len; i++) { /* names end up in headers and logs */
+        const unsigned char *p = (const unsigned char *)name.ptr + i;
+        bool high = p[0] == 0xC2 && i + 1 < name.len && p[1] < 0xA0; /* U+0080 to U+009F: some terminals obey them */
+        if (p[0] < 0x20 || p[0] == 0x7F || high)
+            return false;
+    }
+    return true;
+}
+
 int call_model_read(struct call_reader *r)
 {
     struct call *c = r->call;
@@ -63,13 +74,7 @@ int call_model_read(struct call_reader *r)
         return err_set(r->err, ERR_INVALID, "model is empty");
     if (c->model.len > MODEL_BYTES_MAX)
         return err_set(r->err, ERR_INVALID, "model is longer than %d bytes", MODEL_BYTES_MAX);
-    for (size_t i = 0; i < c->model.len; i++) { /* names end up in headers and logs */
-        const unsigned char *p = (const unsigned char *)c->model.ptr + i;
-        bool high = p[0] == 0xC2 && i + 1 < c->model.len && p[1] < 0xA0; /* U+0080 to U+009F: some terminals obey them */
-        if (p[0] < 0x20 || p[0] == 0x7F || high)
-            return err_set(r->err, ERR_INVALID, "model holds a control character");
-    }
-    return 0;
+    return call_name_is_plain(c->model) ? 0 : err_set(r->err, ERR_INVALID, "model holds a control character");
 }
 
 /* true, false, or null for "not given". */

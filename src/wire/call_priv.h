@@ -52,6 +52,7 @@ struct call_reader {
 };
 
 int call_model_read(struct call_reader *r);
+bool call_name_is_plain(struct str name); /* without control characters */
 /* The member of ours that a key could pass for at a server that ignores case; NULL: none. */
 const char *call_disguise_of(struct str key_raw);
 

@@ -88,6 +88,7 @@ static void part_read(struct call_reader *r)
             audio = true;
             c->tokens_estimated += data_bytes(r) / AUDIO_BYTES_PER_TOKEN;
         } else if (json_key_is(key, STR("file"))) {
+            c->needs |= NEED_PDF;
             c->tokens_estimated += (1 + data_bytes(r) / PAGE_BYTES) * IMAGE_TOKENS;
         } else {
             json_skip(&r->scan, NULL);

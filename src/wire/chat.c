@@ -193,8 +193,10 @@ static void weigh_parts(struct call *out, const struct part *list)
             out->tokens_estimated += (int64_t)p->data.len / AUDIO_BYTES_PER_TOKEN;
             break;
         case PART_FILE:
-            if (p->source != SOURCE_TEXT)
-                out->tokens_estimated += (1 + (int64_t)p->data.len / PAGE_BYTES) * IMAGE_TOKENS;
+            if (p->source == SOURCE_TEXT)
+                break;
+            out->needs |= NEED_PDF;
+            out->tokens_estimated += (1 + (int64_t)p->data.len / PAGE_BYTES) * IMAGE_TOKENS;
             break;
         case PART_HIDDEN: out->tokens_estimated += (int64_t)p->text.len / 4; break; /* base64 of what was thought */
         case PART_RESULT: weigh_parts(out, p->content); break;
@@ -231,7 +233,8 @@ static void answer_text(struct wire_answer *out, struct str text)
 {
     out->has_content |= text.len > 0;
     out->content_bytes += (int64_t)text.len;
-    out->tokens_estimated += tokens_estimate(text, false);
+    if (!out->has_usage) /* told, it is not asked for */
+        out->tokens_estimated += tokens_estimate(text, false);
 }
 
 void chat_answer_facts(const struct chat_answer *a, struct wire_answer *out)

@@ -223,6 +223,8 @@ struct codec {
 extern const struct codec codec_openai, codec_responses, codec_anthropic, codec_ollama;
 const struct codec *codec_of(enum dialect d); /* NULL: none (the engine speaks OpenAI's) */
 
+/* Is that one of the fields of the tables? Other names are the client's own words. */
+bool codec_knows(struct str field);
 /* For request_write: that field is in the request, and this dialect cannot say it. 0 when the row says LIMIT_LOST (then it is in
  * w->lost), else ERR_INVALID with the field and the reason. A field without a row is lost. */
 int codec_cannot(const struct codec *codec, const struct chat_write *w, struct str field, struct err *e);

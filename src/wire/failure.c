@@ -124,6 +124,7 @@ static const struct {
     {FAULT_MODEL, "model .*(does not exist|not found)"},
     {FAULT_MODEL, "decommissioned"},
     {FAULT_MODEL, "not a valid model id"},
+    {FAULT_FACE, "v1/responses"},
     {FAULT_PARAMETER, "unsupported_(parameter|value)"},
     {FAULT_PARAMETER, "unknown name \"[^\"]+\""},
     {FAULT_PARAMETER, "extra inputs are not permitted"},
@@ -212,6 +213,8 @@ static enum wire_fault classify(int status, const struct failure_facts *f, const
         return FAULT_QUOTA;
     if (status == 413) /* Groq calls it a rate limit, but waiting does not help */
         return FAULT_CONTEXT;
+    if ((status == 400 || status == 404) && text_says(text, FAULT_FACE)) /* OpenAI calls the one a bad value and the other no such model */
+        return FAULT_FACE;
     if (by_code != FAULT_UNKNOWN)
         return by_code;
     if (status_may_be_policy(status) && text_says(text, FAULT_POLICY))

@@ -16,14 +16,24 @@ struct model_hours {
     bool otherwise;          /* applies whenever no sibling row with hours does (off-peak) */
 };
 
+/* What of a model's work OpenAI's chat endpoint does not do, and its Responses endpoint does. */
+enum model_responses {
+    MODEL_RESPONSES_NEVER,       /* it does everything */
+    MODEL_RESPONSES_TOOLS_ASKED, /* tools, when a call asks it to think; by itself it does not */
+    MODEL_RESPONSES_TOOLS,       /* tools, unless a call asks it not to think */
+    MODEL_RESPONSES_ONLY,        /* it is not there at all */
+};
+
 struct model_row {
     const char *vendor, *id, *variant;
     int32_t row;                        /* line of the csv: the `price row` of the ledger */
     int64_t valid_from_ms, valid_to_ms; /* UTC; INT64_MIN / INT64_MAX when open; `to` is excluded */
     int64_t input, cached, cache_write, output;          /* nano-dollars per million tokens */
     int64_t long_over_tokens, long_input, long_cached, long_output; /* 0 = no long tier */
+    int64_t audio_hour;                                  /* nano-dollars per hour of sound; 0 = not sold by it */
     int64_t context_tokens, output_tokens_max;           /* 0 = unknown */
-    bool retired, tools, json_schema, vision, embedding, reasoning;
+    bool retired, tools, json_schema, vision, audio, pdf, embedding, reasoning; /* vision, audio, pdf: what it takes in */
+    enum model_responses responses;
     const char *successor; /* for retired ones; NULL when none is known */
     struct model_hours hours;
     const char *as_of, *source;

@@ -1,6 +1,7 @@
 /* vendor.c: what is known about each service, one row each, and the words for dialects and regimes; see wire.h.
  *
  * Prices and models are in models.csv under the same names. A vendor that needs an `if` somewhere gets a quirk here. */
+#include "base/buf.h"
 #include "wire/wire.h"
 
 #define SPEAKS(dialect) (1u << (dialect))
@@ -12,7 +13,6 @@ static const struct vendor vendors[] = {
         .openai_url = "https://api.openai.com/v1",
         .key_env = "OPENAI_API_KEY",
         .dialects = SPEAKS(DIALECT_OPENAI) | SPEAKS(DIALECT_RESPONSES),
-        .quirks = QUIRK_TOOLS_APART,
         .default_model = "gpt-6-luna",
     },
     {
@@ -52,6 +52,8 @@ static const struct vendor vendors[] = {
         .openai_url = "https://api.groq.com/openai/v1",
         .key_env = "GROQ_API_KEY",
         .dialects = SPEAKS(DIALECT_OPENAI),
+        .quirks = QUIRK_NO_SUBTITLES,
+        .audio_ms_least = 10000,
         .default_model = "openai/gpt-oss-20b",
     },
     {
@@ -116,6 +118,81 @@ const struct vendor *vendor_find(struct str name)
             return &vendors[i];
     return NULL;
 }
+
+/* --- the page ----------------------------------------------------------------------------------------------------------- */
+
+static int put_faces(struct buf *out, const struct vendor *v)
+{
+    const struct {
+        enum dialect dialect;
+        const char *name, *url;
+    } faces[] = {
+        {DIALECT_OPENAI, "openai", v->openai_url},
+        {DIALECT_RESPONSES, "responses", v->openai_url},
+        {DIALECT_ANTHROPIC, "anthropic", v->anthropic_url},
+        {DIALECT_OLLAMA, "ollama", v->ollama_url},
+    };
+    int rc = 0;
+    for (size_t i = 0, n = 0; i < COUNT_OF(faces) && rc == 0; i++)
+        if (v->dialects & SPEAKS(faces[i].dialect))
+            rc = buf_append_format(out, "%s%s `%s`", n++ ? "<br>" : "", faces[i].name, faces[i].url);
+    return rc;
+}
+
+static int put_quirks(struct buf *out, unsigned quirks)
+{
+    static const struct {
+        enum vendor_quirk quirk;
+        const char *text;
+    } words[] = {
+        {QUIRK_NO_STREAM_OPTIONS, "takes no `stream_options`"},
+        {QUIRK_NO_JSON_SCHEMA, "promises JSON at its openai face, never a schema"},
+        {QUIRK_ONE_ROOT, "one `url` for all its faces"},
+        {QUIRK_BEARER, "takes its key as a bearer token everywhere"},
+        {QUIRK_SEALED, "takes back only thinking that it sealed itself"},
+        {QUIRK_PLAN_HEADERS, "tells in every answer how a flat plan's windows are"},
+    };
+    int rc = 0, n = 0;
+    for (size_t i = 0; i < COUNT_OF(words) && rc == 0; i++)
+        if (quirks & words[i].quirk)
+            rc = buf_append_format(out, "%s%s", n++ ? "; " : "", words[i].text);
+    return rc;
+}
+
+static int put_vendor(struct buf *out, const struct vendor *v)
+{
+    const char *tick = v->key_env ? "`" : "";
+    int rc = buf_append_format(out, "| `%s` | %s | ", v->name, v->title);
+    rc = rc ? rc : put_faces(out, v);
+    rc = rc ? rc : buf_append_format(out, " | %s%s%s | ", tick, v->key_env ? v->key_env : "none", tick);
+    rc = rc ? rc : put_quirks(out, v->quirks);
+    return rc ? rc : buf_append_text(out, " |\n");
+}
+
+int vendor_reference(struct buf *out)
+{
+    int rc = buf_append_text(
+        out,
+        "# Known vendors\n\n"
+        "Made from the program's own table by `hearth help --vendors`; a test holds this page against it.\n\n"
+        "Names for `vendor:`. Its row gives an upstream its URLs, dialects, quirks, models and prices. A *face* is a dialect that the vendor speaks, "
+        "with the base URL of it as that dialect's official client takes it. A call uses the face of its client's own dialect, and then nothing is "
+        "translated; where there is none, or where that face is known to lack what the call needs, another face. `dialect:` beside `vendor:` "
+        "keeps an upstream to one face.\n\n"
+        "`url:` beside `vendor:` replaces the URL: of the openai face (and of responses under it) unless `dialect:` says of which; where one server has all faces "
+        "under one address, of all. Everything else takes a `url:` and its `dialect:` (openai when none is given). A vendor on your own machine counts "
+        "as cloud until you write `place: home`.\n\n"
+        "| `vendor` | who | faces | where its key is looked for | known for |\n| --- | --- | --- | --- | --- |\n");
+    for (size_t i = 0; i < COUNT_OF(vendors) && rc == 0; i++)
+        rc = put_vendor(out, &vendors[i]);
+    return rc ? rc
+              : buf_append_text(
+                    out, "\nTheir models, prices, contexts, abilities, retired names and successors are rows of `src/wire/models.csv`, each with the month it was "
+                         "looked up. What a call would cost now, and which names are retired, is in `hearth config check`; `prices:` in the config "
+                         "wins over the table.\n");
+}
+
+/* --- words -------------------------------------------------------------------------------------------------------------- */
 
 const char *regime_name(enum regime r)
 {

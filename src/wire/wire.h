@@ -23,6 +23,8 @@ enum wire_op {
     WIRE_EMBED_ONE,    /* Ollama: the older endpoint, one text */
     WIRE_COUNT_TOKENS, /* Anthropic: how many tokens a request has */
     WIRE_RERANK,       /* documents put in order for a question */
+    WIRE_TRANSCRIBE,   /* speech into text; the request is a form (audio.h) */
+    WIRE_TRANSLATE,    /* the same, into English */
     WIRE_OP_COUNT
 };
 static inline bool wire_op_embeds(enum wire_op op)
@@ -30,7 +32,12 @@ static inline bool wire_op_embeds(enum wire_op op)
     return op == WIRE_EMBEDDINGS || op == WIRE_EMBED_ONE;
 }
 
-enum wire_need { NEED_TOOLS = 1, NEED_VISION = 2, NEED_JSON = 4, NEED_AUDIO = 8 };
+static inline bool wire_op_hears(enum wire_op op)
+{
+    return op == WIRE_TRANSCRIBE || op == WIRE_TRANSLATE;
+}
+
+enum wire_need { NEED_TOOLS = 1, NEED_VISION = 2, NEED_JSON = 4, NEED_AUDIO = 8, NEED_PDF = 16 /* any document */ };
 enum wire_format { FORMAT_TEXT, FORMAT_JSON_OBJECT, FORMAT_JSON_SCHEMA };
 
 struct call {
@@ -52,6 +59,7 @@ struct call {
     int64_t text_bytes;       /* of message content, tools, prompt or input: the part that becomes tokens */
     int64_t tokens_estimated; /* of the input, by tokens_estimate */
     struct str lead, tools;   /* raw: the messages up to the end of the first one of a user, and the tools; empty: none */
+    const struct audio_form *form; /* of speech: the body is no JSON; borrowed. NULL otherwise */
     uint64_t members;         /* bit i set: the top-level member call_member_names[i] is present (for defaults) */
 };
 
@@ -93,6 +101,7 @@ int call_write(const struct call *c, const struct call_rewrite *w, struct arena 
  * it that were read from or written to a cache; `reasoning` is the part of `output` that was thought. */
 struct usage {
     int64_t input, cached, cache_write, output, reasoning;
+    int64_t audio_ms;  /* of sound that was heard; 0 when that is not told, or there was none */
     int64_t cost_nusd; /* what the vendor says it charged (OpenRouter), -1 when it does not say */
     bool reported;     /* false: estimated by us */
 };
@@ -138,6 +147,7 @@ enum wire_fault {
     FAULT_OVERLOAD,
     FAULT_KEY,
     FAULT_MODEL,    /* no such model there */
+    FAULT_FACE,     /* not at this endpoint: ask /v1/responses */
     FAULT_PARAMETER,
 };
 struct wire_failure {
@@ -183,7 +193,7 @@ enum vendor_quirk {
     QUIRK_ONE_ROOT = 4,          /* its faces stand under one address: /v1 and /api of the same server */
     QUIRK_BEARER = 8,            /* its Anthropic face takes the key as a bearer token, too */
     QUIRK_SEALED = 16,           /* refuses thinking that does not carry its own seal */
-    QUIRK_TOOLS_APART = 32,      /* its newer models take no tools at the chat endpoint while they think, but as Responses */
+    QUIRK_NO_SUBTITLES = 512,    /* its transcripts come as JSON or text, never as srt or vtt */
     QUIRK_PLAN_HEADERS = 256,    /* under a flat plan every answer tells how its windows are; one that does not is about the request */
 };
 
@@ -196,6 +206,7 @@ struct vendor {
     const char *key_env;    /* where people keep its key; NULL for local servers, as default_model */
     unsigned dialects;      /* bit per enum dialect it speaks */
     unsigned quirks;
+    int64_t audio_ms_least;    /* a request is billed for at least so much sound */
     const char *default_model; /* for first run */
     int prefix_keep_s;      /* for how long a prompt's prefix stays cached since it was last used; 0: nobody says */
     bool prefix_marked;     /* it caches only what the call marks, and tells how much that was */
@@ -203,6 +214,7 @@ struct vendor {
 const struct vendor *vendor_find(struct str name); /* NULL if unknown */
 size_t vendor_count(void);
 const struct vendor *vendor_at(size_t i);
+int vendor_reference(struct buf *out); /* docs/reference/vendors.md */
 
 const char *regime_name(enum regime r);
 const char *finish_name(enum finish f);

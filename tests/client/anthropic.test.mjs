@@ -176,6 +176,26 @@ for (const d of DIALECTS) {
   });
 }
 
+test('where its server cannot count tokens they are estimated', async () => {
+  const answer = w.wire.anthropic.answer;
+  let asked = 0;
+  w.wire.anthropic.answer = () => (asked++, { status: 404, body: { type: 'error', error: { type: 'not_found_error', message: 'no such path' } } });
+  const { input_tokens } = await client.messages.countTokens({ model: 'wire-anthropic/m', messages: ask('Hi '.repeat(300)) });
+  w.wire.anthropic.answer = answer;
+  assert.ok(input_tokens > 200 && input_tokens < 600, String(input_tokens));
+  assert.equal(asked, 1);
+  assert.equal((await client.messages.create({ model: 'wire-anthropic/m', max_tokens: 9, messages: ask('Hi') })).content[0].text, 'Both.');
+});
+
+test("after the chain is exhausted the client's own retries do not multiply the attempts", async () => {
+  const eager = new Anthropic({ baseURL: w.mesh.url, apiKey: 'EMPTY', maxRetries: 3 }), sim = w.sim['any-responses'];
+  await sim.script('status 500');
+  const before = (await sim.seen()).requests;
+  const error = await failure(eager.messages.create({ model: 'any-responses/m', max_tokens: 9, messages: ask('?') }));
+  assert.ok(error instanceof Anthropic.InternalServerError, String(error));
+  assert.equal((await sim.seen()).requests - before, 1);
+});
+
 test('an unknown model is not found, by name', async () => {
   const error = await failure(client.messages.create({ model: 'nobody-knows-this', max_tokens: 9, messages: ask('?') }));
   assert.ok(error instanceof Anthropic.NotFoundError, String(error));

@@ -24,6 +24,9 @@ function start(program, args, environment = {}) {
   let said = '';
   child.stderr.on('data', (bytes) => { said = (said + bytes).slice(-64 * 1024); });
   child.said = () => said;
+  child.on('exit', (code, signal) => {
+    if (signal && !child.killed) console.error(`${program} ended by ${signal}: ${said}`);
+  });
   cleanups.push(async () => {
     if (child.exitCode !== null || child.signalCode !== null) return;
     child.kill('SIGTERM');

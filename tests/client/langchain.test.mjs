@@ -6,7 +6,7 @@ import { HumanMessage, SystemMessage, ToolMessage } from '@langchain/core/messag
 import { ChatOpenAI, OpenAIEmbeddings } from '@langchain/openai';
 import { z } from 'zod';
 import { stopAll } from './harness.mjs';
-import { CALLS, DIALECTS, PICTURE, REPLY, TARGETS, world } from './world.mjs';
+import { CALLS, DIALECTS, PICTURE, REPLY, TARGETS, THOUGHT, world } from './world.mjs';
 
 const ABORT_MS = 1000;
 const failure = (promise) => promise.then(() => assert.fail('answered'), (error) => error);
@@ -20,6 +20,7 @@ before(async () => {
   chat = {
     openai: (model) => new ChatOpenAI({ ...common, model, configuration: { baseURL: `${w.mesh.url}/v1` } }),
     anthropic: (model) => new ChatAnthropic({ ...common, model, maxTokens: 200, anthropicApiUrl: w.mesh.url }),
+    thinking: (model) => new ChatAnthropic({ ...common, model, maxTokens: 4000, anthropicApiUrl: w.mesh.url, thinking: { type: 'enabled', budget_tokens: 2000 } }),
   };
 });
 after(stopAll);
@@ -65,6 +66,14 @@ for (const t of TARGETS) for (const c of CHATS) {
     await w.sim[t.name].script('tool warmth {"degrees":5}');
     if (t.forces === false) assert.match((await failure(asked('functionCalling'))).message, /tool_choice/);
     else assert.deepEqual(await asked('functionCalling'), { degrees: 5 });
+  });
+
+  if (t.thinks) test(`${t.name} by ${c}: its reasoning is shown`, async () => {
+    await w.sim[t.name].script(`reasoning ${JSON.stringify(THOUGHT)} reply "Hello."`);
+    const thinker = c === 'openai' ? model() : chat.thinking(`${t.name}/${t.model}`);
+    const shown = (m) => m.additional_kwargs.reasoning_content ?? m.content.filter((b) => b.type === 'thinking').map((b) => b.thinking).join('');
+    if (c === 'anthropic' || t.reasoning !== 'reasoning')     // `reasoning` is a name that its OpenAI model does not know
+      for (const answer of [await thinker.invoke('Hi'), await joined(thinker.stream('Hi'))]) assert.deepEqual([shown(answer), answer.text], [THOUGHT, 'Hello.']);
   });
 
   if (t.sees) test(`${t.name} by ${c}: a picture reaches it`, async () => {

@@ -186,10 +186,12 @@ test('lists, shows, and what is loaded', async () => {
   assert.equal(statuses.at(-1), 'success');
 });
 
-test('an empty chat only loads the model, which takes no call', async () => {
+test('an empty call, by which a model is loaded, finds it there and takes no call', async () => {
   const before = w.wire.openai.asked.length;
-  const answer = await client.chat({ model: 'wire-openai/m', messages: [] });
-  assert.equal(answer.done, true);
+  for (const chat of [await client.chat({ model: 'wire-openai/m', messages: [] }), await joined(await client.chat({ model: 'wire-openai/m', messages: [], stream: true }))])
+    assert.deepEqual([chat.done, chat.done_reason, chat.message.content], [true, 'load', '']);
+  const generate = await client.generate({ model: 'wire-openai/m', prompt: '' });
+  assert.deepEqual([generate.done, generate.done_reason, generate.response], [true, 'load', '']);
   assert.equal(w.wire.openai.asked.length, before);
 });
 

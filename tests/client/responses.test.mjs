@@ -121,6 +121,17 @@ for (const d of DIALECTS) {
     }
   });
 
+  test(`wire-${d}: a tool that takes free text, as Codex has one`, async () => {
+    const patch = '*** Begin Patch\n"quoted" \\ and ünï\n', [call] = CALLS;
+    const custom = [{ type: 'custom', name: 'apply_patch', description: 'Changes files' }, ...tools];
+    const input = [{ role: 'user', content: 'Fix' }, { type: 'custom_tool_call', call_id: 'call_p', name: 'apply_patch', input: patch },
+      { type: 'custom_tool_call_output', call_id: 'call_p', output: 'done' }];
+    const response = await client.responses.stream({ model: `wire-${d}/m`, input, tools: custom, store: false }).finalResponse();
+    assert.equal(of(response, 'function_call')[0].call_id, call.id);
+    const { raw } = w.wire[d].last();
+    for (const text of ['apply_patch', 'Begin Patch', 'ünï', 'done']) assert.ok(raw.includes(text), `${text} in ${raw}`);
+  });
+
   test(`${d}: errors are errors, by class`, async () => {
     for (const [fault, kind, words] of [['refuses', OpenAI.BadRequestError, /must be at most 2/], ['limited', OpenAI.RateLimitError, new RegExp(`limited-${d}`)],
       ['full', OpenAI.InternalServerError, new RegExp(`full-${d}`)]]) {

@@ -7,18 +7,19 @@ export const WEATHER = { type: 'object', properties: { city: { type: 'string' } 
 export const REPLY = 'Hello, "world" — ünï.', THOUGHT = 'A greeting wants one.';
 
 // Name, flavour of the simulator, how it is written in a config, model. `thinks`: its reasoning can be read; `sees`: takes pictures;
-// `lacks`: what its calls are refused for; `forces: false`: no model of it can be made to call a tool.
+// `lacks`: what its calls are refused for; `forces: false`: no model of it can be made to call a tool;
+// `reasoning`: what its OpenAI face calls that, where it is not reasoning_content.
 export const TARGETS = [
   { name: 'openai', flavour: 'openai', says: 'vendor: openai, url: "@/v1"', model: 'gpt-5.4-mini', dialect: 'openai', sees: true },
   { name: 'deepseek', flavour: 'deepseek', says: 'vendor: deepseek, url: "@"', model: 'deepseek-flash', dialect: 'openai', thinks: true, sees: true, lacks: 'structured output' },
   { name: 'moonshot', flavour: 'moonshot', says: 'vendor: moonshot, url: "@/v1"', model: 'kimi-k2.6', dialect: 'openai', thinks: true, sees: true },
-  { name: 'groq', flavour: 'groq', says: 'vendor: groq, url: "@/openai/v1"', model: 'openai/gpt-oss-20b', dialect: 'openai', thinks: true },
-  { name: 'openrouter', flavour: 'openrouter', says: 'vendor: openrouter, url: "@/api/v1"', model: 'moonshotai/kimi-k2.6', dialect: 'openai', thinks: true, sees: true },
+  { name: 'groq', flavour: 'groq', says: 'vendor: groq, url: "@/openai/v1"', model: 'openai/gpt-oss-20b', dialect: 'openai', thinks: true, reasoning: 'reasoning' },
+  { name: 'openrouter', flavour: 'openrouter', says: 'vendor: openrouter, url: "@/api/v1"', model: 'moonshotai/kimi-k2.6', dialect: 'openai', thinks: true, sees: true, reasoning: 'reasoning' },
   { name: 'gemini', flavour: 'gemini', says: 'vendor: gemini, url: "@/v1beta/openai"', model: 'gemini-3.8-flash', dialect: 'openai', sees: true },
   { name: 'anthropic', flavour: 'anthropic', says: 'vendor: anthropic, dialect: anthropic, url: "@"', model: 'claude-haiku-4-5', dialect: 'anthropic', thinks: true, sees: true },
-  { name: 'ollama', flavour: 'ollama', says: 'vendor: ollama, url: "@"', model: 'llama3.1:8b', dialect: 'each', thinks: true, sees: true },
+  { name: 'ollama', flavour: 'ollama', says: 'vendor: ollama, url: "@"', model: 'llama3.1:8b', dialect: 'each', thinks: true, sees: true, reasoning: 'reasoning' },
   { name: 'llama-server', flavour: 'llama-server', says: 'vendor: llama-server, url: "@"', model: 'llama-3.1-8b-instruct', dialect: 'each', thinks: true, sees: true },
-  { name: 'any-openai', flavour: 'openrouter', says: 'dialect: openai, url: "@/v1"', model: 'm', dialect: 'openai', thinks: true, sees: true },
+  { name: 'any-openai', flavour: 'openrouter', says: 'dialect: openai, url: "@/v1"', model: 'm', dialect: 'openai', thinks: true, sees: true, reasoning: 'reasoning' },
   { name: 'any-responses', flavour: 'openai', says: 'dialect: responses, url: "@/v1"', model: 'm', dialect: 'responses', thinks: true, sees: true },
   { name: 'any-anthropic', flavour: 'anthropic', says: 'dialect: anthropic, url: "@"', model: 'm', dialect: 'anthropic', thinks: true, sees: true },
   { name: 'any-ollama', flavour: 'ollama', says: 'dialect: ollama, url: "@"', model: 'm', dialect: 'ollama', thinks: true, sees: true, forces: false },

@@ -2,6 +2,7 @@
 upstream a anthropic dialect: anthropic
 upstream b openai
 config <<X
+loops: 1
 jobs:
   counted: { chain: [a/m, b/m] }
   guessed: { chain: [b/m, a/m] }

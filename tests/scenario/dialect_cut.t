@@ -7,6 +7,7 @@ X
 upstream a $face dialect: $face
 upstream b openai
 config <<X
+loops: 1
 jobs:
   bulk: { chain: [a/m, b/m] }
 X

@@ -17,6 +17,7 @@ X
 upstream a $first dialect: $first
 upstream b $second dialect: $second
 config <<X
+loops: 1
 jobs:
   bulk: { chain: [a/m, b/m] }
 X

@@ -8,6 +8,7 @@ ollama | /v1/messages | {"model":"bulk","max_tokens":900,"messages":[{"role":"us
 X
 upstream a $face dialect: $face
 config <<X
+loops: 1
 jobs:
   bulk: { chain: [a/m] }
 X

@@ -7,6 +7,7 @@ X
 upstream a $face dialect: $face, timeout: { first_byte: 1500ms }
 upstream b openai
 config <<X
+loops: 1
 head_after: 200ms
 jobs:
   bulk: { chain: [a/m, b/m] }

@@ -1,6 +1,7 @@
 # Ollama's clients load a model before they ask it, and give it up: that is answered here, and no upstream hears of it.
 upstream a openai
 config <<X
+loops: 1
 jobs:
   bulk: { chain: [a/m] }
 X

@@ -6,6 +6,7 @@ ollama
 X
 upstream a $face dialect: $face
 config <<X
+loops: 1
 jobs:
   bulk: { chain: [a/m] }
 prices:

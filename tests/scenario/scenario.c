@@ -283,7 +283,7 @@ static const struct {
     {"stop", stop_verb},         {"kill", kill_verb},
     {"signal", signal_verb},     {"ended", ended_verb},
     {"reload", reload_verb},     {"crowd", crowd_verb},
-    {"notify", notify_verb},
+    {"notify", notify_verb},     {"file", file_verb},
     {"argument", argument_verb}, {"rewrite", rewrite_verb},
     {"cli", cli_verb},           {"client", one_client_verb},
     {"repeat", repeat_verb},     {"client-until", client_until_verb},

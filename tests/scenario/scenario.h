@@ -195,6 +195,7 @@ bool crowd_verb(struct scenario *s, struct words *w);
 bool expect_crowd(struct scenario *s, struct words *w);
 void crowd_close(struct scenario *s);
 bool wait_verb(struct scenario *s, struct words *w);
+bool file_verb(struct scenario *s, struct words *w);
 bool keep_verb(struct scenario *s, struct words *w);
 struct str kept_text(const struct scenario *s, struct str name);
 bool expect_mode(struct scenario *s, struct words *w);

@@ -40,6 +40,18 @@ bool keep_verb(struct scenario *s, struct words *w)
     return true;
 }
 
+/* file NAME <<X */
+bool file_verb(struct scenario *s, struct words *w)
+{
+    struct str name = words_next(w);
+    char *path = name.len ? arena_format(&s->arena, "%s/%.*s", s->folder, STR_FMT(name)) : NULL;
+    FILE *f = path && w->here.ptr ? fopen(path, "we") : NULL;
+    bool ok = f && fwrite(w->here.ptr, 1, w->here.len, f) == w->here.len;
+    if (f && fclose(f) != 0)
+        ok = false;
+    return ok || scenario_fail(s, "file NAME <<X: it cannot be written");
+}
+
 /* The newest of that name; ptr NULL when there is none. */
 struct str kept_text(const struct scenario *s, struct str name)
 {

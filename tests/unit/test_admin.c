@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 
 #define PAGE "docs/reference/openapi.json"
-#define YAML "upstreams:\n  a: { url: \"http://127.0.0.1:9/v1\", place: home }\njobs:\n  bulk: { chain: [a/m] }\n"
+#define YAML "upstreams:\n  a: { url: \"http://127.0.0.1:9/v1\", place: home }\n  plan: { url: \"http://127.0.0.1:9/v1\", key: passthrough, regime: plan, plan: { windows: [5h] } }\njobs:\n  bulk: { chain: [a/m] }\n"
 enum { TURN_MS = 20, LIMIT_MS = 10000 };
 
 struct house {
@@ -22,6 +22,7 @@ struct house {
     struct mesh *mesh;
     struct loop *loop;
     struct mesh_loop *ml;
+    struct news *news;
     struct gateway *gateway;
     struct gateway_loop *gl;
     int listener;
@@ -39,6 +40,7 @@ static void house_close(struct house *h)
     mesh_close(h->mesh);
     resolver_close(h->names);
     ledger_close(h->ledger);
+    news_close(h->news);
     config_free(h->config);
     kit_remove(h->dir.path);
 }
@@ -111,7 +113,9 @@ static bool house_open(struct house *h)
             &e) == 0 &&
         loop_open(&h->loop, &(struct loop_options){.clock = clock}, &e) == 0 &&
         mesh_loop_open(&h->ml, &(struct mesh_loop_options){.mesh = h->mesh, .loop = h->loop}, &e) == 0 &&
-        gateway_open(&h->gateway, &(struct gateway_options){.config = h->config, .mesh = h->mesh, .data_dir = dir, .control = {.reload = reload}},
+        news_open(&h->news, clock_wall_ms(clock), &e) == 0 &&
+        gateway_open(&h->gateway,
+                     &(struct gateway_options){.config = h->config, .mesh = h->mesh, .data_dir = dir, .control = {.reload = reload}, .news = h->news},
                      &e) == 0 &&
         gateway_loop_open(&h->gl, h->gateway, h->loop, h->ml, NULL, &e) == 0 &&
         http_listener_open(&h->listener, STR("127.0.0.1:0"), &e) == 0 && gateway_loop_listen(h->gl, h->listener) == 0 &&
@@ -311,6 +315,8 @@ static void check_operation(struct house *h, const struct json_node *root, struc
     int status = request(h, method, buf_text(&target), false, STR_NONE, &reply);
     EXPECT_I64(status, 401);
     check_answer(&q, status, &reply);
+    if (json_get(json_get(json_get(json_get(operation, "responses"), "200"), "content"), "text/event-stream"))
+        return; /* it has no end; see below */
     status = request(h, method, buf_text(&target), true, sent ? sent->text : STR_NONE, &reply);
     if (status < 200 || status > 299)
         test_fail(__FILE__, __LINE__, "%s answered %d", q.what, status);
@@ -351,6 +357,75 @@ TEST(every_path_that_is_served_is_described)
         described += p->count;
     EXPECT_I64(described, rows);
     arena_fini(&a);
+}
+
+/* --- events -------------------------------------------------------------------------------------------------------------------- */
+
+/* A connection that has asked for the events, and the first `bytes` of what came. */
+static int open_events(struct house *h, const char *header, const char *until, struct buf *got)
+{
+    AUTO_BUF struct buf ask = BUF_INIT(4 * KiB);
+    int64_t limit = clock_mono_us(clock_system()) + LIMIT_MS * 1000;
+    char bytes[16384];
+    ssize_t n;
+    int fd = dial(h);
+    (void)buf_append_format(&ask, "GET /hearth/v1/events HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer %s\r\n%s\r\n", h->token, header);
+    EXPECT(send(fd, ask.ptr, ask.len, MSG_NOSIGNAL) == (ssize_t)ask.len);
+    while (str_find(buf_str(got), str_from(until)) < 0 && clock_mono_us(clock_system()) < limit) {
+        if ((n = recv(fd, bytes, sizeof bytes, 0)) > 0)
+            (void)buf_append(got, str_of(bytes, (size_t)n));
+        else
+            loop_turn(h->loop, TURN_MS);
+    }
+    EXPECT(str_find(buf_str(got), str_from(until)) >= 0);
+    return fd;
+}
+
+TEST(who_reads_events_reads_on_where_it_was_and_is_told_what_it_missed)
+{
+    struct house h;
+    AUTO_BUF struct buf got = BUF_INIT(4 * MiB), header = BUF_INIT(1 * KiB);
+    REQUIRE(house_open(&h));
+    close(open_events(&h, "", "event: hello", &got));
+    uint64_t before = news_newest(h.news);
+    news_tell(h.news, "first", STR("{\"n\":1}"));
+    news_tell(h.news, "second", STR("{\"n\":2}"));
+    (void)buf_append_format(&header, "last-event-id: %llu\r\n", (unsigned long long)before + 1);
+    buf_clear(&got);
+    close(open_events(&h, buf_text(&header), "event: second\ndata: {\"n\":2}\n\n", &got));
+    EXPECT(str_find(buf_str(&got), STR("event: first")) < 0 && str_find(buf_str(&got), STR("event: missed")) < 0);
+    for (int i = 0; i < NEWS_KEPT; i++)
+        news_tell(h.news, "more", STR("{}"));
+    buf_clear(&got);
+    close(open_events(&h, buf_text(&header), "event: missed\ndata: {\"count\":1}\n\n", &got));
+    news_tell(h.news, "two\nlines", STR("{}\n"));
+    EXPECT_I64((int64_t)news_newest(h.news), (int64_t)(before + 2 + NEWS_KEPT));
+    house_close(&h);
+}
+
+TEST(who_does_not_read_its_events_is_cut_off_and_others_are_not)
+{
+    struct house h;
+    AUTO_BUF struct buf got = BUF_INIT(4 * MiB), word = BUF_INIT(NEWS_BYTES_MAX);
+    char byte[4096];
+    REQUIRE(house_open(&h));
+    int slow = open_events(&h, "", "event: hello", &got);
+    (void)buf_append_format(&word, "{\"words\":\"%0*d\"}", NEWS_BYTES_MAX - 100, 7);
+    size_t before = http_server_busy(h.gl->server);
+    EXPECT_I64((int64_t)before, (int64_t)(1));
+    for (int i = 0; i < 20000 && http_server_busy(h.gl->server); i++) { /* at most 80 MB: beyond what any kernel keeps for a socket */
+        news_tell(h.news, "long", buf_str(&word));
+        loop_turn(h.loop, 0);
+    }
+    EXPECT_I64((int64_t)http_server_busy(h.gl->server), (int64_t)(0));
+    buf_clear(&got);
+    close(open_events(&h, "", "event: hello", &got));
+    ssize_t n;
+    while ((n = recv(slow, byte, sizeof byte, 0)) > 0)
+        ;
+    EXPECT(n <= 0 && (n == 0 || errno == ECONNRESET));
+    close(slow);
+    house_close(&h);
 }
 
 /* --- the keys in force ------------------------------------------------------------------------------------------------------- */

@@ -55,17 +55,11 @@ TEST(the_reference_of_failures_has_every_row_of_the_table)
     }
 }
 
-TEST(the_reference_of_vendors_has_every_row_of_the_table)
+TEST(the_reference_of_vendors_is_what_the_table_says)
 {
-    AUTO_BUF struct buf page = BUF_INIT(1 * MiB);
+    AUTO_BUF struct buf page = BUF_INIT(1 * MiB), table = BUF_INIT(1 * MiB);
     read_page(&page, "docs/reference/vendors.md");
-    for (size_t i = 0; i < vendor_count(); i++) {
-        const struct vendor *v = vendor_at(i);
-        const char *tick = v->key_env ? "`" : "";
-        AUTO_BUF struct buf line = BUF_INIT(1 * KiB);
-        EXPECT(buf_append_format(&line, "\n| `%s` | %s | `%s` | %s%s%s |\n", v->name, v->title, v->openai_url, tick,
-                                 v->key_env ? v->key_env : "none", tick) == 0);
-        if (str_find(buf_str(&page), buf_str(&line)) < 0)
-            test_fail(__FILE__, __LINE__, "docs/reference/vendors.md lacks: %.*s", STR_FMT(buf_str(&line)));
-    }
+    EXPECT_I64(vendor_reference(&table), 0);
+    if (!str_eq(buf_str(&page), buf_str(&table)))
+        test_fail(__FILE__, __LINE__, "docs/reference/vendors.md is behind: build/hearth help --vendors > docs/reference/vendors.md");
 }

@@ -254,3 +254,60 @@ TEST(the_json_of_the_findings_is_json_with_the_latency_apart)
     cli_run_fini(&r);
     clinic_close(&c);
 }
+
+/* --- dialects ------------------------------------------------------------------------------------------------------------ */
+
+static void expect_asked(struct sim *sim, int upstream, const char *path, const char *has, const char *lacks)
+{
+    AUTO_BUF struct buf head = BUF_INIT(64 * KiB);
+    REQUIRE(sim_last_probe(sim, upstream, &head) == 0);
+    if (!str_starts(buf_str(&head), str_from(path)) || str_find(buf_str(&head), str_from(has)) < 0 ||
+        (lacks && str_find(buf_str(&head), str_from(lacks)) >= 0))
+        test_fail(__FILE__, __LINE__, "wanted %s with %s: %.*s", path, has, STR_FMT(buf_str(&head)));
+}
+
+/* Each list is asked for where that dialect's servers have it, and the key is shown as they want it. */
+TEST(upstreams_of_every_dialect_are_looked_at_as_they_want_it)
+{
+    static const struct {
+        const char *flavour, *row, *end, *model, *path, *has, *lacks;
+    } rows[] = {
+        {"anthropic", "dialect: anthropic", "", "claude-opus-5-5", "GET /v1/models?limit=1000 ",
+         "x-api-key: sk-CANARY-key", "uthorization"},
+        {"anthropic", "dialect: anthropic", "/v1/", "claude-opus-5-5", "GET /v1/models?limit=1000 ",
+         "anthropic-version: 2023-06-01", NULL},
+        {"anthropic", "vendor: anthropic", "/v1", "claude-opus-5-5", "GET /v1/models ", "x-api-key: sk-CANARY-key",
+         "uthorization"},
+        {"openai", "dialect: responses", "/v1", "gpt-6-luna", "GET /v1/models ",
+         "uthorization: Bearer sk-CANARY-key", "x-api-key"},
+        {"openai", "vendor: openai", "/v1/", "gpt-6-luna", "GET /v1/models ",
+         "uthorization: Bearer sk-CANARY-key", "x-api-key"},
+        {"ollama", "dialect: ollama", "", "llama3.1:8b", "GET /api/tags ", "uthorization: Bearer sk-CANARY-key",
+         "x-api-key"},
+        {"ollama", "dialect: ollama", "/api", "nomic-embed-text", "GET /api/tags ", "uthorization: Bearer", NULL},
+        {"ollama", "vendor: ollama", "", "llama3.1:8b", "GET /v1/models ", "uthorization: Bearer", NULL},
+        {"llama-server", "vendor: llama-server, dialect: anthropic", "/v1", "llama-3.1-8b-instruct",
+         "GET /v1/models?limit=1000 ", "uthorization: Bearer", "x-api-key"},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct clinic c = {.yaml = BUF_INIT(64 * KiB)};
+        struct cli_run r;
+        AUTO_BUF struct buf there = BUF_INIT(1 * KiB);
+        REQUIRE(cli_world_open(&c.world) && sim_open(&c.sim, NULL) == 0);
+        int up = sim_add(c.sim, "u", rows[i].flavour, 0, NULL);
+        cli_env(&c.world, "THE_KEY", "sk-CANARY-key");
+        REQUIRE(up >= 0 && buf_append_format(&c.yaml, "upstreams:\n  u: { key: \"env:THE_KEY\", %s, url: \"http://127.0.0.1:%d%s\"", rows[i].row,
+                                             sim_port(c.sim, up), rows[i].end) == 0);
+        REQUIRE(buf_append_format(&c.yaml, " }\njobs:\n  a: { chain: [\"u/%s\"] }\n", rows[i].model) == 0);
+        REQUIRE(cli_write(&c.world, "hearth.yaml", buf_str(&c.yaml)) && cli_do(&r, &c.world, CLI("doctor")));
+        REQUIRE(buf_append_format(&there, "ok   model: %s is there", rows[i].model) == 0);
+        EXPECT_I64(r.status, 0);
+        EXPECT_SAYS(&r, buf_text(&there));
+        EXPECT_SAYS(&r, "ok   key: is accepted");
+        EXPECT_SAYS(&r, "ms to the first byte");
+        EXPECT_HIDES(&r, "CANARY");
+        expect_asked(c.sim, up, rows[i].path, rows[i].has, rows[i].lacks);
+        cli_run_fini(&r);
+        clinic_close(&c);
+    }
+}

@@ -277,6 +277,21 @@ TEST(a_limit_a_minute_is_that_of_its_model)
                 LITELLM_STRICTER, "is one limit for all entries of openai/gpt-4o");
 }
 
+TEST(anthropic_s_models_at_an_address_of_your_own_are_called_in_anthropic_s_dialect)
+{
+    static const char *const bases[] = {"http://10.0.0.9:4000", "http://10.0.0.9:4000/", "http://10.0.0.9:4000/v1", "http://10.0.0.9:4000/v1/messages"};
+    for (size_t i = 0; i < COUNT_OF(bases); i++) {
+        AUTO_BUF struct buf text = BUF_INIT(4 * KiB);
+        REQUIRE(buf_append_format(&text,
+                                  "model_list:\n  - { model_name: a, litellm_params: { model: anthropic/claude-sonnet-5-5, api_base: \"%s\", "
+                                  "api_key: os.environ/KEY } }\n",
+                                  bases[i]) == 0);
+        expect_holds(buf_text(&text), "  anthropic: { vendor: anthropic, dialect: anthropic, url: \"http://10.0.0.9:4000\", place: home, key: \"env:KEY\" }\n");
+    }
+    expect_holds("model_list:\n  - { model_name: a, litellm_params: { model: anthropic/claude-sonnet-5-5, api_base: \"https://api.anthropic.com\" } }\n",
+                 "  anthropic: { vendor: anthropic, key: \"env:ANTHROPIC_API_KEY\" }\n");
+}
+
 TEST(all_addresses_are_called_on_loopback)
 {
     expect_holds("model_list:\n  - { model_name: a, litellm_params: { model: openai/x, api_base: "

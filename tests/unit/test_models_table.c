@@ -11,8 +11,8 @@
     "cached_input_usd_mtok,cache_write_usd_mtok,cache_write_1h_usd_mtok,output_usd_mtok,long_over_tokens,"        \
     "long_input_usd_mtok,long_cached_input_usd_mtok,long_output_usd_mtok,unit_usd,unit,context_tokens,max_input_" \
     "tokens,"                                                                                                     \
-    "max_output_tokens,modalities_in,tools,json_schema,reasoning,as_of,source,notes\n"
-#define TAIL ",,,,,,,,,,text,y,y,n,2026-10,s,\n" /* from long_over_tokens on */
+    "max_output_tokens,modalities_in,tools,json_schema,responses,reasoning,as_of,source,notes\n"
+#define TAIL ",,,,,,,,,,text,y,y,,n,2026-10,s,\n" /* from long_over_tokens on */
 #define ROW(id, variant, hours, status, from, to, input) \
     "v," id ",,chat," variant "," hours "," status ",," from "," to "," input ",,,,1" TAIL
 #define PEAK "mon-fri 09:00-12:00 14:00-18:00 +08:00"
@@ -71,7 +71,7 @@ TEST(a_bad_table_is_refused_with_the_line)
     } bad[] = {
         {"provider,model_id,colour\n", ":1: unknown column \"colour\""},
         {"provider,model_id\n", ":1: column source is there 0 times"},
-        {HEADER ROW("m", "standard", "", "current", "", "", "0.15") "v,m\n", ":3: 2 cells instead of 31"},
+        {HEADER ROW("m", "standard", "", "current", "", "", "0.15") "v,m\n", ":3: 2 cells instead of 32"},
         {HEADER ROW("m", "standard", "", "current", "", "", "1e3"), ":2: \"1e3\" is not an amount"},
         {HEADER ROW("m", "standard", "", "current", "", "", "0.0000000001"), ":2: \"0.0000000001\" is not an amount"},
         {HEADER ROW("m", "standard", "", "current", "", "", "-1"), ":2: \"-1\" is not an amount"},
@@ -104,10 +104,11 @@ TEST(a_bad_table_is_refused_with_the_line)
         {HEADER "v,m,,chat,standard,,retired,n,,,1,,,,1" TAIL, ":2: successor n is no current model of v"},
         {HEADER "v,m,,chat,standard,,current,n,,,1,,,,1" TAIL, "only a retired model has a successor"},
         {HEADER "v,m,m,chat,standard,,current,,,,1,,,,1" TAIL, "an alias is given twice"},
-        {HEADER "v,m,,chat,standard,,current,,,,1,,,,1,100,2,,,,,,,,text,y,y,n,2026-10,s,\n", "a long tier needs"},
-        {HEADER "v,m,,chat,standard,,current,,,,1,,,,1,,,,,,,0,,,text,y,y,n,2026-10,s,\n",
+        {HEADER "v,m,,chat,standard,,current,,,,1,,,,1,100,2,,,,,,,,text,y,y,,n,2026-10,s,\n", "a long tier needs"},
+        {HEADER "v,m,,chat,standard,,current,,,,1,,,,1,,,,,,,0,,,text,y,y,,n,2026-10,s,\n",
          "\"0\" is not a positive count"},
-        {HEADER "v,m,,chat,standard,,current,,,,1,,,,1,,,,,,,,,,smell,y,y,n,2026-10,s,\n", "modalities_in"},
+        {HEADER "v,m,,chat,standard,,current,,,,1,,,,1,,,,,,,,,,smell,y,y,,n,2026-10,s,\n", "modalities_in"},
+        {HEADER "v,m,,chat,standard,,current,,,,1,,,,1,,,,,,,,,,text,y,y,some,n,2026-10,s,\n", "responses: \"some\" is none of: tools_asked, tools, only"},
     };
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
         AUTO_BUF struct buf said = BUF_INIT(MiB);

@@ -637,6 +637,59 @@ TEST(between_two_words_use_is_estimated_and_the_next_word_corrects_it)
     house_close(&h);
 }
 
+static int find_elsewhere(const struct plan_view *v, void *ctx)
+{
+    if (v->elsewhere && v->window_count > 0)
+        *(struct plan_window_view *)ctx = v->window[0];
+    return 0;
+}
+
+TEST(use_beside_hearth_is_an_estimate_that_keeps_the_reserve_and_spends_nothing)
+{
+    struct house h;
+    struct plan_ticket t;
+    struct plan_why why;
+    REQUIRE(house_make(&h));
+    h.terms.reserve_ppm = 200000;
+    REQUIRE(ledger_plan(&h.plan, h.ledger, STR("plan"), &h.terms, NULL) == 0);
+    (void)call(&h, 200, FINE U "5h-utilization: 0.10\n", 2 * HOUR);
+    use(&h, 1000000000);
+    (void)call(&h, 200, FINE U "5h-utilization: 0.20\n", 2 * HOUR); /* a dollar is a tenth */
+    struct plan_estimate told = {.name = "5h", .list_nusd = 12000000000, .reset_ms = clock_wall_ms(&h.clock) + HOUR};
+    uint64_t beside = plan_estimated(h.plan, &told, 1, now_of(&h));
+    EXPECT(beside != h.holder);
+    EXPECT(enter_as(&h, "claude-opus-5-5", true, &t, &why) == PLAN_KEPT);
+    EXPECT_STR(str_from(why.window), "5h");
+    EXPECT(enter_as(&h, "claude-opus-5-5", false, &t, &why) == PLAN_OPEN); /* more than full, and yet only an estimate */
+    plan_leave(&t);
+    REQUIRE(plan_journal(h.plan, beside, h.writer, now_of(&h)) == 0 && ledger_flush(h.writer, NULL) == 0);
+    house_leave(&h);
+    REQUIRE(house_open(&h));
+    struct plan_window_view w = {.used_ppm = -1};
+    (void)plan_views(h.plan, now_of(&h), find_elsewhere, &w);
+    EXPECT(w.used_ppm == 1000000 && w.estimate && w.own_nusd == 12000000000 && w.reset_estimate && !w.spent);
+    told.list_nusd = 5000000000; /* what is told replaces what was */
+    (void)plan_estimated(h.plan, &told, 1, now_of(&h));
+    (void)plan_views(h.plan, now_of(&h), find_elsewhere, &w);
+    EXPECT_I64(w.used_ppm, 500000);
+    told.list_nusd = 9000000000;
+    (void)plan_estimated(h.plan, &told, 1, now_of(&h));
+    EXPECT(enter_as(&h, "claude-opus-5-5", true, &t, &why) == PLAN_KEPT);
+    clock_advance(&h.clock, HOUR);
+    EXPECT(enter_as(&h, "claude-opus-5-5", true, &t, &why) == PLAN_OPEN); /* its window has begun anew */
+    plan_leave(&t);
+    told.reset_ms = 0;
+    (void)plan_estimated(h.plan, &told, 1, now_of(&h));
+    uint64_t mine = h.holder;
+    h.holder = plan_holder(h.plan, STR("another"));
+    EXPECT(enter_as(&h, "claude-opus-5-5", false, &t, &why) == PLAN_OPEN);
+    plan_leave(&t);
+    h.holder = mine;
+    EXPECT(enter_as(&h, "claude-opus-5-5", true, &t, &why) == PLAN_OPEN); /* of two, nobody knows whose it is */
+    plan_leave(&t);
+    house_close(&h);
+}
+
 TEST(a_window_nobody_has_told_of_opens_with_its_first_call)
 {
     struct house h;

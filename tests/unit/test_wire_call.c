@@ -205,6 +205,7 @@ TEST(the_content_says_what_it_needs)
         {USER("[{\"image\\u005furl\":\"data:\"}]"), NEED_VISION, FORMAT_TEXT},
         {USER("[{\"type\":\"input_audio\",\"input_audio\":{\"data\":\"AAAA\",\"format\":\"wav\"}}]"), NEED_AUDIO,
          FORMAT_TEXT},
+        {USER("[{\"type\":\"file\",\"file\":{\"file_data\":\"data:application/pdf;base64,AAAA\"}}]"), NEED_PDF, FORMAT_TEXT},
         {USER("[\"a\",7,null,{\"type\":7}]"), 0, FORMAT_TEXT},
         {USER("\"\"") ",\"tools\":[]", 0, FORMAT_TEXT},
         {USER("\"\"") ",\"tools\":[{}]", NEED_TOOLS, FORMAT_TEXT},

@@ -64,6 +64,14 @@ TEST(the_documented_errors_of_each_vendor_are_recognised)
          "45000.\","
          "\"type\":\"tokens\",\"param\":null,\"code\":\"rate_limit_exceeded\"}}",
          "rate_limit_exceeded", NULL},
+        {400, FAULT_FACE,
+         "{\"error\":{\"message\":\"Function tools with reasoning_effort are not supported for gpt-5.4 in /v1/chat/completions. Please use "
+         "/v1/responses instead.\",\"type\":\"invalid_request_error\",\"param\":\"reasoning_effort\",\"code\":null}}",
+         "invalid_request_error", NULL},
+        {404, FAULT_FACE,
+         "{\"error\":{\"message\":\"This model is only supported in v1/responses and not in v1/chat/completions.\",\"type\":"
+         "\"invalid_request_error\",\"param\":\"model\",\"code\":null}}",
+         "invalid_request_error", NULL},
         {400, FAULT_PARAMETER,
          "{\"error\":{\"message\":\"Unsupported parameter: 'max_tokens' is not supported with this model.\",\"type\":"
          "\"invalid_request_error\",\"param\":\"max_tokens\",\"code\":\"unsupported_parameter\"}}",
