@@ -147,6 +147,11 @@ static void tell(struct buf *out, const struct ledger_call *c, const struct mesh
         (void)buf_append_text(out, "  no candidate was looked at\n");
     if (s->more)
         (void)buf_append_format(out, "  and %lld more that were skipped, of which nothing was kept\n", (long long)s->more);
+    if (s->at.len) {
+        (void)buf_append_format(out, "\n  the conversation %s: ", s->stayed ? "stayed" : "moved");
+        cli_count(out, s->prefix);
+        (void)buf_append_format(out, " tokens of it were cached at %.*s\n", STR_FMT(str_eq(s->at, STR("-")) ? STR("a place that is in no chain any more") : s->at));
+    }
     for (int i = 0; i < s->lost_count; i++)
         (void)buf_append_format(out, "%s%.*s", i ? ", " : "\n  lost in translation (docs/reference/translation.md): ", STR_FMT(s->lost[i]));
     if (s->lost_count)
@@ -210,7 +215,8 @@ static const char details[] =
     "will do. Reasons are those of docs/reference/failures.md, as they were kept when the call was made. Candidates that would have\n"
     "come next are told from today's config. Times until something is back are as of then.\n\n"
     "--json: one object: the fields of `usage --calls --json`, under_way, asked (the model as the client wrote it), boundary,\n"
-    "http_status (null while not known), dialect (the client's; empty where nothing needed to be kept), candidates, more (skips that\n"
+    "http_status (null while not known), dialect (the client's; empty where nothing needed to be kept), conversation (null, or at: where\n"
+    "its prefix was cached, prefix: tokens of it, stayed), candidates, more (skips that\n"
     "were not kept) and lost (fields that a translation left out). A candidate has target and took (tried, skipped, not_asked);\n"
     "unless not_asked reason (a code), words and advice (null where there is nothing to do); skipped: note and back_ms (null: not\n"
     "said); tried: attempt (its number), regime, dialect (empty: the client's own), hedges (the attempt that it was asked beside, or\n"

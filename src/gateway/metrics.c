@@ -128,6 +128,18 @@ static void put_jobs(struct page *p, const struct mesh_counts *k)
                           count_total_ms);
 }
 
+static void put_conversations(struct page *p, const struct mesh_counts *k)
+{
+    put_head(p, METRIC_CONVERSATIONS);
+    for (int i = 0; i < mesh_counts_jobs(k); i++) {
+        const struct count_calls *job = mesh_counts_job(k, i);
+        if (!number(&job->stayed) && !number(&job->moved))
+            continue;
+        put_line(p, METRIC_CONVERSATIONS, "", (struct label[]){{"job", job->name}, {"result", STR("moved")}}, 2, number(&job->moved), 0);
+        put_line(p, METRIC_CONVERSATIONS, "", (struct label[]){{"job", job->name}, {"result", STR("stayed")}}, 2, number(&job->stayed), 0);
+    }
+}
+
 static void put_attempts(struct page *p, const struct count_attempts *t)
 {
     for (int r = 0; mesh_reason_name(r); r++)
@@ -344,6 +356,7 @@ static int write_page(struct buf *out, struct gateway_loop *gl)
         put_head(&p, METRIC_BUILD);
         put_line(&p, METRIC_BUILD, "", build, 2, 1, 0);
         put_jobs(&p, sum);
+        put_conversations(&p, sum);
         put_targets(&p, sum);
         put_standing(&p, gl);
         rc = p.rc;

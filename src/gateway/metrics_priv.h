@@ -9,6 +9,7 @@
     X(CALLS,         "hearth_calls_total",              "counter",   "job, outcome",     "Calls that are over, as the ledger has them. `job` is `-` when a target was asked for by name") \
     X(CALL_FIRST,    "hearth_call_first_content_seconds", "histogram", "job",            "From the complete request of a call to the first content for its client") \
     X(CALL_TOTAL,    "hearth_call_seconds",             "histogram", "job",              "From the complete request of a call to its end") \
+    X(CONVERSATIONS, "hearth_conversation_calls_total", "counter",   "job, result",      "Answered calls of conversations whose prefix was cached at a place of the chain: `stayed` there, or `moved`") \
     X(ATTEMPTS,      "hearth_attempts_total",           "counter",   "target, reason",   "Attempts that are over, as the ledger has them. The reasons are in failures.md; `done` is an answer") \
     X(ATTEMPT_FIRST, "hearth_attempt_first_content_seconds", "histogram", "target",      "From sending an attempt to its first content") \
     X(ATTEMPT_TOTAL, "hearth_attempt_seconds",          "histogram", "target",           "From sending an attempt to its end")             \

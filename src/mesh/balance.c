@@ -6,7 +6,8 @@
  *   fastest     shortest time to the first content, as it has been of late
  *   cheapest    least estimated cost of this call at the prices of this moment
  *
- * Equals are in random order, by weight (except under `order`). */
+ * Equals are in random order, by weight (except under `order`). A conversation stays with the member where its prefix is
+ * cached, as far as that fits the balance (affinity.c). */
 #include "mesh/mesh_priv.h"
 #include <assert.h>
 
@@ -124,7 +125,7 @@ int64_t balance_output_expected(const struct mesh_call *c)
 /* What this call would cost there now, in nano-dollars. Your own hardware costs its electricity for as long as its answers
  * take, where watts and price are known; without them, and under a plan, it is paid for already and costs nothing more. A
  * price in the config wins over both. What is paid per token and has no known price comes last. */
-static int64_t cost_now(const struct mesh_call *c, const struct target *t)
+int64_t balance_cost(const struct mesh_call *c, const struct target *t)
 {
     const struct mesh *m = c->ml->mesh;
     struct price p;
@@ -134,7 +135,7 @@ static int64_t cost_now(const struct mesh_call *c, const struct target *t)
         return power_cost_of(m, t, atomic_load_explicit(&t->state->busy.mean_us, memory_order_relaxed));
     if (!price_find(&p, t->price, t->price_count, t->up->vendor_name, t->model, clock_wall_ms(m->clock)))
         return t->up->regime == REGIME_CREDIT ? INT64_MAX : 0;
-    struct usage u = {.input = c->facts.tokens_estimated, .output = balance_output_expected(c), .cost_nusd = -1};
+    struct usage u = {.input = c->facts.tokens_estimated, .cached = affinity_cached(c, t), .output = balance_output_expected(c), .cost_nusd = -1};
     int64_t cost = price_cost(&p, &u);
     return cost == COST_UNKNOWN ? INT64_MAX : cost;
 }
@@ -150,10 +151,43 @@ static int64_t key_of(const struct mesh_call *c, const struct step *s, const str
     case BALANCE_FASTEST:
         return slowness(c, of->target);
     case BALANCE_CHEAPEST:
-        return cost_now(c, of->target);
+        return balance_cost(c, of->target);
     default:
         return 0;
     }
+}
+
+/* --- staying ---------------------------------------------------------------------------------------------------------- */
+
+/* Members are equals, so a conversation goes on where its prefix is cached, unless somebody else is clearly less busy, or
+ * faster by more than a cached prefix makes up for. Under `cheapest` its price speaks for itself, and equals stay. */
+static bool may_stay(const struct mesh_call *c, const struct step *s, int holder, const int64_t *key)
+{
+    enum { BUSIER_BY = 4, SLOWER_TIMES = 2 };
+    const struct target *t = s->of[holder].target;
+    int first = c->cursor.order[0];
+    switch (s->balance) {
+    case BALANCE_LEAST_BUSY:
+        return load_of(t) / s->of[holder].weight < load_of(s->of[first].target) / s->of[first].weight + BUSIER_BY;
+    case BALANCE_FASTEST:
+        return key[holder] >= 0 && key[holder] / SLOWER_TIMES <= (key[first] > 0 ? key[first] : key[holder]);
+    case BALANCE_CHEAPEST:
+        return key[holder] <= key[first];
+    default:
+        return true;
+    }
+}
+
+static void stay(struct mesh_call *c, const struct step *s, const int64_t *key)
+{
+    int at = 0;
+    while (at < s->count && s->of[c->cursor.order[at]].target != c->talk.holder)
+        at++;
+    if (at == 0 || at == s->count || !may_stay(c, s, c->cursor.order[at], key))
+        return;
+    uint8_t holder = c->cursor.order[at];
+    memmove(c->cursor.order + 1, c->cursor.order, (size_t)at); /* the others keep their order */
+    c->cursor.order[0] = holder;
 }
 
 /* Now and then the first stands back, and one of the others is asked before it. */
@@ -165,23 +199,30 @@ static void probe_another(struct mesh_call *c, const struct step *s)
     swap(&c->cursor.order[0], &c->cursor.order[1]);
 }
 
-void balance_order(struct mesh_call *c, const struct step *s)
+static void order_by_key(struct mesh_call *c, const struct step *s, int64_t *key)
 {
-    int64_t key[COUNT_OF(c->cursor.order)];
-    assert(s->count <= (int)COUNT_OF(key));
-    for (int i = 0; i < s->count; i++)
-        c->cursor.order[i] = (uint8_t)i;
-    if (s->balance == BALANCE_ORDER || s->count < 2)
-        return;
-    order_weighted(c, s, 0);
-    if (s->balance == BALANCE_WEIGHTED)
-        return;
     for (int i = 0; i < s->count; i++) {
         key[i] = key_of(c, s, &s->of[i]);
         if (s->balance == BALANCE_CHEAPEST)
-            story_price(c, s->of[i].target, key[i], 0);
+            story_price(c, s->of[i].target, key[i], affinity_cached(c, s->of[i].target));
     }
     sort_by(&c->cursor, s->count, key);
     if (s->balance == BALANCE_FASTEST)
         probe_another(c, s);
+}
+
+void balance_order(struct mesh_call *c, const struct step *s)
+{
+    int64_t key[COUNT_OF(c->cursor.order)] = {0};
+    assert(s->count <= (int)COUNT_OF(key));
+    for (int i = 0; i < s->count; i++)
+        c->cursor.order[i] = (uint8_t)i;
+    if (s->count < 2)
+        return;
+    if (s->balance != BALANCE_ORDER)
+        order_weighted(c, s, 0);
+    if (s->balance != BALANCE_ORDER && s->balance != BALANCE_WEIGHTED)
+        order_by_key(c, s, key);
+    if (c->talk.holder)
+        stay(c, s, key);
 }

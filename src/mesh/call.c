@@ -173,6 +173,7 @@ static void let_in(struct mesh_call *c)
         return;
     }
     id_to_text(&c->id, c->id_text);
+    affinity_begin(c);
     if (c->chat && ollama_only_loads(c->chat, c->facts.op))
         answer_load(c);
     else

@@ -184,6 +184,12 @@ static void note(struct count_histogram *h, const int64_t *ends, int64_t ms)
     bump(&h->sum_ms, (uint64_t)ms);
 }
 
+void count_conversation(const struct mesh_loop *ml, const struct job *j, bool stayed)
+{
+    if (ml->counts)
+        bump(stayed ? &row_of_job(ml, j)->stayed : &row_of_job(ml, j)->moved, 1);
+}
+
 void count_call(const struct mesh_loop *ml, const struct job *j, const struct ledger_call_close *r)
 {
     if (!ml->counts)
@@ -233,6 +239,8 @@ static void add_job(struct count_calls *into, const struct count_calls *from)
         bump(&into->outcome[i], read_one(&from->outcome[i]));
     add_histogram(&into->first, &from->first);
     add_histogram(&into->total, &from->total);
+    bump(&into->moved, read_one(&from->moved));
+    bump(&into->stayed, read_one(&from->stayed));
 }
 
 static void add_target(struct count_attempts *into, const struct count_attempts *from)

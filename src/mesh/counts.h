@@ -25,6 +25,7 @@ struct count_calls {
     struct str name;                          /* of the job; "-" for calls that named a target */
     _Atomic uint64_t outcome[COUNT_OUTCOMES]; /* by enum call_outcome */
     struct count_histogram first, total;
+    _Atomic uint64_t moved, stayed; /* calls of conversations whose prefix was cached at one place */
 };
 enum count_class { COUNT_INPUT, COUNT_CACHED, COUNT_CACHE_WRITE, COUNT_OUTPUT, COUNT_REASONING, COUNT_CLASSES };
 struct count_attempts {

@@ -226,6 +226,9 @@ struct mesh_story {
     int64_t more;            /* skips that were not kept */
     struct str *lost;        /* what the translation left out */
     int lost_count;
+    struct str at;           /* where the conversation's prefix was cached, as far as was known; empty: nowhere; `-`: in no chain any more */
+    int64_t prefix;          /* tokens of it */
+    bool stayed;
 };
 /* Puts what the books have of a call in the order in which it happened. Who stands behind the last one in today's config (`now`
  * may be NULL) follows as MESH_NOT_ASKED. ERR_SYNTAX: what was kept is no story of ours. */

@@ -171,6 +171,7 @@ struct target_state {
     atomic_int in_flight;
     struct target_speed speed[2]; /* by call.stream */
     struct target_speed busy;     /* how long an answer takes as a whole */
+    uint64_t id;                  /* of this place, in this process; never 0 */
     atomic_int spill_percent;     /* of an Ollama's model: the CPU's part of it (spill.c) ... */
     atomic_llong spill_seen_ms;   /* ... as it was then, monotonic; 0 = never seen */
     atomic_llong apart_until_ms[2]; /* calls without and with tools go to its Responses face until then (faces.c); monotonic */
@@ -220,6 +221,7 @@ struct upstream {
     struct budget *budget[3];    /* by enum budget_span; NULL = none */
     struct plan *plan;           /* regime plan; NULL without a ledger */
     uint64_t plan_holder;        /* of its own key; 0: the client's */
+    struct keepsakes *kept;      /* NULL: its vendor wants nothing back */
     struct upstream_state *state;
     struct target_state *direct; /* shared by targets of this upstream that the config does not name */
     const struct config_upstream *config;
@@ -287,6 +289,7 @@ struct mesh {
     int alias_count;
     struct network *network;
     int network_count;
+    struct affinity *affinity; /* shared with the meshes before and after */
     const char *ca_file;
     struct gauge *calls, *held; /* the caller's; may be NULL */
     struct news *news;          /* the same */
@@ -434,6 +437,7 @@ struct mesh_loop {
 /* counts.c: the rows of a mesh_loop's names; what its books say is counted from the very records. */
 int counts_bind(struct mesh_loop *ml, struct err *e);
 void count_open_call(const struct mesh_loop *ml, int by);
+void count_conversation(const struct mesh_loop *ml, const struct job *j, bool stayed);
 void count_call(const struct mesh_loop *ml, const struct job *j, const struct ledger_call_close *r);
 void count_attempt(const struct mesh_loop *ml, const struct target *t, enum reason reason, const struct ledger_attempt_close *r);
 void mesh_loop_journal(struct mesh_loop *ml); /* something was appended: flush in this turn's COMMIT phase */
@@ -471,6 +475,15 @@ struct price_note { /* a member of a `cheapest` group, as it was compared */
     const struct target *target;
     int64_t nusd;   /* INT64_MAX: not known */
     int64_t cached; /* tokens that were taken to be cached there */
+};
+struct talk { /* the conversation that a call belongs to (affinity.c) */
+    uint64_t key;                /* 0: it is none, or a short one, or there is no choice */
+    uint64_t place;              /* where its last call was answered; 0: nobody knows */
+    int64_t prefix;              /* tokens that are cached there */
+    const struct target *holder; /* the same as a member of the chain, if it is worth staying at; NULL */
+    int step, member;            /* of the holder */
+    bool asked_first;            /* it was asked before the steps in front of it */
+    bool ended, stayed;          /* it was answered, where its prefix was or elsewhere */
 };
 struct call_story {
     struct attempt_note *attempts;
@@ -514,6 +527,7 @@ struct attempt {
     struct hold hold[3];
     enum dialect face;                /* of the upstream, that is asked */
     struct translation *translation;  /* owned; NULL: both sides speak OpenAI's dialect */
+    struct gather *gather;            /* owned; NULL: nothing of the answer is kept */
     bool rated;                       /* it counts in its upstream's minute ... */
     int64_t rated_ms, rated_tokens;   /* ... of then, with so many tokens until it is known how many there are */
     struct str piece[2 * JSON_EDITS_MAX + 1];
@@ -580,6 +594,7 @@ struct mesh_call {
     struct tried *tried, **tried_tail;
     int tried_count;
     struct call_story story;
+    struct talk talk;
     int attempts;
     bool stop;                        /* nobody else is asked */
     struct guard_waiter waiter;       /* for the job's `requires` */
@@ -638,7 +653,20 @@ void rate_give_back(struct attempt *a, const struct upstream *u); /* it does not
 void rate_settle(struct attempt *a, enum reason r); /* it is over, and its usage known, or estimated */
 enum reason rate_look(const struct upstream *u, int64_t now_ms); /* what stands in the way of the smallest call */
 
+/* affinity.c */
+enum { PREFIX_TOKENS_MIN = 1024 /* what OpenAI and Anthropic cache at the least; below it a switch costs next to nothing */ };
+struct affinity;
+struct affinity *affinity_new(void); /* NULL: no memory, or no randomness */
+struct affinity *affinity_ref(struct affinity *t);
+void affinity_unref(struct affinity *t);
+bool affinity_find(struct affinity *t, uint64_t key, int64_t now_ms, uint64_t *place, int64_t *prefix);
+void affinity_put(struct affinity *t, uint64_t key, uint64_t place, int64_t prefix, int64_t until_ms);
+void affinity_begin(struct mesh_call *c);      /* its chain is known, its body still there: fills in c->talk */
+void affinity_done(const struct attempt *a);   /* it was answered there */
+int64_t affinity_cached(const struct mesh_call *c, const struct target *t); /* tokens of this call that are likely cached there */
+
 /* balance.c */
+int64_t balance_cost(const struct mesh_call *c, const struct target *t); /* of this call there, now; INT64_MAX: not known */
 int64_t balance_output_expected(const struct mesh_call *c); /* tokens of the answer, by those before it */
 void balance_order(struct mesh_call *c, const struct step *s); /* fills cursor.order */
 void balance_content(const struct attempt *a);                 /* its first content is there */
@@ -715,6 +743,42 @@ int translate_embed_read(struct mesh_call *c, struct err *e);
 int translate_embed_request(struct attempt *a, const struct chat_write *w, struct err *e);
 int translate_embed_whole(struct attempt *a, struct wire_answer *out);
 int translate_embed_write(struct attempt *a);
+
+/* keepsake.c: what an upstream said beside calls of tools and wants to read again, though clients drop it: bounded, for an hour after
+ * it was last of use, in memory. One table for each such upstream, so that no word of one reaches another. Any thread. */
+enum {
+    KEEPSAKE_DIGEST_BYTES = 16,
+    KEEPSAKE_LIFE_MS = 3600 * 1000,
+    KEEPSAKE_COUNT_MAX = 8192,
+    KEEPSAKE_BYTES_MAX = 16 * 1024 * 1024, /* of one upstream */
+    KEEPSAKE_ONE_MAX = 1024 * 1024,        /* thinking of one turn; the longest answers think for 128k tokens */
+};
+struct keepsakes *keepsakes_new(void);
+struct keepsakes *keepsakes_ref(struct keepsakes *k);
+void keepsakes_unref(struct keepsakes *k); /* NULL is fine */
+/* Whose call of a tool it was: the client's key and credential, since some vendors number their calls; its id and arguments. */
+bool keepsake_digest(uint8_t out[KEEPSAKE_DIGEST_BYTES], struct str key, struct str credential, struct str id, struct str arguments);
+void keepsakes_put(struct keepsakes *k, const uint8_t digest[KEEPSAKE_DIGEST_BYTES], const struct keepsake *what, int64_t now_ms);
+bool keepsakes_find(struct keepsakes *k, const uint8_t digest[KEEPSAKE_DIGEST_BYTES], int64_t now_ms, struct arena *a, struct keepsake *out);
+
+/* gather.c: an attempt's side of them. */
+struct gather_recall {
+    struct attempt *attempt;
+    struct arena *arena;
+    struct recall recall;
+};
+bool keepsakes_wanted(const struct upstream *u);
+int gather_begin(struct attempt *a); /* makes a->gather, if something of the answer is worth keeping. ERR_NOMEM */
+void gather_delta(struct attempt *a, const struct delta *d);
+void gather_event(struct attempt *a, struct str name, struct str data); /* of an answer whose bytes pass */
+void gather_whole(struct attempt *a, const struct chat_answer *answer); /* NULL: a->held is one of OpenAI's dialect */
+void gather_keep(struct attempt *a); /* it is complete */
+void gather_free(struct attempt *a); /* fine without */
+size_t gather_held(const struct attempt *a);
+/* For writers; NULL when nothing is kept there. `r` must live as long as the result. */
+const struct recall *gather_recall(struct gather_recall *r, struct attempt *a, struct arena *arena);
+/* The edit without which the vendor would refuse the client's own bytes; none without `with`. */
+int gather_mend(struct attempt *a, struct json_edit *out);
 
 /* rerank.c */
 /* a->held is the whole answer, as the client reads it afterwards. ERR_NOMEM, ERR_LIMIT. */

@@ -255,6 +255,8 @@ static const struct target *candidate(struct attempt *a, const struct step *s, i
 {
     const struct target *t = s->of[index].target;
     int64_t wait_ms;
+    if (a->call->talk.asked_first && t == a->call->talk.holder)
+        return NULL; /* it had its turn before all others */
     enum reason r = why_not(a->call, s, t, &wait_ms);
     if (r == REASON_DONE)
         r = take(a, t, false, &wait_ms);
@@ -297,6 +299,58 @@ static void skip_full(struct mesh_call *c, const struct step *s)
     c->cursor.full = 0;
 }
 
+/* --- staying ---------------------------------------------------------------------------------------------------------------- */
+
+/* What the cheapest member of that step that may take the call would cost, all of it read anew; INT64_MAX: nobody may. */
+static int64_t cost_of_step(struct mesh_call *c, const struct step *s)
+{
+    int64_t least = INT64_MAX, wait_ms;
+    for (int i = 0; i < s->count; i++) {
+        const struct target *t = s->of[i].target;
+        if (why_not(c, s, t, &wait_ms) != REASON_DONE)
+            continue;
+        int64_t cost = balance_cost(c, t);
+        story_price(c, t, cost, 0);
+        least = cost < least ? cost : least;
+    }
+    return least;
+}
+
+/* The order of steps is the owner's word, but where that word is `cheapest`: then a conversation goes back to an earlier step
+ * only if that is no dearer than what it costs where its prefix is cached (docs/decisions/0010). */
+static bool is_cheaper_there(struct mesh_call *c)
+{
+    const struct target *holder = c->talk.holder;
+    if (!holder || c->talk.step == 0 || c->chain[c->talk.step].balance != BALANCE_CHEAPEST)
+        return false;
+    int64_t cost = balance_cost(c, holder);
+    for (int i = 0; i < c->talk.step; i++)
+        if (c->chain[i].balance != BALANCE_CHEAPEST || cost_of_step(c, &c->chain[i]) <= cost)
+            return false;
+    story_price(c, holder, cost, affinity_cached(c, holder));
+    return true;
+}
+
+/* Who is only full is left for its turn: nobody waits in a line while earlier steps are free. */
+static const struct target *stay(struct attempt *a)
+{
+    struct mesh_call *c = a->call;
+    const struct step *s = &c->chain[c->talk.step];
+    int64_t wait_ms;
+    enum reason r = why_not(c, s, c->talk.holder, &wait_ms);
+    if (r == REASON_DONE)
+        r = take(a, c->talk.holder, false, &wait_ms);
+    if (r == REASON_BUSY)
+        return NULL;
+    c->talk.asked_first = true;
+    if (r != REASON_DONE) {
+        skip(c, c->talk.holder, r, wait_ms);
+        return NULL;
+    }
+    a->hedge_after_ms = s->hedge_after_ms;
+    return c->talk.holder;
+}
+
 /* A kept connection had gone stale and nothing had reached the target: it is asked again, before the rest of its step. */
 static const struct target *once_more(struct attempt *a)
 {
@@ -304,7 +358,7 @@ static const struct target *once_more(struct attempt *a)
     const struct step *s = &c->chain[c->cursor.step < c->chain_count ? c->cursor.step : c->chain_count - 1];
     const struct target *again = c->same_again;
     c->same_again = NULL;
-    const struct target *found = NULL;
+    const struct target *found = again && c->talk.asked_first && again == c->talk.holder ? stay(a) : NULL;
     for (int i = 0; again && !found && i < s->count; i++)
         if (s->of[i].target == again)
             found = candidate(a, s, i);
@@ -316,7 +370,8 @@ static const struct target *once_more(struct attempt *a)
 const struct target *pick_next(struct attempt *a)
 {
     struct mesh_call *c = a->call;
-    const struct target *t = once_more(a);
+    bool first = !c->attempts && !c->tried && !c->cursor.step && !c->cursor.ordered;
+    const struct target *t = first && is_cheaper_there(c) ? stay(a) : once_more(a);
     for (; !t && c->cursor.step < c->chain_count; c->cursor.step++, c->cursor.ordered = false) {
         const struct step *s = &c->chain[c->cursor.step];
         if (!c->cursor.ordered)

@@ -84,13 +84,17 @@ static bool upstream_take(struct upstream *u, const struct mesh *before)
     const struct upstream *b = upstream_before(before, u);
     u->state = b ? state_ref(b->state, sizeof *b->state) : state_new(sizeof *u->state);
     u->direct = b && same_key(b, u) ? state_ref(b->direct, sizeof *b->direct) : state_new(sizeof *u->direct);
-    return u->state && u->direct;
+    u->kept = b && b->kept ? keepsakes_ref(b->kept) : keepsakes_wanted(u) ? keepsakes_new() : NULL;
+    return u->state && u->direct && (u->kept || !keepsakes_wanted(u));
 }
 
 static bool target_take(struct target *t, const struct mesh *before)
 {
     const struct target *b = target_before(before, t);
+    static _Atomic uint64_t last_id;
     t->state = b ? state_ref(b->state, sizeof *b->state) : state_new(sizeof *t->state);
+    if (t->state && !b)
+        t->state->id = atomic_fetch_add(&last_id, 1) + 1;
     return t->state != NULL;
 }
 
@@ -114,11 +118,14 @@ int states_take(struct mesh *m, const struct mesh *before, struct err *e)
         fine = target_take(&m->target[i], before);
     for (int i = 0; fine && i < m->job_count; i++)
         fine = job_take(&m->job[i], before);
+    if (fine)
+        fine = (m->affinity = before ? affinity_ref(before->affinity) : affinity_new()) != NULL;
     return fine ? 0 : err_set(e, ERR_NOMEM, "routes");
 }
 
 void states_leave(struct mesh *m)
 {
+    affinity_unref(m->affinity);
     for (int i = 0; i < m->job_count; i++)
         state_unref(m->job[i].state, sizeof *m->job[i].state);
     for (int i = 0; i < m->target_count; i++)
@@ -126,6 +133,7 @@ void states_leave(struct mesh *m)
     for (int i = 0; i < m->upstream_count; i++) {
         state_unref(m->upstream[i].direct, sizeof *m->upstream[i].direct);
         state_unref(m->upstream[i].state, sizeof *m->upstream[i].state);
+        keepsakes_unref(m->upstream[i].kept);
     }
 }
 

@@ -48,7 +48,7 @@ static bool has_skips(const struct mesh_call *c)
 
 bool story_is_worth_it(const struct mesh_call *c)
 {
-    return c->story.attempts || c->story.prices || translate_lost(c)->count || has_skips(c);
+    return c->story.attempts || c->story.prices || translate_lost(c)->count || c->talk.ended || has_skips(c);
 }
 
 /* As the config calls them. */
@@ -160,6 +160,18 @@ static void write_lost(struct json_writer *w, const struct lost *lost)
     json_array_end(w);
 }
 
+static void write_conversation(struct json_writer *w, const struct mesh_call *c)
+{
+    json_key(w, "conversation");
+    json_object_begin(w);
+    json_key(w, "at");
+    json_str(w, c->talk.holder ? c->talk.holder->name : STR("-")); /* it is in no chain any more */
+    member_i64(w, "prefix", c->talk.prefix);
+    json_key(w, "stayed");
+    json_bool(w, c->talk.stayed);
+    json_object_end(w);
+}
+
 int story_write(const struct mesh_call *c, struct buf *out)
 {
     struct json_writer w = JSON_WRITER(out);
@@ -172,6 +184,8 @@ int story_write(const struct mesh_call *c, struct buf *out)
         write_attempts(&w, c);
     if (c->story.prices)
         write_prices(&w, c);
+    if (c->talk.ended)
+        write_conversation(&w, c);
     if (translate_lost(c)->count)
         write_lost(&w, translate_lost(c));
     json_object_end(&w);

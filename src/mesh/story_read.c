@@ -192,6 +192,10 @@ static int put_together(struct reading *r, const struct mesh_chain *chain, struc
     add_not_asked(r, chain);
     add_prices(r);
     if (r->root) {
+        const struct json_node *talk = json_get(r->root, "conversation");
+        s->at = json_get_text(talk, "at");
+        s->prefix = number(talk, "prefix", 0);
+        s->stayed = json_get_bool(talk, "stayed", false);
         s->dialect = json_get_text(r->root, "dialect");
         s->more = number(r->root, "more", 0);
     }

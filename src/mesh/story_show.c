@@ -78,6 +78,17 @@ void mesh_story_show(struct json_writer *w, const struct ledger_call *c, const s
     member_str(w, "boundary", c->home ? STR("home") : STR("any"));
     member_known(w, "http_status", c->http_status, 0);
     member_str(w, "dialect", s->dialect);
+    json_key(w, "conversation");
+    if (s->at.len) {
+        json_object_begin(w);
+        member_str(w, "at", s->at);
+        member_i64(w, "prefix", s->prefix);
+        json_key(w, "stayed");
+        json_bool(w, s->stayed);
+        json_object_end(w);
+    } else {
+        json_null(w);
+    }
     json_key(w, "candidates");
     json_array_begin(w);
     for (int i = 0; i < s->count; i++)

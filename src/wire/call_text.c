@@ -163,13 +163,29 @@ static void tool_calls_read(struct call_reader *r)
         tool_call_read(r);
 }
 
-static void message_read(struct call_reader *r)
+/* Whether the message is a user's; of the other members of a message nothing is asked that early. */
+static bool is_user_read(struct call_reader *r)
+{
+    struct str role;
+
+    if (json_peek(&r->scan) != JSON_STRING) {
+        json_skip(&r->scan, NULL);
+        return false;
+    }
+    return json_string(&r->scan, &role) && json_key_is(role, STR("user"));
+}
+
+/* True when it is a user's and `looking` for that. */
+static bool message_read(struct call_reader *r, bool looking)
 {
     struct str key;
+    bool user = false;
 
     json_enter(&r->scan);
     while (json_member(&r->scan, &key)) {
-        if (json_key_is(key, STR("content")))
+        if (looking && json_key_is(key, STR("role")))
+            user = is_user_read(r);
+        else if (json_key_is(key, STR("content")))
             content_read(r);
         else if (json_key_is(key, STR("tool_calls")))
             tool_calls_read(r);
@@ -182,6 +198,7 @@ static void message_read(struct call_reader *r)
             json_skip(&r->scan, NULL);
     }
     r->call->tokens_estimated += MESSAGE_TOKENS;
+    return user;
 }
 
 int call_messages_read(struct call_reader *r)
@@ -189,13 +206,15 @@ int call_messages_read(struct call_reader *r)
     if (json_peek(&r->scan) != JSON_ARRAY)
         return r->scan.problem ? 0 : err_set(r->err, ERR_INVALID, "messages must be an array");
     json_enter(&r->scan);
+    size_t begin = json_offset(&r->scan);
     for (int i = 0; json_element(&r->scan); i++) {
         enum json_type type = json_peek(&r->scan);
         if (type == JSON_BAD)
             return 0;
         if (type != JSON_OBJECT)
             return err_set(r->err, ERR_INVALID, "messages[%d] must be an object", i);
-        message_read(r);
+        if (message_read(r, r->call->lead.len == 0))
+            r->call->lead = str_slice(r->call->body, begin, json_offset(&r->scan));
     }
     r->call->tokens_estimated += ANSWER_HEADER_TOKENS;
     return 0;
@@ -279,10 +298,13 @@ int call_tools_read(struct call_reader *r, const char *name)
     }
     if (type != JSON_ARRAY)
         return r->scan.problem ? 0 : err_set(r->err, ERR_INVALID, "%s must be an array", name);
+    size_t begin = json_offset(&r->scan);
     json_enter(&r->scan);
     while (json_element(&r->scan)) {
         r->call->needs |= NEED_TOOLS;
         call_raw_count(r);
     }
+    if (r->call->body.ptr == r->scan.start) /* else they are a job's default */
+        r->call->tools = str_slice(r->call->body, begin, json_offset(&r->scan));
     return 0;
 }

@@ -58,6 +58,7 @@ static void check_rewrite(const struct call *c, struct arena *a)
     assert(str_eq(again.model, asks.model));
     assert(again.stream == c->stream && (!c->stream || again.wants_usage));
     assert(again.needs == c->needs && again.format == c->format && again.choices == c->choices);
+    assert(str_eq(again.lead, c->lead) && str_eq(again.tools, c->tools)); /* the same conversation for whoever asks next */
     assert(again.text_bytes == c->text_bytes && again.tokens_estimated == c->tokens_estimated);
     bool limited = call_has_member(&again, STR("max_tokens")) || call_has_member(&again, STR("max_completion_tokens"));
     bool was_limited = call_has_member(c, STR("max_tokens")) || call_has_member(c, STR("max_completion_tokens"));

@@ -7,6 +7,7 @@ upstream c openai
 config <<X
 jobs:
   hard: { chain: [plan/claude-opus-5-5, nokey/m, a/m, b/m, c/m] }
+  plain: { chain: [nokey/m, c/m] }
   cheap: { chain: [{ try: [a/m, c/m], balance: cheapest }] }
 prices:
   a/m: { input: 1, output: 1 }
@@ -53,13 +54,25 @@ expect status 404
 expect json .error.message contains "is not in these books"
 client GET /hearth/v1/calls/nonsense -H "authorization: Bearer $token"
 expect status 400
+# a skip alone is worth keeping; a call that went to its first candidate has nothing to keep
+client POST /v1/chat/completions <<X
+{"model":"plain","messages":[{"role":"user","content":"hello"}]}
+X
+expect header x-hearth-target c/m
+cli explain $call
+expect cli contains "1. nokey/m  skipped: no key (" "2. c/m  attempt 1: answered"
+client POST /v1/chat/completions <<X
+{"model":"c/m","messages":[{"role":"user","content":"hello"}]}
+X
+cli explain $call --json
+expect cli contains "\"dialect\":\"\"" "\"candidates\":[{\"target\":\"c/m\",\"took\":\"tried\",\"reason\":\"done\""
 # what a group was compared by
 client POST /v1/chat/completions <<X
 {"model":"cheap","max_tokens":10,"messages":[{"role":"user","content":"hello"}]}
 X
 expect header x-hearth-target c/m
 cli explain $call
-expect cli contains "1. a/m  attempt 1: server error" "2. c/m  attempt 2: answered" "compared at $ 0.0000" 
+expect cli contains "1. a/m  attempt 1: server error" "2. c/m  attempt 2: answered" "compared at $ 0.0000"
 # one that is under way, and what is known of it by then
 script c tokens 1000 every 20
 client w POST /v1/chat/completions <<X &

@@ -91,7 +91,7 @@ static bool book_a_call(struct house *h)
             .call = id, .outcome = CALL_DONE, .target = STR("a/m"), .attempts = 1, .http_status = 200,
             .story = STR("{\"dialect\":\"anthropic\",\"skips\":[{\"target\":\"p/m\",\"reason\":\"plan_spent\",\"back_ms\":9,\"note\":\"5h\"}],"
                          "\"attempts\":[{\"n\":1,\"face\":\"openai\",\"beside\":1,\"probe\":true}],\"prices\":[{\"target\":\"a/m\",\"nusd\":5,\"cached\":3}],"
-                         "\"lost\":[\"thinking\"]}")}) == 0 &&
+                         "\"conversation\":{\"at\":\"p/m\",\"prefix\":2048,\"stayed\":false},\"lost\":[\"thinking\"]}")}) == 0 &&
         ledger_flush(w, NULL) == 0;
     ledger_writer_close(w);
     return fine;

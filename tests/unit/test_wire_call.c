@@ -496,3 +496,23 @@ TEST(a_default_counts_as_if_the_client_had_sent_it)
     EXPECT(!call_has_member(&c, STR("response_format")));
     arena_fini(&a);
 }
+
+static void expect_lead(const char *body, const char *lead, const char *tools)
+{
+    struct arena a = ARENA_INIT(1 * MiB);
+    struct call c;
+    struct err e = {0};
+    EXPECT_I64(call_read(&c, WIRE_CHAT, str_from(body), &a, &e), 0);
+    EXPECT_STR(c.lead, lead);
+    EXPECT_STR(c.tools, tools);
+    arena_fini(&a);
+}
+
+TEST(what_a_conversation_begins_with_ends_with_the_first_message_of_a_user)
+{
+    expect_lead("{\"model\":\"m\",\"messages\":[{\"role\":\"system\",\"content\":\"s\"}, {\"content\":\"one\",\"role\":\"user\"}, {\"role\":\"user\",\"content\":\"two\"}]}",
+                "{\"role\":\"system\",\"content\":\"s\"}, {\"content\":\"one\",\"role\":\"user\"}", "");
+    expect_lead("{\"tools\":[{\"type\":\"function\"}],\"model\":\"m\",\"messages\":[{\"role\":\"\\u0075ser\"}]}", "{\"role\":\"\\u0075ser\"}", "[{\"type\":\"function\"}]");
+    expect_lead("{\"model\":\"m\",\"tools\":null,\"messages\":[{\"role\":\"system\",\"content\":\"user\"},{\"role\":7},{\"role\":null},{}]}", "", "");
+    expect_lead("{\"model\":\"m\",\"messages\":[]}", "", "");
+}
