@@ -190,7 +190,8 @@ static int write_plain(struct attempt *a)
         .ask_usage = !(u->vendor && u->vendor->quirks & QUIRK_NO_STREAM_OPTIONS),
         .defaults = j ? j->defaults : NULL, .default_count = j ? j->default_count : 0,
     };
-    return a->piece_count = call_write(&a->call->facts, &w, &a->call->arena, a->piece);
+    int rc = gather_mend(a, &w.mend);
+    return rc < 0 ? rc : (a->piece_count = call_write(&a->call->facts, &w, &a->call->arena, a->piece));
 }
 
 /* REASON_DONE, or why the request could not be made; then *words is the story, in the arena. */
@@ -200,6 +201,8 @@ static enum reason write_request(struct attempt *a, struct str *words)
     int rc = a->call->ask.form ? write_form(a) : translate_request(a, &e);
     if (rc == ERR_UNSUPPORTED)
         rc = write_plain(a);
+    if (rc >= 0 && gather_begin(a) < 0)
+        rc = ERR_NOMEM;
     if (rc >= 0)
         return REASON_DONE;
     *words = rc == ERR_NOMEM ? STR_NONE : arena_dup(&a->call->arena, str_from(e.text));

@@ -221,6 +221,7 @@ struct upstream {
     struct budget *budget[3];    /* by enum budget_span; NULL = none */
     struct plan *plan;           /* regime plan; NULL without a ledger */
     uint64_t plan_holder;        /* of its own key; 0: the client's */
+    struct keepsakes *kept;      /* NULL: its vendor wants nothing back */
     struct upstream_state *state;
     struct target_state *direct; /* shared by targets of this upstream that the config does not name */
     const struct config_upstream *config;
@@ -526,6 +527,7 @@ struct attempt {
     struct hold hold[3];
     enum dialect face;                /* of the upstream, that is asked */
     struct translation *translation;  /* owned; NULL: both sides speak OpenAI's dialect */
+    struct gather *gather;            /* owned; NULL: nothing of the answer is kept */
     bool rated;                       /* it counts in its upstream's minute ... */
     int64_t rated_ms, rated_tokens;   /* ... of then, with so many tokens until it is known how many there are */
     struct str piece[2 * JSON_EDITS_MAX + 1];
@@ -740,6 +742,42 @@ int translate_embed_read(struct mesh_call *c, struct err *e);
 int translate_embed_request(struct attempt *a, const struct chat_write *w, struct err *e);
 int translate_embed_whole(struct attempt *a, struct wire_answer *out);
 int translate_embed_write(struct attempt *a);
+
+/* keepsake.c: what an upstream said beside calls of tools and wants to read again, though clients drop it: bounded, for an hour after
+ * it was last of use, in memory. One table for each such upstream, so that no word of one reaches another. Any thread. */
+enum {
+    KEEPSAKE_DIGEST_BYTES = 16,
+    KEEPSAKE_LIFE_MS = 3600 * 1000,
+    KEEPSAKE_COUNT_MAX = 8192,
+    KEEPSAKE_BYTES_MAX = 16 * 1024 * 1024, /* of one upstream */
+    KEEPSAKE_ONE_MAX = 1024 * 1024,        /* thinking of one turn; the longest answers think for 128k tokens */
+};
+struct keepsakes *keepsakes_new(void);
+struct keepsakes *keepsakes_ref(struct keepsakes *k);
+void keepsakes_unref(struct keepsakes *k); /* NULL is fine */
+/* Whose call of a tool it was: the client's key and credential, since some vendors number their calls; its id and arguments. */
+bool keepsake_digest(uint8_t out[KEEPSAKE_DIGEST_BYTES], struct str key, struct str credential, struct str id, struct str arguments);
+void keepsakes_put(struct keepsakes *k, const uint8_t digest[KEEPSAKE_DIGEST_BYTES], const struct keepsake *what, int64_t now_ms);
+bool keepsakes_find(struct keepsakes *k, const uint8_t digest[KEEPSAKE_DIGEST_BYTES], int64_t now_ms, struct arena *a, struct keepsake *out);
+
+/* gather.c: an attempt's side of them. */
+struct gather_recall {
+    struct attempt *attempt;
+    struct arena *arena;
+    struct recall recall;
+};
+bool keepsakes_wanted(const struct upstream *u);
+int gather_begin(struct attempt *a); /* makes a->gather, if something of the answer is worth keeping. ERR_NOMEM */
+void gather_delta(struct attempt *a, const struct delta *d);
+void gather_event(struct attempt *a, struct str name, struct str data); /* of an answer whose bytes pass */
+void gather_whole(struct attempt *a, const struct chat_answer *answer); /* NULL: a->held is one of OpenAI's dialect */
+void gather_keep(struct attempt *a); /* it is complete */
+void gather_free(struct attempt *a); /* fine without */
+size_t gather_held(const struct attempt *a);
+/* For writers; NULL when nothing is kept there. `r` must live as long as the result. */
+const struct recall *gather_recall(struct gather_recall *r, struct attempt *a, struct arena *arena);
+/* The edit without which the vendor would refuse the client's own bytes; none without `with`. */
+int gather_mend(struct attempt *a, struct json_edit *out);
 
 /* rerank.c */
 /* a->held is the whole answer, as the client reads it afterwards. ERR_NOMEM, ERR_LIMIT. */

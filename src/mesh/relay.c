@@ -22,7 +22,7 @@ enum {
  * has been paid for and is never refused for it. */
 static void count_held(struct attempt *a)
 {
-    size_t now = a->held.cap + translate_held(a) + (a->sse_open ? a->sse.pending.cap + a->sse.joined.cap : 0);
+    size_t now = a->held.cap + translate_held(a) + gather_held(a) + (a->sse_open ? a->sse.pending.cap + a->sse.joined.cap : 0);
     if (now != a->held_counted)
         gauge_add(a->call->ml->mesh->held, (int64_t)now - (int64_t)a->held_counted);
     a->held_counted = now;
@@ -35,6 +35,7 @@ void relay_reset(struct attempt *a)
     a->sse_open = false;
     buf_fini(&a->held);
     translate_close(a);
+    gather_free(a);
     count_held(a);
     a->status = 0;
     a->is_stream = a->passed_limit = false;
@@ -330,6 +331,7 @@ static int on_event(const struct sse_event *ev, void *ctx)
     note_told(a, &w, ev->data);
     if (is_ours(a, &w))
         return 0;
+    gather_event(a, ev->name, ev->data);
     if (w.has_content && a->state == ATTEMPT_WAITING)
         commit(a);
     return pass(a, ev->raw);
@@ -347,6 +349,7 @@ static void finish_stream(struct attempt *a)
         commit(a);
     }
     bool ended = !a->translation || translate_end(a) == 0;
+    gather_keep(a);
     struct http_fetch *fetch = a->fetch;
     (void)attempt_close(a, REASON_DONE);
     a->fetch = fetch;
@@ -592,6 +595,9 @@ static void finish_whole(struct attempt *a)
         attempt_failed(a, REASON_NO_MEMORY, STR_NONE);
         return;
     }
+    if (!a->translation)
+        gather_whole(a, NULL);
+    gather_keep(a);
     first_content(a);
     (void)attempt_close(a, REASON_DONE);
     struct str body = a->translation && !a->translation->passes ? buf_str(&a->translation->out) : buf_str(&a->held);

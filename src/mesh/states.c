@@ -84,7 +84,8 @@ static bool upstream_take(struct upstream *u, const struct mesh *before)
     const struct upstream *b = upstream_before(before, u);
     u->state = b ? state_ref(b->state, sizeof *b->state) : state_new(sizeof *u->state);
     u->direct = b && same_key(b, u) ? state_ref(b->direct, sizeof *b->direct) : state_new(sizeof *u->direct);
-    return u->state && u->direct;
+    u->kept = b && b->kept ? keepsakes_ref(b->kept) : keepsakes_wanted(u) ? keepsakes_new() : NULL;
+    return u->state && u->direct && (u->kept || !keepsakes_wanted(u));
 }
 
 static bool target_take(struct target *t, const struct mesh *before)
@@ -132,6 +133,7 @@ void states_leave(struct mesh *m)
     for (int i = 0; i < m->upstream_count; i++) {
         state_unref(m->upstream[i].direct, sizeof *m->upstream[i].direct);
         state_unref(m->upstream[i].state, sizeof *m->upstream[i].state);
+        keepsakes_unref(m->upstream[i].kept);
     }
 }
 

@@ -143,18 +143,6 @@ static void write_prices(struct json_writer *w, const struct mesh_call *c)
     json_array_end(w);
 }
 
-static void write_conversation(struct json_writer *w, const struct mesh_call *c)
-{
-    json_key(w, "conversation");
-    json_object_begin(w);
-    json_key(w, "at");
-    json_str(w, c->talk.holder ? c->talk.holder->name : STR("-")); /* it is in no chain any more */
-    member_i64(w, "prefix", c->talk.prefix);
-    json_key(w, "stayed");
-    json_bool(w, c->talk.stayed);
-    json_object_end(w);
-}
-
 /* Names of members that are the client's own invention are its words, and those stay out of the books. */
 static void write_lost(struct json_writer *w, const struct lost *lost)
 {
@@ -170,6 +158,18 @@ static void write_lost(struct json_writer *w, const struct lost *lost)
     if (others)
         json_text(w, "others");
     json_array_end(w);
+}
+
+static void write_conversation(struct json_writer *w, const struct mesh_call *c)
+{
+    json_key(w, "conversation");
+    json_object_begin(w);
+    json_key(w, "at");
+    json_str(w, c->talk.holder ? c->talk.holder->name : STR("-")); /* it is in no chain any more */
+    member_i64(w, "prefix", c->talk.prefix);
+    json_key(w, "stayed");
+    json_bool(w, c->talk.stayed);
+    json_object_end(w);
 }
 
 int story_write(const struct mesh_call *c, struct buf *out)

@@ -7,6 +7,7 @@
 
 enum {
     REQUEST_EXTRA_BYTES = 1024 * 1024,      /* what a translated request may be larger than twice the client's: escapes, schemas */
+    RECALLED_BYTES_MAX = 2 * KEEPSAKE_BYTES_MAX, /* what is put back into it, with escapes */
     TRANSLATION_ARENA_MAX = 64 * 1024 * 1024, /* a whole answer as a tree; ids and names of a stream */
     EVENT_OUT_MAX = 32 * 1024 * 1024,       /* what one event becomes; the end of a Responses stream repeats the whole answer */
     LINE_BYTES_MAX = 8 * 1024 * 1024,       /* one event of an NDJSON stream */
@@ -113,7 +114,9 @@ static int write_translated(struct attempt *a, struct err *e)
         return rc;
     struct chat_write w = {.op = face_op(c->facts.op, c->ask.dialect, a->face), .model = a->target->model, .vendor = a->target->up->vendor,
                            .fact = a->target->fact, .arena = &t->arena, .lost = &t->lost};
-    t->request = BUF_INIT(2 * c->ask.body.len + REQUEST_EXTRA_BYTES);
+    struct gather_recall recall;
+    w.recall = gather_recall(&recall, a, &t->arena);
+    t->request = BUF_INIT(2 * c->ask.body.len + REQUEST_EXTRA_BYTES + (w.recall ? RECALLED_BYTES_MAX : 0));
     (void)buf_reserve(&t->request, c->ask.body.len + c->ask.body.len / 8 + ROOM_BYTES); /* at once; without it, step by step */
     rc = embeds ? translate_embed_request(a, &w, e) : t->from->request_write(c->chat, &w, &t->request, e);
     a->piece[0] = buf_str(&t->request);
@@ -220,6 +223,7 @@ static int on_delta(const struct delta *d, void *ctx)
     struct attempt *a = ctx;
     struct translation *t = a->translation;
     struct wire_answer *f = &t->facts;
+    gather_delta(a, d);
     switch (d->kind) {
     case DELTA_TEXT:
     case DELTA_REFUSAL:
@@ -335,6 +339,8 @@ int translate_whole(struct attempt *a, struct wire_answer *out, enum wire_format
         return translate_embed_whole(a, out);
     t->answer = (struct chat_answer){.arena = &t->arena, .usage = {.cost_nusd = -1}};
     int rc = t->from->answer_read(&t->answer, t->reader.op, buf_str(&a->held), NULL);
+    if (rc == 0)
+        gather_whole(a, &t->answer);
     if (rc == 0)
         rc = tool_calls_plain(&t->answer, t->passes ? NULL : a->call->chat, t->names);
     if (rc < 0)

@@ -68,6 +68,7 @@ int sim_answer_init(struct sim_answer *a, const struct sim_facts *f)
     a->choices = a->face ? 1 : f->choices;
     a->include_usage = f->include_usage;
     a->seconds = f->file_bytes / 1000;
+    a->seals = f->seals;
     bool thinks = (a->flavour->habits & HABIT_THINKS) && !f->no_thinking && !f->wants_json;
     a->reasoning = a->step->reasoning.ptr         ? a->step->reasoning
                    : thinks && !a->step->text.ptr ? STR("They greet me. I greet them.")
@@ -184,6 +185,23 @@ void sim_id_write(const struct sim_answer *a, struct json_writer *w, const char 
     }
 }
 
+/* Another one for other arguments, so that a mixed-up one would be seen. */
+void sim_signature_write(const struct sim_answer *a, struct json_writer *w)
+{
+    char text[32];
+    size_t len = text_format(text, sizeof text, "sig_%016llx", (unsigned long long)str_hash(a->step->tool_json));
+    if (!(a->flavour->habits & HABIT_SIGNED_CALLS) || a->face)
+        return;
+    json_key(w, "extra_content");
+    json_object_begin(w);
+    json_key(w, "google");
+    json_object_begin(w);
+    json_key(w, "thought_signature");
+    json_str(w, str_of(text, len));
+    json_object_end(w);
+    json_object_end(w);
+}
+
 static void write_tool(const struct sim_answer *a, struct json_writer *w)
 {
     json_key(w, "tool_calls");
@@ -202,6 +220,7 @@ static void write_tool(const struct sim_answer *a, struct json_writer *w)
     json_key(w, "arguments");
     json_str(w, a->step->tool_json);
     json_object_end(w);
+    sim_signature_write(a, w);
     json_object_end(w);
     json_array_end(w);
 }

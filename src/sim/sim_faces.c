@@ -324,6 +324,8 @@ static void responses_item(const struct sim_answer *a, struct json_writer *w, co
             json_object_end(w);
         }
         json_array_end(w);
+        if (a->seals && done)
+            put_text(w, "encrypted_content", STR("sealed_simulated"));
     } else if (strcmp(kind, "tool_use") == 0) {
         put_text(w, "type", STR("function_call"));
         put_text(w, "id", STR("fc_simulated"));

@@ -20,7 +20,7 @@ static const struct sim_flavour flavours[] = {
      .comment = ": keep-alive\n\n",
      .usage = USAGE_FINISH,
      .shape = SHAPE_OPENAI,
-     .habits = OPENAI_LIKE | HABIT_NULL_CONTENT | HABIT_CACHE_HIT_MISS | HABIT_THINKS},
+     .habits = OPENAI_LIKE | HABIT_NULL_CONTENT | HABIT_CACHE_HIT_MISS | HABIT_THINKS | HABIT_WANTS_REASONING},
     {.name = "moonshot",
      .owner = "moonshot",
      .base = {"/v1", "/anthropic/v1"},
@@ -29,7 +29,7 @@ static const struct sim_flavour flavours[] = {
      .comment = ": keep-alive\n\n",
      .usage = USAGE_CHOICE,
      .shape = SHAPE_NO_CODE,
-     .habits = HABIT_FINGERPRINT | HABIT_CACHED_ON_TOP},
+     .habits = HABIT_FINGERPRINT | HABIT_CACHED_ON_TOP | HABIT_WANTS_REASONING},
     {.name = "groq",
      .owner = "Groq",
      .base = {"/openai/v1"},
@@ -79,7 +79,8 @@ static const struct sim_flavour flavours[] = {
      .model = {"models/gemini-3-pro", "models/gemini-3-flash"},
      .comment = ": keep-alive\n\n",
      .usage = USAGE_FINISH_ASKED,
-     .shape = SHAPE_ARRAY},
+     .shape = SHAPE_ARRAY,
+     .habits = HABIT_SIGNED_CALLS},
 };
 
 const struct sim_flavour *sim_flavour_find(struct str name)

@@ -47,6 +47,8 @@ enum sim_habit {
     HABIT_OLLAMA = 1024,      /* /api/tags and its siblings */
     HABIT_DETAILS = 2048,     /* prompt_tokens_details and completion_tokens_details */
     HABIT_EVENT_ERROR = 4096, /* errors in a stream are named `event: error` */
+    HABIT_WANTS_REASONING = 8192, /* refuses a turn with calls of tools that lacks its reasoning, unless told not to think */
+    HABIT_SIGNED_CALLS = 16384, /* calls come whole, without index, and signed; refuses a turn whose first call is not signed */
 };
 struct sim_flavour {
     const char *name, *owner;
@@ -157,6 +159,8 @@ struct sim_head { /* slices point into the connection's input */
 struct sim_facts {               /* slices point into the body */
     struct str model, last_user; /* raw string text */
     bool stream, include_usage, base64, wants_json, no_thinking;
+    bool seals; /* Responses: its sealed thinking was asked for */
+    bool bare_calls, unsigned_calls; /* a turn with calls of tools has no reasoning_content; no signature on the first */
     bool bare_vectors, one_vector; /* Ollama's own embeddings; its older endpoint for them */
     int64_t text_bytes, choices, dimensions;
     struct str format;  /* of a transcript */
@@ -216,6 +220,7 @@ struct sim_answer {
     struct sim_usage usage;
     int64_t seconds;                   /* of sound */
     bool include_usage;
+    bool seals;                          /* Responses: encrypted_content */
     int64_t choices;
     enum sim_stage stage;
     int64_t index, sent; /* choice; events so far */
@@ -234,6 +239,7 @@ int sim_vectors_write(const struct sim_answer *a, const struct sim_facts *f, str
 int sim_answer_event(struct sim_answer *a, struct buf *out);
 /* Appends the words of `tokens`, from chunk `i` on. */
 int sim_tokens(const struct sim_step *s, int64_t i, int64_t count, struct buf *out);
+void sim_signature_write(const struct sim_answer *a, struct json_writer *w); /* a member of a call, if this vendor signs them */
 const char *sim_finish(const struct sim_answer *a);
 void sim_usage_write(const struct sim_answer *a, struct json_writer *w);
 void sim_id_write(const struct sim_answer *a, struct json_writer *w, const char *object);

@@ -89,10 +89,26 @@ static int prepare_answer(struct sim_conn *c, const struct sim_facts *f, struct 
     return rc;
 }
 
+/* What this vendor says to a history that lacks what it had said itself; empty: nothing is missing. */
+static struct str missing_words(const struct sim_conn *c, const struct sim_facts *f)
+{
+    unsigned habits = c->endpoint == EP_CHAT ? c->up->flavour->habits : 0;
+    if ((habits & HABIT_WANTS_REASONING) && f->bare_calls && !f->no_thinking)
+        return STR("The `reasoning_content` in the thinking mode must be passed back to the API.");
+    if ((habits & HABIT_SIGNED_CALLS) && f->unsigned_calls)
+        return STR("Function call is missing a thought_signature in functionCall parts.");
+    return STR_NONE;
+}
+
 static int prepare_reply(struct sim_conn *c, const struct sim_facts *f, struct str body)
 {
     if (c->endpoint == EP_UNKNOWN)
         return prepare_error(c, 404, STR("no such path"));
+    struct str missing = missing_words(c, f);
+    if (missing.len) {
+        c->streams = false;
+        return prepare_error(c, 400, missing);
+    }
     if (c->endpoint != EP_HEALTH)
         return prepare_answer(c, f, body);
     c->status = 200;

@@ -131,6 +131,18 @@ static struct str text_of(struct str content)
     return found;
 }
 
+/* Some vendors want back what they had said beside the calls. */
+static void read_calls(struct sim_facts *f, struct str calls, struct str reasoning)
+{
+    struct json_scan s;
+    struct str first;
+    json_scan_init(&s, calls);
+    if (json_peek(&s) != JSON_ARRAY || !json_enter(&s) || !json_element(&s) || !json_skip(&s, &first))
+        return;
+    f->bare_calls |= !reasoning.len || reasoning.ptr[0] != '"';
+    f->unsigned_calls |= str_find(first, STR("\"thought_signature\"")) < 0;
+}
+
 static void read_messages(struct sim_facts *f, struct json_scan *s)
 {
     struct str key, raw;
@@ -148,7 +160,7 @@ static void read_messages(struct sim_facts *f, struct json_scan *s)
     }
     (void)json_enter(s);
     while (json_element(s)) {
-        struct str role = STR_NONE, content = STR_NONE;
+        struct str role = STR_NONE, content = STR_NONE, calls = STR_NONE, reasoning = STR_NONE;
         if (json_peek(s) != JSON_OBJECT) {
             (void)json_skip(s, NULL);
             continue;
@@ -159,7 +171,13 @@ static void read_messages(struct sim_facts *f, struct json_scan *s)
                 role = raw;
             else if (str_eq(key, STR("content")))
                 content = raw;
+            else if (str_eq(key, STR("tool_calls")))
+                calls = raw;
+            else if (str_eq(key, STR("reasoning_content")))
+                reasoning = raw;
         }
+        if (calls.len)
+            read_calls(f, calls, reasoning);
         f->text_bytes += (int64_t)content.len;
         content = text_of(content);
         if (str_eq(role, STR("\"user\"")) && content.len >= 2 && content.ptr[0] == '"')
@@ -201,6 +219,8 @@ static void read_member(struct sim_facts *f, enum sim_endpoint ep, struct json_s
             f->stream = str_eq(raw, STR("true"));
         else if (str_eq(key, STR("encoding_format")))
             f->base64 = str_eq(raw, STR("\"base64\""));
+        else if (str_eq(key, STR("include")))
+            f->seals = str_find(raw, STR("\"reasoning.encrypted_content\"")) >= 0;
         else if (str_eq(key, STR("n")))
             (void)json_to_i64(raw, &f->choices);
         else if (str_eq(key, STR("dimensions")))

@@ -21,13 +21,18 @@ static struct str piece_of(struct str text, int64_t at)
 
 /* --- what a stage has to say -------------------------------------------------------------------------------------- */
 
+static bool calls_whole(const struct sim_answer *a)
+{
+    return !a->face && (a->flavour->habits & HABIT_SIGNED_CALLS);
+}
+
 static struct str stage_text(const struct sim_answer *a)
 {
     switch (a->stage) {
     case STAGE_REASONING: return a->face || (a->flavour->reasoning && a->endpoint == EP_CHAT) ? a->reasoning : STR_NONE;
     case STAGE_CONTENT: return buf_str(&a->text);
     case STAGE_REFUSAL: return a->step->refusal;
-    case STAGE_TOOL_ARGUMENTS: return a->step->tool_json;
+    case STAGE_TOOL_ARGUMENTS: return calls_whole(a) ? STR_NONE : a->step->tool_json;
     default: return STR_NONE;
     }
 }
@@ -75,8 +80,10 @@ static void write_tool_delta(const struct sim_answer *a, struct json_writer *w, 
     json_key(w, "tool_calls");
     json_array_begin(w);
     json_object_begin(w);
-    json_key(w, "index");
-    json_i64(w, 0);
+    if (!calls_whole(a)) {
+        json_key(w, "index");
+        json_i64(w, 0);
+    }
     if (first) {
         write_text(w, "id", STR("call_simulated1"));
         write_text(w, "type", STR("function"));
@@ -85,8 +92,9 @@ static void write_tool_delta(const struct sim_answer *a, struct json_writer *w, 
     json_object_begin(w);
     if (first)
         write_text(w, "name", a->step->tool_name);
-    write_text(w, "arguments", arguments);
+    write_text(w, "arguments", calls_whole(a) ? a->step->tool_json : arguments);
     json_object_end(w);
+    sim_signature_write(a, w);
     json_object_end(w);
     json_array_end(w);
 }

@@ -89,6 +89,8 @@ int call_write(const struct call *c, const struct call_rewrite *w, struct arena 
         fits &= json_splice_add(&s, c->insert_offset, 0, str_skip(made, model_len));
     if (ask_usage && !lacks_stream_options(c))
         fits &= usage_edit(c, &s);
-    assert(fits); /* three edits at most */
+    if (w->mend.with.len)
+        fits &= json_splice_add(&s, w->mend.offset, w->mend.len, w->mend.with);
+    assert(fits); /* four edits at most */
     return (int)json_splice_pieces(&s, c->body, piece);
 }

@@ -56,6 +56,7 @@ struct delta {
     int call;
     struct str text, id, name, model; /* valid during the call. HIDDEN may have an id, its item's */
     bool custom;                      /* CALL: of a tool that takes free text; its arguments are that text */
+    struct str extra;                 /* CALL: raw extra_content, as in a part; empty */
     enum finish finish;
     struct usage usage;
 };
@@ -68,6 +69,7 @@ enum { STREAM_CALLS_MAX = 256 }; /* tool calls in one answer; the largest seen i
 struct stream_call {
     int64_t key;         /* the upstream's index, or its block's */
     struct str id, name; /* in the arena; may come late */
+    struct str extra;    /* raw; in the arena */
     bool custom;         /* takes free text */
     bool told;           /* DELTA_CALL was emitted */
     bool pieces;         /* arguments came */
@@ -178,6 +180,19 @@ struct wire_error {
 
 /* --- the table ----------------------------------------------------------------------------------------------------------------- */
 
+/* What an upstream said beside a call of a tool and wants to read again with it. */
+struct keepsake {
+    struct str thought;            /* of the turn */
+    struct str extra;              /* raw extra_content of the call: Gemini's signature */
+    struct str sealed_id, sealed;  /* Responses: the sealed thinking just before it */
+};
+/* Where that is kept, for histories whose client left it out. */
+struct recall {
+    /* False: nothing is. The texts are the arena's of the writer. */
+    bool (*find)(void *ctx, const struct part *call, struct keepsake *out);
+    void *ctx;
+};
+
 enum framing { FRAMING_SSE, FRAMING_LINES /* a JSON value a line */ };
 
 /* How a request to one target must look. */
@@ -188,7 +203,14 @@ struct chat_write {
     const struct model_row *fact;  /* NULL if unknown */
     struct arena *arena;           /* for what must be made */
     struct lost *lost;
+    const struct recall *recall;   /* NULL: this upstream's words are not kept */
 };
+
+/* A request of OpenAI's dialect as a vendor takes it that wants its own words back (openai_mend.c): the edit that puts in what is
+ * kept, or else what stands for nothing. out->with is empty when there is nothing to do. ERR_NOMEM, ERR_LIMIT. */
+bool openai_signs_calls(const struct chat_write *w); /* that model's calls have a signature that must come back */
+enum openai_mend { MEND_THOUGHT, MEND_SIGNATURE };
+int openai_mend(struct str body, enum openai_mend what, const struct recall *recall, struct arena *a, struct json_edit *out);
 
 struct codec {
     const char *name;

@@ -184,3 +184,8 @@ const struct openai_accent *openai_accent_of(const struct chat_write *w)
         i++;
     return &accents[i];
 }
+
+bool openai_signs_calls(const struct chat_write *w)
+{
+    return openai_accent_of(w)->traits & TRAIT_SIGNED_CALLS;
+}

@@ -108,6 +108,12 @@ struct openai_writer {
 };
 void openai_messages_write(struct openai_writer *o);
 void openai_tools_write(struct openai_writer *o);
+/* What is kept of that call; false: nothing. */
+static inline bool openai_recall(const struct chat_write *w, const struct part *call, struct keepsake *out)
+{
+    *out = (struct keepsake){.thought = STR_NONE};
+    return w->recall && w->recall->find(w->recall->ctx, call, out);
+}
 /* Refuses or lists. */
 void openai_cannot(struct openai_writer *o, const char *field);
 void openai_no_memory(struct openai_writer *o);
@@ -118,6 +124,9 @@ static inline bool openai_has(const struct openai_writer *o, unsigned trait)
 }
 /* A schema without the keywords that TRAIT_PLAIN_SCHEMAS servers refuse. */
 void openai_schema_write(struct openai_writer *o, struct str schema);
+
+/* What Google documents for calls of other models. */
+#define OPENAI_UNSIGNED "{\"google\":{\"thought_signature\":\"skip_thought_signature_validator\"}}"
 
 /* --- what an answer or a chunk says -------------------------------------------------------------------------------- */
 

@@ -110,6 +110,8 @@ static int identify(struct stream_reader *r, struct stream_call *c, const struct
     const struct str from[] = {f->id, f->name};
 
     c->custom |= f->custom;
+    if (f->extra.len && !c->told && !(c->extra = arena_dup(r->arena, f->extra)).ptr)
+        return ERR_NOMEM;
     for (size_t i = 0; i < COUNT_OF(to) && !c->told; i++) {
         if (to[i]->len || !from[i].len)
             continue;

@@ -25,9 +25,13 @@ static void tool_call_write(struct openai_writer *o, const struct part *p, bool 
     if (p->raw.len && o->chat->from == DIALECT_OPENAI) {
         json_key(&o->json, "extra_content");
         json_raw(&o->json, p->raw);
-    } else if (first && openai_has(o, TRAIT_SIGNED_CALLS)) { /* what Google documents for turns of other models */
-        json_key(&o->json, "extra_content");
-        json_raw(&o->json, STR("{\"google\":{\"thought_signature\":\"skip_thought_signature_validator\"}}"));
+    } else if (openai_has(o, TRAIT_SIGNED_CALLS)) {
+        struct keepsake kept;
+        bool signed_once = openai_recall(o->to, p, &kept) && kept.extra.len;
+        if (signed_once || first) {
+            json_key(&o->json, "extra_content");
+            json_raw(&o->json, signed_once ? kept.extra : STR(OPENAI_UNSIGNED));
+        }
     }
     json_object_end(&o->json);
 }
@@ -106,6 +110,10 @@ static void thinking_write(struct openai_writer *o, const struct openai_run *run
     EACH_PART (p, *run)
         if (p->kind == PART_REASONING && p->text.len)
             piece[count++] = p->text;
+    struct keepsake kept;
+    EACH_PART (p, *run)
+        if (count == 0 && p->kind == PART_CALL && openai_recall(o->to, p, &kept) && kept.thought.len)
+            piece[count++] = kept.thought;
     json_key(&o->json, name);
     json_str_pieces(&o->json, piece, count);
 }

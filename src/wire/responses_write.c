@@ -309,6 +309,9 @@ static int write_body(struct upstream *u)
         key_raw(u, "stream", STR("true"));
     if (!u->same)
         key_raw(u, "store", STR("false"));
+    bool sealed = u->w->recall && u->w->fact && u->w->fact->reasoning && u->c->tool; /* models that do not reason refuse it */
+    if (!u->same && sealed)
+        key_raw(u, "include", STR("[\"reasoning.encrypted_content\"]"));
     write_own(u);
     int rc = write_settings(u);
     if (rc == 0)

@@ -210,8 +210,30 @@ static const struct part *write_thoughts(struct upstream *u, const struct part *
     return p->next;
 }
 
+/* What the model had thought before it called that tool, where the client could not hold it. */
+static void write_kept(struct upstream *u, const struct part *call)
+{
+    struct keepsake kept;
+    if (!u->w->recall || !u->w->recall->find(u->w->recall->ctx, call, &kept) || !kept.sealed.len)
+        return;
+    begin_of_type(u, "reasoning");
+    key_str(u, "id", kept.sealed_id);
+    key_raw(u, "summary", STR("[]"));
+    key_str(u, "encrypted_content", kept.sealed);
+    json_object_end(&u->j);
+}
+
+static bool has_sealed(const struct message *m)
+{
+    for (const struct part *p = m->part; p; p = p->next)
+        if (p->kind == PART_HIDDEN && p->id.len)
+            return true;
+    return false;
+}
+
 static int write_assistant(struct upstream *u, const struct message *m)
 {
+    bool bare = !u->same && !has_sealed(m);
     int rc = 0;
     for (const struct part *p = m->part; p && rc == 0;) {
         if (is_spoken(p)) {
@@ -222,6 +244,8 @@ static int write_assistant(struct upstream *u, const struct message *m)
             p = write_thoughts(u, p, &rc);
             continue;
         }
+        if (p->kind == PART_CALL && bare)
+            write_kept(u, p);
         if (p->kind == PART_CALL)
             rc = write_call(u, p);
         else if (p->kind == PART_RESULT)

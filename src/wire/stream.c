@@ -68,8 +68,8 @@ int stream_call_tell(struct stream_reader *r, struct stream_call *c)
         c->id = str_from(made);
     }
     c->told = true;
-    int rc = r->emit(&(struct delta){.kind = DELTA_CALL, .call = index, .id = c->id, .name = c->name, .custom = c->custom},
-                     r->ctx);
+    int rc = r->emit(&(struct delta){.kind = DELTA_CALL, .call = index, .id = c->id, .name = c->name, .custom = c->custom,
+                                     .extra = c->extra}, r->ctx);
     if (rc == 0 && c->waiting.len)
         rc = r->emit(&(struct delta){.kind = DELTA_ARGUMENTS, .call = index, .text = buf_str(&c->waiting)}, r->ctx);
     buf_fini(&c->waiting);

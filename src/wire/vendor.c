@@ -13,6 +13,7 @@ static const struct vendor vendors[] = {
         .openai_url = "https://api.openai.com/v1",
         .key_env = "OPENAI_API_KEY",
         .dialects = SPEAKS(DIALECT_OPENAI) | SPEAKS(DIALECT_RESPONSES),
+        .quirks = QUIRK_SEALED_ITEMS,
         .default_model = "gpt-6-luna",
     },
     {
@@ -34,7 +35,7 @@ static const struct vendor vendors[] = {
         .anthropic_url = "https://api.deepseek.com/anthropic",
         .key_env = "DEEPSEEK_API_KEY",
         .dialects = SPEAKS(DIALECT_OPENAI) | SPEAKS(DIALECT_ANTHROPIC),
-        .quirks = QUIRK_NO_JSON_SCHEMA,
+        .quirks = QUIRK_THOUGHT_BACK | QUIRK_NO_JSON_SCHEMA,
         .default_model = "deepseek-flash",
     },
     {
@@ -44,6 +45,7 @@ static const struct vendor vendors[] = {
         .anthropic_url = "https://api.moonshot.ai/anthropic",
         .key_env = "MOONSHOT_API_KEY",
         .dialects = SPEAKS(DIALECT_OPENAI) | SPEAKS(DIALECT_ANTHROPIC),
+        .quirks = QUIRK_THOUGHT_BACK,
         .default_model = "kimi-k2.6",
     },
     {
@@ -72,6 +74,7 @@ static const struct vendor vendors[] = {
         .openai_url = "https://generativelanguage.googleapis.com/v1beta/openai",
         .key_env = "GEMINI_API_KEY",
         .dialects = SPEAKS(DIALECT_OPENAI),
+        .quirks = QUIRK_SIGNED_CALLS,
         .default_model = "gemini-2.5-flash-lite",
     },
     {

@@ -58,8 +58,8 @@ struct call {
     int64_t prompts;          /* of completions: how many are in the list, at least 1 */
     int64_t text_bytes;       /* of message content, tools, prompt or input: the part that becomes tokens */
     int64_t tokens_estimated; /* of the input, by tokens_estimate */
-    struct str lead, tools;   /* raw: the messages up to the end of the first one of a user, and the tools; empty: none */
     const struct audio_form *form; /* of speech: the body is no JSON; borrowed. NULL otherwise */
+    struct str lead, tools;   /* raw: the messages up to the end of the first one of a user, and the tools; empty: none */
     uint64_t members;         /* bit i set: the top-level member call_member_names[i] is present (for defaults) */
 };
 
@@ -87,6 +87,7 @@ struct call_rewrite {
     bool ask_usage;                  /* make an OpenAI-style upstream send usage in streams */
     const struct json_member *defaults; /* members to add when the client did not give them */
     size_t default_count;
+    struct json_edit mend;           /* of the messages (call_mend); none without `with` */
 };
 struct json_member {
     struct str key, value; /* value as JSON text */
@@ -193,7 +194,10 @@ enum vendor_quirk {
     QUIRK_ONE_ROOT = 4,          /* its faces stand under one address: /v1 and /api of the same server */
     QUIRK_BEARER = 8,            /* its Anthropic face takes the key as a bearer token, too */
     QUIRK_SEALED = 16,           /* refuses thinking that does not carry its own seal */
-    QUIRK_NO_SUBTITLES = 512,    /* its transcripts come as JSON or text, never as srt or vtt */
+    QUIRK_NO_SUBTITLES = 32,     /* its transcripts come as JSON or text, never as srt or vtt */
+    QUIRK_THOUGHT_BACK = 512,    /* refuses a turn with calls of tools that comes without what it had thought, if only "" */
+    QUIRK_SIGNED_CALLS = 1024,   /* its calls of tools carry a signature that has to come back */
+    QUIRK_SEALED_ITEMS = 2048,   /* its Responses face seals thinking that is worth handing back before its calls */
     QUIRK_PLAN_HEADERS = 256,    /* under a flat plan every answer tells how its windows are; one that does not is about the request */
 };
 

@@ -39,6 +39,26 @@ static void write_for(struct chat *c, const struct vendor *vendor, enum dialect 
     check_chat(&back);
 }
 
+/* What is put back leaves a request that says the same otherwise, and has nothing more to mend. */
+static void mend(struct arena *a, struct str text)
+{
+    for (int what = MEND_THOUGHT; what <= MEND_SIGNATURE; what++) {
+        AUTO_BUF struct buf out = BUF_INIT(64 * MiB);
+        struct json_edit edit;
+        assert(openai_mend(text, (enum openai_mend)what, NULL, a, &edit) == 0);
+        if (!edit.with.len)
+            continue;
+        assert(edit.offset + edit.len <= text.len);
+        assert(buf_append(&out, str_slice(text, 0, edit.offset)) == 0 && buf_append(&out, edit.with) == 0 &&
+               buf_append(&out, str_skip(text, edit.offset + edit.len)) == 0);
+        struct chat back = {.arena = a};
+        assert(codec_openai.request_read(&back, WIRE_CHAT, buf_str(&out), NULL) == 0);
+        check_chat(&back);
+        struct json_edit again;
+        assert(openai_mend(buf_str(&out), (enum openai_mend)what, NULL, a, &again) == 0 && !again.with.len);
+    }
+}
+
 static void request(struct arena *a, struct str text)
 {
     struct chat c = {.arena = a};
@@ -52,6 +72,7 @@ static void request(struct arena *a, struct str text)
     struct call facts = {.op = WIRE_CHAT};
     chat_facts(&c, &facts);
     assert(facts.tokens_estimated >= 0);
+    mend(a, text);
     write_for(&c, NULL, DIALECT_OPENAI);
     for (size_t i = 0; i < vendor_count(); i++)
         write_for(&c, vendor_at(i), i % 2 ? DIALECT_ANTHROPIC : DIALECT_OPENAI);

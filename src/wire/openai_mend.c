@@ -1,0 +1,187 @@
+/* openai_mend.c: a request in OpenAI's dialect that its vendor would refuse as the client sent it, because the client dropped what
+ * was said beside a call of a tool: put back where it stood, everything else untouched.
+ *
+ *   {"role":"assistant","tool_calls":[…]}  ->  {"reasoning_content":"…","role":"assistant","tool_calls":[…]}
+ *   [{"id":"call_1","function":…}]         ->  [{"extra_content":{…},"id":"call_1","function":…}]
+ *
+ * The one scan of the body is made for vendors with such a quirk only, and only when there are calls in it. */
+#include "wire/openai_priv.h"
+
+struct mender {
+    struct str body;
+    enum openai_mend what;
+    const struct recall *recall;
+    struct arena *arena;
+    struct buf out;  /* what takes the place of the body from `from` to `done` */
+    size_t from, done;
+    int rc;
+};
+
+static size_t offset_of(const struct mender *m, struct str slice)
+{
+    return (size_t)(slice.ptr - m->body.ptr);
+}
+
+/* What stands there goes, `key` (empty: it has one) and a value come. */
+static void put(struct mender *m, size_t offset, size_t len, struct str key, struct str value, bool is_text)
+{
+    struct json_writer w = JSON_WRITER(&m->out);
+    if (m->rc)
+        return;
+    if (m->out.len == 0)
+        m->from = m->done = offset;
+    m->rc = buf_append(&m->out, str_slice(m->body, m->done, offset));
+    m->done = offset + len;
+    if (key.len)
+        json_key_str(&w, key);
+    if (is_text)
+        json_str(&w, value);
+    else
+        json_raw(&w, value);
+    m->rc = m->rc ? m->rc : json_done(&w);
+    if (m->rc == 0 && key.len)
+        m->rc = buf_append_char(&m->out, ','); /* its own members follow */
+}
+
+static bool find(struct mender *m, const struct openai_fragment *f, struct keepsake *out)
+{
+    struct part call = {.kind = PART_CALL, .custom = f->custom};
+    *out = (struct keepsake){.thought = STR_NONE};
+    if (!m->recall)
+        return false;
+    call.id = json_unescape_arena(f->id, m->arena);
+    call.arguments = f->arguments_plain || !f->arguments.len ? f->arguments : json_unescape_arena(f->arguments, m->arena);
+    if (f->id.len && (!call.id.ptr || (f->arguments.len && !call.arguments.ptr))) {
+        m->rc = ERR_NOMEM;
+        return false;
+    }
+    return m->recall->find(m->recall->ctx, &call, out);
+}
+
+struct turn {
+    size_t inside; /* just behind its brace */
+    struct str role, calls, thought;
+};
+
+/* What stands there and is no text gives its place. */
+static void thought_mend(struct mender *m, const struct turn *t)
+{
+    struct openai_fragment f;
+    struct keepsake kept = {.thought = STR_NONE};
+    struct json_scan s;
+
+    if (t->thought.len && t->thought.ptr[0] == '"')
+        return;
+    json_scan_init(&s, t->calls);
+    json_enter(&s);
+    while (!kept.thought.len && openai_fragment_next(&s, &f))
+        (void)find(m, &f, &kept);
+    struct str text = kept.thought.len ? kept.thought : STR("");
+    if (t->thought.len)
+        put(m, offset_of(m, t->thought), t->thought.len, STR_NONE, text, true);
+    else
+        put(m, t->inside, 0, STR("reasoning_content"), text, true);
+}
+
+static void signatures_mend(struct mender *m, const struct turn *t)
+{
+    struct json_scan s;
+    struct str whole;
+    bool first = true;
+
+    json_scan_init(&s, t->calls);
+    json_enter(&s);
+    for (struct json_scan at = s; json_element(&s) && json_peek(&s) == JSON_OBJECT && json_skip(&s, &whole); at = s, first = false) {
+        struct openai_fragment f;
+        struct keepsake kept;
+        if (!openai_fragment_next(&at, &f) || str_find(whole, STR("\"extra_content\"")) >= 0)
+            continue;
+        bool is_kept = find(m, &f, &kept) && kept.extra.len;
+        if (is_kept || first)
+            put(m, offset_of(m, whole) + 1, 0, STR("extra_content"), is_kept ? kept.extra : STR(OPENAI_UNSIGNED), false);
+    }
+}
+
+static void turn_mend(struct mender *m, const struct turn *t)
+{
+    bool calls = t->calls.len > 2 && t->calls.ptr[0] == '[' && str_trim(str_slice(t->calls, 1, t->calls.len - 1)).len;
+    struct arena_mark mark = arena_mark(m->arena);
+
+    if (!calls || !str_eq(t->role, STR("\"assistant\"")))
+        return;
+    if (m->what == MEND_THOUGHT)
+        thought_mend(m, t);
+    else
+        signatures_mend(m, t);
+    arena_reset(m->arena, mark);
+}
+
+static void messages_mend(struct mender *m, struct json_scan *s)
+{
+    struct str key, raw;
+
+    while (json_element(s)) {
+        struct turn t = {.inside = 0};
+        if (json_peek(s) != JSON_OBJECT) {
+            json_skip(s, NULL);
+            continue;
+        }
+        json_enter(s);
+        t.inside = json_offset(s);
+        while (json_member(s, &key) && json_skip(s, &raw)) {
+            if (json_key_is(key, STR("role")))
+                t.role = raw;
+            else if (json_key_is(key, STR("tool_calls")))
+                t.calls = raw;
+            else if (json_key_is(key, STR("reasoning_content")))
+                t.thought = raw;
+        }
+        turn_mend(m, &t);
+    }
+}
+
+/* {"type":"disabled"}: then nothing has to come back. */
+static bool is_disabled(struct json_scan *s)
+{
+    struct str key, raw, type = STR_NONE;
+
+    if (json_peek(s) != JSON_OBJECT) {
+        json_skip(s, NULL);
+        return false;
+    }
+    json_enter(s);
+    while (json_member(s, &key) && json_skip(s, &raw))
+        if (json_key_is(key, STR("type")))
+            type = raw;
+    return str_eq(type, STR("\"disabled\""));
+}
+
+int openai_mend(struct str body, enum openai_mend what, const struct recall *recall, struct arena *a, struct json_edit *out)
+{
+    enum { SPACE = 8 * 1024 * 1024 };
+    struct mender m = {.body = body, .what = what, .recall = recall, .arena = a, .out = BUF_INIT(2 * body.len + SPACE)};
+    bool disabled = false;
+    struct json_scan s;
+    struct str key;
+
+    *out = (struct json_edit){.offset = 0};
+    if (str_find(body, STR("\"tool_calls\"")) < 0)
+        return 0;
+    json_scan_init(&s, body);
+    if (json_peek(&s) == JSON_OBJECT && json_enter(&s))
+        while (json_member(&s, &key)) {
+            if (json_key_is(key, STR("thinking")))
+                disabled = is_disabled(&s);
+            else if (json_key_is(key, STR("messages")) && json_peek(&s) == JSON_ARRAY && json_enter(&s))
+                messages_mend(&m, &s);
+            else
+                json_skip(&s, NULL);
+        }
+    if (m.rc == 0 && m.out.len && !(disabled && what == MEND_THOUGHT)) {
+        struct str with = arena_dup(a, buf_str(&m.out));
+        m.rc = with.ptr ? 0 : ERR_NOMEM;
+        *out = (struct json_edit){.offset = m.from, .len = m.done - m.from, .with = with};
+    }
+    buf_fini(&m.out);
+    return m.rc;
+}
