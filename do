@@ -14,7 +14,7 @@ usage: ./do VERB
   check                  the fast minute: unit tests, corpora, tidy, the quick scenarios
   asan, tsan             unit tests, corpora and scenarios under address + undefined-behaviour, or thread sanitizer
   torture                unit tests that fail the n-th allocation; prints the points visited
-  client                 the official npm client against three simulated vendors
+  client                 the official npm clients against every simulated vendor
   move                   follows docs/guide/from-litellm.md word by word, there and back, with simulated servers
   fuzz TARGET SECONDS    libFuzzer on tests/fuzz/fuzz_TARGET.c; prints runs and coverage
   soak [MINUTES]         the crash tests a hundred times, then mixed load for an hour: growth, leaks, whole books

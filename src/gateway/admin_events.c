@@ -96,18 +96,29 @@ static void on_alive(struct loop_timer *t)
 
 /* --- the word of news ------------------------------------------------------------------------------------------------------- */
 
+/* The message itself: it may come when the gateway's part of the loop is closed already. */
+struct word {
+    struct loop *loop;
+    struct gateway_loop *gl; /* NULL: closed; its loop's thread only */
+    atomic_bool on_its_way;  /* any thread; pairs with the exchange in on_told */
+};
+
 static void on_word(void *arg)
 {
-    struct gateway_loop *gl = arg;
-    atomic_store(&gl->word_on_its_way, false); /* before the reading: what is told from here on sends another */
-    give_all(gl);
+    struct word *word = arg;
+    if (!word->gl) {
+        mem_free(word);
+        return;
+    }
+    atomic_store(&word->on_its_way, false); /* before the reading: what is told from here on sends another */
+    give_all(word->gl);
 }
 
 static void on_told(void *ctx) /* any thread */
 {
-    struct gateway_loop *gl = ctx;
-    if (!atomic_exchange(&gl->word_on_its_way, true) && loop_post(gl->loop, on_word, gl) < 0)
-        atomic_store(&gl->word_on_its_way, false);
+    struct word *word = ctx;
+    if (!atomic_exchange(&word->on_its_way, true) && loop_post(word->loop, on_word, word) < 0)
+        atomic_store(&word->on_its_way, false);
 }
 
 /* --- coming and going ----------------------------------------------------------------------------------------------------------- */
@@ -174,7 +185,18 @@ void admin_events(const struct admin_ask *ask)
 
 int events_loop_open(struct gateway_loop *gl)
 {
-    return gl->gateway->news ? news_watch(gl->gateway->news, on_told, gl) : 0;
+    if (!gl->gateway->news)
+        return 0;
+    struct word *word = new0(struct word);
+    if (!word)
+        return ERR_NOMEM;
+    *word = (struct word){.loop = gl->loop, .gl = gl};
+    int rc = news_watch(gl->gateway->news, on_told, word);
+    if (rc < 0)
+        mem_free(word);
+    else
+        gl->word = word;
+    return rc;
 }
 
 void events_loop_end(struct gateway_loop *gl)
@@ -191,6 +213,12 @@ void events_loop_end(struct gateway_loop *gl)
 
 void events_loop_close(struct gateway_loop *gl)
 {
-    if (gl->gateway->news)
-        news_unwatch(gl->gateway->news, gl);
+    struct word *word = gl->word;
+    if (!word)
+        return;
+    news_unwatch(gl->gateway->news, word); /* no other is sent from here on */
+    gl->word = NULL;
+    word->gl = NULL;
+    if (!atomic_load(&word->on_its_way))
+        mem_free(word);
 }

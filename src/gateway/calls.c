@@ -214,13 +214,12 @@ const struct codec *dialect_of(const struct http_request *r)
     return codec_of(DIALECT_OPENAI);
 }
 
-void calls_start(struct gateway_loop *gl, struct http_exchange *x, int api)
+/* `upload` is taken over; NULL: the body is the exchange's. */
+static void start(struct gateway_loop *gl, struct http_exchange *x, int api, struct upload *upload, bool complete)
 {
     enum { ARENA_BYTES_MAX = 64 * 1024 };
-    struct upload *upload = NULL;
-    if (wire_op_hears((enum wire_op)(api & 0xff)) && !(upload = upload_take(gl, x)))
-        return;
     struct pending *p = new0(struct pending);
+    http_exchange_set(x, NULL);
     if (!p) {
         upload_free(upload);
         reply_error_later(gl, x, 503, "overloaded", 1000, "out of memory; try again");
@@ -230,7 +229,7 @@ void calls_start(struct gateway_loop *gl, struct http_exchange *x, int api)
     struct mesh_ask ask = {.dialect = (enum dialect)(api >> 8), .op = (enum wire_op)(api & 0xff), .body = http_exchange_request(x)->body, .sink = &sink, .ctx = p,
                            .body_free = on_body_free, .received_us = loop_now_us(gl->loop)};
     if (upload)
-        upload_ask(upload, &ask);
+        upload_ask(upload, complete, &ask);
     if (!fill_ask(p, &ask)) {
         upload_free(upload);
         arena_fini(&p->arena); /* answered already: the exchange is not ours to touch */
@@ -245,4 +244,55 @@ void calls_start(struct gateway_loop *gl, struct http_exchange *x, int api)
         p->call = call;
         http_exchange_set(x, p);
     }
+}
+
+/* --- forms, which are sent on while they come ------------------------------------------------------------------------------------ */
+
+/* A form that is being sent on turns out to be no good. */
+static void refuse_started(struct pending *p, int rc, const struct err *e)
+{
+    mesh_call_refuse(p->call, rc == ERR_INVALID ? 400 : 503, str_from(e->text));
+}
+
+void calls_piece(struct gateway_loop *gl, struct http_exchange *x, int api, struct str bytes)
+{
+    struct reply_owner *o = http_exchange_get(x);
+    struct pending *p = upload_is(o) ? NULL : (struct pending *)o;
+    struct upload *u = p ? p->upload : (struct upload *)o;
+    struct err e = {0};
+    int rc = upload_feed(u, bytes, &e);
+    if (rc < 0 && p)
+        refuse_started(p, rc, &e);
+    else if (rc < 0)
+        upload_refuse(gl, u, rc, &e);
+    else if (p)
+        mesh_call_more(p->call, upload_bytes(u), false);
+    else if (upload_is_routable(u))
+        start(gl, x, api, u, false);
+}
+
+/* The last of it has come. */
+static void form_complete(struct gateway_loop *gl, struct http_exchange *x, int api)
+{
+    struct reply_owner *o = http_exchange_get(x);
+    struct pending *p = upload_is(o) ? NULL : (struct pending *)o;
+    struct upload *u = p ? p->upload : (struct upload *)o;
+    struct err e = {0};
+    int rc = upload_end(u, &e);
+    if (rc < 0 && p)
+        refuse_started(p, rc, &e);
+    else if (rc < 0)
+        upload_refuse(gl, u, rc, &e);
+    else if (p)
+        mesh_call_more(p->call, upload_bytes(u), true);
+    else
+        start(gl, x, api, u, true);
+}
+
+void calls_start(struct gateway_loop *gl, struct http_exchange *x, int api)
+{
+    if (wire_op_hears((enum wire_op)(api & 0xff)))
+        form_complete(gl, x, api);
+    else
+        start(gl, x, api, NULL, true);
 }

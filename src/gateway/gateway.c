@@ -147,7 +147,7 @@ static void on_head(struct http_exchange *x, void *ctx)
 
 static void on_body(struct http_exchange *x, struct str bytes, void *ctx)
 {
-    upload_piece(ctx, x, bytes);
+    calls_piece(ctx, x, page_find(normal_path(http_exchange_request(x)->path))->arg, bytes);
 }
 
 static void on_refuse(struct http_exchange *x, int status, const char *why, void *ctx)
@@ -234,7 +234,7 @@ int gateway_loop_open(struct gateway_loop **out, struct gateway *g, struct loop 
     http_server_defaults(&opt);
     int rc = http_server_open(&gl->server, l, &opt, e);
     if (rc == 0 && (rc = events_loop_open(gl)) < 0)
-        err_set(e, rc, "more loops than can hear of events");
+        err_set(e, rc, "the stream of events");
     if (rc) {
         http_server_close(gl->server);
         mem_free(gl);

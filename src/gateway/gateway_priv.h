@@ -54,7 +54,7 @@ struct gateway_loop {
     struct reader *readers; /* of events (admin_events.c) */
     int reader_count;
     struct loop_timer readers_timer;
-    atomic_bool word_on_its_way; /* the loop has a message that there are news; any thread */
+    struct word *word;           /* that there are news; owned, but for one that is on its way when it closes */
 };
 
 /* First member of whatever waits for an exchange's reply (http_exchange_set). */
@@ -94,15 +94,19 @@ int keys_reload(struct gateway *g, struct err *e);
 /* calls.c */
 #define CALL_API(dialect, op) ((int)(dialect) << 8 | (int)(op))
 void calls_start(struct gateway_loop *gl, struct http_exchange *x, int api);
+void calls_piece(struct gateway_loop *gl, struct http_exchange *x, int api, struct str bytes); /* of a form */
 const struct codec *dialect_of(const struct http_request *r); /* the client's, by the path it asks for */
 
 /* uploads.c: bodies that are forms with a file in them, taken as they come. */
 struct upload;
 void upload_begin(struct gateway_loop *gl, struct http_exchange *x); /* in on_head; who may send it has been looked at */
-void upload_piece(struct gateway_loop *gl, struct http_exchange *x, struct str bytes);
-/* The body is there. NULL: it was no good, and is answered. From now on it is the caller's. */
-struct upload *upload_take(struct gateway_loop *gl, struct http_exchange *x);
-void upload_ask(const struct upload *u, struct mesh_ask *ask); /* fills in body and form */
+bool upload_is(const struct reply_owner *o);
+int upload_feed(struct upload *u, struct str bytes, struct err *e); /* ERR_INVALID: the form is no good; ERR_IO, ERR_BUSY, ERR_NOMEM */
+int upload_end(struct upload *u, struct err *e);                    /* nothing more comes. The same */
+bool upload_is_routable(const struct upload *u);                    /* it is worth sending on before it is complete, and can be */
+size_t upload_bytes(const struct upload *u);                        /* that came */
+void upload_refuse(struct gateway_loop *gl, struct upload *u, int rc, const struct err *e); /* answers, and frees it */
+void upload_ask(const struct upload *u, bool complete, struct mesh_ask *ask); /* fills in body and form */
 void upload_body_free(struct upload *u); /* the file goes, what is known of it stays */
 void upload_free(struct upload *u);      /* NULL is fine */
 

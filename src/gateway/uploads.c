@@ -5,7 +5,6 @@
 #include "base/spool.h"
 #include "gateway/gateway_priv.h"
 #include "wire/audio.h"
-#include <assert.h>
 
 enum { MEMORY_MAX = 1024 * 1024 };
 
@@ -14,6 +13,7 @@ struct upload {
     struct http_exchange *x;
     struct audio_form form;
     struct spool spool;
+    size_t whole_bytes;       /* announced; 0: it was not */
     struct str type;          /* of the exchange's head, which outlives this */
 };
 
@@ -39,8 +39,12 @@ static void on_gone(struct reply_owner *o)
 }
 
 
-/* It is no good: answered, and the rest of it is thrown away. */
-static void refuse(struct gateway_loop *gl, struct upload *u, int rc, const struct err *e)
+bool upload_is(const struct reply_owner *o)
+{
+    return o && o->on_gone == on_gone;
+}
+
+void upload_refuse(struct gateway_loop *gl, struct upload *u, int rc, const struct err *e)
 {
     struct http_exchange *x = u->x;
     on_gone(&u->owner);
@@ -65,44 +69,44 @@ void upload_begin(struct gateway_loop *gl, struct http_exchange *x)
     u->spool.file_held = &gl->gateway->spooled;
     int rc = audio_form_open(&u->form, u->type, &e);
     http_exchange_set(x, u);
-    if (rc == 0 && r->body_length > 0)
-        rc = spool_expect(&u->spool, (size_t)r->body_length, &e);
+    if (rc == 0 && r->body_length > 0) {
+        u->whole_bytes = (size_t)r->body_length;
+        rc = spool_expect(&u->spool, u->whole_bytes, &e);
+    }
     if (rc < 0)
-        refuse(gl, u, rc, &e);
+        upload_refuse(gl, u, rc, &e);
     else
         http_exchange_divert(x);
 }
 
-void upload_piece(struct gateway_loop *gl, struct http_exchange *x, struct str bytes)
+int upload_feed(struct upload *u, struct str bytes, struct err *e)
 {
-    struct upload *u = http_exchange_get(x);
-    struct err e = {0};
-    int rc = audio_form_feed(&u->form, bytes, &e);
-    if (rc == 0)
-        rc = spool_append(&u->spool, bytes, &e);
-    if (rc < 0)
-        refuse(gl, u, rc, &e);
+    int rc = audio_form_feed(&u->form, bytes, e);
+    return rc ? rc : spool_append(&u->spool, bytes, e);
 }
 
-struct upload *upload_take(struct gateway_loop *gl, struct http_exchange *x)
+int upload_end(struct upload *u, struct err *e)
 {
-    struct upload *u = http_exchange_get(x);
-    struct err e = {0};
-    assert(u && u->owner.on_gone == on_gone);
-    int rc = audio_form_end(&u->form, &e);
-    if (rc == 0)
-        rc = spool_settle(&u->spool, &e);
-    if (rc < 0) {
-        refuse(gl, u, rc, &e);
-        return NULL;
-    }
-    http_exchange_set(x, NULL);
-    return u;
+    int rc = audio_form_end(&u->form, e);
+    return rc ? rc : spool_settle(&u->spool, e);
 }
 
-void upload_ask(const struct upload *u, struct mesh_ask *ask)
+/* A small one is here in no time; one without a length has no place of its own before it is complete. */
+bool upload_is_routable(const struct upload *u)
 {
-    ask->body = spool_text(&u->spool);
+    return u->whole_bytes > MEMORY_MAX && u->spool.len < u->whole_bytes && audio_form_is_routable(&u->form);
+}
+
+size_t upload_bytes(const struct upload *u)
+{
+    return u->spool.len;
+}
+
+void upload_ask(const struct upload *u, bool complete, struct mesh_ask *ask)
+{
+    struct str come = spool_text(&u->spool);
+    ask->body = complete ? come : str_of(come.ptr, u->whole_bytes);
     ask->form = &u->form;
     ask->form_type = u->type;
+    ask->form_ready = complete ? 0 : come.len;
 }

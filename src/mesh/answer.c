@@ -48,13 +48,13 @@ static size_t common_headers(struct mesh_call *c, struct http_header *h, struct 
 
 /* What the upstream said beside its answer, for clients that speak as it does; and where Anthropic's look for the request's id, one in
  * any case. */
-static size_t beside_headers(struct mesh_call *c, struct http_header *h, bool of_upstream)
+static size_t beside_headers(struct mesh_call *c, struct http_header *h, const struct http_header *beside, size_t count)
 {
     size_t n = 0;
     bool has_id = c->ask.dialect != DIALECT_ANTHROPIC;
-    for (size_t i = 0; of_upstream && i < c->at->beside_count; i++) {
-        h[n] = c->at->beside[i];
-        has_id = has_id || str_eq(h[n++].name, STR("request-id"));
+    for (; n < count; n++) {
+        h[n] = beside[n];
+        has_id = has_id || str_eq(h[n].name, STR("request-id"));
     }
     if (!has_id)
         h[n++] = (struct http_header){STR("request-id"), c->id_text[0] ? str_from(c->id_text) : STR("-")};
@@ -123,7 +123,7 @@ size_t answer_headers(struct mesh_call *c, struct http_header *h, bool pending, 
         h[n++] = (struct http_header){STR("x-hearth-spill"), number(c, spill)};
     if (!pending && translated && translate_lost(c)->count)
         h[n++] = (struct http_header){STR("x-hearth-lost"), lost_names(c)};
-    n += beside_headers(c, h + n, !pending);
+    n += beside_headers(c, h + n, c->at->beside, pending ? 0 : c->at->beside_count);
     if (c->facts.stream) {
         h[n++] = (struct http_header){STR("cache-control"), STR("no-cache")};
         h[n++] = (struct http_header){STR("x-accel-buffering"), STR("no")};
@@ -155,6 +155,14 @@ static void give_error_event(struct mesh_call *c, const struct wire_error *e)
     call_free(c);
 }
 
+static bool says_retry(const struct http_header *h, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (str_eq(h[i].name, STR("x-should-retry")))
+            return true;
+    return false;
+}
+
 /* Gives the error to the client, in its dialect; `verbatim`: this body instead, as it came. Ends the call. */
 static void give_error(struct mesh_call *c, struct wire_error e, struct str verbatim, int64_t retry_after_ms, bool final)
 {
@@ -176,14 +184,10 @@ static void give_error(struct mesh_call *c, struct wire_error e, struct str verb
     h[n++] = (struct http_header){STR("x-hearth-cost-usd"), dollars(c, c->cost_nusd)};
     if (retry_after_ms >= 0)
         h[n++] = (struct http_header){STR("retry-after"), number(c, (retry_after_ms + 999) / 1000)};
-    bool theirs = verbatim.len > 0, told = false; /* under a status that is not theirs, what they said of theirs would mislead */
-    for (size_t i = 0; i < c->beside_count && (theirs || status == 429); i++) {
-        told = told || str_eq(c->beside[i].name, STR("x-should-retry"));
-        h[n++] = c->beside[i];
-    }
-    if (final && !told)
+    size_t beside = verbatim.len || status == 429 ? c->beside_count : 0; /* under another status, what they said of theirs would mislead */
+    if (final && !says_retry(c->beside, beside))
         h[n++] = (struct http_header){STR("x-should-retry"), STR("false")};
-    n += beside_headers(c, h + n, verbatim.len && c->at->status == e.status);
+    n += beside_headers(c, h + n, c->beside, beside);
     n += litellm_headers(c, h + n, STR("-"), &c->cost_nusd);
     struct mesh_head head = {.status = verbatim.len ? e.status : status, .header = h, .header_count = n};
     sink->whole(c->ask.ctx, &head, verbatim.len ? verbatim : buf_str(&body));
@@ -202,7 +206,7 @@ static void give_own(struct mesh_call *c, struct str body)
     size_t n = common_headers(c, h, STR("-"), STR("-"));
     h[n++] = (struct http_header){STR("content-type"), STR("application/json")};
     h[n++] = (struct http_header){STR("x-hearth-cost-usd"), dollars(c, c->cost_nusd)};
-    n += beside_headers(c, h + n, false);
+    n += beside_headers(c, h + n, NULL, 0);
     struct mesh_head head = {.status = 200, .header = h, .header_count = n};
     c->at->target = NULL; /* whoever was tried before has not answered */
     call_finish(c, CALL_DONE, 200);

@@ -2,7 +2,6 @@
 #include "base/log.h"
 #include "mesh/mesh_priv.h"
 #include "net/loop.h"
-#include "wire/audio.h"
 #include <assert.h>
 
 static struct attempt *of_task(struct loop_task *t)
@@ -122,7 +121,7 @@ static void send_now(struct attempt *a)
     struct http_header header[8 + 2 * ASK_HEADERS_MAX];
     struct http_fetch_options opt = {
         .url = u->face[a->face].url[face_op(a->call->facts.op, a->call->ask.dialect, a->face)], .unix_path = u->unix_path, .method = STR("POST"), .header = header,
-        .header_count = request_headers(a, header), .body = a->piece, .body_count = (size_t)a->piece_count, .pool = pool_of(a),
+        .header_count = request_headers(a, header), .body = a->piece, .body_count = (size_t)a->piece_count, .body_ready = form_sendable(a), .pool = pool_of(a),
         .connect_timeout_ms = u->connect_ms, .allow = u->home ? allow_home : NULL, .on_head = relay_on_head,
         .on_body = relay_on_body, .on_done = relay_on_done, .ctx = a,
     };
@@ -169,17 +168,6 @@ static int open_books(struct attempt *a)
     return rc;
 }
 
-/* A form passes as it came, but for the model's name. */
-static int write_form(struct attempt *a)
-{
-    const struct audio_form *f = a->call->ask.form;
-    struct str body = a->call->ask.body;
-    a->piece[0] = str_slice(body, 0, f->model_begin);
-    a->piece[1] = a->target->model;
-    a->piece[2] = str_skip(body, f->model_end);
-    return a->piece_count = 3;
-}
-
 /* The plain path: OpenAI's dialect on both sides. */
 static int write_plain(struct attempt *a)
 {
@@ -198,7 +186,7 @@ static int write_plain(struct attempt *a)
 static enum reason write_request(struct attempt *a, struct str *words)
 {
     struct err e = {0};
-    int rc = a->call->ask.form ? write_form(a) : translate_request(a, &e);
+    int rc = a->call->ask.form ? form_write(a) : translate_request(a, &e);
     if (rc == ERR_UNSUPPORTED)
         rc = write_plain(a);
     if (rc >= 0 && gather_begin(a) < 0)
@@ -266,7 +254,7 @@ void attempt_begin(struct attempt *a, const struct target *t)
 /* Did the upstream do work that is paid, although it told no usage? Failures before it, and errors it answered, are not. */
 static bool worked_unpaid(const struct attempt *a, enum reason r)
 {
-    if (!a->sent || a->has_usage)
+    if (!a->sent || a->has_usage || call_is_coming(a->call)) /* nobody hears a file that is not there yet */
         return false;
     switch (r) {
     case REASON_DONE:

@@ -309,7 +309,7 @@ void mesh_call_resume(struct mesh_call *c)
 {
     struct attempt *a = c->at;
     c->client_full = false;
-    if (!a->paused || !a->fetch)
+    if (call_is_coming(c) || !a->paused || !a->fetch)
         return;
     a->paused = false;
     a->last_byte_us = loop_now_us(c->ml->loop); /* the silence was ours */

@@ -17,7 +17,7 @@ struct attempt *hedge_other(const struct attempt *a)
 int64_t hedge_due_us(const struct mesh_call *c)
 {
     const struct attempt *a = c->at;
-    if (!a->hedge_after_ms || a->state != ATTEMPT_WAITING || a->hedge_tried || hedge_other(a))
+    if (!a->hedge_after_ms || a->state != ATTEMPT_WAITING || a->hedge_tried || hedge_other(a) || call_is_coming(c))
         return INT64_MAX;
     bool failing = a->status >= 300;
     bool coming = a->held.len && !c->facts.stream; /* of a whole answer every byte is content */

@@ -95,6 +95,8 @@ struct mesh_ask {
     struct str body;        /* borrowed until body_free is called or the call is over */
     const struct audio_form *form; /* the body is this form (audio.h), not JSON; borrowed until the call is over. NULL otherwise */
     struct str form_type;   /* its content-type, as the client sent it */
+    size_t form_ready;      /* so many bytes of the body are there, the model's name among them; the rest is told by mesh_call_more. All of
+                               the body is at its place already. 0: it is complete */
     bool home;              /* the client narrowed the boundary */
     struct str key;         /* name of the client's key, "-" for none */
     const struct str *jobs; /* all that this key may ask for, by whatever name; read by mesh_call_start only */
@@ -114,6 +116,10 @@ struct mesh_ask {
 /* Lets a call in. A refusal (malformed, unknown or ambiguous model, journal not writable, ...) is not an error of this
  * function: it is answered through the sink. *out is NULL when the call is over already. */
 int mesh_call_start(struct mesh_call **out, struct mesh_loop *ml, const struct mesh_ask *ask);
+/* More of the form is there, or all of it: `complete`, and ask.form is as it will stay. The call may be over afterwards. */
+void mesh_call_more(struct mesh_call *c, size_t ready, bool complete);
+/* The form turns out to be no good: ends the call with that answer, and what is asked with it. */
+void mesh_call_refuse(struct mesh_call *c, int status, struct str message);
 void mesh_call_left(struct mesh_call *c);   /* the client is gone: cancels the upstream at once; no sink call follows */
 void mesh_call_resume(struct mesh_call *c); /* the client takes bytes again */
 

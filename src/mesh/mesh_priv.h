@@ -528,6 +528,7 @@ struct attempt {
     enum dialect face;                /* of the upstream, that is asked */
     struct translation *translation;  /* owned; NULL: both sides speak OpenAI's dialect */
     struct gather *gather;            /* owned; NULL: nothing of the answer is kept */
+    struct openai_numbers numbers;    /* of calls in a stream whose vendor does not number them */
     bool rated;                       /* it counts in its upstream's minute ... */
     int64_t rated_ms, rated_tokens;   /* ... of then, with so many tokens until it is known how many there are */
     struct str piece[2 * JSON_EDITS_MAX + 1];
@@ -602,6 +603,7 @@ struct mesh_call {
     struct chat *chat;                /* what the client said, where it had to be understood; NULL; in chat_arena */
     bool chat_has_defaults;           /* the job's are in it */
     struct embed *embed;              /* the same for embeddings */
+    int64_t form_us;                  /* when the last of its form came; 0: it has not, or there is none */
     bool refusal_words;               /* refusal_body is words, to be written in the client's dialect ... */
     const char *refusal_code;         /* ... with this code, OpenAI's word; may be NULL */
     int refusal_status;               /* the last answer that blamed the call itself (context, policy, bad request): */
@@ -783,6 +785,10 @@ int gather_mend(struct attempt *a, struct json_edit *out);
 /* a->held is the whole answer, as the client reads it afterwards. ERR_NOMEM, ERR_LIMIT. */
 int rerank_answer_write(struct attempt *a);
 
+/* form.c: calls whose body is a form, which may still be coming while it is sent on. */
+int form_write(struct attempt *a);                /* a->piece: as it came, but for the model's name */
+size_t form_sendable(const struct attempt *a);    /* of those pieces, what is there; 0: all */
+
 /* relay.c */
 int relay_on_head(struct http_fetch *f, const struct http_fetch_head *h, void *ctx);
 int relay_on_body(struct http_fetch *f, struct str bytes, void *ctx);
@@ -797,6 +803,7 @@ bool call_may_try(const struct mesh_call *c);                       /* hops and 
 void call_next(struct mesh_call *c);                                /* the next attempt, or the end */
 void call_finish(struct mesh_call *c, enum call_outcome outcome, int status); /* closes the books */
 void call_free(struct mesh_call *c);
+bool call_is_coming(const struct mesh_call *c);                     /* its form is not complete */
 
 /* answer.c */
 /* The headers of an answer into `h` (room for MESH_HEADERS_MAX): ours, and the content type. cost_nusd is given for whole

@@ -156,7 +156,7 @@ static int64_t output_at_most(const struct mesh_call *c, const struct target *t)
 static int64_t audio_at_most_ms(const struct mesh_call *c, const struct target *t)
 {
     const struct vendor *v = t->up->vendor;
-    return larger(audio_ms_at_most(c->facts.form->file_bytes), v ? v->audio_ms_least : 0);
+    return larger(audio_ms_at_most(c->facts.body.len), v ? v->audio_ms_least : 0);
 }
 
 /* Until the window of a budget ends, and with it what was spent. */

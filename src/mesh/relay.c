@@ -37,6 +37,7 @@ void relay_reset(struct attempt *a)
     translate_close(a);
     gather_free(a);
     count_held(a);
+    a->numbers = (struct openai_numbers){.count = {0}};
     a->status = 0;
     a->is_stream = a->passed_limit = false;
     a->retry_after_ms = -1;
@@ -192,12 +193,14 @@ int relay_on_head(struct http_fetch *f, const struct http_fetch_head *h, void *c
     read_headers(a, h);
     flat_headers(a, h);
     bool good = h->status >= 200 && h->status < 300;
-    if (good && a->call->facts.stream && is_event_stream(a, a->content_type))
+    bool may_stream = a->call->facts.stream || a->call->facts.form; /* of a form that is still coming it is not known */
+    if (good && may_stream && is_event_stream(a, a->content_type))
         open_stream(a);
     else
         a->held = BUF_INIT(!good ? HOLD_ERROR_MAX : a->translation ? HOLD_TRANSLATED_MAX : HOLD_WHOLE_MAX);
+    a->paused = good && call_is_coming(a->call);
     clock_arm(a->call); /* from now on silence counts */
-    return 0;
+    return a->paused;
 }
 
 /* --- streams ----------------------------------------------------------------------------------------------------------------- */
@@ -309,6 +312,19 @@ static void tell_usage(struct attempt *a)
     (void)usage_chunk_write(&a->held, a->first_chunk, a->has_usage ? &a->usage : &estimated); /* without memory it stays untold */
 }
 
+/* Clients of OpenAI's dialect refuse calls without an index. */
+static int pass_numbered(struct attempt *a, const struct sse_event *ev)
+{
+    AUTO_BUF struct buf data = BUF_INIT(2 * ev->data.len + 64 * KiB), event = BUF_INIT(2 * ev->data.len + ev->raw.len + 65 * KiB);
+    ptrdiff_t at = str_find(ev->raw, ev->data); /* of several lines, it stands nowhere as a whole */
+    if (openai_calls_number(&a->numbers, ev->data, &data) < 0 || !data.len || at < 0)
+        return pass(a, ev->raw);
+    int rc = buf_append(&event, str_slice(ev->raw, 0, (size_t)at));
+    rc = rc ? rc : buf_append(&event, buf_str(&data));
+    rc = rc ? rc : buf_append(&event, str_skip(ev->raw, (size_t)at + ev->data.len));
+    return pass(a, rc ? ev->raw : buf_str(&event));
+}
+
 static int on_event(const struct sse_event *ev, void *ctx)
 {
     struct attempt *a = ctx;
@@ -334,7 +350,8 @@ static int on_event(const struct sse_event *ev, void *ctx)
     gather_event(a, ev->name, ev->data);
     if (w.has_content && a->state == ATTEMPT_WAITING)
         commit(a);
-    return pass(a, ev->raw);
+    const struct vendor *v = a->target->up->vendor;
+    return v && v->quirks & QUIRK_UNNUMBERED && w.has_content ? pass_numbered(a, ev) : pass(a, ev->raw);
 }
 
 /* The upstream's stream is complete: close the books, then let the last bytes go. */

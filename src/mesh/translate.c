@@ -259,10 +259,11 @@ int translate_event(struct attempt *a, struct str name, struct str data)
 int translate_lines(struct attempt *a, struct str bytes, int (*fn)(const struct sse_event *ev, void *ctx), void *ctx)
 {
     struct buf *line = &a->translation->line;
-    size_t begin = 0;
+    size_t begin = 0, looked = line->len; /* what is there from before has no end: else it were gone */
     int rc = buf_append(line, bytes);
-    for (ptrdiff_t len; rc == 0 && (len = str_find_char(str_skip(buf_str(line), begin), '\n')) >= 0; begin += (size_t)len + 1) {
-        struct str raw = str_slice(buf_str(line), begin, begin + (size_t)len + 1), data = str_trim(raw);
+    for (ptrdiff_t len; rc == 0 && (len = str_find_char(str_skip(buf_str(line), looked), '\n')) >= 0; begin = looked) {
+        looked += (size_t)len + 1;
+        struct str raw = str_slice(buf_str(line), begin, looked), data = str_trim(raw);
         if (data.len)
             rc = fn(&(struct sse_event){.raw = raw, .data = data}, ctx);
     }

@@ -103,6 +103,7 @@ void fetch_detach(struct http_fetch *f)
     struct loop *l = f->client->loop;
     loop_timer_cancel(l, &f->connect_timer);
     loop_defer_cancel(&f->task);
+    loop_defer_cancel(&f->more);
     if (f->query)
         resolve_cancel(f->query);
     f->query = NULL;
@@ -286,6 +287,20 @@ void http_fetch_resume(struct http_fetch *f)
         loop_defer(f->client->loop, LOOP_SEND, &f->task, on_resume);
 }
 
+static void on_more(struct loop_task *t)
+{
+    struct http_fetch *f = (struct http_fetch *)((char *)t - offsetof(struct http_fetch, more));
+    if (f->begun && !f->body_gone)
+        f->transport->more(f);
+}
+
+void http_fetch_body_ready(struct http_fetch *f, size_t bytes)
+{
+    f->body_ready = bytes < f->body_bytes ? bytes : f->body_bytes;
+    if (f->begun && !f->cancelled && f->stage == FETCH_RUNNING)
+        loop_defer(f->client->loop, LOOP_SEND, &f->more, on_more);
+}
+
 void http_fetch_body_free(struct http_fetch *f)
 {
     f->body_gone = true;
@@ -331,6 +346,7 @@ int http_fetch_start(struct http_fetch **out, struct http_client *c, const struc
     f->opt.header = NULL;
     for (size_t i = 0; i < opt->body_count; i++)
         f->body_bytes += opt->body[i].len;
+    f->body_ready = opt->body_ready && opt->body_ready < f->body_bytes ? opt->body_ready : f->body_bytes;
     rc = f->transport->prepare(f, opt, &url, e);
     if (rc < 0) {
         fetch_recycle(f);

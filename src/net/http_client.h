@@ -65,6 +65,7 @@ struct http_fetch_options {
     size_t header_count;    /* copied */
     const struct str *body; /* pieces, borrowed until on_done or http_fetch_body_free */
     size_t body_count;
+    size_t body_ready;      /* so many bytes of it are there, the rest is still to come (http_fetch_body_ready); 0: all */
     uint32_t pool;          /* connections are reused within a pool only: caller numbers (upstream, boundary) */
     int connect_timeout_ms; /* name, connection and handshake together */
     /* The fence: false refuses this address. Called where names are resolved and again at the socket. NULL allows all.
@@ -101,6 +102,8 @@ int http_fetch_start(struct http_fetch **out, struct http_client *c, const struc
  * be called from inside a callback. */
 void http_fetch_cancel(struct http_fetch *f);
 void http_fetch_resume(struct http_fetch *f); /* after a pause; bytes come in a later SEND phase or turn, not from inside */
+/* More of a body that came in parts is there: that many bytes in all. They leave in a later SEND phase, not from inside. */
+void http_fetch_body_ready(struct http_fetch *f, size_t bytes);
 /* The request has been sent: its pieces will not be read again. When it was not (see http_fetch_sent_all), the fetch ends
  * as FETCH_RESET as soon as more of it is wanted. */
 void http_fetch_body_free(struct http_fetch *f);

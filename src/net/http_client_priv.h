@@ -116,6 +116,7 @@ struct transport {
     bool (*may_leave)(struct http_fetch *f);
     void (*leave)(struct http_fetch *f);  /* its connection closes unless the reply was complete */
     void (*resume)(struct http_fetch *f); /* SEND phase */
+    void (*more)(struct http_fetch *f);   /* SEND phase: body_ready has grown, and the request is under way */
     bool (*sent_any)(const struct http_fetch *f);
     bool (*sent_all)(const struct http_fetch *f);
     void (*body_free)(struct http_fetch *f);
@@ -145,11 +146,12 @@ struct http_fetch {
     bool head_done;
     bool body_gone;                /* http_fetch_body_free */
     struct http_fetch_options opt; /* body pieces borrowed; of the texts only what the transport copied is left */
-    size_t body_bytes;
+    size_t body_bytes, body_ready; /* of the request's: all, and what is there */
     struct site *site;
     struct resolve_query *query;
     struct loop_timer connect_timer;
     struct loop_task task; /* to be sent, or to be resumed */
+    struct loop_task more; /* more of the body is there */
     struct http_head head;
     int64_t started_us; /* when looking up its name or connecting began; 0 = a kept connection took it */
     int64_t connect_us;

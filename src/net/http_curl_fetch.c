@@ -35,6 +35,10 @@ static size_t on_read(char *out, size_t size, size_t count, void *arg)
     size_t room = size * count, done = 0;
     if (f->base.cancelled || (f->base.body_gone && f->piece < f->base.opt.body_count))
         return CURL_READFUNC_ABORT;
+    if (room > f->base.body_ready - f->body_read)
+        room = f->base.body_ready - f->body_read;
+    if (room == 0 && f->body_read < f->base.body_bytes)
+        return CURL_READFUNC_PAUSE; /* until http_fetch_body_ready */
     while (done < room && f->piece < f->base.opt.body_count) {
         struct str left = str_skip(f->base.opt.body[f->piece], f->piece_at);
         size_t n = left.len < room - done ? left.len : room - done;
@@ -47,6 +51,7 @@ static size_t on_read(char *out, size_t size, size_t count, void *arg)
             f->piece_at = 0;
         }
     }
+    f->body_read += done;
     return done;
 }
 
@@ -272,7 +277,7 @@ static CURLcode set_body(struct curl_fetch *f)
 {
     CURLcode rc = CURLE_OK;
     const char *bytes = "";
-    bool large = f->base.body_bytes > SMALL_BODY_BYTES;
+    bool large = f->base.body_bytes > SMALL_BODY_BYTES || f->base.body_ready < f->base.body_bytes;
     if (large != f->large_upload)
         SET(UPLOAD_BUFFERSIZE, large ? (long)LARGE_UPLOAD_BYTES : (long)UPLOAD_BYTES);
     f->large_upload = large;
@@ -618,6 +623,7 @@ const struct transport transport_curl = {
     .may_leave = may_leave,
     .leave = leave,
     .resume = lane_resume,
+    .more = lane_resume, /* libcurl has one word for both; who is paused on the other side says so again */
     .sent_any = sent_any,
     .sent_all = sent_all,
     .body_free = body_free,

@@ -63,7 +63,7 @@ struct curl_fetch {
     struct curl_slist entry;    /* the site's addresses */
     uint64_t site_serial;       /* of that entry */
     char *body_copy;            /* owned: small pieces joined */
-    size_t piece, piece_at;
+    size_t piece, piece_at, body_read; /* of the body: where libcurl's reading stands */
     struct lane *lane;
     struct sock *sock;             /* that libcurl waits for, or that it held when it was paused */
     char problem[CURL_ERROR_SIZE]; /* libcurl's words */

@@ -94,15 +94,22 @@ static bool sent_all(const struct http_fetch *base)
     return base->begun && f->sent == f->request_bytes + base->body_bytes;
 }
 
-/* What is not sent yet, as far as it fits. */
+/* Of head and body: what may be sent now. */
+static size_t sendable(const struct plain_fetch *f)
+{
+    return f->request_bytes + f->base.body_ready;
+}
+
+/* What is not sent yet, as far as it is there and fits. */
 static size_t gather(const struct plain_fetch *f, struct iovec *out)
 {
     const struct http_fetch *base = &f->base;
-    size_t count = 0;
+    size_t count = 0, room = sendable(f) - (f->sent > f->request_bytes ? f->sent : f->request_bytes); /* for the body */
     if (f->sent < f->request_bytes)
         out[count++] = (struct iovec){f->request + f->sent, f->request_bytes - f->sent};
-    for (size_t i = f->piece; i < base->opt.body_count && count < PIECES_AT_ONCE; i++) {
-        struct str left = str_skip(base->opt.body[i], i == f->piece ? f->piece_at : 0);
+    for (size_t i = f->piece; i < base->opt.body_count && count < PIECES_AT_ONCE && room; i++) {
+        struct str left = str_slice(str_skip(base->opt.body[i], i == f->piece ? f->piece_at : 0), 0, room);
+        room -= left.len;
         if (left.len)
             out[count++] = (struct iovec){(char *)left.ptr, left.len};
     }
@@ -130,8 +137,7 @@ enum push { PUSH_ALL, PUSH_FULL, PUSH_BROKEN, PUSH_GONE };
 
 static enum push push(struct plain_fetch *f)
 {
-    size_t whole = f->request_bytes + f->base.body_bytes;
-    while (f->sent < whole && !f->broken) {
+    while (f->sent < sendable(f) && !f->broken) {
         if (f->base.body_gone && f->base.body_bytes)
             return PUSH_GONE;
         struct iovec piece[PIECES_AT_ONCE];
@@ -273,6 +279,13 @@ static void send_on(struct plain_fetch *f)
     watch(f);
 }
 
+static void more(struct http_fetch *base)
+{
+    struct plain_fetch *f = plain_of(base);
+    if (f->conn->io.fd >= 0 && !f->blocked) /* else it goes on by itself, or has broken */
+        send_on(f);
+}
+
 void plain_connected(struct plain_fetch *f)
 {
     fetch_begin(&f->base);
@@ -394,6 +407,7 @@ const struct transport transport_plain = {
     .may_leave = may_leave,
     .leave = leave,
     .resume = resume,
+    .more = more,
     .sent_any = sent_any,
     .sent_all = sent_all,
     .body_free = body_free,

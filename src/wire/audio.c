@@ -113,6 +113,11 @@ int audio_form_end(struct audio_form *f, struct err *e)
     return f->has_file ? 0 : err_set(e, ERR_INVALID, "file is missing");
 }
 
+bool audio_form_is_routable(const struct audio_form *f)
+{
+    return f->field == FIELD_FILE && f->model_end > 0;
+}
+
 void audio_form_fini(struct audio_form *f)
 {
     multipart_fini(&f->parts);
@@ -124,7 +129,7 @@ void audio_facts(const struct audio_form *f, enum wire_op op, struct str body, s
 {
     *out = (struct call){.op = op, .body = body, .model = str_of(f->model, f->model_len), .stream = f->stream, .wants_usage = true,
                          .max_tokens = -1, .choices = 1, .prompts = 1, .form = f,
-                         .tokens_estimated = (int64_t)(f->file_bytes / AUDIO_BYTES_PER_TOKEN) + 1};
+                         .tokens_estimated = (int64_t)(body.len / AUDIO_BYTES_PER_TOKEN) + 1}; /* the rest of the form is small */
 }
 
 /* Opus for speech begins at 6 kbit/s; what is taken here has no codec below that. */

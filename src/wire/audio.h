@@ -24,9 +24,10 @@ struct audio_form {
 int audio_form_open(struct audio_form *f, struct str content_type, struct err *e);
 int audio_form_feed(struct audio_form *f, struct str bytes, struct err *e);
 int audio_form_end(struct audio_form *f, struct err *e);
+bool audio_form_is_routable(const struct audio_form *f); /* the file has begun, and the model is known */
 void audio_form_fini(struct audio_form *f);
 
-/* What such a request is for the mesh; `body` is all of it, and the form outlives the call. */
+/* What such a request is for the mesh; `body` is all of it (it may still be coming, but for the model's name), and the form outlives the call. */
 void audio_facts(const struct audio_form *f, enum wire_op op, struct str body, struct call *out);
 /* The longest that so many bytes of sound may be: for what a budget reserves. */
 int64_t audio_ms_at_most(uint64_t file_bytes);

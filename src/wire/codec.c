@@ -13,6 +13,15 @@ const struct codec *codec_of(enum dialect d)
     return (size_t)d < COUNT_OF(codecs) ? codecs[d] : NULL;
 }
 
+bool codec_knows(struct str field)
+{
+    for (size_t i = 0; i < COUNT_OF(codecs); i++)
+        for (size_t k = 0; k < codecs[i]->limit_count; k++)
+            if (str_eq(str_from(codecs[i]->limit[k].field), field))
+                return true;
+    return false;
+}
+
 static int reference_of(struct buf *out, const struct codec *codec)
 {
     int rc = buf_append_format(out, "\n## To %s\n\n| field | | why |\n| --- | --- | --- |\n", codec->name);

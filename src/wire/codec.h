@@ -108,6 +108,15 @@ int stream_call_tell(struct stream_reader *r, struct stream_call *c);
 
 /* --- streams: writing ------------------------------------------------------------------------------------------------------ */
 
+/* Whether the arguments of a call are a whole JSON value yet, found in one pass however many pieces they come in. */
+struct stream_value {
+    size_t seen;    /* bytes of it that were looked at */
+    int depth;      /* of brackets */
+    bool in_string, escaped;
+    bool over;      /* its last bracket or quote closed */
+    bool checked;   /* and it is JSON */
+    bool broken;    /* it never will be: something follows, or it was no JSON */
+};
 struct stream_block {
     enum part_kind kind; /* TEXT, REFUSAL, REASONING, HIDDEN, CALL */
     int index;           /* counts blocks from 0 */
@@ -118,6 +127,7 @@ struct stream_block {
     struct str item, head; /* Responses: the item's own id, and what stands in each of its deltas before the text; the codec's */
     struct str signature; /* of REASONING, known when it closes; the writer's */
     int64_t pieces;      /* bytes so far */
+    struct stream_value value; /* of PART_CALL */
 };
 struct stream_writer {
     const struct codec *codec;
@@ -211,6 +221,13 @@ struct chat_write {
 bool openai_signs_calls(const struct chat_write *w); /* that model's calls have a signature that must come back */
 enum openai_mend { MEND_THOUGHT, MEND_SIGNATURE };
 int openai_mend(struct str body, enum openai_mend what, const struct recall *recall, struct arena *a, struct json_edit *out);
+
+/* A chunk of a stream whose calls of tools have no `index`, numbered: appended to `out`, which stays as it is when there is nothing to
+ * number. ERR_NOMEM, ERR_LIMIT. */
+struct openai_numbers {
+    int count[16]; /* calls so far, by choice */
+};
+int openai_calls_number(struct openai_numbers *n, struct str data, struct buf *out);
 
 struct codec {
     const char *name;

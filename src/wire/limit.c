@@ -10,14 +10,6 @@ static const struct limit *limit_find(const struct codec *codec, struct str fiel
     return NULL;
 }
 
-bool codec_knows(struct str field)
-{
-    bool known = false;
-    for (int d = 0; d < DIALECT_COUNT; d++)
-        known = known || (codec_of((enum dialect)d) && limit_find(codec_of((enum dialect)d), field));
-    return known;
-}
-
 int codec_cannot(const struct codec *codec, const struct chat_write *w, struct str field, struct err *e)
 {
     const struct limit *l = limit_find(codec, field);

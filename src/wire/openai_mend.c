@@ -4,6 +4,10 @@
  *   {"role":"assistant","tool_calls":[…]}  ->  {"reasoning_content":"…","role":"assistant","tool_calls":[…]}
  *   [{"id":"call_1","function":…}]         ->  [{"extra_content":{…},"id":"call_1","function":…}]
  *
+ * And the chunks of a stream whose calls are not numbered, which clients refuse:
+ *
+ *   {"tool_calls":[{"id":"call_1",…}]}     ->  {"tool_calls":[{"index":0,"id":"call_1",…}]}
+ *
  * The one scan of the body is made for vendors with such a quirk only, and only when there are calls in it. */
 #include "wire/openai_priv.h"
 
@@ -83,6 +87,11 @@ static void thought_mend(struct mender *m, const struct turn *t)
         put(m, t->inside, 0, STR("reasoning_content"), text, true);
 }
 
+static bool is_call(const struct openai_fragment *f)
+{
+    return f->id.len || f->name.len || f->arguments.len;
+}
+
 static void signatures_mend(struct mender *m, const struct turn *t)
 {
     struct json_scan s;
@@ -94,7 +103,7 @@ static void signatures_mend(struct mender *m, const struct turn *t)
     for (struct json_scan at = s; json_element(&s) && json_peek(&s) == JSON_OBJECT && json_skip(&s, &whole); at = s, first = false) {
         struct openai_fragment f;
         struct keepsake kept;
-        if (!openai_fragment_next(&at, &f) || str_find(whole, STR("\"extra_content\"")) >= 0)
+        if (!openai_fragment_next(&at, &f) || !is_call(&f) || str_find(whole, STR("\"extra_content\"")) >= 0)
             continue;
         bool is_kept = find(m, &f, &kept) && kept.extra.len;
         if (is_kept || first)
@@ -181,6 +190,94 @@ int openai_mend(struct str body, enum openai_mend what, const struct recall *rec
         struct str with = arena_dup(a, buf_str(&m.out));
         m.rc = with.ptr ? 0 : ERR_NOMEM;
         *out = (struct json_edit){.offset = m.from, .len = m.done - m.from, .with = with};
+    }
+    buf_fini(&m.out);
+    return m.rc;
+}
+
+/* --- calls without a number --------------------------------------------------------------------------------------------------- */
+
+/* One without an id and a name goes on with the last call. */
+static int64_t number_of(const struct openai_fragment *f, int *count)
+{
+    if (f->index >= 0) {
+        if (f->index >= *count && f->index < STREAM_CALLS_MAX)
+            *count = (int)f->index + 1;
+        return -1;
+    }
+    if (f->id.len || f->name.len || *count == 0)
+        ++*count;
+    return *count - 1;
+}
+
+static void calls_number(struct mender *m, struct str calls, int *count)
+{
+    struct json_scan s;
+    struct str whole;
+
+    json_scan_init(&s, calls);
+    if (json_peek(&s) != JSON_ARRAY || !json_enter(&s))
+        return;
+    for (struct json_scan at = s; json_element(&s) && json_peek(&s) == JSON_OBJECT && json_skip(&s, &whole); at = s) {
+        struct openai_fragment f;
+        if (!openai_fragment_next(&at, &f) || !is_call(&f))
+            continue;
+        int64_t number = number_of(&f, count);
+        char text[24];
+        if (number >= 0)
+            put(m, offset_of(m, whole) + 1, 0, STR("index"), str_of(text, text_format(text, sizeof text, "%lld", (long long)number)), false);
+    }
+}
+
+static void choice_number(struct mender *m, struct json_scan *s, struct openai_numbers *n)
+{
+    struct str key, raw, inner, calls = STR_NONE;
+    int64_t index = 0;
+    struct json_scan d;
+
+    json_enter(s);
+    while (json_member(s, &key) && json_skip(s, &raw)) {
+        if (json_key_is(key, STR("index")))
+            (void)json_to_i64(raw, &index);
+        if (!json_key_is(key, STR("delta")) || raw.ptr[0] != '{')
+            continue;
+        json_scan_init(&d, raw);
+        json_enter(&d);
+        while (json_member(&d, &key) && json_skip(&d, &inner))
+            if (json_key_is(key, STR("tool_calls")))
+                calls = inner;
+    }
+    if (calls.len && index >= 0 && index < (int64_t)COUNT_OF(n->count))
+        calls_number(m, calls, &n->count[index]);
+}
+
+int openai_calls_number(struct openai_numbers *n, struct str data, struct buf *out)
+{
+    struct mender m = {.body = data, .out = BUF_INIT(2 * data.len + 64 * KiB)};
+    struct json_scan s;
+    struct str key;
+
+    if (str_find(data, STR("\"tool_calls\"")) < 0)
+        return 0;
+    json_scan_init(&s, data);
+    if (json_peek(&s) == JSON_OBJECT && json_enter(&s))
+        while (json_member(&s, &key)) {
+            if (!json_key_is(key, STR("choices")) || json_peek(&s) != JSON_ARRAY) {
+                json_skip(&s, NULL);
+                continue;
+            }
+            json_enter(&s);
+            while (json_element(&s)) {
+                if (json_peek(&s) == JSON_OBJECT)
+                    choice_number(&m, &s, n);
+                else
+                    json_skip(&s, NULL);
+            }
+        }
+    if (m.rc == 0 && m.out.len) {
+        m.rc = buf_append(out, str_slice(data, 0, m.from));
+        m.rc = m.rc ? m.rc : buf_append(out, buf_str(&m.out));
+        m.rc = m.rc ? m.rc : buf_append(out, str_skip(data, m.done));
     }
     buf_fini(&m.out);
     return m.rc;

@@ -162,12 +162,52 @@ static bool call_is_open(const struct stream_writer *w, int call)
     return w->open && w->block.kind == PART_CALL && w->block.call == call;
 }
 
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+static void value_byte(struct stream_value *v, char c)
+{
+    if (v->in_string) {
+        v->in_string = v->escaped || c != '"';
+        v->escaped = !v->escaped && c == '\\';
+    } else if (v->over) {
+        v->broken |= !is_blank(c);
+    } else if (c == '"') {
+        v->in_string = true;
+    } else {
+        v->depth += (c == '{' || c == '[') - (c == '}' || c == ']');
+    }
+    v->over |= v->depth <= 0 && !v->in_string;
+}
+
+/* The grammar is checked once, when all brackets are closed: asking at each piece would read a long value as often as it has
+ * pieces. What has no brackets or quotes ends nowhere by itself; it is short, or waits for the end. */
+static bool value_is_whole(struct stream_value *v, struct str text)
+{
+    enum { WORD_BYTES_MAX = 64 };
+    size_t blanks = 0;
+    while (v->seen == 0 && blanks < text.len && is_blank(text.ptr[blanks]))
+        blanks++;
+    if (v->seen == 0 && (blanks == text.len || !strchr("{[\"", text.ptr[blanks])))
+        return text.len <= WORD_BYTES_MAX && json_check(text, NULL) == 0;
+    for (v->seen += blanks; v->seen < text.len && !v->broken; v->seen++)
+        value_byte(v, text.ptr[v->seen]);
+    if (v->over && !v->broken && !v->checked) {
+        v->checked = json_check(text, NULL) == 0;
+        v->broken = !v->checked;
+    }
+    return v->checked && !v->broken;
+}
+
 /* Nothing more can come for the open block: it is no call, or a call whose arguments are complete. */
-static bool may_close(const struct stream_writer *w)
+static bool may_close(struct stream_writer *w)
 {
     if (!w->open || w->block.kind != PART_CALL)
         return true;
-    return (!w->block.custom || w->block.wrapped) && json_check(buf_str(&w->kept), NULL) == 0; /* free text has no end of its own */
+    bool ends = !w->block.custom || w->block.wrapped; /* free text has no end of its own */
+    return ends && value_is_whole(&w->block.value, buf_str(&w->kept));
 }
 
 static int open_call(struct stream_writer *w, int call, struct buf *out)

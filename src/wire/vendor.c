@@ -74,7 +74,7 @@ static const struct vendor vendors[] = {
         .openai_url = "https://generativelanguage.googleapis.com/v1beta/openai",
         .key_env = "GEMINI_API_KEY",
         .dialects = SPEAKS(DIALECT_OPENAI),
-        .quirks = QUIRK_SIGNED_CALLS,
+        .quirks = QUIRK_SIGNED_CALLS | QUIRK_UNNUMBERED,
         .default_model = "gemini-2.5-flash-lite",
     },
     {

@@ -197,6 +197,7 @@ enum vendor_quirk {
     QUIRK_NO_SUBTITLES = 32,     /* its transcripts come as JSON or text, never as srt or vtt */
     QUIRK_THOUGHT_BACK = 512,    /* refuses a turn with calls of tools that comes without what it had thought, if only "" */
     QUIRK_SIGNED_CALLS = 1024,   /* its calls of tools carry a signature that has to come back */
+    QUIRK_UNNUMBERED = 4096,     /* its streams leave out the index of calls of tools */
     QUIRK_SEALED_ITEMS = 2048,   /* its Responses face seals thinking that is worth handing back before its calls */
     QUIRK_PLAN_HEADERS = 256,    /* under a flat plan every answer tells how its windows are; one that does not is about the request */
 };

@@ -125,6 +125,7 @@ static void stream(struct arena *a, struct str text)
 {
     struct hearing h = {.out = BUF_INIT(64 * MiB)};
     struct stream_reader r;
+    struct openai_numbers numbers = {{0}};
     struct str line, name = STR_NONE;
     int rc = 0;
 
@@ -135,6 +136,8 @@ static void stream(struct arena *a, struct str text)
             name = str_skip(line, 7);
         else
             rc = codec_openai.event_read(&r, name, line);
+        AUTO_BUF struct buf numbered = BUF_INIT(64 * MiB);
+        assert(openai_calls_number(&numbers, line, &numbered) == 0 && (!numbered.len || json_check(line, NULL) || json_check(buf_str(&numbered), NULL) == 0));
     }
     assert(rc == 0 || rc == ERR_SYNTAX || rc == ERR_LIMIT);
     assert(stream_write_end(&h.writer, &h.out) == 0);

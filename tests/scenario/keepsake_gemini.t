@@ -16,6 +16,14 @@ client POST /v1/messages <<X
 X
 expect status 200
 expect request a json .messages[1].tool_calls[0].extra_content.google.thought_signature like "sig_*"
+# a stream that passes has its calls numbered, since clients refuse those that are not
+script a tool get "{\"city\":\"Oslo\"}"; reply "dry"
+client POST /v1/chat/completions <<X
+{"model":"chat","stream":true,"tools":[{"type":"function","function":{"name":"get"}}],"messages":[{"role":"user","content":"Weather?"}]}
+X
+expect status 200
+expect body contains "\"tool_calls\":[{\"index\":0,\"id\":\"call_simulated1\"" "thought_signature"
+expect sse-done
 # the same of a client whose bytes pass
 client POST /v1/chat/completions <<X
 {"model":"chat","messages":[{"role":"user","content":"Weather?"},{"role":"assistant","content":null,"tool_calls":[{"id":"call_simulated1","type":"function","function":{"name":"get","arguments":"{\"city\":\"Oslo\"}"}},{"id":"x","type":"function","function":{"name":"get","arguments":"{}"}}]},{"role":"tool","tool_call_id":"call_simulated1","content":"rain"},{"role":"tool","tool_call_id":"x","content":"rain"}]}

@@ -153,6 +153,7 @@ static inline bool site_open_at(struct site *s, struct http_server_options opt, 
     *s = (struct site){.clock = clock_fake(1700000000000), .listener = -1, .client = -1, .address = BUF_INIT(200)};
     site = s;
     opt.handler = (struct http_handler){.on_head = opt.handler.on_head,
+                                        .on_body = opt.handler.on_body,
                                         .on_request = on_request,
                                         .on_gone = on_gone,
                                         .on_drain = on_drain,

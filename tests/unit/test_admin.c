@@ -403,6 +403,17 @@ TEST(who_reads_events_reads_on_where_it_was_and_is_told_what_it_missed)
     house_close(&h);
 }
 
+TEST(news_of_the_last_moment_harm_nobody)
+{
+    struct house h;
+    AUTO_BUF struct buf got = BUF_INIT(64 * KiB);
+    REQUIRE(house_open(&h));
+    int fd = open_events(&h, "", "event: hello", &got);
+    news_tell(h.news, "last", STR("{}")); /* its message is under way when all is closed */
+    house_close(&h);
+    close(fd);
+}
+
 TEST(who_does_not_read_its_events_is_cut_off_and_others_are_not)
 {
     struct house h;

@@ -79,6 +79,46 @@ TEST_BOTH(a_body_of_any_size_and_cut_arrives_whole)
     world_close(&w);
 }
 
+/* The reply's own bytes come only when the server has read all: nothing may arrive before its time, and everything must in the end. */
+TEST_BOTH(a_body_that_is_still_coming_is_sent_as_far_as_it_is_there)
+{
+    static const size_t steps[] = {1, 2, 65536, 65536, 100001, 250000}; /* the third is told twice, and once beyond the cut of the pieces */
+    enum { BYTES = 300000, CUT = 100000 };
+    struct world w;
+    REQUIRE(world_open(&w));
+    struct buf body = BUF_INIT(BYTES);
+    for (size_t k = 0; k < BYTES; k++)
+        (void)buf_append_char(&body, pattern(k));
+    struct str pieces[2] = {str_slice(buf_str(&body), 0, CUT), str_skip(buf_str(&body), CUT)};
+    struct run r;
+    run_init(&r, &w, "/echo");
+    (void)run_start_with(&r, (struct http_fetch_options){.body = pieces, .body_count = 2, .body_ready = 1});
+    for (size_t i = 0; i < COUNT_OF(steps); i++) {
+        http_fetch_body_ready(r.fetch, steps[i]);
+        for (int turns = 0; turns < 20; turns++)
+            (void)loop_turn(w.loop, 1);
+        EXPECT(r.fetch && !http_fetch_sent_all(r.fetch));
+        EXPECT_I64(r.heads, 0);
+        EXPECT_I64(r.received, 0);
+    }
+    http_fetch_body_ready(r.fetch, SIZE_MAX);
+    run_finish(&r);
+    EXPECT_I64(r.result.end, FETCH_OK);
+    EXPECT_I64(r.received, BYTES);
+    EXPECT(r.in_order);
+    run_fini(&r);
+    /* one that fails before all of it was there, and one that is given up */
+    run_init(&r, &w, "/ok");
+    (void)run_start_with(&r, (struct http_fetch_options){.body = pieces, .body_count = 2, .body_ready = 5});
+    for (int turns = 0; turns < 20; turns++)
+        (void)loop_turn(w.loop, 1);
+    http_fetch_body_ready(r.fetch, 10); /* and given up before that leaves */
+    http_fetch_cancel(r.fetch);
+    run_fini(&r);
+    buf_fini(&body);
+    world_close(&w);
+}
+
 TEST_BOTH(methods_are_sent_as_given)
 {
     static const struct {

@@ -337,6 +337,83 @@ TEST(blocks_are_kept_for_the_next_request_up_to_a_bound)
     http_pool_fini(&p);
 }
 
+/* --- bodies that are taken as they come */
+
+static struct buf taken;
+
+static void divert_head(struct http_exchange *x, void *ctx)
+{
+    on_head(x, ctx);
+    http_exchange_divert(x);
+}
+
+/* A piece that begins with '!' is refused. */
+static void take_piece(struct http_exchange *x, struct str bytes, void *ctx)
+{
+    (void)ctx;
+    if (bytes.ptr[0] == '!')
+        EXPECT_I64(http_reply(x, 400, &plain, 1, STR("no")), 0);
+    else
+        EXPECT_I64(buf_append(&taken, bytes), 0);
+}
+
+TEST(a_diverted_body_is_handed_on_as_it_comes_and_not_held)
+{
+    struct gauge held = {.max = 1000};
+    OPEN_SITE(.handler.on_head = divert_head, .handler.on_body = take_piece, .body_bytes_max = 100000, .held = &held);
+    static char much[50000];
+    memset(much, 'm', sizeof much);
+    taken = BUF_INIT(MiB);
+    int fd = dial(&s);
+    say(&s, fd, "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 50003\r\n\r\nabc"); /* more than may be held */
+    UNTIL(&s, taken.len == 3);
+    EXPECT_I64(s.requests, 0);
+    EXPECT_I64(held.used, 0);
+    say_bytes(&s, fd, str_of(much, sizeof much));
+    hear(&s, fd, &b, "\r\n\r\n/a");
+    EXPECT_I64(taken.len, 50003);
+    buf_clear(&taken);
+    buf_clear(&b);
+    say(&s, fd, "POST /b HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x\r\nd");
+    UNTIL(&s, taken.len == 4);
+    say(&s, fd, "e\r\n0\r\n\r\nPOST /c HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nf");
+    hear(&s, fd, &b, "\r\n\r\n/c");
+    EXPECT_STR(buf_str(&taken), "abcdef");
+    EXPECT_I64(s.requests, 3);
+    EXPECT_I64(held.used, 0);
+    close(fd);
+    UNTIL(&s, http_server_connections(s.server) == 0);
+    buf_fini(&taken);
+    site_close(&s);
+}
+
+TEST(a_diverted_body_has_its_limit_and_may_be_refused_in_the_middle)
+{
+    OPEN_SITE(.handler.on_head = divert_head, .handler.on_body = take_piece, .body_bytes_max = 10);
+    taken = BUF_INIT(MiB);
+    int fd = dial(&s);
+    say(&s, fd, "POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n8\r\nabcdefgh\r\n");
+    UNTIL(&s, taken.len == 8);
+    say(&s, fd, "3\r\nijk\r\n0\r\n\r\n");
+    EXPECT(hear(&s, fd, &b, NULL) == HEARD_END);
+    EXPECT(str_starts(buf_str(&b), STR("HTTP/1.1 413 ")));
+    close(fd);
+    buf_clear(&b);
+    fd = dial(&s);
+    say(&s, fd, "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc");
+    UNTIL(&s, taken.len == 11);
+    say(&s, fd, "!");
+    hear(&s, fd, &b, "\r\n\r\nno");
+    EXPECT(str_starts(buf_str(&b), STR("HTTP/1.1 400 ")));
+    say(&s, fd, "defgh");
+    EXPECT(hear(&s, fd, &b, NULL) == HEARD_END);
+    EXPECT_I64(taken.len, 11);
+    EXPECT_I64(s.requests, 0);
+    close(fd);
+    buf_fini(&taken);
+    site_close(&s);
+}
+
 /* --- 100-continue and early refusals */
 
 TEST(continue_is_said_only_when_asked_for_and_only_when_the_head_was_accepted)

@@ -206,3 +206,27 @@ TEST(writers_put_it_back)
     EXPECT(str_find(r, STR("{\"type\":\"reasoning\",\"id\":\"rs_1\",\"summary\":[],\"encrypted_content\":\"ENC\"},{\"type\":\"function_call\"")) > 0);
     arena_fini(&arena);
 }
+
+/* A new id begins the next call, what has none goes on with the last; choices count for themselves. */
+TEST(calls_without_a_number_are_numbered)
+{
+#define CHUNK(choice, calls) "{\"choices\":[{\"delta\":{\"tool_calls\":[" calls "]},\"index\":" choice "}] }"
+    static const struct {
+        const char *data, *want; /* NULL: untouched */
+    } cases[] = {
+        {CHUNK("0", "{\"id\":\"a\"}, {\"id\":\"b\"}"), CHUNK("0", "{\"index\":0,\"id\":\"a\"}, {\"index\":1,\"id\":\"b\"}")},
+        {CHUNK("0", "{\"function\":{\"arguments\":\"x\"}}"), CHUNK("0", "{\"index\":1,\"function\":{\"arguments\":\"x\"}}")},
+        {CHUNK("1", "{\"id\":\"c\"}"), CHUNK("1", "{\"index\":0,\"id\":\"c\"}")},
+        {CHUNK("0", "{\"index\":4,\"id\":\"d\"}"), NULL},
+        {CHUNK("0", "{\"id\":\"e\"}"), CHUNK("0", "{\"index\":5,\"id\":\"e\"}")},
+        {CHUNK("0", "{}, 1"), NULL},
+        {CHUNK("99", "{\"id\":\"f\"}"), NULL},
+        {"{\"choices\":[{\"delta\":{\"content\":\"tool_calls\"}},null],\"tool_calls\":1}", NULL},
+    };
+    struct openai_numbers n = {{0}};
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        AUTO_BUF struct buf out = BUF_INIT(MiB);
+        EXPECT_I64(openai_calls_number(&n, str_from(cases[i].data), &out), 0);
+        EXPECT_STR(buf_str(&out), cases[i].want ? cases[i].want : "");
+    }
+}
