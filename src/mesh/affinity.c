@@ -6,7 +6,7 @@
  * is wrong about a prefix has only asked another member of a group first, so nothing here needs to be exact: of long texts
  * the two ends and the length are hashed, and two conversations that share all that share their place.
  *
- * Who comes first is balance.c's and pick.c's business, by docs/decisions/0010. */
+ * Who comes first is balance.c's and pick.c's business, by docs/decisions/0011. */
 #include "base/mem.h"
 #include "mesh/mesh_priv.h"
 

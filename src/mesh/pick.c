@@ -317,7 +317,7 @@ static int64_t cost_of_step(struct mesh_call *c, const struct step *s)
 }
 
 /* The order of steps is the owner's word, but where that word is `cheapest`: then a conversation goes back to an earlier step
- * only if that is no dearer than what it costs where its prefix is cached (docs/decisions/0010). */
+ * only if that is no dearer than what it costs where its prefix is cached (docs/decisions/0011). */
 static bool is_cheaper_there(struct mesh_call *c)
 {
     const struct target *holder = c->talk.holder;
