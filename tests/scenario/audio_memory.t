@@ -6,13 +6,13 @@ config <<X
 jobs:
   hear: { chain: [a/whisper-1, b/whisper-1] }
 X
-script a status 503
 start
 raw <<X
 POST /v1/audio/transcriptions HTTP/1.1\r\nhost: localhost\r\ncontent-type: multipart/form-data; boundary=XbX\r\ncontent-length: 176\r\n\r\n
 --XbX\r\ncontent-disposition: form-data; name="model"\r\n\r\nhear\r\n--XbX\r\ncontent-disposition: form-data; name="file"; filename="speech.mp3"\r\ncontent-type: audio/mpeg\r\n\r\ns\r\n--XbX--\r\n
 X
 expect status 200
+script a status 503
 memory
 raw c <<X &
 POST /v1/audio/transcriptions HTTP/1.1\r\nhost: localhost\r\ncontent-type: multipart/form-data; boundary=XbX\r\ncontent-length: 40000175\r\n\r\n
