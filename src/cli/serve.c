@@ -201,5 +201,5 @@ static int run(int argc, char **argv)
 }
 
 const struct cli_command command_serve = {
-    .name = "serve", .synopsis = "[options]", .summary = "run the mesh: an OpenAI-compatible server in front of everything you have", .run = run,
+    .name = "serve", .synopsis = "[options]", .summary = "run the mesh: one server, in the dialects of OpenAI, Anthropic and Ollama, in front of everything you have", .run = run,
 };

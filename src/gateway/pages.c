@@ -35,7 +35,7 @@ void page_root(struct gateway_loop *gl, struct http_exchange *x, int unused)
     if (accept.len && str_contains_fold(accept, STR("text/html")))
         reply_with(gl, x, 200, STR("text/html; charset=utf-8"),
                    STR("<!doctype html><meta charset=utf-8><title>Hearth</title><h1>Hearth is running</h1>"
-                       "<p>OpenAI-compatible clients use <code>/v1</code> of this address. The models are at "
+                       "<p>OpenAI's clients use <code>/v1</code> of this address, Anthropic's and Ollama's the address itself. The models are at "
                        "<a href=\"/v1/models\">/v1/models</a>. A console is planned.</p>\n"));
     else
         reply_with(gl, x, 200, STR("text/plain; charset=utf-8"), STR("Ollama is running"));
