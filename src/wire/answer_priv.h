@@ -28,9 +28,8 @@ void answer_content_read(struct answer_reader *r);
 bool answer_usage_read(struct json_scan *s, struct usage *out);
 int64_t answer_cost_read(struct json_scan *s); /* what the vendor says it charged, in nano-dollars; -1 when that is no amount */
 
-/* A count of tokens that makes sense: 0 or more; negative: absent, or nonsense. And dollars, as nano-dollars. Each consumes the value. */
+/* A count of tokens that makes sense: 0 or more; negative: absent, or nonsense. It is consumed. */
 int64_t answer_count_read(struct json_scan *s);
-int64_t answer_cost_read(struct json_scan *s);
 
 /* A finish reason, as it stands in the JSON, whatever vendor's word it is. FINISH_OTHER for what nobody knows. */
 enum finish answer_finish_of(struct str raw);

@@ -4,9 +4,9 @@
  * Numbers come from other people's servers and turn into money: what is negative or beyond any model is as good as absent, and a part
  * never exceeds its whole. */
 #include "wire/responses_priv.h"
+#include "wire/answer_priv.h"
 
 #define COUNT_MAX ((int64_t)1 << 40) /* more tokens than any call can have */
-#define COST_USD_MAX 1e6             /* more than any call can cost; keeps nano-dollars in range */
 
 /* --- usage ---------------------------------------------------------------------------------------------------------------------- */
 
@@ -21,15 +21,6 @@ static int64_t count_read(struct json_scan *s)
     struct str raw;
     int64_t n;
     return json_skip(s, &raw) && type == JSON_NUMBER && json_to_i64(raw, &n) && n >= 0 && n <= COUNT_MAX ? n : -1;
-}
-
-static int64_t cost_read(struct json_scan *s)
-{
-    enum json_type type = json_peek(s);
-    struct str raw;
-    double usd;
-    bool sane = json_skip(s, &raw) && type == JSON_NUMBER && json_to_double(raw, &usd) && usd >= 0 && usd <= COST_USD_MAX;
-    return sane ? (int64_t)(usd * 1e9 + 0.5) : -1;
 }
 
 static void details_read(struct json_scan *s, struct counts *c)
@@ -63,7 +54,7 @@ static void count_member_read(struct json_scan *s, struct str key, struct counts
     else if (json_key_is(key, STR("input_tokens_details")) || json_key_is(key, STR("output_tokens_details")))
         details_read(s, c);
     else if (json_key_is(key, STR("cost")))
-        c->cost_nusd = cost_read(s);
+        c->cost_nusd = answer_cost_read(s);
     else
         json_skip(s, NULL);
 }
