@@ -19,8 +19,8 @@ enum {
     HEAD_DIM_MAX = 256,
     HEAD_GROUP_MAX = 16,   /* query heads that share one key head */
     MATMUL_TILE_ROWS = 16, /* rows are handed out in multiples of this */
-    MATMUL_COLUMNS_MAX = 512, /* of one matmul; a wider batch is cut by the caller */
-    MATMUL_SCRATCH_BYTES = 96 * 1024
+    MATMUL_COLUMNS_MAX = 256, /* of one matmul; a wider batch is cut by the caller */
+    MATMUL_SCRATCH_BYTES = 48 * 1024
 };
 
 /* Activations, as integers: per block one scale, and sums over groups for the offsets of the weights' codes. */
