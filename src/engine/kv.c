@@ -61,6 +61,11 @@ void kv_pool_free(struct kv_pool *p)
     mem_free(p);
 }
 
+enum kv_type kv_type(const struct kv_pool *p)
+{
+    return p->shape.type;
+}
+
 size_t kv_pages_free(const struct kv_pool *p)
 {
     return p->free_count;

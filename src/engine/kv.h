@@ -26,6 +26,7 @@ struct kv_sequence {
 int kv_pool_new(struct kv_pool **out, const struct kv_shape *shape, size_t pages_max, struct err *e);
 void kv_pool_free(struct kv_pool *p); /* every sequence was cleared before */
 size_t kv_page_bytes(const struct kv_shape *shape);
+enum kv_type kv_type(const struct kv_pool *p);
 size_t kv_pages_free(const struct kv_pool *p);
 size_t kv_pages_max(const struct kv_pool *p);
 
