@@ -9,7 +9,21 @@
 #include "base/err.h"
 #include "engine/quant.h"
 
-enum gguf_type { GGUF_U8, GGUF_I8, GGUF_U16, GGUF_I16, GGUF_U32, GGUF_I32, GGUF_F32, GGUF_BOOL, GGUF_STRING, GGUF_ARRAY, GGUF_U64, GGUF_I64, GGUF_F64 };
+enum gguf_type {
+    GGUF_U8,
+    GGUF_I8,
+    GGUF_U16,
+    GGUF_I16,
+    GGUF_U32,
+    GGUF_I32,
+    GGUF_F32,
+    GGUF_BOOL,
+    GGUF_STRING,
+    GGUF_ARRAY,
+    GGUF_U64,
+    GGUF_I64,
+    GGUF_F64
+};
 
 struct gguf;
 
@@ -23,10 +37,11 @@ struct gguf_tensor {
 };
 
 struct gguf_array {
-    enum gguf_type type;   /* of its elements; never GGUF_ARRAY */
+    enum gguf_type type; /* of its elements; never GGUF_ARRAY */
     uint64_t count;
-    const uint8_t *data;   /* raw elements back to back, unaligned */
-    const uint64_t *start; /* strings only: offset in `data` of each element's text; its length stands in the 8 bytes before */
+    const uint8_t *data; /* raw elements back to back, unaligned */
+    const uint64_t
+        *start; /* strings only: offset in `data` of each element's text; its length stands in the 8 bytes before */
 };
 
 /* `path` is the file, or the first of a split model (PREFIX-00001-of-00005.gguf); the other parts are found beside it. */
@@ -40,7 +55,7 @@ void gguf_close(struct gguf *g);
 uint64_t gguf_bytes(const struct gguf *g);        /* of all parts, as mapped */
 uint64_t gguf_tensor_bytes(const struct gguf *g); /* of the weights alone */
 size_t gguf_tensor_count(const struct gguf *g);
-const struct gguf_tensor *gguf_tensor_at(const struct gguf *g, size_t index);      /* in file order */
+const struct gguf_tensor *gguf_tensor_at(const struct gguf *g, size_t index);       /* in file order */
 const struct gguf_tensor *gguf_tensor_find(const struct gguf *g, const char *name); /* NULL if there is none */
 
 /* Values by key: false (output untouched) when the key is absent or of another kind. An integer key may have any integer width, as
