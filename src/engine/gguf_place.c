@@ -9,12 +9,10 @@ static int by_offset(const void *a, const void *b)
     return x->from_data < y->from_data ? -1 : x->from_data > y->from_data;
 }
 
-/* Where the last byte of a tensor would be; the largest number when there is no such byte. */
-static uint64_t end_of(const struct gguf_part *p, uint64_t from_data, uint64_t bytes)
+/* Where a tensor's bytes end in the file; false when no number says it. */
+static bool end_of(const struct gguf_part *p, uint64_t from_data, uint64_t bytes, uint64_t *end)
 {
-    uint64_t end = 0;
-    return __builtin_add_overflow(p->data_at, from_data, &end) || __builtin_add_overflow(end, bytes, &end) ? UINT64_MAX
-                                                                                                           : end;
+    return !__builtin_add_overflow(p->data_at, from_data, end) && !__builtin_add_overflow(*end, bytes, end);
 }
 
 static int check_end(const struct gguf_part *p, uint64_t end, const struct gguf_tensor *last, struct err *e)
@@ -31,7 +29,7 @@ static int check_end(const struct gguf_part *p, uint64_t end, const struct gguf_
 int gguf_part_place(struct gguf *g, struct gguf_part *p, struct gguf_offset *offsets, uint64_t alignment, struct err *e)
 {
     assert(alignment >= GGUF_ALIGNMENT_MIN && p->data_at % alignment == 0);
-    struct gguf_tensor *list = g->tensors + p->tensor_first, *before = NULL, *last = NULL;
+    struct gguf_tensor *list = g->tensors + p->tensor_first, *before = NULL;
     uint64_t free_from = 0, end = 0;
     qsort(offsets, p->tensor_count, sizeof *offsets, by_offset);
     for (size_t i = 0; i < p->tensor_count; i++) {
@@ -44,12 +42,15 @@ int gguf_part_place(struct gguf *g, struct gguf_part *p, struct gguf_offset *off
         if (at < free_from)
             return err_set(e, ERR_SYNTAX, "%s: tensor \"%s\" starts at offset %llu, inside tensor \"%s\"", p->name,
                            gguf_shown(t->name).text, (unsigned long long)at, gguf_shown(before->name).text);
-        before = last = t;
-        end = end_of(p, at, t->bytes);
-        free_from = end == UINT64_MAX ? UINT64_MAX : at + t->bytes;
+        if (!end_of(p, at, t->bytes, &end))
+            return err_set(e, ERR_SYNTAX,
+                           "%s: tensor \"%s\" of %llu bytes starts at offset %llu: no file is that large", p->name,
+                           gguf_shown(t->name).text, (unsigned long long)t->bytes, (unsigned long long)at);
+        before = t;
+        free_from = at + t->bytes;
     }
     /* Sorted and apart: the last one reaches farthest. */
-    int rc = last ? check_end(p, end, last, e) : 0;
+    int rc = before ? check_end(p, end, before, e) : 0;
     for (size_t i = 0; rc == 0 && i < p->tensor_count; i++)
         list[offsets[i].tensor].data = p->base + p->data_at + offsets[i].from_data;
     return rc;
