@@ -17,7 +17,7 @@ static bool may_become_one(const char *bytes, unsigned len)
     for (unsigned i = 0; i < (len == 1 ? COUNT_OF(second) : 1); i++) {
         if (len == 1)
             whole[1] = (char)second[i];
-        if (unicode_length(whole, whole + sizeof whole) > len)
+        if (str_utf8_length(str_of(whole, sizeof whole)) > len)
             return true;
     }
     return false;
@@ -32,7 +32,7 @@ static int flush_broken(struct detokenizer *d, struct buf *out)
 static int push_byte(struct detokenizer *d, char byte, struct buf *out)
 {
     d->held[d->held_len++] = byte;
-    if (unicode_length(d->held, d->held + d->held_len) == d->held_len) {
+    if (str_utf8_length(str_of(d->held, d->held_len)) == d->held_len) {
         unsigned len = d->held_len;
         d->held_len = 0;
         return buf_append(out, str_of(d->held, len));

@@ -26,7 +26,6 @@ struct ch {
     unsigned len;
 };
 struct ch unicode_at(const char *p, const char *end);
-unsigned unicode_length(const char *p, const char *end); /* of the valid sequence at p; 0 if there is none */
 
 /* --- pre-tokenizers ------------------------------------------------------------------------------------------------------------ */
 

@@ -101,32 +101,11 @@ unsigned unicode_put(uint32_t cp, char out[4])
     return len;
 }
 
-/* Well-formed sequences: The Unicode Standard, table 3-7. */
-unsigned unicode_length(const char *p, const char *end)
-{
-    const unsigned char *b = (const unsigned char *)p;
-    size_t left = (size_t)(end - p);
-    if (left == 0)
-        return 0;
-    if (b[0] < 0x80)
-        return 1;
-    unsigned len = b[0] >= 0xF0 ? 4 : b[0] >= 0xE0 ? 3 : 2;
-    if (b[0] < 0xC2 || b[0] > 0xF4 || left < len)
-        return 0;
-    unsigned char low = b[0] == 0xE0 ? 0xA0 : b[0] == 0xF0 ? 0x90 : 0x80, high = b[0] == 0xED ? 0x9F : b[0] == 0xF4 ? 0x8F : 0xBF;
-    if (b[1] < low || b[1] > high)
-        return 0;
-    for (unsigned i = 2; i < len; i++)
-        if ((b[i] & 0xC0) != 0x80)
-            return 0;
-    return len;
-}
-
 struct ch unicode_at(const char *p, const char *end)
 {
     enum { REPLACEMENT = 0xFFFD };
     const unsigned char *b = (const unsigned char *)p;
-    unsigned len = unicode_length(p, end);
+    unsigned len = p < end && b[0] < ASCII ? 1 : str_utf8_length(str_of(p, (size_t)(end - p)));
     uint32_t cp = REPLACEMENT;
     switch (len) {
     case 0:
