@@ -112,6 +112,28 @@ static bool sort_keys(struct tpl_run *r, struct sorted *s, struct sorted *spare,
     return true;
 }
 
+/* The key of one item; "a,b" sorts by a, then by b. */
+static bool key_of(struct tpl_run *r, struct tpl_value item, struct tpl_value path, bool exact, struct tpl_value *out)
+{
+    struct tpl_value part, list;
+
+    if (!given(path) || path.kind != TPL_TEXT || str_find_char(tpl_str(path), ',') < 0) {
+        *out = item;
+        return (!given(path) || read_path(r, item, path, out)) && sort_key(r, *out, exact, out);
+    }
+    struct str rest = tpl_str(path), one;
+    if (!tpl_list(r, 0, &list))
+        return false;
+    while (str_cut(&rest, ',', &one)) {
+        struct tpl_value key;
+        if (!tpl_text(r, one, false, &part) || !read_path(r, item, part, &key) || !sort_key(r, key, exact, &key) ||
+            !tpl_list_add(r, list.list, key))
+            return false;
+    }
+    *out = list;
+    return true;
+}
+
 static bool filter_sort(ARGS) /* reverse case_sensitive attribute */
 {
     struct tpl_list items;
@@ -123,10 +145,7 @@ static bool filter_sort(ARGS) /* reverse case_sensitive attribute */
     if (!s)
         return false;
     for (size_t i = 0; i < items.count; i++) {
-        struct tpl_value key = items.item[i];
-        if (given(a[2]) && !read_path(r, key, a[2], &key))
-            return false;
-        if (!sort_key(r, key, truth_or(a[1], false), &s[i].key))
+        if (!key_of(r, items.item[i], a[2], truth_or(a[1], false), &s[i].key))
             return false;
         s[i].value = items.item[i];
     }

@@ -106,7 +106,7 @@ static bool split_blanks(struct tpl_run *r, struct tpl_value v, int64_t most, st
             return false;
         at = tpl_space_after(s, end);
     }
-    return at >= s.len || add_slice(r, v, at, at + tpl_space_before(str_skip(s, at), s.len - at), l);
+    return at >= s.len || add_slice(r, v, at, s.len, l);
 }
 
 static bool text_split(ARGS) /* sep maxsplit */
