@@ -17,22 +17,22 @@
 
 /* clang-format off */
 #define LLAMA3                                                                                                           \
-    "{{ bos_token }}{%- for m in messages %}{{ '<|start_header_id|>' ~ m.role ~ '<|end_header_id|>\\n\\n' ~ (m.content | trim) ~" \
+    "{{ bos_token }}{%- for m in messages if m.role in ['system', 'user', 'assistant'] %}{{ '<|start_header_id|>' ~ m.role ~ '<|end_header_id|>\\n\\n' ~ (m.content | trim) ~" \
     " '<|eot_id|>' }}{%- endfor %}{%- if add_generation_prompt %}{{ '<|start_header_id|>assistant<|end_header_id|>\\n\\n' }}{%- endif %}"
 #define MISTRAL                                                                                                          \
     "{{ bos_token }}{%- set ns = namespace(system='') %}{%- for m in messages %}{%- if m.role == 'system' %}"            \
     "{%- set ns.system = ns.system ~ m.content ~ '\\n\\n' %}{%- elif m.role == 'user' %}{{ '[INST] ' ~ ns.system ~ m.content ~ ' [/INST]' }}" \
-    "{%- set ns.system = '' %}{%- else %}{{ ' ' ~ (m.content | trim) ~ eos_token }}{%- endif %}{%- endfor %}"
+    "{%- set ns.system = '' %}{%- elif m.role == 'assistant' %}{{ ' ' ~ (m.content | trim) ~ eos_token }}{%- endif %}{%- endfor %}"
 #define GEMMA                                                                                                            \
     "{{ bos_token }}{%- set ns = namespace(system='') %}{%- for m in messages %}{%- if m.role == 'system' %}"            \
-    "{%- set ns.system = ns.system ~ m.content ~ '\\n\\n' %}{%- else %}{{ '<start_of_turn>' ~ ('model' if m.role == 'assistant' else m.role)" \
+    "{%- set ns.system = ns.system ~ m.content ~ '\\n\\n' %}{%- elif m.role in ['system', 'user', 'assistant'] %}{{ '<start_of_turn>' ~ ('model' if m.role == 'assistant' else m.role)" \
     " ~ '\\n' ~ ns.system ~ (m.content | trim) ~ '<end_of_turn>\\n' }}{%- set ns.system = '' %}{%- endif %}{%- endfor %}"   \
     "{%- if add_generation_prompt %}{{ '<start_of_turn>model\\n' }}{%- endif %}"
 #define PHI3                                                                                                             \
-    "{%- for m in messages %}{{ '<|' ~ m.role ~ '|>\\n' ~ m.content ~ '<|end|>\\n' }}{%- endfor %}"                        \
+    "{%- for m in messages if m.role in ['system', 'user', 'assistant'] %}{{ '<|' ~ m.role ~ '|>\\n' ~ m.content ~ '<|end|>\\n' }}{%- endfor %}"                        \
     "{%- if add_generation_prompt %}{{ '<|assistant|>\\n' }}{%- endif %}"
 #define ZEPHYR                                                                                                           \
-    "{%- for m in messages %}{{ '<|' ~ m.role ~ '|>\\n' ~ m.content ~ eos_token ~ '\\n' }}{%- endfor %}"                   \
+    "{%- for m in messages if m.role in ['system', 'user', 'assistant'] %}{{ '<|' ~ m.role ~ '|>\\n' ~ m.content ~ eos_token ~ '\\n' }}{%- endfor %}"                   \
     "{%- if add_generation_prompt %}{{ '<|assistant|>\\n' }}{%- endif %}"
 
 /* The first row whose marks all stand in the template. */
