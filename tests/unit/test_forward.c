@@ -48,7 +48,7 @@ static float *compute(const struct how *how, const int32_t *token, size_t count,
     struct gguf *g = NULL;
     struct engine *en = NULL;
     struct err e = {0};
-    struct engine_options opt = {.kernels = how->kernels, .threads = how->threads, .kv_type = how->kv, .context = 512, .rows_max = how->rows_max};
+    struct engine_options opt = {.kernels = how->kernels, .threads = how->threads, .kv_type = how->kv, .context = ORACLE_CONTEXT, .rows_max = how->rows_max};
     if (gguf_open(&g, path, &e) < 0 || engine_open(&en, g, &opt, &e) < 0) {
         test_fail(__FILE__, __LINE__, "%s", e.text);
         return NULL;
