@@ -5,20 +5,22 @@
 #include "engine/quant_priv.h"
 #include <math.h>
 
-static int nearest(float steps, int low, int high)
+/* To the nearest whole number, even ones first, between bounds below 2^22. Adding 1.5·2^23 leaves no bits for a fraction: one
+ * instruction instead of a call. NaN cannot come: weights are finite. */
+static inline float nearest(float steps, float low, float high)
 {
-    float r = rintf(steps);
-    return r <= (float)low ? low : r >= (float)high ? high : (int)r; /* NaN cannot come: weights are finite */
+    float inside = steps < low ? low : steps > high ? high : steps;
+    return inside + 0x1.8p23f - 0x1.8p23f;
 }
 
 int quant_code_signed(float x, float step, int half)
 {
-    return step == 0 ? 0 : nearest(x / step, -half, half - 1);
+    return step == 0 ? 0 : (int)nearest(x / step, (float)-half, (float)(half - 1));
 }
 
 int quant_code_affine(float x, float step, float floor_, int top)
 {
-    return step == 0 ? 0 : nearest((x + floor_) / step, 0, top);
+    return step == 0 ? 0 : (int)nearest((x + floor_) / step, 0, (float)top);
 }
 
 int quant_code_nl(float x, float step)
@@ -39,93 +41,100 @@ static float greatest(const float *x, size_t n)
     return most;
 }
 
-/* Codes that are symmetric but for one: values of a code through value_of. What is lost is Σx² − (Σxv)²/Σv² with the best
- * step Σxv/Σv² for these codes, so the greatest (Σxv)²/Σv² wins. */
-static float fit(const float *x, size_t n, float first, float (*value)(float x, float step, int half), int half)
+/* What is lost is Σx² − (Σxv)²/Σv² with the best step for the values v that codes stand for, which is Σxv/Σv²: so the greatest
+ * (Σxv)²/Σv² wins. */
+struct best {
+    float gain, step;
+};
+
+static void better(struct best *b, float xv, float vv)
 {
-    float best_step = first, best = 0;
-    for (int k = -4; first != 0 && k <= 4; k++) {
-        float step = first * (1 + 0.03f * (float)k), xv = 0, vv = 0;
-        for (size_t i = 0; i < n; i++) {
-            float v = value(x[i], step, half);
-            xv += x[i] * v;
-            vv += v * v;
-        }
-        if (vv > 0 && xv * xv > best * vv) {
-            best = xv * xv / vv;
-            best_step = xv / vv;
-        }
-    }
-    return best_step;
+    if (vv > 0 && xv * xv > b->gain * vv)
+        *b = (struct best){xv * xv / vv, xv / vv};
 }
 
-static float value_signed(float x, float step, int half)
-{
-    return (float)quant_code_signed(x, step, half);
-}
-
-static float value_nl(float x, float step, int half)
-{
-    (void)half;
-    return (float)quant_nl[quant_code_nl(x, step)];
-}
+enum { TRIES = 3 }; /* to each side of the step that reaches the greatest */
+static const float TRY_EACH = 0.04f;
 
 float quant_fit_signed(const float *x, size_t n, int half)
 {
-    return fit(x, n, greatest(x, n) / (float)-half, value_signed, half);
+    float first = greatest(x, n) / (float)-half;
+    struct best b = {0, first};
+    for (int k = -TRIES; first != 0 && k <= TRIES; k++) {
+        float inverse = 1 / (first * (1 + TRY_EACH * (float)k)), xv = 0, vv = 0;
+        for (size_t i = 0; i < n; i++) {
+            float v = nearest(x[i] * inverse, (float)-half, (float)(half - 1));
+            xv += x[i] * v;
+            vv += v * v;
+        }
+        better(&b, xv, vv);
+    }
+    return b.step;
 }
 
 float quant_fit_nl(const float *x, size_t n)
 {
-    return fit(x, n, greatest(x, n) / (float)quant_nl[0], value_nl, 0);
+    float first = greatest(x, n) / (float)quant_nl[0];
+    struct best b = {0, first};
+    for (int k = -TRIES; first != 0 && k <= TRIES; k++) {
+        float step = first * (1 + TRY_EACH * (float)k), xv = 0, vv = 0;
+        for (size_t i = 0; i < n; i++) {
+            float v = (float)quant_nl[quant_code_nl(x[i], step)];
+            xv += x[i] * v;
+            vv += v * v;
+        }
+        better(&b, xv, vv);
+    }
+    return b.step;
 }
 
-static float lost_affine(const float *x, size_t n, int top, float step, float floor_)
+/* x against the codes that (step, floor) lead to: what is lost, and the sums that least squares need. */
+struct against {
+    float lost, q, qq, x, qx;
+};
+
+static struct against against(const float *x, size_t n, int top, float step, float floor_)
 {
-    float lost = 0;
+    struct against sum = {0};
+    float inverse = step > 0 ? 1 / step : 0;
     for (size_t i = 0; i < n; i++) {
-        float off = step * (float)quant_code_affine(x[i], step, floor_, top) - floor_ - x[i];
-        lost += off * off;
+        float q = nearest((x[i] + floor_) * inverse, 0, (float)top), off = step * q - floor_ - x[i];
+        sum.lost += off * off;
+        sum.q += q;
+        sum.qq += q * q;
+        sum.x += x[i];
+        sum.qx += q * x[i];
     }
-    return lost;
+    return sum;
 }
 
-/* Least squares of x against the codes that (step, floor) lead to; false where it has no answer that a block can hold. */
-static bool better_affine(const float *x, size_t n, int top, float *step, float *floor_)
+/* False where least squares has no answer that a block can hold. */
+static bool better_affine(const struct against *s, float count, float *step, float *floor_)
 {
-    float q_sum = 0, qq = 0, x_sum = 0, qx = 0, count = (float)n;
-    for (size_t i = 0; i < n; i++) {
-        float q = (float)quant_code_affine(x[i], *step, *floor_, top);
-        q_sum += q;
-        qq += q * q;
-        x_sum += x[i];
-        qx += q * x[i];
-    }
-    float det = count * qq - q_sum * q_sum;
-    float slope = det > 0 ? (count * qx - q_sum * x_sum) / det : 0,
-          base = det > 0 ? (qq * x_sum - q_sum * qx) / det : 0;
-    if (slope <= 0 || base > 0)
+    float det = count * s->qq - s->q * s->q;
+    if (det <= 0)
         return false;
-    *step = slope;
-    *floor_ = -base;
-    return true;
+    *step = (count * s->qx - s->q * s->x) / det;
+    *floor_ = -(s->qq * s->x - s->q * s->qx) / det;
+    return *step > 0 && *floor_ >= 0;
 }
 
 void quant_fit_affine(const float *x, size_t n, int top, float *step, float *floor_)
 {
-    float low = 0, high = 0;
+    enum { ROUNDS = 4 };
+    float low = 0, high = 0, s, f;
     for (size_t i = 0; i < n; i++) {
-        low = fminf(low, x[i]);
-        high = fmaxf(high, x[i]);
+        low = x[i] < low ? x[i] : low;
+        high = x[i] > high ? x[i] : high;
     }
     *step = (high - low) / (float)top;
     *floor_ = -low;
-    float best = lost_affine(x, n, top, *step, *floor_), s = *step, f = *floor_;
-    for (int round = 0; round < 4 && best > 0 && better_affine(x, n, top, &s, &f); round++) {
-        float lost = lost_affine(x, n, top, s, f);
-        if (lost >= best)
+    struct against best = against(x, n, top, *step, *floor_);
+    for (int round = 0; round < ROUNDS && best.lost > 0 && better_affine(&best, (float)n, &s, &f); round++) {
+        struct against now = against(x, n, top, s, f);
+        if (now.lost >= best.lost)
             break;
-        best = lost;
+        best = now;
         *step = s;
         *floor_ = f;
     }

@@ -1,0 +1,885 @@
+/* template_method.c: the methods of texts, lists, dicts and loops, and the global functions: Python's, as far as templates
+ * use them. Lists and dicts that came in with the conversation may be changed, too: they are the rendering's own copy. */
+#include "engine/template_priv.h"
+
+#define ARGS struct tpl_run *r, struct tpl_value v, const struct tpl_value *a, const struct tpl_args *args, struct tpl_value *out
+#define UNUSED (void)r, (void)v, (void)a, (void)args
+
+
+static bool given(struct tpl_value v)
+{
+    return v.kind != TPL_ABSENT;
+}
+
+static bool text_arg(struct tpl_run *r, struct tpl_value v, struct str *out)
+{
+    if (v.kind != TPL_TEXT)
+        return tpl_fail(r, ERR_INVALID, "wants a str, not %s", tpl_kind_name(v));
+    *out = tpl_str(v);
+    return true;
+}
+
+static bool int_arg(struct tpl_run *r, struct tpl_value v, int64_t otherwise, int64_t *out)
+{
+    *out = otherwise;
+    if (!given(v) || v.kind == TPL_NONE)
+        return true;
+    if (v.kind != TPL_INT && v.kind != TPL_BOOL)
+        return tpl_fail(r, ERR_INVALID, "wants an integer, not %s", tpl_kind_name(v));
+    *out = tpl_integer(v);
+    return true;
+}
+
+/* --- cutting ------------------------------------------------------------------------------------------------------------ */
+
+static bool one_of(struct str set, uint32_t c)
+{
+    for (size_t i = 0, n; i < set.len; i += n) {
+        if (tpl_char(set, i, &n) == c)
+            return true;
+    }
+    return false;
+}
+
+static bool strip(struct tpl_run *r, struct tpl_value v, struct tpl_value chars, bool left, bool right, struct tpl_value *out)
+{
+    struct str s = tpl_str(v), set = STR_NONE;
+    size_t from = 0, to = s.len, n;
+
+    if (given(chars) && chars.kind != TPL_NONE && !text_arg(r, chars, &set))
+        return false;
+    bool blanks = !given(chars) || chars.kind == TPL_NONE;
+    if (left && blanks)
+        from = tpl_space_after(s, 0);
+    if (left && !blanks) {
+        for (; from < s.len && one_of(set, tpl_char(s, from, &n)); from += n)
+            ;
+    }
+    if (right && blanks)
+        to = from + tpl_space_before(str_skip(s, from), s.len - from);
+    while (right && !blanks && to > from) {
+        size_t at = to - 1;
+        while (at > from && to - at < 4 && ((unsigned char)s.ptr[at] & 0xC0) == 0x80)
+            at--;
+        if (!one_of(set, tpl_char(str_slice(s, 0, to), at, &n)) || at + n != to)
+            break;
+        to = at;
+    }
+    return tpl_steps(r, (s.len + set.len) / 64) && tpl_text_slice(r, v.text, from, to, out);
+}
+
+static bool text_strip(ARGS)
+{
+    UNUSED;
+    return strip(r, v, a[0], true, true, out);
+}
+
+static bool text_lstrip(ARGS)
+{
+    UNUSED;
+    return strip(r, v, a[0], true, false, out);
+}
+
+static bool text_rstrip(ARGS)
+{
+    UNUSED;
+    return strip(r, v, a[0], false, true, out);
+}
+
+static bool add_slice(struct tpl_run *r, struct tpl_value v, size_t from, size_t to, struct tpl_list *l)
+{
+    struct tpl_value part;
+
+    return tpl_steps(r, 1 + (to - from) / 64) && tpl_text_slice(r, v.text, from, to, &part) && tpl_list_add(r, l, part);
+}
+
+static bool split_blanks(struct tpl_run *r, struct tpl_value v, int64_t most, struct tpl_list *l)
+{
+    struct str s = tpl_str(v);
+    size_t at = tpl_space_after(s, 0), n;
+
+    for (; at < s.len && most != 0; most--) {
+        size_t end = at;
+        while (end < s.len && !tpl_is_space(tpl_char(s, end, &n)))
+            end += n;
+        if (!add_slice(r, v, at, end, l))
+            return false;
+        at = tpl_space_after(s, end);
+    }
+    return at >= s.len || add_slice(r, v, at, s.len, l);
+}
+
+static bool text_split(ARGS) /* sep maxsplit */
+{
+    struct tpl_value list;
+    struct str s = tpl_str(v), sep;
+    int64_t most;
+
+    UNUSED;
+    if (!int_arg(r, a[1], -1, &most) || !tpl_list(r, 0, &list))
+        return false;
+    *out = list;
+    if (!given(a[0]) || a[0].kind == TPL_NONE)
+        return split_blanks(r, v, most, list.list);
+    if (!text_arg(r, a[0], &sep))
+        return false;
+    if (sep.len == 0)
+        return tpl_fail(r, ERR_INVALID, "split by nothing");
+    size_t at = 0;
+    for (; most != 0; most--) {
+        ptrdiff_t found = str_find(str_skip(s, at), sep);
+        if (found < 0)
+            break;
+        if (!add_slice(r, v, at, at + (size_t)found, list.list))
+            return false;
+        at += (size_t)found + sep.len;
+    }
+    return add_slice(r, v, at, s.len, list.list);
+}
+
+static ptrdiff_t find_last(struct str s, struct str what)
+{
+    for (size_t at = s.len >= what.len ? s.len - what.len + 1 : 0; at-- > 0;) {
+        if (what.len == 0 || memcmp(s.ptr + at, what.ptr, what.len) == 0)
+            return (ptrdiff_t)at;
+    }
+    return -1;
+}
+
+/* From the right; without a separator only as split() does, whose result is the same unless maxsplit is given. */
+static bool text_rsplit(ARGS) /* sep maxsplit */
+{
+    struct tpl_value list, back;
+    struct str s = tpl_str(v), sep;
+    int64_t most;
+
+    if (!int_arg(r, a[1], -1, &most) || !tpl_list(r, 0, &list))
+        return false;
+    if (most < 0)
+        return text_split(r, v, a, args, out);
+    if (!given(a[0]) || a[0].kind == TPL_NONE)
+        return tpl_fail(r, ERR_UNSUPPORTED, "rsplit by blanks with maxsplit is not supported");
+    if (!text_arg(r, a[0], &sep))
+        return false;
+    if (sep.len == 0)
+        return tpl_fail(r, ERR_INVALID, "split by nothing");
+    size_t end = s.len;
+    for (; most > 0; most--) {
+        ptrdiff_t found = find_last(str_slice(s, 0, end), sep);
+        if (!tpl_steps(r, s.len / 64))
+            return false;
+        if (found < 0)
+            break;
+        if (!add_slice(r, v, (size_t)found + sep.len, end, list.list))
+            return false;
+        end = (size_t)found;
+    }
+    if (!add_slice(r, v, 0, end, list.list))
+        return false;
+    const struct tpl_value part[] = {TPL_VALUE_ABSENT, TPL_VALUE_ABSENT, tpl_int(-1)};
+    if (!tpl_slice(r, list, part, &back))
+        return false;
+    *out = back;
+    return true;
+}
+
+static bool text_splitlines(ARGS)
+{
+    struct tpl_value list;
+    struct str s = tpl_str(v);
+
+    UNUSED;
+    if (!tpl_list(r, 0, &list))
+        return false;
+    for (size_t at = 0; at < s.len;) {
+        size_t end = at;
+        while (end < s.len && s.ptr[end] != '\n' && s.ptr[end] != '\r')
+            end++;
+        if (!add_slice(r, v, at, end, list.list))
+            return false;
+        at = end + 1 + (end + 1 < s.len && s.ptr[end] == '\r' && s.ptr[end + 1] == '\n');
+    }
+    *out = list;
+    return true;
+}
+
+static bool affix(struct tpl_run *r, struct tpl_value v, struct tpl_value what, bool (*has)(struct str, struct str), struct tpl_value *out)
+{
+    struct str s;
+
+    *out = tpl_bool(false);
+    if (what.kind == TPL_LIST && what.tuple) {
+        for (size_t i = 0; i < what.list->count && !out->truth; i++) {
+            if (!text_arg(r, what.list->item[i], &s) || !tpl_steps(r, 1))
+                return false;
+            *out = tpl_bool(has(tpl_str(v), s));
+        }
+        return true;
+    }
+    if (!text_arg(r, what, &s))
+        return false;
+    *out = tpl_bool(has(tpl_str(v), s));
+    return true;
+}
+
+static bool text_startswith(ARGS)
+{
+    UNUSED;
+    return affix(r, v, a[0], str_starts, out);
+}
+
+static bool text_endswith(ARGS)
+{
+    UNUSED;
+    return affix(r, v, a[0], str_ends, out);
+}
+
+static bool text_removeprefix(ARGS)
+{
+    struct str what;
+
+    UNUSED;
+    if (!text_arg(r, a[0], &what))
+        return false;
+    return tpl_text_slice(r, v.text, str_starts(tpl_str(v), what) ? what.len : 0, tpl_str(v).len, out);
+}
+
+static bool text_removesuffix(ARGS)
+{
+    struct str what;
+
+    UNUSED;
+    if (!text_arg(r, a[0], &what))
+        return false;
+    return tpl_text_slice(r, v.text, 0, tpl_str(v).len - (str_ends(tpl_str(v), what) ? what.len : 0), out);
+}
+
+static bool text_replace(ARGS) /* old new count */
+{
+    struct tpl_out o = {0};
+    struct str s = tpl_str(v), old, with;
+    int64_t most;
+
+    UNUSED;
+    if (!text_arg(r, a[0], &old) || !text_arg(r, a[1], &with) || !int_arg(r, a[2], -1, &most))
+        return false;
+    size_t at = 0;
+    for (; most != 0; most--) {
+        ptrdiff_t found = old.len ? str_find(str_skip(s, at), old) : 0;
+        if (found < 0 || !tpl_steps(r, 1))
+            break;
+        if (!tpl_out_text(r, &o, v.text, at, at + (size_t)found) || !tpl_out_value(r, &o, a[1]))
+            return false;
+        at += (size_t)found + old.len;
+        if (old.len)
+            continue;
+        if (at >= s.len) /* between all characters, and at both ends */
+            return tpl_out_take(r, &o, out);
+        size_t n = tpl_char_bytes(s, at);
+        if (!tpl_out_text(r, &o, v.text, at, at + n))
+            return false;
+        at += n;
+    }
+    return r->rc == 0 && tpl_out_text(r, &o, v.text, at, s.len) && tpl_out_take(r, &o, out);
+}
+
+/* --- letters ------------------------------------------------------------------------------------------------------------- */
+
+/* ASCII, Latin-1, Greek and Cyrillic: pairs whose halves lie `apart`. Others stay as they are. */
+static const struct case_range {
+    uint32_t from, to; /* of the capitals */
+    uint32_t apart;
+} CASES[] = {{'A', 'Z', 32}, {0xC0, 0xD6, 32}, {0xD8, 0xDE, 32}, {0x391, 0x3A1, 32}, {0x3A3, 0x3A9, 32}, {0x410, 0x42F, 32}, {0x400, 0x40F, 80}};
+
+enum letter { NO_LETTER, CAPITAL, SMALL };
+
+static enum letter letter_of(uint32_t c, uint32_t *other)
+{
+    for (size_t i = 0; i < COUNT_OF(CASES); i++) {
+        const struct case_range *k = &CASES[i];
+        if (c >= k->from && c <= k->to) {
+            *other = c + k->apart;
+            return CAPITAL;
+        }
+        if (c >= k->from + k->apart && c <= k->to + k->apart) {
+            *other = c - k->apart;
+            return SMALL;
+        }
+    }
+    return NO_LETTER;
+}
+
+enum casing { ALL_UPPER, ALL_LOWER, FIRST_UPPER, WORDS_UPPER };
+
+static bool recase(struct tpl_run *r, struct tpl_value v, enum casing how, struct tpl_value *out)
+{
+    struct str s = tpl_str(v);
+    char *copy = tpl_alloc(r, s.len + 1);
+    bool starts = true;
+
+    if (!copy || !tpl_steps(r, s.len / 16))
+        return false;
+    if (s.len)
+        memcpy(copy, s.ptr, s.len);
+    for (size_t i = 0, n; i < s.len; i += n) {
+        uint32_t other, c = tpl_char(s, i, &n);
+        enum letter is = letter_of(c, &other);
+        bool upper = how == ALL_UPPER || (how != ALL_LOWER && starts);
+        if (is != NO_LETTER && (is == SMALL) == upper) { /* both halves of a pair are equally long */
+            if (n == 1) {
+                copy[i] = (char)other;
+            } else {
+                copy[i] = (char)(0xC0 | other >> 6);
+                copy[i + 1] = (char)(0x80 | (other & 63));
+            }
+        }
+        starts = how == WORDS_UPPER && is == NO_LETTER && c < 0x80;
+    }
+    struct tpl_text *t = tpl_alloc(r, sizeof(*t));
+    if (!t)
+        return false;
+    *t = (struct tpl_text){str_of(copy, s.len), v.text->mark, v.text->mark_count};
+    *out = (struct tpl_value){.kind = TPL_TEXT, .text = t};
+    return true;
+}
+
+static bool text_upper(ARGS)
+{
+    UNUSED;
+    return recase(r, v, ALL_UPPER, out);
+}
+
+static bool text_lower(ARGS)
+{
+    UNUSED;
+    return recase(r, v, ALL_LOWER, out);
+}
+
+static bool text_capitalize(ARGS)
+{
+    UNUSED;
+    return recase(r, v, FIRST_UPPER, out);
+}
+
+static bool text_title(ARGS)
+{
+    UNUSED;
+    return recase(r, v, WORDS_UPPER, out);
+}
+
+/* --- looking --------------------------------------------------------------------------------------------------------------- */
+
+static bool position(struct tpl_run *r, struct tpl_value v, ptrdiff_t found, struct tpl_value *out)
+{
+    *out = tpl_int(found < 0 ? -1 : (int64_t)tpl_char_count(str_slice(tpl_str(v), 0, (size_t)found)));
+    return tpl_steps(r, tpl_str(v).len / 64);
+}
+
+static bool text_find(ARGS)
+{
+    struct str what;
+
+    UNUSED;
+    return text_arg(r, a[0], &what) && position(r, v, what.len ? str_find(tpl_str(v), what) : 0, out);
+}
+
+static bool text_rfind(ARGS)
+{
+    struct str what;
+
+    UNUSED;
+    return text_arg(r, a[0], &what) && position(r, v, find_last(tpl_str(v), what), out);
+}
+
+static bool text_index(ARGS)
+{
+    return text_find(r, v, a, args, out) && (out->integer >= 0 || tpl_fail(r, ERR_INVALID, "the text is not in it"));
+}
+
+static bool text_count(ARGS)
+{
+    struct str what, rest = tpl_str(v);
+    int64_t n = 0;
+
+    UNUSED;
+    if (!text_arg(r, a[0], &what))
+        return false;
+    if (what.len == 0)
+        n = (int64_t)tpl_char_count(rest) + 1;
+    for (ptrdiff_t found; what.len && (found = str_find(rest, what)) >= 0; n++)
+        rest = str_skip(rest, (size_t)found + what.len);
+    *out = tpl_int(n);
+    return tpl_steps(r, tpl_str(v).len / 64);
+}
+
+static bool all_of(struct str s, bool (*is)(uint32_t c))
+{
+    for (size_t i = 0, n; i < s.len; i += n) {
+        if (!is(tpl_char(s, i, &n)))
+            return false;
+    }
+    return s.len > 0;
+}
+
+static bool is_digit(uint32_t c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static bool is_letter(uint32_t c)
+{
+    uint32_t other;
+
+    return letter_of(c, &other) != NO_LETTER;
+}
+
+static bool text_isdigit(ARGS)
+{
+    UNUSED;
+    *out = tpl_bool(all_of(tpl_str(v), is_digit));
+    return true;
+}
+
+static bool text_isalpha(ARGS)
+{
+    UNUSED;
+    *out = tpl_bool(all_of(tpl_str(v), is_letter));
+    return true;
+}
+
+static bool text_isspace(ARGS)
+{
+    UNUSED;
+    *out = tpl_bool(all_of(tpl_str(v), tpl_is_space));
+    return true;
+}
+
+static bool cased(struct tpl_run *r, struct tpl_value v, const char *test, struct tpl_value *out)
+{
+    return tpl_call_row(r, tpl_builtin_find(tpl_tests, str_from(test)), v, &(struct tpl_args){0}, out);
+}
+
+static bool text_isupper(ARGS)
+{
+    UNUSED;
+    return cased(r, v, "upper", out);
+}
+
+static bool text_islower(ARGS)
+{
+    UNUSED;
+    return cased(r, v, "lower", out);
+}
+
+static bool text_join(ARGS)
+{
+    struct tpl_list items;
+    struct tpl_out o = {0};
+    struct str s;
+
+    UNUSED;
+    if (!tpl_items(r, a[0], &items))
+        return false;
+    for (size_t i = 0; i < items.count; i++) {
+        if (!text_arg(r, items.item[i], &s) || (i && !tpl_out_value(r, &o, v)) || !tpl_out_value(r, &o, items.item[i]))
+            return false;
+    }
+    return tpl_out_take(r, &o, out);
+}
+
+static const struct tpl_builtin text_methods[] = {
+    /* clang-format off */
+    {"capitalize", "", text_capitalize}, {"count", "sub", text_count}, {"endswith", "suffix", text_endswith},
+    {"find", "sub", text_find}, {"index", "sub", text_index}, {"isalpha", "", text_isalpha}, {"isdigit", "", text_isdigit},
+    {"islower", "", text_islower}, {"isspace", "", text_isspace}, {"isupper", "", text_isupper}, {"join", "iterable", text_join},
+    {"lower", "", text_lower}, {"lstrip", "chars", text_lstrip}, {"removeprefix", "prefix", text_removeprefix},
+    {"removesuffix", "suffix", text_removesuffix}, {"replace", "old new count", text_replace}, {"rfind", "sub", text_rfind},
+    {"rsplit", "sep maxsplit", text_rsplit}, {"rstrip", "chars", text_rstrip}, {"split", "sep maxsplit", text_split},
+    {"splitlines", "", text_splitlines}, {"startswith", "prefix", text_startswith}, {"strip", "chars", text_strip},
+    {"title", "", text_title}, {"upper", "", text_upper}, {0},
+    /* clang-format on */
+};
+
+/* --- lists ------------------------------------------------------------------------------------------------------------------ */
+
+static bool list_append(ARGS)
+{
+    UNUSED;
+    *out = TPL_VALUE_NONE;
+    if (!given(a[0]))
+        return tpl_fail(r, ERR_INVALID, "append wants a value");
+    return tpl_list_add(r, v.list, a[0]);
+}
+
+static bool list_extend(ARGS)
+{
+    struct tpl_list items;
+
+    UNUSED;
+    *out = TPL_VALUE_NONE;
+    if (!tpl_items(r, a[0], &items))
+        return false;
+    for (size_t i = 0; i < items.count; i++) {
+        if (!tpl_steps(r, 1) || !tpl_list_add(r, v.list, items.item[i]))
+            return false;
+    }
+    return true;
+}
+
+static bool list_insert(ARGS) /* index object */
+{
+    int64_t at, count = (int64_t)v.list->count;
+
+    UNUSED;
+    *out = TPL_VALUE_NONE;
+    if (!int_arg(r, a[0], 0, &at) || !given(a[1]) || !tpl_steps(r, v.list->count / 16) || !tpl_list_add(r, v.list, a[1]))
+        return r->rc == 0 && tpl_fail(r, ERR_INVALID, "insert wants a value");
+    if (at < 0)
+        at = at + count < 0 ? 0 : at + count;
+    if (at > count)
+        at = count;
+    memmove(v.list->item + at + 1, v.list->item + at, (size_t)(count - at) * sizeof(*v.list->item));
+    v.list->item[at] = a[1];
+    return true;
+}
+
+static bool list_pop(ARGS) /* index */
+{
+    int64_t at, count = (int64_t)v.list->count;
+
+    UNUSED;
+    if (!int_arg(r, a[0], -1, &at) || !tpl_steps(r, v.list->count / 16))
+        return false;
+    if (at < 0)
+        at += count;
+    if (at < 0 || at >= count)
+        return tpl_fail(r, ERR_INVALID, "pop from beyond the end of a list");
+    *out = v.list->item[at];
+    memmove(v.list->item + at, v.list->item + at + 1, (size_t)(count - at - 1) * sizeof(*v.list->item));
+    v.list->count--;
+    return true;
+}
+
+static bool list_index(ARGS)
+{
+    UNUSED;
+    for (size_t i = 0; i < v.list->count; i++) {
+        bool same;
+        if (!tpl_equal(r, v.list->item[i], a[0], &same))
+            return false;
+        if (same) {
+            *out = tpl_int((int64_t)i);
+            return true;
+        }
+    }
+    return tpl_fail(r, ERR_INVALID, "the value is not in the list");
+}
+
+static bool list_count(ARGS)
+{
+    int64_t n = 0;
+
+    UNUSED;
+    for (size_t i = 0; i < v.list->count; i++) {
+        bool same;
+        if (!tpl_equal(r, v.list->item[i], a[0], &same))
+            return false;
+        n += same;
+    }
+    *out = tpl_int(n);
+    return true;
+}
+
+static const struct tpl_builtin list_methods[] = {
+    {"append", "object", list_append}, {"count", "value", list_count},         {"extend", "iterable", list_extend},
+    {"index", "value", list_index},    {"insert", "index object", list_insert}, {"pop", "index", list_pop},
+    {0},
+};
+
+/* --- dicts ------------------------------------------------------------------------------------------------------------------- */
+
+static bool dict_get(ARGS) /* key default */
+{
+    UNUSED;
+    const struct tpl_entry *there = a[0].kind == TPL_TEXT ? tpl_dict_find(r, v.dict, tpl_str(a[0])) : NULL;
+    struct tpl_value value = there ? there->value : TPL_VALUE_ABSENT;
+    if (r->rc || (a[0].kind != TPL_TEXT && !tpl_index(r, v, a[0], &value)))
+        return false;
+    if (value.kind == TPL_UNDEFINED || !given(value))
+        value = given(a[1]) ? a[1] : TPL_VALUE_NONE;
+    *out = value;
+    return true;
+}
+
+static bool dict_items(ARGS)
+{
+    UNUSED;
+    return tpl_call_row(r, tpl_builtin_find(tpl_filters, STR("items")), v, args, out);
+}
+
+static bool dict_keys(ARGS)
+{
+    struct tpl_list items;
+
+    UNUSED;
+    if (!tpl_items(r, v, &items) || !tpl_list(r, 0, out))
+        return false;
+    *out->list = items;
+    return true;
+}
+
+static bool dict_values(ARGS)
+{
+    UNUSED;
+    if (!tpl_list(r, v.dict->count, out) || !tpl_steps(r, v.dict->count / 16))
+        return false;
+    for (size_t i = 0; i < v.dict->count; i++)
+        out->list->item[out->list->count++] = v.dict->entry[i].value;
+    return true;
+}
+
+static bool put_all(struct tpl_run *r, struct tpl_value from, struct tpl_dict *to)
+{
+    if (from.kind != TPL_DICT)
+        return tpl_fail(r, ERR_INVALID, "wants a dict, not %s", tpl_kind_name(from));
+    size_t count = from.dict->count;
+    for (size_t i = 0; i < count; i++) {
+        if (!tpl_steps(r, 1) || !tpl_dict_set(r, to, from.dict->entry[i].key, from.dict->entry[i].value))
+            return false;
+    }
+    return true;
+}
+
+static bool put_named(struct tpl_run *r, const struct tpl_args *args, struct tpl_dict *to)
+{
+    for (size_t i = 0; i < args->named_count; i++) {
+        struct tpl_value key;
+        if (!tpl_text(r, args->key[i], false, &key) || !tpl_dict_set(r, to, key, args->named[i]))
+            return false;
+    }
+    return true;
+}
+
+static bool dict_update(ARGS)
+{
+    UNUSED;
+    *out = TPL_VALUE_NONE;
+    return (args->count == 0 || put_all(r, args->at[0], v.dict)) && put_named(r, args, v.dict);
+}
+
+static bool dict_copy(ARGS)
+{
+    struct tpl_value copy;
+
+    UNUSED;
+    if (!tpl_dict(r, v.dict->count, &copy) || !put_all(r, v, copy.dict))
+        return false;
+    *out = copy;
+    return true;
+}
+
+static bool dict_pop(ARGS) /* key default */
+{
+    struct tpl_dict *d = v.dict;
+
+    UNUSED;
+    for (size_t i = 0; i < d->count; i++) {
+        bool same;
+        if (!tpl_equal(r, d->entry[i].key, a[0], &same))
+            return false;
+        if (!same)
+            continue;
+        *out = d->entry[i].value;
+        memmove(d->entry + i, d->entry + i + 1, (d->count - i - 1) * sizeof(*d->entry));
+        d->count--;
+        return true;
+    }
+    *out = a[1];
+    return given(a[1]) || tpl_fail(r, ERR_INVALID, "the dict has no such key");
+}
+
+static const struct tpl_builtin dict_methods[] = {
+    {"copy", "", dict_copy}, {"get", "key default", dict_get}, {"items", "", dict_items},   {"keys", "", dict_keys},
+    {"pop", "key default", dict_pop}, {"update", NULL, dict_update},    {"values", "", dict_values}, {0},
+};
+
+/* --- loops ------------------------------------------------------------------------------------------------------------------- */
+
+static bool loop_cycle(ARGS)
+{
+    UNUSED;
+    if (args->count == 0)
+        return tpl_fail(r, ERR_INVALID, "cycle wants values");
+    *out = args->at[v.loop->index % args->count];
+    return true;
+}
+
+static const struct tpl_builtin loop_methods[] = {{"cycle", NULL, loop_cycle}, {0}};
+
+const struct tpl_builtin *tpl_method_find(struct tpl_value self, struct str name)
+{
+    switch (self.kind) {
+    case TPL_TEXT: return tpl_builtin_find(text_methods, name);
+    case TPL_LIST: return tpl_builtin_find(list_methods, name);
+    case TPL_DICT: return tpl_builtin_find(dict_methods, name);
+    case TPL_LOOP: return tpl_builtin_find(loop_methods, name);
+    default: return NULL;
+    }
+}
+
+/* --- functions ---------------------------------------------------------------------------------------------------------------- */
+
+static bool make_dict(struct tpl_run *r, const struct tpl_args *args, enum tpl_kind kind, struct tpl_value *out)
+{
+    struct tpl_value d;
+
+    if (args->count > 1)
+        return tpl_fail(r, ERR_INVALID, "takes one dict and named values");
+    if (!tpl_dict(r, 0, &d) || (args->count && !put_all(r, args->at[0], d.dict)) || !put_named(r, args, d.dict))
+        return false;
+    d.kind = kind;
+    *out = d;
+    return true;
+}
+
+static bool function_dict(ARGS)
+{
+    UNUSED;
+    return make_dict(r, args, TPL_DICT, out);
+}
+
+static bool function_namespace(ARGS)
+{
+    UNUSED;
+    return make_dict(r, args, TPL_NAMESPACE, out);
+}
+
+static bool function_raise_exception(ARGS)
+{
+    struct tpl_out o = {0};
+    struct tpl_value text;
+
+    UNUSED;
+    (void)out;
+    if (!tpl_out_value(r, &o, a[0]) || !tpl_out_take(r, &o, &text))
+        return false;
+    return tpl_fail(r, ERR_INVALID, "the template does not take this conversation: %.*s", STR_FMT(str_slice(tpl_str(text), 0, 300)));
+}
+
+static bool function_range(ARGS) /* start stop step */
+{
+    int64_t from = 0, to, step;
+    struct tpl_value list;
+
+    UNUSED;
+    if (!int_arg(r, a[0], 0, &to) || !int_arg(r, a[2], 1, &step) || (given(a[1]) && (from = to, !int_arg(r, a[1], 0, &to))))
+        return false;
+    if (step == 0 || !given(a[0]))
+        return tpl_fail(r, ERR_INVALID, "range wants an end, and a step that is not 0");
+    if (!tpl_list(r, 0, &list))
+        return false;
+    while (step > 0 ? from < to : from > to) {
+        if (!tpl_steps(r, 1) || !tpl_list_add(r, list.list, tpl_int(from)))
+            return false;
+        if (__builtin_add_overflow(from, step, &from))
+            break;
+    }
+    *out = list;
+    return true;
+}
+
+static bool function_tojson(ARGS)
+{
+    struct tpl_args rest = *args;
+
+    UNUSED;
+    if (args->count == 0)
+        return tpl_fail(r, ERR_INVALID, "tojson wants a value");
+    rest.at++;
+    rest.count--;
+    return tpl_call_row(r, tpl_builtin_find(tpl_filters, STR("tojson")), args->at[0], &rest, out);
+}
+
+static const char *const MONTHS[] = {"January", "February", "March", "April", "May", "June", "July", "August", "September",
+                                     "October", "November", "December"},
+                         *const DAYS[] = {"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"};
+
+static int day_of_year(const struct civil *c)
+{
+    static const int before[] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334};
+    bool leap = (c->year % 4 == 0 && c->year % 100 != 0) || c->year % 400 == 0;
+
+    return before[c->month - 1] + c->day + (leap && c->month > 2);
+}
+
+/* One conversion; 0 when there is none of that letter. */
+static size_t put_time(char text[32], const struct civil *c, char letter, bool bare)
+{
+    int two = bare ? 1 : 2;
+    int hour = c->hour % 12 ? c->hour % 12 : 12;
+
+    switch (letter) {
+    case 'd': return text_format(text, 32, "%0*d", two, c->day);
+    case 'e': return text_format(text, 32, "%*d", two, c->day);
+    case 'm': return text_format(text, 32, "%0*d", two, c->month);
+    case 'H': return text_format(text, 32, "%0*d", two, c->hour);
+    case 'I': return text_format(text, 32, "%0*d", two, hour);
+    case 'M': return text_format(text, 32, "%0*d", two, c->minute);
+    case 'S': return text_format(text, 32, "%0*d", two, c->second);
+    case 'y': return text_format(text, 32, "%0*d", two, c->year % 100);
+    case 'j': return text_format(text, 32, "%0*d", bare ? 1 : 3, day_of_year(c));
+    case 'Y': return text_format(text, 32, "%04d", c->year);
+    case 'p': return text_format(text, 32, "%s", c->hour < 12 ? "AM" : "PM");
+    case 'b':
+    case 'h': return text_format(text, 32, "%.3s", MONTHS[c->month - 1]);
+    case 'B': return text_format(text, 32, "%s", MONTHS[c->month - 1]);
+    case 'a': return text_format(text, 32, "%.3s", DAYS[c->weekday]);
+    case 'A': return text_format(text, 32, "%s", DAYS[c->weekday]);
+    case 'w': return text_format(text, 32, "%d", c->weekday);
+    case 'u': return text_format(text, 32, "%d", c->weekday ? c->weekday : 7);
+    case 'F': return text_format(text, 32, "%04d-%02d-%02d", c->year, c->month, c->day);
+    case 'D': return text_format(text, 32, "%02d/%02d/%02d", c->month, c->day, c->year % 100);
+    case 'T': return text_format(text, 32, "%02d:%02d:%02d", c->hour, c->minute, c->second);
+    case 'R': return text_format(text, 32, "%02d:%02d", c->hour, c->minute);
+    case 'n': return text_format(text, 32, "\n");
+    case 't': return text_format(text, 32, "\t");
+    case '%': return text_format(text, 32, "%%");
+    default: return 0;
+    }
+}
+
+static bool function_strftime_now(ARGS)
+{
+    struct tpl_out o = {0};
+    struct str s;
+
+    UNUSED;
+    if (!text_arg(r, a[0], &s))
+        return false;
+    for (size_t i = 0; i < s.len; i++) {
+        char text[32];
+        bool percent = s.ptr[i] == '%' && i + 1 < s.len, bare = percent && s.ptr[i + 1] == '-' && i + 2 < s.len;
+        if (!percent) {
+            if (!tpl_out_add(r, &o, str_slice(s, i, i + 1), false))
+                return false;
+            continue;
+        }
+        i += 1 + bare;
+        size_t n = put_time(text, r->now, s.ptr[i], bare);
+        if (n == 0)
+            return tpl_fail(r, ERR_UNSUPPORTED, "strftime_now does not know %%%c", s.ptr[i]);
+        if (!tpl_out_add(r, &o, str_of(text, n), false))
+            return false;
+    }
+    return tpl_out_take(r, &o, out);
+}
+
+const struct tpl_builtin tpl_functions[] = {
+    {"dict", NULL, function_dict},
+    {"namespace", NULL, function_namespace},
+    {"raise_exception", "message", function_raise_exception},
+    {"range", "start stop step", function_range},
+    {"strftime_now", "format", function_strftime_now},
+    {"tojson", NULL, function_tojson},
+    {0},
+};
