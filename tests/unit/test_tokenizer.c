@@ -5,6 +5,7 @@
  * too; and what goes in must come out again, whatever bytes it is. */
 #include "base/clock.h"
 #include "base/json.h"
+#include "cli_kit.h"
 #include "engine/tokenizer_priv.h"
 #include "test.h"
 #include "tokenizer_kit.h"
@@ -637,6 +638,32 @@ TEST(special_tokens_are_split_off_longest_first_and_control_ones_only_when_asked
     vocab_fini(&v);
 }
 
+TEST(no_merge_makes_a_control_token)
+{
+    static const struct special more[] = {{"ab", TOKEN_CONTROL}, {"cd", TOKEN_NORMAL}, {"abcd", TOKEN_NORMAL}};
+    static const struct str merges[] = {STR("a b"), STR("c d"), STR("ab cd")};
+    struct vocab v = VOCAB_INIT;
+    open_special(&v, more, COUNT_OF(more), false);
+    vocab_texts(&v, "tokenizer.ggml.merges", merges, COUNT_OF(merges));
+    REQUIRE(vocab_open(&v) == 0);
+    expect_tokens(&v, "ab", 0, "ab");
+    expect_tokens(&v, "ab", TOKENIZE_SPECIAL, "A");
+    expect_tokens(&v, "cd", 0, "B");
+    expect_tokens(&v, "abcd", 0, "C"); /* it may be a step on the way to another */
+    vocab_fini(&v);
+    static const struct str text[] = {STR("?"), STR("a"), STR("b"), STR("ab")};
+    static const int32_t type[] = {TOKEN_UNKNOWN, TOKEN_NORMAL, TOKEN_NORMAL, TOKEN_CONTROL};
+    AUTO_TOKENS struct token_list got = TOKEN_LIST_INIT(TOKENS_MAX);
+    vocab_text(&v, "tokenizer.ggml.model", STR("llama"));
+    vocab_texts(&v, "tokenizer.ggml.tokens", text, COUNT_OF(text));
+    vocab_i32s(&v, "tokenizer.ggml.token_type", type, COUNT_OF(type));
+    vocab_bool(&v, "tokenizer.ggml.add_space_prefix", false);
+    REQUIRE(vocab_open(&v) == 0);
+    EXPECT(tokenizer_encode(v.tokenizer, STR("ab"), 0, &got, NULL) == 0);
+    EXPECT(got.count == 2 && got.id[0] == 1 && got.id[1] == 2);
+    vocab_fini(&v);
+}
+
 TEST(what_ends_an_answer_is_known_by_key_and_by_name)
 {
     static const struct special more[] = {{"<s>", TOKEN_CONTROL}, {"</s>", TOKEN_NORMAL}, {"<|im_end|>", TOKEN_USER},
@@ -874,6 +901,62 @@ TEST(more_tokens_than_there_may_be_are_an_error_and_leave_the_list)
     EXPECT_I64(got.count, 1);
     EXPECT_STR(str_from(e.text), "a text of 3 bytes has more than 2 tokens");
     vocab_fini(&v);
+}
+
+/* --- the command -------------------------------------------------------------------------------------------------------------------------- */
+
+/* What `hearth tokenize FILE OPTIONS` prints for this text, and its status. */
+static int run_command(const struct cli_world *w, const char *options, struct str text, struct buf *out)
+{
+    AUTO_BUF struct buf line = BUF_INIT(4 * KiB), input = BUF_INIT(4 * KiB);
+    struct err e = {0};
+    char path[100];
+    text_format(path, sizeof path, "%s/text", w->folder);
+    FILE *f = fopen(path, "wb");
+    if (!f || fwrite(text.ptr, 1, text.len, f) != text.len || fclose(f) != 0)
+        return -1;
+    (void)buf_append_format(&line, "%s tokenize %s/model.gguf %s < %s 2>&1", cli_binary(), w->folder, options, path);
+    FILE *p = popen(buf_text(&line), "r");
+    buf_clear(out);
+    if (!p || buf_read_fd(out, fileno(p), "pipe", &e) < 0)
+        return -1;
+    int status = pclose(p);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+TEST(the_command_reads_bytes_as_they_are_and_prints_tokens)
+{
+    static const struct special more[] = {{"<s>", TOKEN_CONTROL}, {"</s>", TOKEN_CONTROL}};
+    struct vocab v = VOCAB_INIT;
+    struct cli_world w;
+    AUTO_BUF struct buf out = BUF_INIT(64 * KiB);
+    char path[100];
+    REQUIRE(cli_world_open(&w));
+    open_special(&v, more, COUNT_OF(more), true);
+    REQUIRE(vocab_open(&v) == 0);
+    text_format(path, sizeof path, "%s/model.gguf", w.folder);
+    FILE *f = fopen(path, "wb");
+    REQUIRE(f && fwrite(v.file.ptr, 1, v.file.len, f) == v.file.len && fclose(f) == 0);
+
+    EXPECT_I64(run_command(&w, "--json", STR("a\xFF\0\n<s>"), &out), 0);
+    EXPECT_STR(buf_str(&out), "{\"tokens\":[256,97,255,0,10,60,115,62]}\n");
+    EXPECT_I64(run_command(&w, "--json --special", STR("a<s>"), &out), 0);
+    EXPECT_STR(buf_str(&out), "{\"tokens\":[256,97,256]}\n");
+    EXPECT_I64(run_command(&w, "--json --no-bos", STR(""), &out), 0);
+    EXPECT_STR(buf_str(&out), "{\"tokens\":[]}\n");
+    EXPECT_I64(run_command(&w, "--special", STR("\x1B\"\xC3</s>"), &out), 0);
+    EXPECT_STR(buf_str(&out), "5 tokens, byte-level BPE (qwen2)\n"
+                              "     256  \"<s>\"  control\n"
+                              "      27  \"\\x1B\"\n"
+                              "      34  \"\\\"\"\n"
+                              "     195  \"\\xC3\"\n"
+                              "     257  \"</s>\"  control, ends an answer\n");
+    EXPECT_I64(run_command(&w, "and another", STR(""), &out), 2);
+    EXPECT(truncate(path, 40) == 0);
+    EXPECT_I64(run_command(&w, "", STR(""), &out), 1);
+    EXPECT(str_starts(buf_str(&out), STR("hearth: ")) && str_find(buf_str(&out), STR("model.gguf")) > 0);
+    vocab_fini(&v);
+    cli_world_close(&w);
 }
 
 /* --- memory that runs out ---------------------------------------------------------------------------------------------------------------- */
