@@ -44,7 +44,6 @@ static void rope_build(struct reading *r, struct rope *rope, double base, enum s
         (void)read_fail(r, ERR_NOMEM, "model");
         return;
     }
-    rope->size = 1;
     for (size_t i = 0; i < half; i++) {
         double step = pow(base, -2.0 * (double)i / (double)rope->dims);
         if (divisor)
@@ -57,11 +56,8 @@ static void rope_build(struct reading *r, struct rope *rope, double base, enum s
         }
         rope->step[i] = (float)step;
     }
-    double attn_factor = read_f64(r, "rope.scaling.attn_factor", 1);
-    if (scaling == SCALE_YARN)
-        rope->size = (float)(attn_factor * (1 + 0.1 * log(factor)));
-    else if (scaling == SCALE_LONG)
-        rope->size = (float)attn_factor;
+    double size = read_f64(r, "rope.scaling.attn_factor", 1);
+    rope->size = (float)(scaling == SCALE_YARN ? size * (1 + 0.1 * log(factor)) : size);
 }
 
 /* `context`: phi3's two lists of divisors, chosen by how long a sequence may become. */

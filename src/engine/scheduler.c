@@ -11,7 +11,6 @@ struct sched_call {
     struct sched_call_options opt;
     int32_t *token; /* prompt and answer so far; owned */
     size_t count;   /* of `token`; those past sequence.length are still to be computed */
-    size_t max;     /* prompt_count + answer_max */
     struct kv_sequence sequence;
     size_t cached, answered;
     int64_t arrived_us, began_us, first_us, last_us;
@@ -107,7 +106,6 @@ int sched_add(struct scheduler *s, const struct sched_call_options *opt, struct 
     memcpy(c->token, opt->prompt, opt->prompt_count * sizeof *c->token);
     c->opt.prompt = NULL;
     c->count = opt->prompt_count;
-    c->max = max;
     c->arrived_us = now_us(s);
     c->serial = s->serial++;
     s->waiting[s->waiting_count++] = c;
@@ -335,12 +333,9 @@ static void take_token(struct scheduler *s, struct sched_call *c, const float *l
     if (!c->first_us)
         c->first_us = now;
     int32_t token = s->hooks.next(c->opt.ctx, logits);
-    if (token >= 0) {
-        c->answered++;
-        if (c->count < c->max) {
-            c->token[c->count++] = token;
-            return;
-        }
+    if (token >= 0 && ++c->answered < c->opt.answer_max) {
+        c->token[c->count++] = token;
+        return;
     }
     c->ended = true;
     s->hooks.ended(c->opt.ctx, SCHED_DONE);

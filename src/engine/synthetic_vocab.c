@@ -87,12 +87,19 @@ static void join(struct vocab *v, struct str left, struct str right)
 {
     if (v->failed || v->count >= v->full)
         return;
-    /* "left right" is the merge; the token is the same without the blank, which costs a second copy. */
-    char *merge = arena_format(v->a, "%.*s %.*s", STR_FMT(left), STR_FMT(right));
-    char *text = arena_format(v->a, "%.*s%.*s", STR_FMT(left), STR_FMT(right));
-    v->failed |= !merge || !text;
-    if (!v->failed && add(v, str_from(text), NORMAL))
-        v->merge[v->merge_count++] = str_from(merge);
+    size_t n = left.len + right.len;
+    char *text = arena_alloc(v->a, 2 * n + 1), *merge = text + n; /* "leftright", and "left right" */
+    v->failed |= !text;
+    if (!text)
+        return;
+    memcpy(text, left.ptr, left.len);
+    memcpy(text + left.len, right.ptr, right.len);
+    if (!add(v, str_of(text, n), NORMAL))
+        return; /* there already */
+    memcpy(merge, left.ptr, left.len);
+    merge[left.len] = ' ';
+    memcpy(merge + left.len + 1, right.ptr, right.len);
+    v->merge[v->merge_count++] = str_of(merge, n + 1);
 }
 
 /* Bytes of the character at the start. */
@@ -404,7 +411,8 @@ static void build_wordpiece(struct vocab *v, const struct family *f)
         if (rest.ptr[0] >= 'A' && rest.ptr[0] <= 'Z')
             continue; /* text is lower-cased before it is looked up */
         add_copy(v, str_slice(rest, 0, n), NORMAL);
-        add_copy(v, str_of(arena_format(v->a, "%s%.*s", v->space, (int)n, rest.ptr), n + strlen(v->space)), NORMAL);
+        char start[16];
+        add_copy(v, str_of(start, text_format(start, sizeof start, "%s%.*s", v->space, (int)n, rest.ptr)), NORMAL);
     }
     add_pieces(v);
     add_specials(v, NULL, 0, v->size - v->count, f);

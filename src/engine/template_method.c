@@ -112,7 +112,7 @@ static bool split_blanks(struct tpl_run *r, struct tpl_value v, int64_t most, st
 static bool text_split(ARGS) /* sep maxsplit */
 {
     struct tpl_value list;
-    struct str s = tpl_str(v), sep;
+    struct str s = tpl_str(v), sep = STR_NONE;
     int64_t most;
 
     UNUSED;
@@ -150,7 +150,7 @@ static ptrdiff_t find_last(struct str s, struct str what)
 static bool text_rsplit(ARGS) /* sep maxsplit */
 {
     struct tpl_value list, back;
-    struct str s = tpl_str(v), sep;
+    struct str s = tpl_str(v), sep = STR_NONE;
     int64_t most;
 
     if (!int_arg(r, a[1], -1, &most) || !tpl_list(r, 0, &list))
@@ -385,7 +385,7 @@ static bool text_find(ARGS)
 
 static bool text_rfind(ARGS)
 {
-    struct str what;
+    struct str what = STR_NONE;
 
     UNUSED;
     return text_arg(r, a[0], &what) && position(r, v, find_last(tpl_str(v), what), out);

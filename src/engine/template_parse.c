@@ -766,7 +766,7 @@ static struct tpl_node *with_statement(struct parser *p)
     struct list l = {.tail = n ? &n->args : NULL};
 
     while (n && p->at->kind != TOK_BLOCK_END) {
-        struct str name;
+        struct str name = STR_NONE;
         if (l.count && !expect_op(p, OP_COMMA, "','"))
             return NULL;
         if (!expect_name(p, &name) || !expect_op(p, OP_ASSIGN, "'='") || !add_arg(p, &l, name, NULL, expression(p, true)))

@@ -106,13 +106,14 @@ static void norm_by(const struct net *n, size_t layer, const char *name, double 
 static void turn(const struct net *n, double *x, size_t position, bool sliding)
 {
     size_t rows;
-    double *ff = tensor_of(n, "rope_freqs.weight", &rows), *shorts = tensor_of(n, "rope_factors_short.weight", &rows);
+    double *ff = tensor_of(n, "rope_freqs.weight", &rows);
+    double *lists = tensor_of(n, n->original < ORACLE_CONTEXT ? "rope_factors_long.weight" : "rope_factors_short.weight", &rows);
     for (size_t i = 0; i < n->rot / 2; i++) {
         double base = sliding ? n->base_local : n->base, theta = (double)position * pow(base, -2.0 * (double)i / (double)n->rot), size = 1;
         if (ff && !sliding)
             theta /= ff[i];
-        if (shorts)
-            theta /= shorts[i];
+        if (lists)
+            theta /= lists[i];
         if (n->yarn) {
             double lo = floor((double)n->rot * log(n->original / (32 * 2 * M_PI)) / (2 * log(base)));
             double hi = ceil((double)n->rot * log(n->original / (1 * 2 * M_PI)) / (2 * log(base)));
@@ -125,7 +126,7 @@ static void turn(const struct net *n, double *x, size_t position, bool sliding)
         } else if (!(sliding && strcmp(n->arch, "gemma3") == 0)) {
             theta /= n->scaling;
         }
-        if (shorts)
+        if (lists)
             size = n->attn_factor;
         size_t a = n->pairs ? 2 * i : i, b = n->pairs ? 2 * i + 1 : i + n->rot / 2;
         double was = x[a];
@@ -133,7 +134,7 @@ static void turn(const struct net *n, double *x, size_t position, bool sliding)
         x[b] = (was * sin(theta) + x[b] * cos(theta)) * size;
     }
     mem_free(ff);
-    mem_free(shorts);
+    mem_free(lists);
 }
 
 static double gelu(double x)

@@ -3,6 +3,8 @@
 #pragma once
 #include "engine/gguf.h"
 
+enum { ORACLE_CONTEXT = 512 /* how long a sequence may become: phi3 chooses its angles by it */ };
+
 /* Logits of the last of `count` tokens, or for a model without an output the pooled vector of length 1. To be freed with mem_free;
  * *n says how many numbers. */
 double *oracle_run(const struct gguf *g, const int *token, size_t count, size_t *n);
