@@ -64,8 +64,9 @@ static int tokenize(const char *path, unsigned flags, bool json)
     AUTO_BUF struct buf text = BUF_INIT(TOKENIZE_BYTES_MAX);
     AUTO_TOKENS struct token_list tokens = TOKEN_LIST_INIT(TOKENIZE_BYTES_MAX + 2);
     int rc = gguf_open(&g, path, &e);
-    if (rc == 0)
-        rc = tokenizer_open(&t, g, &e);
+    if (rc < 0)
+        return cli_fail_err(&e);
+    rc = tokenizer_open(&t, g, &e);
     if (rc < 0) {
         gguf_close(g);
         return cli_fail("%s: %s", path, e.text);
