@@ -8,8 +8,26 @@
 enum { ANSWER_JSON_DEPTH_MAX = 128 };
 
 enum answer_json_state {
-    AJ_VALUE, AJ_VALUE_OR_END, AJ_KEY_OR_END, AJ_KEY, AJ_COLON, AJ_AFTER, AJ_STRING, AJ_ESCAPE, AJ_HEX, AJ_LITERAL, AJ_MINUS,
-    AJ_ZERO, AJ_DIGITS, AJ_POINT, AJ_FRACTION, AJ_E, AJ_E_SIGN, AJ_EXPONENT, AJ_DONE, AJ_BAD
+    AJ_VALUE,
+    AJ_VALUE_OR_END,
+    AJ_KEY_OR_END,
+    AJ_KEY,
+    AJ_COLON,
+    AJ_AFTER,
+    AJ_STRING,
+    AJ_ESCAPE,
+    AJ_HEX,
+    AJ_LITERAL,
+    AJ_MINUS,
+    AJ_ZERO,
+    AJ_DIGITS,
+    AJ_POINT,
+    AJ_FRACTION,
+    AJ_E,
+    AJ_E_SIGN,
+    AJ_EXPONENT,
+    AJ_DONE,
+    AJ_BAD
 };
 
 struct answer_json {

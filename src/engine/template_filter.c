@@ -3,10 +3,12 @@
 #include "engine/template_priv.h"
 #include <math.h>
 
-#define ARGS struct tpl_run *r, struct tpl_value v, const struct tpl_value *a, const struct tpl_args *args, struct tpl_value *out
+#define ARGS \
+    struct tpl_run *r, struct tpl_value v, const struct tpl_value *a, const struct tpl_args *args, struct tpl_value *out
 #define UNUSED (void)r, (void)v, (void)a, (void)args
 
-static const struct str NOT_GIVEN = {"an argument that was not given", 30}, EMPTY = {"the first or last of nothing", 28};
+static const struct str NOT_GIVEN = {"an argument that was not given", 30},
+                        EMPTY = {"the first or last of nothing", 28};
 
 static bool given(struct tpl_value v)
 {
@@ -97,7 +99,8 @@ static bool sort_keys(struct tpl_run *r, struct sorted *s, struct sorted *spare,
 {
     for (size_t width = 1; width < count; width *= 2) {
         for (size_t from = 0; from < count; from += 2 * width) {
-            size_t middle = from + width < count ? from + width : count, end = from + 2 * width < count ? from + 2 * width : count;
+            size_t middle = from + width < count ? from + width : count,
+                   end = from + 2 * width < count ? from + 2 * width : count;
             size_t x = from, y = middle;
             for (size_t i = from; i < end; i++) {
                 int order = x >= middle;
@@ -345,6 +348,13 @@ static bool filter_max(ARGS)
     return extreme(r, v, 1, out);
 }
 
+/* As in Jinja, what is false has nothing in it for those who choose: none as well as an empty list. */
+static bool some_items(struct tpl_run *r, struct tpl_value v, struct tpl_list *out)
+{
+    *out = (struct tpl_list){0};
+    return !tpl_truth(v) || tpl_items(r, v, out);
+}
+
 /* map('upper'), map(attribute='x', default=y) */
 static bool filter_map(ARGS)
 {
@@ -369,7 +379,7 @@ static bool filter_map(ARGS)
         rest.at++;
         rest.count--;
     }
-    if (!tpl_items(r, v, &items) || !tpl_list(r, items.count, &list))
+    if (!some_items(r, v, &items) || !tpl_list(r, items.count, &list))
         return false;
     for (size_t i = 0; i < items.count; i++) {
         struct tpl_value item;
@@ -386,7 +396,8 @@ static bool filter_map(ARGS)
 }
 
 /* select, reject, selectattr, rejectattr: an attribute, a test and its arguments. */
-static bool choose(struct tpl_run *r, struct tpl_value v, const struct tpl_args *args, bool attr, bool wanted, struct tpl_value *out)
+static bool choose(struct tpl_run *r, struct tpl_value v, const struct tpl_args *args, bool attr, bool wanted,
+                   struct tpl_value *out)
 {
     struct tpl_list items;
     struct tpl_value list;
@@ -403,7 +414,7 @@ static bool choose(struct tpl_run *r, struct tpl_value v, const struct tpl_args 
         rest.at++;
         rest.count--;
     }
-    if (!tpl_items(r, v, &items) || !tpl_list(r, 0, &list))
+    if (!some_items(r, v, &items) || !tpl_list(r, 0, &list))
         return false;
     for (size_t i = 0; i < items.count; i++) {
         struct tpl_value item = items.item[i], holds;
@@ -446,7 +457,8 @@ static bool filter_rejectattr(ARGS)
 /* --- texts and numbers -------------------------------------------------------------------------------------------------- */
 
 /* The method of that name, on what the value prints as. */
-static bool by_method(struct tpl_run *r, struct tpl_value v, struct str name, const struct tpl_args *args, struct tpl_value *out)
+static bool by_method(struct tpl_run *r, struct tpl_value v, struct str name, const struct tpl_args *args,
+                      struct tpl_value *out)
 {
     struct tpl_value text;
 
@@ -500,11 +512,12 @@ static bool filter_title(ARGS)
     struct str s = tpl_str(text);
     for (size_t from = 0, end; from < s.len; from = end) {
         bool between = tpl_is_space((unsigned char)s.ptr[from]) || strchr("-({[<", s.ptr[from]);
-        for (end = from + 1; end < s.len && (tpl_is_space((unsigned char)s.ptr[end]) || strchr("-({[<", s.ptr[end])) == between; end++)
+        for (end = from + 1;
+             end < s.len && (tpl_is_space((unsigned char)s.ptr[end]) || strchr("-({[<", s.ptr[end])) == between; end++)
             ;
         struct tpl_value word;
-        if (!tpl_text_slice(r, text.text, from, end, &word) || (!between && !call_method(r, word, STR("capitalize"), &word)) ||
-            !tpl_out_value(r, &o, word))
+        if (!tpl_text_slice(r, text.text, from, end, &word) ||
+            (!between && !call_method(r, word, STR("capitalize"), &word)) || !tpl_out_value(r, &o, word))
             return false;
     }
     return tpl_out_take(r, &o, out);
@@ -573,7 +586,8 @@ static bool filter_indent(ARGS) /* width first blank */
         while (end < s.len && s.ptr[end] != '\n')
             end++;
         bool indented = from == 0 ? first : end > from || blank;
-        if ((indented && !tpl_out_value(r, &o, by)) || !tpl_out_text(r, &o, text.text, from, end < s.len ? end + 1 : end))
+        if ((indented && !tpl_out_value(r, &o, by)) ||
+            !tpl_out_text(r, &o, text.text, from, end < s.len ? end + 1 : end))
             return false;
         if (end == s.len)
             return tpl_out_take(r, &o, out);
@@ -665,7 +679,12 @@ static bool filter_round(ARGS) /* precision method */
         return tpl_fail(r, ERR_UNSUPPORTED, "rounds to 0 to 15 places");
     struct str how = a[1].kind == TPL_TEXT ? tpl_str(a[1]) : STR("common");
     double scale = pow(10, (double)precision), d = tpl_number(v) * scale;
-    return tpl_float(r, (str_eq(how, STR("ceil")) ? ceil(d) : str_eq(how, STR("floor")) ? floor(d) : nearbyint(d)) / scale, out);
+    return tpl_float(r,
+                     (str_eq(how, STR("ceil"))    ? ceil(d)
+                      : str_eq(how, STR("floor")) ? floor(d)
+                                                  : nearbyint(d)) /
+                         scale,
+                     out);
 }
 
 static bool filter_attr(ARGS) /* name */
@@ -680,7 +699,8 @@ static bool separators(struct tpl_run *r, struct tpl_value v, struct tpl_json_fo
 {
     if (!given(v) || v.kind == TPL_NONE)
         return true;
-    if (v.kind != TPL_LIST || v.list->count != 2 || v.list->item[0].kind != TPL_TEXT || v.list->item[1].kind != TPL_TEXT)
+    if (v.kind != TPL_LIST || v.list->count != 2 || v.list->item[0].kind != TPL_TEXT ||
+        v.list->item[1].kind != TPL_TEXT)
         return tpl_fail(r, ERR_INVALID, "separators are two strs");
     f->between = tpl_str(v.list->item[0]);
     f->colon = tpl_str(v.list->item[1]);
@@ -700,7 +720,8 @@ static bool in_one_piece(struct tpl_run *r, struct tpl_out *o, struct tpl_value 
 static bool filter_tojson(ARGS) /* indent ensure_ascii separators sort_keys */
 {
     struct tpl_out o = {0};
-    struct tpl_json_form f = {.between = STR(", "), .colon = STR(": "), .sorted = truth_or(a[3], false), .ascii = truth_or(a[1], false)};
+    struct tpl_json_form f = {
+        .between = STR(", "), .colon = STR(": "), .sorted = truth_or(a[3], false), .ascii = truth_or(a[1], false)};
 
     UNUSED;
     if (!int_or(r, a[0], -1, &f.indent))
@@ -732,12 +753,12 @@ const struct tpl_builtin tpl_filters[] = {
 
 /* --- tests -------------------------------------------------------------------------------------------------------------- */
 
-#define TEST_OF(name, condition)      \
-    static bool test_##name(ARGS)     \
-    {                                 \
-        UNUSED;                       \
-        *out = tpl_bool(condition);   \
-        return true;                  \
+#define TEST_OF(name, condition)    \
+    static bool test_##name(ARGS)   \
+    {                               \
+        UNUSED;                     \
+        *out = tpl_bool(condition); \
+        return true;                \
     }
 
 TEST_OF(defined, v.kind != TPL_UNDEFINED)
@@ -861,15 +882,15 @@ static bool order_of(struct tpl_run *r, struct tpl_value v, struct tpl_value oth
     return tpl_compare(r, v, other, order);
 }
 
-#define TEST_ORDER(name, condition)              \
-    static bool test_##name(ARGS)                \
-    {                                            \
-        int order;                               \
-        UNUSED;                                  \
-        if (!order_of(r, v, a[0], &order))       \
-            return false;                        \
-        *out = tpl_bool(condition);              \
-        return true;                             \
+#define TEST_ORDER(name, condition)        \
+    static bool test_##name(ARGS)          \
+    {                                      \
+        int order;                         \
+        UNUSED;                            \
+        if (!order_of(r, v, a[0], &order)) \
+            return false;                  \
+        *out = tpl_bool(condition);        \
+        return true;                       \
     }
 
 TEST_ORDER(lt, order < 0)

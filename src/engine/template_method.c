@@ -2,9 +2,9 @@
  * use them. Lists and dicts that came in with the conversation may be changed, too: they are the rendering's own copy. */
 #include "engine/template_priv.h"
 
-#define ARGS struct tpl_run *r, struct tpl_value v, const struct tpl_value *a, const struct tpl_args *args, struct tpl_value *out
+#define ARGS \
+    struct tpl_run *r, struct tpl_value v, const struct tpl_value *a, const struct tpl_args *args, struct tpl_value *out
 #define UNUSED (void)r, (void)v, (void)a, (void)args
-
 
 static bool given(struct tpl_value v)
 {
@@ -41,7 +41,8 @@ static bool one_of(struct str set, uint32_t c)
     return false;
 }
 
-static bool strip(struct tpl_run *r, struct tpl_value v, struct tpl_value chars, bool left, bool right, struct tpl_value *out)
+static bool strip(struct tpl_run *r, struct tpl_value v, struct tpl_value chars, bool left, bool right,
+                  struct tpl_value *out)
 {
     struct str s = tpl_str(v), set = STR_NONE;
     size_t from = 0, to = s.len, n;
@@ -112,7 +113,7 @@ static bool split_blanks(struct tpl_run *r, struct tpl_value v, int64_t most, st
 static bool text_split(ARGS) /* sep maxsplit */
 {
     struct tpl_value list;
-    struct str s = tpl_str(v), sep;
+    struct str s = tpl_str(v), sep = STR_NONE;
     int64_t most;
 
     UNUSED;
@@ -150,7 +151,7 @@ static ptrdiff_t find_last(struct str s, struct str what)
 static bool text_rsplit(ARGS) /* sep maxsplit */
 {
     struct tpl_value list, back;
-    struct str s = tpl_str(v), sep;
+    struct str s = tpl_str(v), sep = STR_NONE;
     int64_t most;
 
     if (!int_arg(r, a[1], -1, &most) || !tpl_list(r, 0, &list))
@@ -203,9 +204,10 @@ static bool text_splitlines(ARGS)
     return true;
 }
 
-static bool affix(struct tpl_run *r, struct tpl_value v, struct tpl_value what, bool (*has)(struct str, struct str), struct tpl_value *out)
+static bool affix(struct tpl_run *r, struct tpl_value v, struct tpl_value what, bool (*has)(struct str, struct str),
+                  struct tpl_value *out)
 {
-    struct str s;
+    struct str s = STR_NONE;
 
     *out = tpl_bool(false);
     if (what.kind == TPL_LIST && what.tuple) {
@@ -236,7 +238,7 @@ static bool text_endswith(ARGS)
 
 static bool text_removeprefix(ARGS)
 {
-    struct str what;
+    struct str what = STR_NONE;
 
     UNUSED;
     if (!text_arg(r, a[0], &what))
@@ -246,7 +248,7 @@ static bool text_removeprefix(ARGS)
 
 static bool text_removesuffix(ARGS)
 {
-    struct str what;
+    struct str what = STR_NONE;
 
     UNUSED;
     if (!text_arg(r, a[0], &what))
@@ -257,7 +259,7 @@ static bool text_removesuffix(ARGS)
 static bool text_replace(ARGS) /* old new count */
 {
     struct tpl_out o = {0};
-    struct str s = tpl_str(v), old, with;
+    struct str s = tpl_str(v), old = STR_NONE, with = STR_NONE;
     int64_t most;
 
     UNUSED;
@@ -289,7 +291,8 @@ static bool text_replace(ARGS) /* old new count */
 static const struct case_range {
     uint32_t from, to; /* of the capitals */
     uint32_t apart;
-} CASES[] = {{'A', 'Z', 32}, {0xC0, 0xD6, 32}, {0xD8, 0xDE, 32}, {0x391, 0x3A1, 32}, {0x3A3, 0x3A9, 32}, {0x410, 0x42F, 32}, {0x400, 0x40F, 80}};
+} CASES[] = {{'A', 'Z', 32},     {0xC0, 0xD6, 32},   {0xD8, 0xDE, 32},  {0x391, 0x3A1, 32},
+             {0x3A3, 0x3A9, 32}, {0x410, 0x42F, 32}, {0x400, 0x40F, 80}};
 
 enum letter { NO_LETTER, CAPITAL, SMALL };
 
@@ -377,7 +380,7 @@ static bool position(struct tpl_run *r, struct tpl_value v, ptrdiff_t found, str
 
 static bool text_find(ARGS)
 {
-    struct str what;
+    struct str what = STR_NONE;
 
     UNUSED;
     return text_arg(r, a[0], &what) && position(r, v, what.len ? str_find(tpl_str(v), what) : 0, out);
@@ -385,7 +388,7 @@ static bool text_find(ARGS)
 
 static bool text_rfind(ARGS)
 {
-    struct str what;
+    struct str what = STR_NONE;
 
     UNUSED;
     return text_arg(r, a[0], &what) && position(r, v, find_last(tpl_str(v), what), out);
@@ -475,7 +478,7 @@ static bool text_join(ARGS)
 {
     struct tpl_list items;
     struct tpl_out o = {0};
-    struct str s;
+    struct str s = STR_NONE;
 
     UNUSED;
     if (!tpl_items(r, a[0], &items))
@@ -487,10 +490,57 @@ static bool text_join(ARGS)
     return tpl_out_take(r, &o, out);
 }
 
+/* {}, {0}, {name}, {{ and }}; what stands behind a ':' or '.' is not supported. */
+static bool field(struct tpl_run *r, struct str name, const struct tpl_args *args, size_t *next, struct tpl_value *out)
+{
+    uint64_t index = *next;
+
+    for (size_t i = 0; i < args->named_count; i++) {
+        if (str_eq(args->key[i], name)) {
+            *out = args->named[i];
+            return true;
+        }
+    }
+    if (name.len && !str_to_u64(name, &index))
+        return tpl_fail(r, ERR_UNSUPPORTED, "format does not know {%.*s}", STR_FMT(str_slice(name, 0, 60)));
+    if (index >= args->count)
+        return tpl_fail(r, ERR_INVALID, "format has no argument for {%.*s}", STR_FMT(str_slice(name, 0, 60)));
+    *next += name.len == 0;
+    *out = args->at[index];
+    return true;
+}
+
+static bool text_format_method(ARGS)
+{
+    struct tpl_out o = {0};
+    struct str s = tpl_str(v);
+    size_t next = 0;
+
+    UNUSED;
+    for (size_t at = 0; at < s.len;) {
+        char c = s.ptr[at];
+        bool twice = at + 1 < s.len && s.ptr[at + 1] == c;
+        if ((c == '{' || c == '}') && !twice) {
+            ptrdiff_t end = c == '{' ? str_find_char(str_skip(s, at), '}') : -1;
+            struct tpl_value arg;
+            if (end < 0)
+                return tpl_fail(r, ERR_INVALID, "a single bracket in format");
+            if (!field(r, str_slice(s, at + 1, at + (size_t)end), args, &next, &arg) || !tpl_out_value(r, &o, arg))
+                return false;
+            at += (size_t)end + 1;
+            continue;
+        }
+        if (!tpl_out_text(r, &o, v.text, at, at + 1))
+            return false;
+        at += c == '{' || c == '}' ? 2 : 1;
+    }
+    return tpl_out_take(r, &o, out);
+}
+
 static const struct tpl_builtin text_methods[] = {
     /* clang-format off */
     {"capitalize", "", text_capitalize}, {"count", "sub", text_count}, {"endswith", "suffix", text_endswith},
-    {"find", "sub", text_find}, {"index", "sub", text_index}, {"isalpha", "", text_isalpha}, {"isdigit", "", text_isdigit},
+    {"find", "sub", text_find}, {"format", NULL, text_format_method}, {"index", "sub", text_index}, {"isalpha", "", text_isalpha}, {"isdigit", "", text_isdigit},
     {"islower", "", text_islower}, {"isspace", "", text_isspace}, {"isupper", "", text_isupper}, {"join", "iterable", text_join},
     {"lower", "", text_lower}, {"lstrip", "chars", text_lstrip}, {"removeprefix", "prefix", text_removeprefix},
     {"removesuffix", "suffix", text_removesuffix}, {"replace", "old new count", text_replace}, {"rfind", "sub", text_rfind},
@@ -532,7 +582,8 @@ static bool list_insert(ARGS) /* index object */
 
     UNUSED;
     *out = TPL_VALUE_NONE;
-    if (!int_arg(r, a[0], 0, &at) || !given(a[1]) || !tpl_steps(r, v.list->count / 16) || !tpl_list_add(r, v.list, a[1]))
+    if (!int_arg(r, a[0], 0, &at) || !given(a[1]) || !tpl_steps(r, v.list->count / 16) ||
+        !tpl_list_add(r, v.list, a[1]))
         return r->rc == 0 && tpl_fail(r, ERR_INVALID, "insert wants a value");
     if (at < 0)
         at = at + count < 0 ? 0 : at + count;
@@ -591,8 +642,12 @@ static bool list_count(ARGS)
 }
 
 static const struct tpl_builtin list_methods[] = {
-    {"append", "object", list_append}, {"count", "value", list_count},         {"extend", "iterable", list_extend},
-    {"index", "value", list_index},    {"insert", "index object", list_insert}, {"pop", "index", list_pop},
+    {"append", "object", list_append},
+    {"count", "value", list_count},
+    {"extend", "iterable", list_extend},
+    {"index", "value", list_index},
+    {"insert", "index object", list_insert},
+    {"pop", "index", list_pop},
     {0},
 };
 
@@ -699,8 +754,10 @@ static bool dict_pop(ARGS) /* key default */
 }
 
 static const struct tpl_builtin dict_methods[] = {
-    {"copy", "", dict_copy}, {"get", "key default", dict_get}, {"items", "", dict_items},   {"keys", "", dict_keys},
-    {"pop", "key default", dict_pop}, {"update", NULL, dict_update},    {"values", "", dict_values}, {0},
+    {"copy", "", dict_copy},          {"get", "key default", dict_get},
+    {"items", "", dict_items},        {"keys", "", dict_keys},
+    {"pop", "key default", dict_pop}, {"update", NULL, dict_update},
+    {"values", "", dict_values},      {0},
 };
 
 /* --- loops ------------------------------------------------------------------------------------------------------------------- */
@@ -763,7 +820,8 @@ static bool function_raise_exception(ARGS)
     (void)out;
     if (!tpl_out_value(r, &o, a[0]) || !tpl_out_take(r, &o, &text))
         return false;
-    return tpl_fail(r, ERR_INVALID, "the template does not take this conversation: %.*s", STR_FMT(str_slice(tpl_str(text), 0, 300)));
+    return tpl_fail(r, ERR_INVALID, "the template does not take this conversation: %.*s",
+                    STR_FMT(str_slice(tpl_str(text), 0, 300)));
 }
 
 static bool function_range(ARGS) /* start stop step */
@@ -772,7 +830,8 @@ static bool function_range(ARGS) /* start stop step */
     struct tpl_value list;
 
     UNUSED;
-    if (!int_arg(r, a[0], 0, &to) || !int_arg(r, a[2], 1, &step) || (given(a[1]) && (from = to, !int_arg(r, a[1], 0, &to))))
+    if (!int_arg(r, a[0], 0, &to) || !int_arg(r, a[2], 1, &step) ||
+        (given(a[1]) && (from = to, !int_arg(r, a[1], 0, &to))))
         return false;
     if (step == 0 || !given(a[0]))
         return tpl_fail(r, ERR_INVALID, "range wants an end, and a step that is not 0");
@@ -800,8 +859,8 @@ static bool function_tojson(ARGS)
     return tpl_call_row(r, tpl_builtin_find(tpl_filters, STR("tojson")), args->at[0], &rest, out);
 }
 
-static const char *const MONTHS[] = {"January", "February", "March", "April", "May", "June", "July", "August", "September",
-                                     "October", "November", "December"},
+static const char *const MONTHS[] = {"January", "February", "March",     "April",   "May",      "June",
+                                     "July",    "August",   "September", "October", "November", "December"},
                          *const DAYS[] = {"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"};
 
 static int day_of_year(const struct civil *c)
@@ -851,7 +910,7 @@ static size_t put_time(char text[32], const struct civil *c, char letter, bool b
 static bool function_strftime_now(ARGS)
 {
     struct tpl_out o = {0};
-    struct str s;
+    struct str s = STR_NONE;
 
     UNUSED;
     if (!text_arg(r, a[0], &s))
