@@ -7,7 +7,7 @@
  * `held` has what is not decided yet; within a call, all of it since (and with) the white space before its marker. */
 #include "engine/answer_parse.h"
 #include "base/mem.h"
-#include "engine/answer_json.h"
+#include "engine/answer_json_priv.h"
 #include <assert.h>
 
 enum phase { LEAD, REASON, GAP, TEXT, OPEN, OBJECT, NAME, ARGS, CLOSE };
@@ -366,7 +366,8 @@ static int object_byte(struct answer_parser *p, char c)
         rc = value_started(p, at, c);
     /* A value of depth 1 ends with its own last byte, but for numbers, which are neither name nor arguments. */
     bool number = before.state >= AJ_MINUS && before.state <= AJ_EXPONENT;
-    if (rc == 0 && p->json.depth == 1 && p->json.state == AJ_AFTER && before.state != AJ_AFTER && !number)
+    bool plain_end = before.depth == 1 && before.state != AJ_AFTER && !number;
+    if (rc == 0 && p->json.depth == 1 && p->json.state == AJ_AFTER && (before.depth == 2 || plain_end))
         rc = value_ended(p, at);
     if (rc == 0 && p->json.state == AJ_DONE)
         return p->has_name ? call_done(p) : broken(p);

@@ -1,4 +1,4 @@
-/* template_filter.c: the filters and tests of templates, as Jinja2 defines them. Those that walk a list answer with a list. Texts
+/* template_filter.c: the filters of templates, as Jinja2 defines them. Those that walk a list answer with a list. Texts
  * keep their marks: whatever is cut, joined or padded, each byte stays the user's or the template's. */
 #include "engine/template_priv.h"
 #include <math.h>
@@ -7,28 +7,11 @@
     struct tpl_run *r, struct tpl_value v, const struct tpl_value *a, const struct tpl_args *args, struct tpl_value *out
 #define UNUSED (void)r, (void)v, (void)a, (void)args
 
-static const struct str NOT_GIVEN = {"an argument that was not given", 30},
-                        EMPTY = {"the first or last of nothing", 28};
-
-static bool given(struct tpl_value v)
-{
-    return v.kind != TPL_ABSENT;
-}
+static const struct str EMPTY = {"the first or last of nothing", 28};
 
 static bool truth_or(struct tpl_value v, bool otherwise)
 {
-    return given(v) ? tpl_truth(v) : otherwise;
-}
-
-static bool int_or(struct tpl_run *r, struct tpl_value v, int64_t otherwise, int64_t *out)
-{
-    *out = otherwise;
-    if (!given(v) || v.kind == TPL_NONE)
-        return true;
-    if (v.kind != TPL_INT && v.kind != TPL_BOOL)
-        return tpl_fail(r, ERR_INVALID, "wants an integer, not %s", tpl_kind_name(v));
-    *out = tpl_integer(v);
-    return true;
+    return tpl_given(v) ? tpl_truth(v) : otherwise;
 }
 
 /* As Jinja's filters on texts take what they are given: printed. */
@@ -120,9 +103,9 @@ static bool key_of(struct tpl_run *r, struct tpl_value item, struct tpl_value pa
 {
     struct tpl_value part, list;
 
-    if (!given(path) || path.kind != TPL_TEXT || str_find_char(tpl_str(path), ',') < 0) {
+    if (!tpl_given(path) || path.kind != TPL_TEXT || str_find_char(tpl_str(path), ',') < 0) {
         *out = item;
-        return (!given(path) || read_path(r, item, path, out)) && sort_key(r, *out, exact, out);
+        return (!tpl_given(path) || read_path(r, item, path, out)) && sort_key(r, *out, exact, out);
     }
     struct str rest = tpl_str(path), one;
     if (!tpl_list(r, 0, &list))
@@ -188,12 +171,13 @@ static bool filter_dictsort(ARGS) /* case_sensitive by reverse */
 {
     struct tpl_value list, path = tpl_int(0);
 
-    if (given(a[1])) {
+    if (tpl_given(a[1])) {
         if (a[1].kind != TPL_TEXT || (!str_eq(tpl_str(a[1]), STR("key")) && !str_eq(tpl_str(a[1]), STR("value"))))
             return tpl_fail(r, ERR_INVALID, "sorts by 'key' or 'value'");
         path = tpl_int(str_eq(tpl_str(a[1]), STR("value")));
     }
-    const struct tpl_value how[] = {given(a[2]) ? a[2] : tpl_bool(false), given(a[0]) ? a[0] : tpl_bool(false), path};
+    const struct tpl_value how[] = {tpl_given(a[2]) ? a[2] : tpl_bool(false), tpl_given(a[0]) ? a[0] : tpl_bool(false),
+                                    path};
     return filter_items(r, v, a, args, &list) && filter_sort(r, list, how, args, out);
 }
 
@@ -208,7 +192,7 @@ static bool filter_unique(ARGS) /* case_sensitive attribute */
     for (size_t i = 0; i < items.count; i++) {
         struct tpl_value key = items.item[i];
         bool there;
-        if (given(a[1]) && !read_path(r, key, a[1], &key))
+        if (tpl_given(a[1]) && !read_path(r, key, a[1], &key))
             return false;
         if (!sort_key(r, key, truth_or(a[0], false), &key) || !tpl_contains(r, key, seen, &there))
             return false;
@@ -283,8 +267,8 @@ static bool filter_join(ARGS) /* d attribute */
         return false;
     for (size_t i = 0; i < items.count; i++) {
         struct tpl_value item = items.item[i];
-        if ((given(a[1]) && !read_path(r, item, a[1], &item)) || (i && given(a[0]) && !tpl_out_value(r, &o, a[0])) ||
-            !tpl_steps(r, 1) || !tpl_out_value(r, &o, item))
+        if ((tpl_given(a[1]) && !read_path(r, item, a[1], &item)) ||
+            (i && tpl_given(a[0]) && !tpl_out_value(r, &o, a[0])) || !tpl_steps(r, 1) || !tpl_out_value(r, &o, item))
             return false;
     }
     return tpl_out_take(r, &o, out);
@@ -301,8 +285,8 @@ static bool filter_sum(ARGS) /* attribute start */
     if (!tpl_items(r, v, &items))
         return false;
     for (size_t i = 0; i <= items.count; i++) {
-        struct tpl_value item = i < items.count ? items.item[i] : given(a[1]) ? a[1] : tpl_int(0);
-        if (i < items.count && given(a[0]) && !read_path(r, item, a[0], &item))
+        struct tpl_value item = i < items.count ? items.item[i] : tpl_given(a[1]) ? a[1] : tpl_int(0);
+        if (i < items.count && tpl_given(a[0]) && !read_path(r, item, a[0], &item))
             return false;
         if (!tpl_is_number(item))
             return tpl_fail(r, ERR_INVALID, "sums numbers, not %s", tpl_kind_name(item));
@@ -371,7 +355,7 @@ static bool filter_map(ARGS)
             else if (str_eq(args->key[i], STR("default")))
                 otherwise = args->named[i];
         }
-        if (!given(path))
+        if (!tpl_given(path))
             return tpl_fail(r, ERR_INVALID, "wants a filter's name, or attribute=");
     } else {
         if (args->at[0].kind != TPL_TEXT || !(row = tpl_builtin_find(tpl_filters, tpl_str(args->at[0]))))
@@ -386,7 +370,7 @@ static bool filter_map(ARGS)
         if (!tpl_steps(r, 1) ||
             !(row ? tpl_call_row(r, row, items.item[i], &rest, &item) : read_path(r, items.item[i], path, &item)))
             return false;
-        if (item.kind == TPL_UNDEFINED && given(otherwise))
+        if (item.kind == TPL_UNDEFINED && tpl_given(otherwise))
             item = otherwise;
         if (!tpl_list_add(r, list.list, item))
             return false;
@@ -564,12 +548,12 @@ static bool filter_escape(ARGS)
 static bool filter_indent(ARGS) /* width first blank */
 {
     struct tpl_out o = {0};
-    struct tpl_value text, by = given(a[0]) ? a[0] : tpl_int(4);
+    struct tpl_value text, by = tpl_given(a[0]) ? a[0] : tpl_int(4);
     bool first = truth_or(a[1], false), blank = truth_or(a[2], false);
     int64_t width = 0;
 
     UNUSED;
-    if (!as_text(r, v, &text) || (by.kind != TPL_TEXT && !int_or(r, by, 4, &width)))
+    if (!as_text(r, v, &text) || (by.kind != TPL_TEXT && !tpl_int_arg(r, by, 4, &width)))
         return false;
     if (by.kind != TPL_TEXT) {
         struct tpl_out blanks = {0};
@@ -602,7 +586,7 @@ static bool filter_default(ARGS) /* default_value boolean */
     if (v.kind != TPL_UNDEFINED && (tpl_truth(v) || !truth_or(a[1], false)))
         return true;
     *out = a[0];
-    return given(a[0]) || tpl_text(r, STR(""), false, out);
+    return tpl_given(a[0]) || tpl_text(r, STR(""), false, out);
 }
 
 /* A whole number at the start and end of the text, blanks aside. */
@@ -622,8 +606,8 @@ static bool filter_int(ARGS) /* default base */
     int64_t i;
 
     UNUSED;
-    *out = given(a[0]) ? a[0] : tpl_int(0);
-    if (given(a[1]) && (a[1].kind != TPL_INT || a[1].integer != 10))
+    *out = tpl_given(a[0]) ? a[0] : tpl_int(0);
+    if (tpl_given(a[1]) && (a[1].kind != TPL_INT || a[1].integer != 10))
         return tpl_fail(r, ERR_UNSUPPORTED, "knows only the base 10");
     if (v.kind == TPL_INT || v.kind == TPL_BOOL) {
         *out = tpl_int(tpl_integer(v));
@@ -652,7 +636,7 @@ static bool filter_float(ARGS) /* default */
     if (v.kind == TPL_TEXT && text_to_number(tpl_str(v), &d))
         return tpl_float(r, d, out);
     *out = a[0];
-    return given(a[0]) || tpl_float(r, 0, out);
+    return tpl_given(a[0]) || tpl_float(r, 0, out);
 }
 
 static bool filter_abs(ARGS)
@@ -673,7 +657,7 @@ static bool filter_round(ARGS) /* precision method */
     int64_t precision;
 
     UNUSED;
-    if (!tpl_is_number(v) || !int_or(r, a[0], 0, &precision))
+    if (!tpl_is_number(v) || !tpl_int_arg(r, a[0], 0, &precision))
         return tpl_fail(r, ERR_INVALID, "wants a number, not %s", tpl_kind_name(v));
     if (precision < 0 || precision > 15)
         return tpl_fail(r, ERR_UNSUPPORTED, "rounds to 0 to 15 places");
@@ -697,7 +681,7 @@ static bool filter_attr(ARGS) /* name */
 
 static bool separators(struct tpl_run *r, struct tpl_value v, struct tpl_json_form *f)
 {
-    if (!given(v) || v.kind == TPL_NONE)
+    if (!tpl_given(v) || v.kind == TPL_NONE)
         return true;
     if (v.kind != TPL_LIST || v.list->count != 2 || v.list->item[0].kind != TPL_TEXT ||
         v.list->item[1].kind != TPL_TEXT)
@@ -724,7 +708,7 @@ static bool filter_tojson(ARGS) /* indent ensure_ascii separators sort_keys */
         .between = STR(", "), .colon = STR(": "), .sorted = truth_or(a[3], false), .ascii = truth_or(a[1], false)};
 
     UNUSED;
-    if (!int_or(r, a[0], -1, &f.indent))
+    if (!tpl_int_arg(r, a[0], -1, &f.indent))
         return false;
     if (f.indent > 1000)
         return tpl_fail(r, ERR_LIMIT, "an indent of more than 1000");
@@ -748,167 +732,5 @@ const struct tpl_builtin tpl_filters[] = {
     {"string", "", filter_string}, {"sum", "attribute start", filter_sum}, {"title", "", filter_title},
     {"tojson", "indent ensure_ascii separators sort_keys", filter_tojson}, {"trim", NULL, filter_trim},
     {"unique", "case_sensitive attribute", filter_unique}, {"upper", NULL, filter_upper}, {0},
-    /* clang-format on */
-};
-
-/* --- tests -------------------------------------------------------------------------------------------------------------- */
-
-#define TEST_OF(name, condition)    \
-    static bool test_##name(ARGS)   \
-    {                               \
-        UNUSED;                     \
-        *out = tpl_bool(condition); \
-        return true;                \
-    }
-
-TEST_OF(defined, v.kind != TPL_UNDEFINED)
-TEST_OF(undefined, v.kind == TPL_UNDEFINED)
-TEST_OF(none, v.kind == TPL_NONE)
-TEST_OF(string, v.kind == TPL_TEXT)
-TEST_OF(mapping, v.kind == TPL_DICT)
-TEST_OF(iterable, v.kind == TPL_TEXT || v.kind == TPL_LIST || v.kind == TPL_DICT || v.kind == TPL_UNDEFINED)
-TEST_OF(sequence, v.kind == TPL_TEXT || v.kind == TPL_LIST || v.kind == TPL_DICT || v.kind == TPL_UNDEFINED)
-TEST_OF(true, v.kind == TPL_BOOL && v.truth)
-TEST_OF(false, v.kind == TPL_BOOL && !v.truth)
-TEST_OF(boolean, v.kind == TPL_BOOL)
-TEST_OF(number, tpl_is_number(v))
-TEST_OF(integer, v.kind == TPL_INT)
-TEST_OF(float, v.kind == TPL_FLOAT)
-TEST_OF(callable, v.kind == TPL_MACRO || v.kind == TPL_FUNCTION || v.kind == TPL_METHOD)
-TEST_OF(filter, v.kind == TPL_TEXT && tpl_builtin_find(tpl_filters, tpl_str(v)))
-TEST_OF(test, v.kind == TPL_TEXT && tpl_builtin_find(tpl_tests, tpl_str(v)))
-
-static bool parity(struct tpl_run *r, struct tpl_value v, int64_t by, int64_t rest, struct tpl_value *out)
-{
-    if (v.kind != TPL_INT && v.kind != TPL_BOOL)
-        return tpl_fail(r, ERR_INVALID, "wants an integer, not %s", tpl_kind_name(v));
-    if (by == 0)
-        return tpl_fail(r, ERR_INVALID, "division by zero");
-    *out = tpl_bool(by == -1 || ((tpl_integer(v) % by) + by) % by == rest);
-    return true;
-}
-
-static bool test_odd(ARGS)
-{
-    UNUSED;
-    return parity(r, v, 2, 1, out);
-}
-
-static bool test_even(ARGS)
-{
-    UNUSED;
-    return parity(r, v, 2, 0, out);
-}
-
-static bool test_divisibleby(ARGS)
-{
-    int64_t by;
-
-    UNUSED;
-    return int_or(r, a[0], 0, &by) && parity(r, v, by < 0 && by != INT64_MIN ? -by : by, 0, out);
-}
-
-static bool all_lower_or_upper(struct str s, char from)
-{
-    bool any = false;
-
-    for (size_t i = 0; i < s.len; i++) {
-        if ((unsigned char)((s.ptr[i] | 32) - 'a') >= 26)
-            continue;
-        if ((unsigned char)(s.ptr[i] - from) >= 26)
-            return false;
-        any = true;
-    }
-    return any;
-}
-
-TEST_OF(lower, v.kind == TPL_TEXT && all_lower_or_upper(tpl_str(v), 'a'))
-TEST_OF(upper, v.kind == TPL_TEXT && all_lower_or_upper(tpl_str(v), 'A'))
-
-static bool test_eq(ARGS) /* other */
-{
-    bool same;
-
-    UNUSED;
-    if (!given(a[0]))
-        return tpl_fail(r, ERR_INVALID, "%.*s", STR_FMT(NOT_GIVEN));
-    if (!tpl_equal(r, v, a[0], &same))
-        return false;
-    *out = tpl_bool(same);
-    return true;
-}
-
-static bool test_ne(ARGS)
-{
-    if (!test_eq(r, v, a, args, out))
-        return false;
-    out->truth = !out->truth;
-    return true;
-}
-
-static bool test_sameas(ARGS) /* other */
-{
-    UNUSED;
-    if (!given(a[0]))
-        return tpl_fail(r, ERR_INVALID, "%.*s", STR_FMT(NOT_GIVEN));
-    if (v.kind != a[0].kind) {
-        *out = tpl_bool(false);
-        return true;
-    }
-    if (v.kind == TPL_LIST || v.kind == TPL_DICT) {
-        *out = tpl_bool(v.list == a[0].list);
-        return true;
-    }
-    return test_eq(r, v, a, args, out);
-}
-
-static bool test_in(ARGS) /* seq */
-{
-    bool there;
-
-    UNUSED;
-    if (!given(a[0]))
-        return tpl_fail(r, ERR_INVALID, "%.*s", STR_FMT(NOT_GIVEN));
-    if (!tpl_contains(r, v, a[0], &there))
-        return false;
-    *out = tpl_bool(there);
-    return true;
-}
-
-static bool order_of(struct tpl_run *r, struct tpl_value v, struct tpl_value other, int *order)
-{
-    if (!given(other))
-        return tpl_fail(r, ERR_INVALID, "%.*s", STR_FMT(NOT_GIVEN));
-    return tpl_compare(r, v, other, order);
-}
-
-#define TEST_ORDER(name, condition)        \
-    static bool test_##name(ARGS)          \
-    {                                      \
-        int order;                         \
-        UNUSED;                            \
-        if (!order_of(r, v, a[0], &order)) \
-            return false;                  \
-        *out = tpl_bool(condition);        \
-        return true;                       \
-    }
-
-TEST_ORDER(lt, order < 0)
-TEST_ORDER(le, order <= 0)
-TEST_ORDER(gt, order > 0)
-TEST_ORDER(ge, order >= 0)
-
-const struct tpl_builtin tpl_tests[] = {
-    /* clang-format off */
-    {"boolean", "", test_boolean}, {"callable", "", test_callable}, {"defined", "", test_defined},
-    {"divisibleby", "num", test_divisibleby}, {"eq", "other", test_eq}, {"equalto", "other", test_eq}, {"==", "other", test_eq},
-    {"even", "", test_even}, {"false", "", test_false}, {"filter", "", test_filter}, {"float", "", test_float},
-    {"ge", "other", test_ge}, {">=", "other", test_ge}, {"gt", "other", test_gt}, {"greaterthan", "other", test_gt}, {">", "other", test_gt},
-    {"in", "seq", test_in}, {"integer", "", test_integer}, {"iterable", "", test_iterable}, {"le", "other", test_le}, {"<=", "other", test_le},
-    {"lower", "", test_lower}, {"lt", "other", test_lt}, {"lessthan", "other", test_lt}, {"<", "other", test_lt},
-    {"mapping", "", test_mapping}, {"ne", "other", test_ne}, {"!=", "other", test_ne}, {"none", "", test_none},
-    {"number", "", test_number}, {"odd", "", test_odd}, {"sameas", "other", test_sameas}, {"sequence", "", test_sequence},
-    {"string", "", test_string}, {"test", "", test_test}, {"true", "", test_true}, {"undefined", "", test_undefined},
-    {"upper", "", test_upper}, {0},
     /* clang-format on */
 };

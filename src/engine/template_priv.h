@@ -2,7 +2,7 @@
  *
  *   source --template_lex.c--> tokens --template_parse.c--> tree --template_eval.c--> pieces
  *                                                                     |
- *                 template_value.c (values, texts, printing)  template_filter.c  template_method.c
+ *                 template_value.c  template_print.c  template_{filter,test,method,function}.c
  *
  * Everything of a compiled template lives in its arena, everything of a rendering in the rendering's. Inside, functions
  * return false when they failed; the story is then in the `struct err` of the compilation or rendering. */
@@ -302,6 +302,16 @@ bool tpl_list_add(struct tpl_run *r, struct tpl_list *l, struct tpl_value v);
 bool tpl_dict(struct tpl_run *r, size_t room, struct tpl_value *out);
 bool tpl_dict_set(struct tpl_run *r, struct tpl_dict *d, struct tpl_value key, struct tpl_value value);
 bool tpl_from_json(struct tpl_run *r, const struct json_node *n, bool user, struct tpl_value *out);
+
+/* Reading arguments: tpl_int_arg takes `otherwise` for what was not given, or none. */
+static inline bool tpl_given(struct tpl_value v)
+{
+    return v.kind != TPL_ABSENT;
+}
+bool tpl_text_arg(struct tpl_run *r, struct tpl_value v, struct str *out);
+bool tpl_int_arg(struct tpl_run *r, struct tpl_value v, int64_t otherwise, int64_t *out);
+bool tpl_dict_put_all(struct tpl_run *r, struct tpl_value from, struct tpl_dict *to);
+bool tpl_dict_put_named(struct tpl_run *r, const struct tpl_args *args, struct tpl_dict *to);
 
 /* Reading them. */
 const char *tpl_kind_name(struct tpl_value v); /* as Python calls it */

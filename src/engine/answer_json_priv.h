@@ -1,4 +1,4 @@
-/* answer_json.h: JSON one byte at a time: whether it is still right, and where values begin and end.
+/* answer_json_priv.h: JSON one byte at a time: whether it is still right, and where values begin and end.
  *
  * base/json.h reads texts that are there; a call of a tool arrives in pieces and is passed on before it is whole. Strict as RFC
  * 8259, but for the inside of strings, where any byte from 0x20 up will do. Nothing allocates; one thread. */
