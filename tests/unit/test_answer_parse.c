@@ -15,8 +15,8 @@ static void check(const struct answer_options *o, const struct row *row, size_t 
             struct answer_log l = ANSWER_LOG_INIT(1 * MiB);
             int rc = answer_log_run(o, str_from(row[i].said), piece, &l);
             if (rc < 0 || !str_eq(buf_str(&l.text), str_from(row[i].want)))
-                test_fail(__FILE__, __LINE__, "%s\n  in pieces of %zu gives (%d)\n    %.*s\n  expected\n    %s", row[i].said, piece, rc,
-                          STR_FMT(buf_str(&l.text)), row[i].want);
+                test_fail(__FILE__, __LINE__, "%s\n  in pieces of %zu gives (%d)\n    %.*s\n  expected\n    %s",
+                          row[i].said, piece, rc, STR_FMT(buf_str(&l.text)), row[i].want);
             buf_fini(&l.text);
         }
     }
@@ -31,7 +31,8 @@ TEST(without_markers_everything_is_text)
 {
     static const struct row rows[] = {
         {"", ""},
-        {"Hello <think>x</think> <tool_call>{\"name\":\"ping\"}</tool_call>\n", "T(Hello <think>x</think> <tool_call>{\"name\":\"ping\"}</tool_call>\n)"},
+        {"Hello <think>x</think> <tool_call>{\"name\":\"ping\"}</tool_call>\n",
+         "T(Hello <think>x</think> <tool_call>{\"name\":\"ping\"}</tool_call>\n)"},
         {"{\"name\":\"ping\",\"parameters\":{}}", "T({\"name\":\"ping\",\"parameters\":{}})"},
     };
     const struct answer_options none = {0}, no_tools = {.calls = CHAT_CALLS_HERMES};
@@ -76,38 +77,48 @@ TEST(reasoning_is_told_apart)
 TEST(hermes_calls_are_read)
 {
     static const struct row rows[] = {
-        {"<tool_call>\n{\"name\": \"get_weather\", \"arguments\": {\"city\": \"K\\u00f6ln\", \"n\": [1, {\"x\": null}]}}\n</tool_call>",
+        {"<tool_call>\n{\"name\": \"get_weather\", \"arguments\": {\"city\": \"K\\u00f6ln\", \"n\": [1, {\"x\": "
+         "null}]}}\n</tool_call>",
          "C0:get_weatherA0({\"city\": \"K\\u00f6ln\", \"n\": [1, {\"x\": null}]})E0"},
-        {"Let me look.\n<tool_call>{\"name\":\"ping\",\"arguments\":{}}</tool_call>\n<tool_call>{\"name\":\"ping\",\"arguments\":{\"a\":1}}</tool_call>\n",
+        {"Let me "
+         "look.\n<tool_call>{\"name\":\"ping\",\"arguments\":{}}</"
+         "tool_call>\n<tool_call>{\"name\":\"ping\",\"arguments\":{\"a\":1}}</tool_call>\n",
          "T(Let me look.)C0:pingA0({})E0C1:pingA1({\"a\":1})E1"},
         {"<tool_call>{\"name\":\"ping\",\"arguments\":{}}</tool_call> done", "C0:pingA0({})E0T( done)"},
         {"<tool_call>{\"arguments\":{\"a\":1},\"name\":\"ping\"}</tool_call>", "C0:pingA0({\"a\":1})E0"},
-        {"<tool_call>{\"id\":7,\"name\":\"ping\",\"parameters\":{\"a\":1.5e3} , \"x\":[true]}</tool_call>", "C0:pingA0({\"a\":1.5e3})E0"},
+        {"<tool_call>{\"id\":7,\"name\":\"ping\",\"parameters\":{\"a\":1.5e3} , \"x\":[true]}</tool_call>",
+         "C0:pingA0({\"a\":1.5e3})E0"},
         {"<tool_call>{\"name\":\"ping\"}</tool_call>", "C0:pingA0({})E0"},
         {"<tool_call>{\"name\":\"ping\",\"arguments\":null}</tool_call>", "C0:pingA0({})E0"},
         {"<tool_call>{\"name\":\"ping\",\"arguments\":\"{\\\"a\\\": 1}\"}</tool_call>", "C0:pingA0({\"a\": 1})E0"},
         {"<tool_call>{\"name\":\"unheard_of\",\"arguments\":{}}</tool_call>", "C0:unheard_ofA0({})E0"},
-        {"<tool_call>{\"name\":\"ping\",\"arguments\":{\"a\":\"</tool_call>\"}}</tool_call>", "C0:pingA0({\"a\":\"</tool_call>\"})E0"},
+        {"<tool_call>{\"name\":\"ping\",\"arguments\":{\"a\":\"</tool_call>\"}}</tool_call>",
+         "C0:pingA0({\"a\":\"</tool_call>\"})E0"},
         /* a bracket or the end is missing */
         {"<tool_call>{\"name\":\"ping\",\"arguments\":{\"a\":1}</tool_call> x", "C0:pingA0({\"a\":1})E0T( x)"},
         {"<tool_call>{\"name\":\"ping\",\"arguments\":{\"a\":1}}", "C0:pingA0({\"a\":1})E0"},
         {"<tool_call>{\"name\":\"ping\",\"arguments\":{\"a\":1}", "C0:pingA0({\"a\":1})E0"},
-        {"<tool_call>{\"name\":\"ping\",\"arguments\":{\"a\":1}}<tool_call>{\"name\":\"ping\"}", "C0:pingA0({\"a\":1})E0C1:pingA1({})E1"},
+        {"<tool_call>{\"name\":\"ping\",\"arguments\":{\"a\":1}}<tool_call>{\"name\":\"ping\"}",
+         "C0:pingA0({\"a\":1})E0C1:pingA1({})E1"},
         /* no calls: given back, and what follows is read */
         {"<tool_call>ping()</tool_call>", "T(<tool_call>ping()</tool_call>)"},
         {"<tool_call>{\"name\":5}</tool_call>", "T(<tool_call>{\"name\":5}</tool_call>)"},
         {"a <tool_call>{\"nome\":\"ping\"}</tool_call>", "T(a <tool_call>{\"nome\":\"ping\"}</tool_call>)"},
-        {"<tool_call>{\"name\":\"ping\",\"arguments\":[1]}</tool_call>", "T(<tool_call>{\"name\":\"ping\",\"arguments\":[1]}</tool_call>)"},
-        {"<tool_call>{\"name\":\"ping\",\"arguments\":\"no\"}</tool_call>", "T(<tool_call>{\"name\":\"ping\",\"arguments\":\"no\"}</tool_call>)"},
+        {"<tool_call>{\"name\":\"ping\",\"arguments\":[1]}</tool_call>",
+         "T(<tool_call>{\"name\":\"ping\",\"arguments\":[1]}</tool_call>)"},
+        {"<tool_call>{\"name\":\"ping\",\"arguments\":\"no\"}</tool_call>",
+         "T(<tool_call>{\"name\":\"ping\",\"arguments\":\"no\"}</tool_call>)"},
         {"<tool_call>oops <tool_call>{\"name\":\"ping\"}</tool_call>", "T(<tool_call>oops)C0:pingA0({})E0"},
         {"<tool_call>{\"name\":\"pi", "T(<tool_call>{\"name\":\"pi)"},
         {"<tool_call>\n", "T(<tool_call>\n)"},
         {"a <tool_cal", "T(a <tool_cal)"},
         {"1 < 2 <tool", "T(1 < 2 <tool)"},
         /* broken within the arguments */
-        {"<tool_call>{\"name\":\"ping\",\"arguments\":{\"a\":oops}}</tool_call>", "C0:pingA0({\"a\":)X0T(oops}}</tool_call>)"},
+        {"<tool_call>{\"name\":\"ping\",\"arguments\":{\"a\":oops}}</tool_call>",
+         "C0:pingA0({\"a\":)X0T(oops}}</tool_call>)"},
         {"<tool_call>{\"name\":\"ping\",\"arguments\":{\"a\":1", "C0:pingA0({\"a\":1)X0"},
-        {"<tool_call>{\"name\":\"ping\",\"arguments\":{} , \"x\"!}</tool_call>", "C0:pingA0({})E0T( , \"x\"!}</tool_call>)"},
+        {"<tool_call>{\"name\":\"ping\",\"arguments\":{} , \"x\"!}</tool_call>",
+         "C0:pingA0({})E0T( , \"x\"!}</tool_call>)"},
         {"<tool_call>{\"name\":\"ping\",\"arguments\":{}, \"x\"", "C0:pingA0({})E0T(, \"x\")"},
     };
     struct answer_options o = with_calls(CHAT_CALLS_HERMES);
@@ -118,7 +129,8 @@ TEST(hermes_calls_are_read)
 TEST(reasoning_comes_before_calls)
 {
     static const struct row rows[] = {
-        {"<think>\nuse <tool_call> now\n</think>\n\n<tool_call>{\"name\":\"ping\"}</tool_call>", "R(use <tool_call> now)C0:pingA0({})E0"},
+        {"<think>\nuse <tool_call> now\n</think>\n\n<tool_call>{\"name\":\"ping\"}</tool_call>",
+         "R(use <tool_call> now)C0:pingA0({})E0"},
         {"<think>x</think>Well. <tool_call>{\"name\":\"ping\"}</tool_call>", "R(x)T(Well.)C0:pingA0({})E0"},
     };
     struct answer_options o = with_calls(CHAT_CALLS_HERMES);
@@ -134,9 +146,11 @@ TEST(llama_calls_are_read)
         {"{\"name\": \"get_weather\", \"parameters\": {\"city\": \"K\"}}", "C0:get_weatherA0({\"city\": \"K\"})E0"},
         {"\n{\"type\": \"function\", \"name\": \"ping\", \"parameters\": {}}\n", "C0:pingA0({})E0"},
         {"<|python_tag|>{\"name\": \"ping\", \"parameters\": {\"a\":1}}", "C0:pingA0({\"a\":1})E0"},
-        {"{\"name\":\"ping\",\"parameters\":{}}; {\"name\":\"get_weather\",\"parameters\":{\"b\":2}}", "C0:pingA0({})E0C1:get_weatherA1({\"b\":2})E1"},
+        {"{\"name\":\"ping\",\"parameters\":{}}; {\"name\":\"get_weather\",\"parameters\":{\"b\":2}}",
+         "C0:pingA0({})E0C1:get_weatherA1({\"b\":2})E1"},
         {"{\"name\":\"ping\",\"parameters\":{}}\n{\"name\":\"ping\"}", "C0:pingA0({})E0C1:pingA1({})E1"},
-        {"<|python_tag|>[{\"name\":\"ping\",\"parameters\":{}}, {\"name\":\"ping\",\"parameters\":{\"a\":1}}]", "C0:pingA0({})E0C1:pingA1({\"a\":1})E1"},
+        {"<|python_tag|>[{\"name\":\"ping\",\"parameters\":{}}, {\"name\":\"ping\",\"parameters\":{\"a\":1}}]",
+         "C0:pingA0({})E0C1:pingA1({\"a\":1})E1"},
         {"Sure: <|python_tag|>{\"name\":\"ping\",\"parameters\":{}}", "T(Sure:)C0:pingA0({})E0"},
         {"{\"name\":\"ping\",\"parameters\":{}} Done", "C0:pingA0({})E0T( Done)"},
         /* an answer in JSON is no call */
@@ -158,8 +172,10 @@ TEST(llama_calls_are_read)
 TEST(mistral_calls_are_read)
 {
     static const struct row rows[] = {
-        {"[TOOL_CALLS] [{\"name\": \"get_weather\", \"arguments\": {\"city\": \"K\"}, \"id\": \"abcdefghi\"}]", "C0:get_weatherA0({\"city\": \"K\"})E0"},
-        {"[TOOL_CALLS][{\"name\":\"ping\",\"arguments\":{}},{\"name\":\"ping\",\"arguments\":{\"a\":[]}}] ok", "C0:pingA0({})E0C1:pingA1({\"a\":[]})E1T( ok)"},
+        {"[TOOL_CALLS] [{\"name\": \"get_weather\", \"arguments\": {\"city\": \"K\"}, \"id\": \"abcdefghi\"}]",
+         "C0:get_weatherA0({\"city\": \"K\"})E0"},
+        {"[TOOL_CALLS][{\"name\":\"ping\",\"arguments\":{}},{\"name\":\"ping\",\"arguments\":{\"a\":[]}}] ok",
+         "C0:pingA0({})E0C1:pingA1({\"a\":[]})E1T( ok)"},
         {"I look.[TOOL_CALLS]get_weather[ARGS]{\"city\": \"K\"}", "T(I look.)C0:get_weatherA0({\"city\": \"K\"})E0"},
         {"[TOOL_CALLS]ping[ARGS]{}[TOOL_CALLS]ping[ARGS]{\"a\": 1}", "C0:pingA0({})E0C1:pingA1({\"a\": 1})E1"},
         {"[TOOL_CALLS]ping[CALL_ID]abc123def[ARGS]{}", "C0:pingA0({})E0"},
@@ -220,7 +236,8 @@ TEST(a_call_without_end_is_bounded)
     struct count c = {0};
     struct answer_options o = with_calls(CHAT_CALLS_HERMES);
     struct answer_parser *p;
-    struct str head = STR("<tool_call>{\"name\":\""), head_2 = STR("<tool_call>{\"name\":\"ping\",\"arguments\":{\"a\":\"");
+    struct str head = STR("<tool_call>{\"name\":\""),
+               head_2 = STR("<tool_call>{\"name\":\"ping\",\"arguments\":{\"a\":\"");
 
     o.on_event = count_event;
     o.ctx = &c;
@@ -260,7 +277,8 @@ static int parse_once(void *ctx)
 
     buf_clear(&l->text);
     l->last = -1;
-    return answer_log_run(&o, STR("a <tool_call>x <tool_call>{\"name\":\"ping\",\"arguments\":\"{}\"}</tool_call> b"), 3, l);
+    return answer_log_run(&o, STR("a <tool_call>x <tool_call>{\"name\":\"ping\",\"arguments\":\"{}\"}</tool_call> b"),
+                          3, l);
 }
 
 TEST(parsing_copes_when_memory_is_out)
