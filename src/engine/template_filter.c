@@ -390,8 +390,10 @@ static bool choose(struct tpl_run *r, struct tpl_value v, const struct tpl_args 
 
     if (args->count < attr)
         return tpl_fail(r, ERR_INVALID, "wants the name of an attribute");
-    rest.at += attr;
-    rest.count -= attr;
+    if (attr) {
+        rest.at++;
+        rest.count--;
+    }
     if (rest.count) {
         if (rest.at[0].kind != TPL_TEXT || !(row = tpl_builtin_find(tpl_tests, tpl_str(rest.at[0]))))
             return tpl_fail(r, ERR_UNSUPPORTED, "chooses by a test that we do not have");
