@@ -271,7 +271,7 @@ static void ask_calls(struct chat_form *f, struct buf *text)
     if (!f->caps.calls || !f->caps.results) {
         int rc = ask(f,
                      "[" USER ",{\"role\":\"assistant\",\"content\":\"a\"},{\"role\":\"tool\",\"tool_call_id\":"
-                              "\"needleid1\",\"name\":\"n\","
+                     "\"needleid1\",\"name\":\"n\","
                      "\"content\":\"needle-result\"}]",
                      NULL, text, NULL);
         f->caps.results = rc == 0 && has(text, "needle-result");
