@@ -200,7 +200,10 @@ static struct json_node *arguments(struct shaper *s, const struct json_node *giv
     if (given && given->type != JSON_STRING && given->type != JSON_NULL)
         return shared(s, given);
     /* What a model once wrote need not be JSON: then it stays the text that it is. */
-    return json_parse(s->arena, text, &tree, NULL) == 0 ? tree : chat_node_text(s->arena, text);
+    int rc = json_parse(s->arena, text, &tree, NULL);
+    if (rc == ERR_NOMEM)
+        return NULL;
+    return rc == 0 ? tree : chat_node_text(s->arena, text);
 }
 
 static struct json_node *call_node(struct shaper *s, const struct json_node *call)

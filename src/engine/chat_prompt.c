@@ -49,16 +49,17 @@ static int gather(const struct chat_form *f, const struct chat_request *r, const
 {
     enum { OURS = 6 };
     size_t more = r->kwargs && r->kwargs->type == JSON_OBJECT ? r->kwargs->count : 0;
-    struct json_node *none = chat_node_null(a), *add = chat_node_bool(a, r->add_generation_prompt),
-                     *bos = chat_node_text(a, f->bos), *eos = chat_node_text(a, f->eos);
+    struct json_node *none = chat_node_null(a), *no_tools = f->caps.tools_list ? chat_node_new(a, JSON_ARRAY) : none,
+                     *add = chat_node_bool(a, r->add_generation_prompt), *bos = chat_node_text(a, f->bos),
+                     *eos = chat_node_text(a, f->eos);
 
     *in = (struct inputs){.at = arena_new_array(a, struct template_input, more + OURS)};
-    if (!in->at || !none || !add || !bos || !eos)
+    if (!in->at || !none || !no_tools || !add || !bos || !eos)
         return err_set(e, ERR_NOMEM, "out of memory for a prompt");
     for (const struct json_node *m = more ? r->kwargs->child : NULL; m; m = m->next)
         give(in, m->key, m, false);
     give(in, STR("messages"), messages, false);
-    give(in, STR("tools"), r->tools && r->tools->count ? r->tools : none, false);
+    give(in, STR("tools"), r->tools && r->tools->count ? r->tools : no_tools, false);
     give(in, STR("documents"), none, false);
     give(in, STR("add_generation_prompt"), add, true);
     give(in, STR("bos_token"), bos, true);
@@ -184,7 +185,7 @@ int chat_prompt_render(const struct chat_form *f, const struct chat_request *r, 
 #define USER "{\"role\":\"user\",\"content\":\"needle-user\"}"
 
 /* Renders made-up messages (JSON) and keeps the text. */
-static int ask(const struct chat_form *f, const char *messages, const char *tools, struct buf *text, struct err *e)
+static int ask(struct chat_form *f, const char *messages, const char *tools, struct buf *text, struct err *e)
 {
     struct arena a = ARENA_INIT(4 * MiB);
     struct json_node *m, *t = NULL;
@@ -203,6 +204,7 @@ static int ask(const struct chat_form *f, const char *messages, const char *tool
         rc = render(f, &r, m, &a, &out, e);
     for (size_t i = 0; rc == 0 && i < out.count; i++)
         rc = buf_append(text, out.piece[i].text);
+    f->starved |= rc == ERR_NOMEM;
     arena_fini(&a);
     return rc;
 }
@@ -217,6 +219,13 @@ static int ask_content(struct chat_form *f, struct buf *text, struct err *e)
 {
     int rc = ask(f, "[" USER "]", NULL, text, e);
 
+    if (rc == ERR_INVALID) { /* some walk through tools without asking whether there are any */
+        f->caps.tools_list = true;
+        if (ask(f, "[" USER "]", NULL, text, NULL) == 0)
+            rc = 0;
+        else
+            f->caps.tools_list = false;
+    }
     if (rc == 0 && has(text, "needle-user"))
         return 0;
     if (rc == ERR_NOMEM)
@@ -249,6 +258,7 @@ static bool ask_call(struct chat_form *f, const struct call_question *q, struct 
             &m, ",{\"role\":\"tool\",\"tool_call_id\":\"%s\",\"name\":\"needle_call\",\"content\":\"needle-result\"}",
             id);
     const char *messages = rc == 0 && buf_append_text(&m, "]") == 0 ? buf_text(&m) : NULL;
+    f->starved |= !messages;
     if (!messages || ask(f, messages, TOOLS, text, NULL) < 0)
         return false;
     return has(text, "needle_call") && has(text, "needle_arg") && !has(text, "\\\"needle_arg") &&
@@ -300,7 +310,7 @@ static int ask_all(struct chat_form *f, struct str source, struct err *e)
              TOOLS, &text, NULL);
     f->caps.tools = rc == 0 && has(&text, "needle_tool");
     ask_calls(f, &text);
-    return 0;
+    return f->starved ? err_set(e, ERR_NOMEM, "out of memory for a chat template") : 0;
 }
 
 /* --- from the model file --------------------------------------------------------------------------------------------------------- */
