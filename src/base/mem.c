@@ -42,6 +42,16 @@ void *mem_zalloc_array(size_t count, size_t bytes)
     return mem_zalloc(total);
 }
 
+void *mem_zalloc_aligned(size_t alignment, size_t bytes)
+{
+    size_t whole;
+    if (must_fail() || __builtin_add_overflow(bytes ? bytes : 1, alignment - 1, &whole))
+        return NULL;
+    whole -= whole % alignment;
+    void *p = aligned_alloc(alignment, whole);
+    return p ? memset(p, 0, whole) : NULL;
+}
+
 void *mem_realloc(void *old, size_t bytes)
 {
     return must_fail() ? NULL : realloc(old, bytes ? bytes : 1);

@@ -8,6 +8,7 @@
 void *mem_alloc(size_t bytes);
 void *mem_zalloc(size_t bytes);
 void *mem_zalloc_array(size_t count, size_t bytes); /* checks the product */
+void *mem_zalloc_aligned(size_t alignment, size_t bytes); /* a power of two, at least 8 */
 void *mem_realloc(void *old, size_t bytes);         /* on failure `old` stays as it was */
 void *mem_dup(const void *from, size_t bytes);
 char *mem_dup_text(const char *text); /* NUL-terminated copy */

@@ -229,6 +229,26 @@ bool str_to_duration_us(struct str s, int64_t *out)
     return true;
 }
 
+/* Well-formed sequences: The Unicode Standard, table 3-7. */
+unsigned str_utf8_length(struct str s)
+{
+    const unsigned char *b = (const unsigned char *)s.ptr;
+    if (s.len == 0)
+        return 0;
+    if (b[0] < 0x80)
+        return 1;
+    unsigned len = b[0] >= 0xF0 ? 4 : b[0] >= 0xE0 ? 3 : 2;
+    if (b[0] < 0xC2 || b[0] > 0xF4 || s.len < len)
+        return 0;
+    unsigned char low = b[0] == 0xE0 ? 0xA0 : b[0] == 0xF0 ? 0x90 : 0x80, high = b[0] == 0xED ? 0x9F : b[0] == 0xF4 ? 0x8F : 0xBF;
+    if (b[1] < low || b[1] > high)
+        return 0;
+    for (unsigned i = 2; i < len; i++)
+        if ((b[i] & 0xC0) != 0x80)
+            return 0;
+    return len;
+}
+
 uint64_t str_hash(struct str s)
 {
     uint64_t h = 0xcbf29ce484222325u; /* FNV-1a, 64 bit */

@@ -64,4 +64,7 @@ bool str_to_scaled(struct str s, int scale, int64_t *out);
 /* A duration such as "1h2m3.5s", "120ms", "30d"; a bare number is seconds. Result in microseconds. */
 bool str_to_duration_us(struct str s, int64_t *out);
 
+/* Length of the well-formed UTF-8 sequence s begins with, a NUL included; 0 if there is none. */
+unsigned str_utf8_length(struct str s);
+
 uint64_t str_hash(struct str s); /* FNV-1a; for tables of our own making, not against an adversary */

@@ -24,7 +24,7 @@ struct cli_command {
     int (*run)(int argc, char **argv);
 };
 extern const struct cli_command command_serve, command_ask, command_usage, command_plan, command_explain, command_backup, command_keys, command_config, command_rehearse,
-    command_doctor, command_healthcheck, command_help;
+    command_engine, command_bench, command_logits, command_tokenize, command_doctor, command_healthcheck, command_help;
 extern const struct cli_command *const cli_commands[]; /* all of them; ends with NULL */
 void cli_help(FILE *to);
 

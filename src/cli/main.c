@@ -10,13 +10,13 @@
 
 const struct cli_command *const cli_commands[] = {
     &command_serve, &command_ask, &command_usage, &command_plan, &command_explain, &command_backup, &command_keys, &command_config, &command_rehearse,
-    &command_doctor, &command_healthcheck, &command_help, NULL,
+    &command_engine, &command_bench, &command_logits, &command_tokenize, &command_doctor, &command_healthcheck, &command_help, NULL,
 };
 
 /* Names that scripts and docs may know already; what is there is found before. */
 static bool is_planned(const char *name)
 {
-    static const char *const planned[] = {"engine", "models", "pull", "fit", "bench", "logits", "tokenize"};
+    static const char *const planned[] = {"models", "pull", "fit"};
     for (size_t i = 0; i < COUNT_OF(planned); i++)
         if (strcmp(name, planned[i]) == 0)
             return true;

@@ -3,13 +3,28 @@
  * The file is mapped read-only and never copied; what this module hands out points into the mapping and lives as long as the
  * `struct gguf`. A file is hostile input: every count, offset and size is checked once, when it is opened, and trusted after.
  * After that it is immutable and safe from any thread. Format: the GGUF reference, sections 1 and 9 (split files).
- * Errors: ERR_IO (cannot be read), ERR_SYNTAX (not such a file, or broken: where, and what is missing), ERR_UNSUPPORTED (another
- * version, endianness or tensor type, by name), ERR_LIMIT, ERR_NOMEM. */
+ * Errors: ERR_NOT_FOUND, ERR_IO (cannot be read), ERR_SYNTAX (not such a file, or broken: where, and what is missing),
+ * ERR_UNSUPPORTED (another version, endianness or tensor type, by name), ERR_INVALID (not the first part, or not all parts),
+ * ERR_LIMIT, ERR_NOMEM. */
 #pragma once
 #include "base/err.h"
 #include "engine/quant.h"
 
-enum gguf_type { GGUF_U8, GGUF_I8, GGUF_U16, GGUF_I16, GGUF_U32, GGUF_I32, GGUF_F32, GGUF_BOOL, GGUF_STRING, GGUF_ARRAY, GGUF_U64, GGUF_I64, GGUF_F64 };
+enum gguf_type {
+    GGUF_U8,
+    GGUF_I8,
+    GGUF_U16,
+    GGUF_I16,
+    GGUF_U32,
+    GGUF_I32,
+    GGUF_F32,
+    GGUF_BOOL,
+    GGUF_STRING,
+    GGUF_ARRAY,
+    GGUF_U64,
+    GGUF_I64,
+    GGUF_F64
+};
 
 struct gguf;
 
@@ -23,25 +38,28 @@ struct gguf_tensor {
 };
 
 struct gguf_array {
-    enum gguf_type type;   /* of its elements; never GGUF_ARRAY */
+    enum gguf_type type; /* of its elements; never GGUF_ARRAY */
     uint64_t count;
-    const uint8_t *data;   /* raw elements back to back, unaligned */
-    const uint64_t *start; /* strings only: offset in `data` of each element's text; its length stands in the 8 bytes before */
+    const uint8_t *data; /* raw elements back to back, unaligned */
+    const uint64_t
+        *start; /* strings only: offset in `data` of each element's text; its length stands in the 8 bytes before */
 };
 
 /* `path` is the file, or the first of a split model (PREFIX-00001-of-00005.gguf); the other parts are found beside it. */
 int gguf_open(struct gguf **out, const char *path, struct err *e);
 /* The same from descriptors that somebody else opened, in the order of the parts; they may be closed afterwards. */
 int gguf_open_fds(struct gguf **out, const int *fd, size_t count, struct err *e);
-/* From memory that outlives it (tests, fuzzing). */
+/* From memory that outlives it, aligned to 8 bytes at least (tests, fuzzing). */
 int gguf_open_memory(struct gguf **out, struct str bytes, struct err *e);
 void gguf_close(struct gguf *g);
 
 uint64_t gguf_bytes(const struct gguf *g);        /* of all parts, as mapped */
 uint64_t gguf_tensor_bytes(const struct gguf *g); /* of the weights alone */
 size_t gguf_tensor_count(const struct gguf *g);
-const struct gguf_tensor *gguf_tensor_at(const struct gguf *g, size_t index);      /* in file order */
+const struct gguf_tensor *gguf_tensor_at(const struct gguf *g, size_t index);       /* in file order */
 const struct gguf_tensor *gguf_tensor_find(const struct gguf *g, const char *name); /* NULL if there is none */
+/* A file may hold tensors of types that we know by name only: whoever needs one asks, and gets ERR_UNSUPPORTED with that name. */
+int gguf_tensor_readable(const struct gguf_tensor *t, struct err *e);
 
 /* Values by key: false (output untouched) when the key is absent or of another kind. An integer key may have any integer width, as
  * files in the wild do; a float may be given as an integer. */

@@ -5,6 +5,7 @@
  *
  * The official clients of OpenAI ask for base64 when their user asks for nothing, and one of them reads nothing else. */
 #include "wire/embed.h"
+#include "base/base64.h"
 #include "wire/ollama_priv.h"
 #include <float.h>
 #include <math.h>
@@ -233,53 +234,6 @@ int embed_answer_read(struct embed_answer *a, enum dialect from, struct str body
 
 /* --- base64 of floats --------------------------------------------------------------------------------------------------- */
 
-static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-static int base64_append(struct buf *out, const unsigned char *bytes, size_t len)
-{
-    char four[4];
-    int rc = buf_reserve(out, (len + 2) / 3 * 4);
-    for (size_t i = 0; i < len && rc == 0; i += 3) {
-        unsigned b = bytes[i + 1 < len ? i + 1 : i], c = bytes[i + 2 < len ? i + 2 : i];
-        unsigned all = (unsigned)bytes[i] << 16 | (i + 1 < len ? b << 8 : 0) | (i + 2 < len ? c : 0);
-        for (int k = 0; k < 4; k++)
-            four[k] = digits[all >> (18 - 6 * k) & 63];
-        if (i + 1 >= len)
-            four[2] = '=';
-        if (i + 2 >= len)
-            four[3] = '=';
-        rc = buf_append(out, str_of(four, sizeof four));
-    }
-    return rc;
-}
-
-static int digit_of(char c)
-{
-    const char *at = c ? strchr(digits, c) : NULL;
-    return at ? (int)(at - digits) : -1;
-}
-
-/* ERR_SYNTAX when it is none. */
-static int base64_read(struct str text, struct buf *out)
-{
-    while (text.len && text.ptr[text.len - 1] == '=')
-        text.len--;
-    unsigned all = 0, bits = 0;
-    int rc = text.len % 4 == 1 ? ERR_SYNTAX : 0;
-    for (size_t i = 0; i < text.len && rc == 0; i++) {
-        int digit = digit_of(text.ptr[i]);
-        if (digit < 0)
-            return ERR_SYNTAX;
-        all = all << 6 | (unsigned)digit;
-        bits += 6;
-        if (bits < 8)
-            continue;
-        bits -= 8;
-        rc = buf_append_char(out, (char)(all >> bits & 255));
-    }
-    return rc;
-}
-
 /* The numbers of a list as little-endian floats. */
 static int floats_pack(struct str numbers, struct buf *out)
 {
@@ -309,7 +263,7 @@ static int base64_write(struct json_writer *w, const struct vector *v)
     }
     AUTO_BUF struct buf packed = BUF_INIT(4 * v->numbers.len + 4), text = BUF_INIT(8 * v->numbers.len + 8);
     int rc = floats_pack(v->numbers, &packed);
-    rc = rc ? rc : base64_append(&text, (const unsigned char *)packed.ptr, packed.len);
+    rc = rc ? rc : base64_append(&text, buf_str(&packed));
     if (rc == 0)
         json_str(w, buf_str(&text));
     return rc;

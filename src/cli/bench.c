@@ -1,0 +1,352 @@
+/* bench.c: `hearth bench FILE`: how fast a model runs on this machine, beside what the machine's memory allows. */
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "cli/cli_priv.h"
+#include "engine/engine.h"
+#include <fcntl.h>
+#include <unistd.h>
+
+enum { STREAMS_MAX = 16, WARM_TOKENS = 16, TEXTS = 8, TEXT_TOKENS = 128, BANDWIDTH_PASSES = 3 };
+
+struct result {
+    const char *work;      /* "prefill", "decode", "embed" */
+    size_t streams;        /* sequences or texts at once */
+    size_t context;        /* tokens in the cache before */
+    size_t tokens;         /* computed, over all streams */
+    double seconds;
+};
+
+struct bench {
+    struct engine *engine;
+    int64_t tokens, context, prompt;
+    struct result result[16];
+    size_t count;
+    double load_seconds, bandwidth; /* bytes per second, reading the mapped weights with all threads */
+    uint64_t bytes_per_token;       /* of weights, read once for each step of decode */
+    uint64_t anonymous, mapped;     /* of this process, resident, at the end */
+    struct rng chance;
+};
+
+static double now(void)
+{
+    return (double)clock_mono_us(clock_system()) / 1e6;
+}
+
+static int32_t any_token(struct bench *b)
+{
+    return (int32_t)rng_below(&b->chance, b->engine->model->vocab);
+}
+
+static void record(struct bench *b, const char *work, size_t streams, size_t context, size_t tokens, double seconds)
+{
+    if (b->count < COUNT_OF(b->result))
+        b->result[b->count++] = (struct result){work, streams, context, tokens, seconds};
+}
+
+/* --- the machine ----------------------------------------------------------------------------------------------------------------- */
+
+struct sweep {
+    const uint8_t *from;
+    size_t bytes, threads;
+    uint64_t sum[POOL_THREADS_MAX * 8];
+};
+
+static void sweep_thread(void *ctx, size_t thread)
+{
+    struct sweep *s = ctx;
+    size_t part = s->bytes / s->threads / 64 * 64;
+    const uint64_t *p = (const void *)(s->from + thread * part);
+    uint64_t a = 0, b = 0, c = 0, d = 0;
+    for (size_t i = 0; i + 8 <= part / 8; i += 8) {
+        a += p[i] + p[i + 1];
+        b += p[i + 2] + p[i + 3];
+        c += p[i + 4] + p[i + 5];
+        d += p[i + 6] + p[i + 7];
+    }
+    s->sum[thread * 8] = a ^ b ^ c ^ d;
+}
+
+/* Reads the longest run of weights, which also brings the file into memory; the best of a few passes counts. */
+static void measure_bandwidth(struct bench *b)
+{
+    const struct gguf *g = b->engine->file;
+    const uint8_t *low = NULL, *high = NULL;
+    for (size_t i = 0; i < gguf_tensor_count(g); i++) {
+        const struct gguf_tensor *t = gguf_tensor_at(g, i);
+        const uint8_t *at = t->data;
+        if (!low || at < low)
+            low = at;
+        if (!high || at + t->bytes > high)
+            high = at + t->bytes;
+    }
+    if (!low || (size_t)(high - low) > gguf_bytes(g))
+        return; /* a split file: its parts are not side by side */
+    struct sweep s = {.from = (const uint8_t *)(((uintptr_t)low + 63) / 64 * 64), .threads = pool_threads(b->engine->pool)};
+    s.bytes = (size_t)(high - s.from);
+    for (int pass = 0; pass <= BANDWIDTH_PASSES; pass++) {
+        double t = now();
+        pool_run(b->engine->pool, sweep_thread, &s);
+        double rate = (double)s.bytes / (now() - t);
+        if (pass > 0 && rate > b->bandwidth) /* the first one may have waited for the disk */
+            b->bandwidth = rate;
+    }
+}
+
+/* What decode reads once for each step: all matrices, but of the embedding only where it is the output too. */
+static uint64_t step_bytes(const struct model *m)
+{
+    uint64_t bytes = m->output.data ? m->output.rows * m->output.row_bytes : 0;
+    for (size_t i = 0; i < m->layer_count; i++) {
+        const struct layer *l = &m->layer[i];
+        const struct weight *w[] = {&l->q, &l->k, &l->v, &l->o, &l->gate, &l->up, &l->down};
+        for (size_t j = 0; j < COUNT_OF(w); j++)
+            bytes += w[j]->rows * w[j]->row_bytes;
+    }
+    return bytes;
+}
+
+static void measure_memory(struct bench *b)
+{
+    AUTO_BUF struct buf text = BUF_INIT(64 * KiB);
+    struct err e;
+    if (buf_read_file(&text, "/proc/self/status", &e) < 0)
+        return;
+    struct str rest = buf_str(&text), line;
+    while (str_cut(&rest, '\n', &line)) {
+        int64_t kib;
+        bool anonymous = str_starts(line, STR("RssAnon:")), file = str_starts(line, STR("RssFile:"));
+        if ((anonymous || file) && str_to_i64(str_trim(str_slice(line, 8, line.len > 3 ? line.len - 3 : line.len)), &kib))
+            *(anonymous ? &b->anonymous : &b->mapped) = (uint64_t)kib * 1024;
+    }
+}
+
+/* --- the work ---------------------------------------------------------------------------------------------------------------------- */
+
+static int read_random(struct bench *b, struct kv_sequence *s, size_t count, float *out, struct err *e)
+{
+    int32_t *token = new0_array(int32_t, count);
+    if (!token)
+        return err_set(e, ERR_NOMEM, "tokens");
+    for (size_t i = 0; i < count; i++)
+        token[i] = any_token(b);
+    int rc = engine_read(b->engine, s, token, count, out, e);
+    mem_free(token);
+    return rc;
+}
+
+static int bench_prefill(struct bench *b, float *out, struct err *e)
+{
+    struct kv_sequence s = {0};
+    double t = now();
+    int rc = read_random(b, &s, (size_t)b->prompt, out, e);
+    if (rc == 0)
+        record(b, "prefill", 1, 0, (size_t)b->prompt, now() - t);
+    kv_clear(b->engine->kv, &s);
+    return rc;
+}
+
+static int bench_decode(struct bench *b, size_t streams, size_t context, float *out, struct err *e)
+{
+    struct kv_sequence s[STREAMS_MAX] = {0};
+    struct forward_row row[STREAMS_MAX];
+    int rc = 0;
+    for (size_t i = 0; i < streams && rc == 0; i++) {
+        rc = read_random(b, &s[i], context ? context : 1, out, e);
+        if (rc == 0)
+            rc = kv_reserve(b->engine->kv, &s[i], (size_t)b->tokens + 1, e);
+    }
+    double t = 0;
+    for (int64_t step = -1; step < b->tokens && rc == 0; step++) {
+        if (step == 0) /* the one before warmed up */
+            t = now();
+        for (size_t i = 0; i < streams; i++)
+            row[i] = (struct forward_row){any_token(b), &s[i], true};
+        forward_step(b->engine->forward, row, streams, out);
+    }
+    if (rc == 0)
+        record(b, "decode", streams, context, streams * (size_t)b->tokens, now() - t);
+    for (size_t i = 0; i < streams; i++)
+        kv_clear(b->engine->kv, &s[i]);
+    return rc;
+}
+
+static int bench_embed(struct bench *b, size_t texts, struct err *e)
+{
+    size_t rounds = (TEXTS + texts - 1) / texts, length = b->engine->rows_max < TEXT_TOKENS ? b->engine->rows_max : TEXT_TOKENS;
+    struct kv_sequence s[TEXTS] = {0};
+    struct forward_row *row = new0_array(struct forward_row, texts * length);
+    float *out = mem_zalloc_array(texts * length, b->engine->model->width * sizeof *out);
+    int rc = row && out ? 0 : err_set(e, ERR_NOMEM, "texts");
+    double t = 0;
+    for (size_t round = 0; round <= rounds && rc == 0; round++) {
+        if (round == 1)
+            t = now();
+        for (size_t i = 0; i < texts && rc == 0; i++)
+            rc = kv_reserve(b->engine->kv, &s[i], length, e);
+        for (size_t i = 0; i < texts * length; i++)
+            row[i] = (struct forward_row){any_token(b), &s[i / length], true};
+        if (rc == 0)
+            forward_step(b->engine->forward, row, texts * length, out);
+        for (size_t i = 0; i < texts; i++)
+            kv_clear(b->engine->kv, &s[i]);
+    }
+    if (rc == 0)
+        record(b, "embed", texts, 0, rounds * texts * length, now() - t);
+    mem_free(row);
+    mem_free(out);
+    return rc;
+}
+
+static int bench_run(struct bench *b, struct err *e)
+{
+    const struct model *m = b->engine->model;
+    measure_bandwidth(b);
+    b->bytes_per_token = step_bytes(m);
+    int rc = 0;
+    if (!m->output.data) {
+        rc = bench_embed(b, 1, e);
+        if (rc == 0)
+            rc = bench_embed(b, TEXTS, e);
+    } else {
+        float *out = mem_zalloc_array(STREAMS_MAX, m->vocab * sizeof *out);
+        struct kv_sequence warm = {0};
+        rc = out ? read_random(b, &warm, WARM_TOKENS, out, e) : err_set(e, ERR_NOMEM, "logits");
+        kv_clear(b->engine->kv, &warm);
+        if (rc == 0)
+            rc = bench_prefill(b, out, e);
+        if (rc == 0)
+            rc = bench_decode(b, 1, 0, out, e);
+        if (rc == 0 && b->context)
+            rc = bench_decode(b, 1, (size_t)b->context, out, e);
+        for (size_t streams = 4; streams <= 8 && rc == 0; streams += 4)
+            rc = bench_decode(b, streams, 0, out, e);
+        mem_free(out);
+    }
+    measure_memory(b);
+    return rc;
+}
+
+/* --- telling ------------------------------------------------------------------------------------------------------------------------- */
+
+/* Steps of decode read every weight; other work reads it once for many tokens. */
+static double bytes_per_second(const struct bench *b, const struct result *r)
+{
+    bool decode = strcmp(r->work, "decode") == 0;
+    return decode ? (double)b->bytes_per_token * (double)r->tokens / (double)r->streams / r->seconds : 0;
+}
+
+static void tell(struct buf *out, const struct bench *b)
+{
+    const struct engine *g = b->engine;
+    struct engine_memory mem = engine_memory(g);
+    (void)buf_append_format(out, "%.*s, %.*s, %zu threads, kernels %s\n", STR_FMT(g->model->name), STR_FMT(g->model->architecture),
+                            pool_threads(g->pool), g->kernels->name);
+    (void)buf_append_format(out, "weights %.1f MiB; loaded in %.1f ms; memory is read at %.1f GB/s\n\n", (double)mem.weights / MiB, b->load_seconds * 1e3,
+                            b->bandwidth / 1e9);
+    (void)buf_append_format(out, "work      streams  context   tok/s      GB/s of weights\n");
+    for (size_t i = 0; i < b->count; i++) {
+        const struct result *r = &b->result[i];
+        double rate = bytes_per_second(b, r);
+        (void)buf_append_format(out, "%-9s %7zu  %7zu  %7.1f", r->work, r->streams, r->context, (double)r->tokens / r->seconds);
+        if (rate > 0)
+            (void)buf_append_format(out, "   %7.1f  %3.0f %%", rate / 1e9, b->bandwidth > 0 ? rate / b->bandwidth * 100 : 0);
+        (void)buf_append_char(out, '\n');
+    }
+    (void)buf_append_format(out, "\nresident: %.1f MiB anonymous (planned: %.1f for steps, up to %.1f for the KV cache), %.1f MiB mapped\n",
+                            (double)b->anonymous / MiB, (double)mem.work / MiB, (double)mem.kv / MiB, (double)b->mapped / MiB);
+}
+
+static void tell_json(struct buf *out, const struct bench *b)
+{
+    const struct engine *g = b->engine;
+    struct engine_memory mem = engine_memory(g);
+    struct json_writer w = JSON_WRITER(out);
+    json_object_begin(&w);
+    json_key(&w, "model"), json_str(&w, g->model->name);
+    json_key(&w, "architecture"), json_str(&w, g->model->architecture);
+    json_key(&w, "threads"), json_i64(&w, (int64_t)pool_threads(g->pool));
+    json_key(&w, "kernels"), json_text(&w, g->kernels->name);
+    json_key(&w, "load_ms"), json_double(&w, b->load_seconds * 1e3);
+    json_key(&w, "bandwidth"), json_double(&w, b->bandwidth);
+    json_key(&w, "bytes_per_token"), json_i64(&w, (int64_t)b->bytes_per_token);
+    json_key(&w, "weights_bytes"), json_i64(&w, (int64_t)mem.weights);
+    json_key(&w, "kv_bytes"), json_i64(&w, (int64_t)mem.kv);
+    json_key(&w, "work_bytes"), json_i64(&w, (int64_t)mem.work);
+    json_key(&w, "anonymous_bytes"), json_i64(&w, (int64_t)b->anonymous);
+    json_key(&w, "mapped_bytes"), json_i64(&w, (int64_t)b->mapped);
+    json_key(&w, "results");
+    json_array_begin(&w);
+    for (size_t i = 0; i < b->count; i++) {
+        const struct result *r = &b->result[i];
+        json_object_begin(&w);
+        json_key(&w, "work"), json_text(&w, r->work);
+        json_key(&w, "streams"), json_i64(&w, (int64_t)r->streams);
+        json_key(&w, "context"), json_i64(&w, (int64_t)r->context);
+        json_key(&w, "tokens"), json_i64(&w, (int64_t)r->tokens);
+        json_key(&w, "seconds"), json_double(&w, r->seconds);
+        json_object_end(&w);
+    }
+    json_array_end(&w);
+    json_object_end(&w);
+    (void)buf_append_char(out, '\n');
+}
+
+static int measure(struct bench *b, const char *path, const struct engine_options *opt, struct err *e)
+{
+    struct gguf *file = NULL;
+    double t = now();
+    int rc = gguf_open(&file, path, e);
+    if (rc == 0)
+        rc = engine_open(&b->engine, file, opt, e);
+    b->load_seconds = now() - t;
+    return rc < 0 ? rc : bench_run(b, e);
+}
+
+static const char details[] =
+    "Tokens are random ones: what they are makes no difference to the speed. Decode reads every weight once for each step; beside it\n"
+    "stands the share of the speed at which this machine reads the same mapped file with as many threads. The best way to read the\n"
+    "figures is on a machine that does nothing else.\n\n"
+    "--json: one object: model, architecture, threads, kernels, load_ms, bandwidth (bytes a second), bytes_per_token, weights_bytes,\n"
+    "kv_bytes (when the cache is full), work_bytes (planned), anonymous_bytes and mapped_bytes (resident at the end), results: work\n"
+    "(prefill, decode, embed), streams (sequences or texts at once), context, tokens (over all streams), seconds.";
+
+static int run(int argc, char **argv)
+{
+    const char *kernels = NULL;
+    int64_t threads = 0;
+    bool json = false;
+    struct bench b = {.tokens = 64, .prompt = 512};
+    const struct cli_option options[] = {
+        {'n', "tokens", "N", "tokens to decode for each figure (64)", OPTION_NUMBER, &b.tokens},
+        {'p', "prompt", "N", "tokens of the prompt for prefill (512)", OPTION_NUMBER, &b.prompt},
+        {'c', "context", "N", "measure decode also after so many tokens", OPTION_NUMBER, &b.context},
+        {0, "threads", "N", "threads (one for each core)", OPTION_NUMBER, &threads},
+        {0, "kernels", "NAME", "ref, or a level of this machine such as avx2 (the best)", OPTION_TEXT, &kernels},
+        {0, "json", NULL, "the same as JSON", OPTION_FLAG, &json},
+    };
+    int words;
+    int end = cli_parse(&command_bench, options, COUNT_OF(options), details, argc, argv, &words);
+    if (end)
+        return end - 1;
+    if (words != 1)
+        return cli_usage_error(&command_bench, "which model file?");
+    if (b.tokens < 1 || b.tokens > 100000 || b.prompt < 1 || b.prompt > 1 << 20 || b.context < 0 || b.context > 1 << 20 || threads < 0 ||
+        threads > POOL_THREADS_MAX)
+        return cli_usage_error(&command_bench, "a number is out of its range");
+    rng_seed(&b.chance, 1);
+    size_t streams = 8 * (64 + (size_t)b.tokens + KV_PAGE_TOKENS), one = (size_t)(b.prompt > b.context + b.tokens ? b.prompt : b.context + b.tokens);
+    struct engine_options opt = {.kernels = kernels, .threads = (size_t)threads, .context = (streams > one ? streams : one) + 2 * KV_PAGE_TOKENS,
+                                 .wanted_max = STREAMS_MAX};
+    struct err e = {0};
+    int rc = measure(&b, argv[0], &opt, &e);
+    AUTO_BUF struct buf out = BUF_INIT(1 * MiB);
+    if (rc == 0)
+        (json ? tell_json : tell)(&out, &b);
+    engine_close(b.engine);
+    return rc < 0 ? cli_fail_err(&e) : cli_print(buf_str(&out));
+}
+
+const struct cli_command command_bench = {
+    .name = "bench", .synopsis = "FILE [options]", .summary = "how fast a model file runs on this machine", .run = run,
+};

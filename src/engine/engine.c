@@ -1,0 +1,141 @@
+/* engine.c: opening a model with everything it needs, and reading a run of tokens. */
+#include "engine/engine.h"
+#include "base/mem.h"
+#include "engine/embed.h"
+#include <assert.h>
+#include <sched.h>
+
+enum { ROWS_DEFAULT = 256, CONTEXT_MAX = 1 << 20 };
+
+static size_t cores(void)
+{
+    cpu_set_t set;
+    size_t n = sched_getaffinity(0, sizeof set, &set) == 0 ? (size_t)CPU_COUNT(&set) : 1;
+    return n < 1 ? 1 : n > POOL_THREADS_MAX ? POOL_THREADS_MAX : n;
+}
+
+static int open_kernels(struct engine *g, const char *name, struct err *e)
+{
+    g->kernels = kernels_pick(name);
+    if (!g->kernels)
+        return err_set(e, ERR_INVALID, "there are no kernels `%s` that this machine can run", name);
+    return 0;
+}
+
+/* A model that sees both ways reads a text in one step. */
+static size_t rows_of(const struct model *m, const struct engine_options *opt, size_t context)
+{
+    size_t rows = opt->rows_max ? opt->rows_max : ROWS_DEFAULT;
+    return m->causal ? rows : rows > context ? rows : context;
+}
+
+static int open_all(struct engine *g, const struct engine_options *opt, struct err *e)
+{
+    int rc = open_kernels(g, opt->kernels, e);
+    if (rc == 0)
+        rc = model_open(&g->model, g->file, opt->context, e);
+    if (rc == 0)
+        rc = pool_new(&g->pool, opt->threads ? opt->threads : cores(), e);
+    if (rc < 0)
+        return rc;
+    const struct model *m = g->model;
+    size_t context = opt->context ? opt->context : m->context_trained;
+    if (!m->causal && context > m->context_trained)
+        context = m->context_trained;
+    if (context > CONTEXT_MAX)
+        return err_set(e, ERR_INVALID, "a context of %zu tokens: the engine takes up to %d", context, CONTEXT_MAX);
+    g->rows_max = rows_of(m, opt, context);
+    struct kv_shape shape;
+    model_kv_shape(m, opt->kv_type, &shape);
+    rc = kv_pool_new(&g->kv, &shape, (context + KV_PAGE_TOKENS - 1) / KV_PAGE_TOKENS, e);
+    struct forward_options fo = {.kernels = g->kernels, .pool = g->pool, .kv_type = opt->kv_type, .rows_max = g->rows_max,
+                                 .wanted_max = m->output.data ? (opt->wanted_max ? opt->wanted_max : 1) : g->rows_max};
+    return rc < 0 ? rc : forward_new(&g->forward, m, g->kv, &fo, e);
+}
+
+int engine_open(struct engine **out, struct gguf *file, const struct engine_options *opt, struct err *e)
+{
+    struct engine *g = new0(struct engine);
+    if (!g) {
+        gguf_close(file);
+        return err_set(e, ERR_NOMEM, "engine");
+    }
+    g->file = file;
+    int rc = open_all(g, opt, e);
+    if (rc < 0) {
+        engine_close(g);
+        return rc;
+    }
+    *out = g;
+    return 0;
+}
+
+void engine_close(struct engine *g)
+{
+    if (!g)
+        return;
+    forward_free(g->forward);
+    kv_pool_free(g->kv);
+    pool_free(g->pool);
+    model_close(g->model);
+    gguf_close(g->file);
+    mem_free(g);
+}
+
+struct engine_memory engine_memory(const struct engine *g)
+{
+    struct kv_shape shape;
+    model_kv_shape(g->model, kv_type(g->kv), &shape);
+    return (struct engine_memory){gguf_tensor_bytes(g->file), kv_pages_max(g->kv) * kv_page_bytes(&shape), forward_bytes(g->forward)};
+}
+
+size_t engine_result_floats(const struct engine *g)
+{
+    return g->model->output.data ? g->model->vocab : g->model->width;
+}
+
+static int check_tokens(const struct engine *g, const struct kv_sequence *s, const int32_t *token, size_t count, struct err *e)
+{
+    const struct model *m = g->model;
+    if (count == 0)
+        return err_set(e, ERR_INVALID, "no tokens");
+    for (size_t i = 0; i < count; i++)
+        if (token[i] < 0 || (size_t)token[i] >= m->vocab)
+            return err_set(e, ERR_INVALID, "token %d is not in the vocabulary of %zu tokens", token[i], m->vocab);
+    if (!m->causal && count > g->rows_max)
+        return err_set(e, ERR_LIMIT, "the text has %zu tokens, and the model reads %zu at most", count, g->rows_max);
+    if (m->position.data && s->length + count > m->position.rows)
+        return err_set(e, ERR_LIMIT, "the text has %zu tokens, and the model knows %zu positions", s->length + count, m->position.rows);
+    return 0;
+}
+
+int engine_read(struct engine *g, struct kv_sequence *s, const int32_t *token, size_t count, float *out, struct err *e)
+{
+    bool states = !g->model->output.data;
+    int rc = check_tokens(g, s, token, count, e);
+    if (rc == 0)
+        rc = kv_reserve(g->kv, s, count, e);
+    if (rc < 0)
+        return rc;
+    size_t most = g->rows_max < count ? g->rows_max : count;
+    struct forward_row *row = new0_array(struct forward_row, most);
+    float *state = states ? mem_zalloc_array(most, g->model->width * sizeof *state) : out;
+    if (!row || !state) {
+        rc = err_set(e, ERR_NOMEM, "engine");
+        goto out;
+    }
+    for (size_t at = 0; at < count;) {
+        size_t n = count - at < most ? count - at : most;
+        for (size_t i = 0; i < n; i++)
+            row[i] = (struct forward_row){token[at + i], s, states || at + i + 1 == count};
+        forward_step(g->forward, row, n, state);
+        at += n;
+    }
+    if (states)
+        embed_pool(g->model, state, most, out);
+out:
+    mem_free(row);
+    if (states)
+        mem_free(state);
+    return rc;
+}

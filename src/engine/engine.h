@@ -1,0 +1,41 @@
+/* engine.h: a model that is loaded and ready to compute: its file, its weights, its threads and its memory of what was read.
+ *
+ * This is the bundle that commands and the server work with; each part has its own header. Loading maps the file and reads no
+ * weight; all buffers for the worst case are made here, and what they take is told. One thread drives an engine. */
+#pragma once
+#include "engine/forward.h"
+
+struct engine_options {
+    const char *kernels;   /* "ref", "avx2", …; NULL: the best this machine has */
+    size_t threads;        /* 0: one for each core this process may use */
+    enum kv_type kv_type;
+    size_t context;        /* tokens of all sequences together that the KV cache holds; 0: what the model was trained for */
+    size_t rows_max;       /* tokens of one step; 0: 256 */
+    size_t wanted_max;     /* results of one step; 0: 1 */
+};
+
+struct engine {
+    struct gguf *file;
+    struct model *model;
+    struct pool *pool;
+    struct kv_pool *kv;
+    struct forward *forward;
+    const struct kernels *kernels;
+    size_t rows_max;
+};
+
+struct engine_memory { /* bytes */
+    uint64_t weights;  /* mapped from the file */
+    uint64_t kv;       /* when every page is in use */
+    uint64_t work;     /* buffers of a step */
+};
+
+/* Takes `file`, also when it fails. ERR_INVALID for an option that cannot be, ERR_UNSUPPORTED, ERR_SYNTAX, ERR_NOMEM. */
+int engine_open(struct engine **out, struct gguf *file, const struct engine_options *opt, struct err *e);
+void engine_close(struct engine *e);
+struct engine_memory engine_memory(const struct engine *e);
+
+/* Runs tokens through, as many steps as it takes; `out`: what came of the last token (engine_result_floats() of them). A model
+ * that sees both ways gives the pooled state of all of them, scaled to length 1. ERR_LIMIT when they do not fit. */
+int engine_read(struct engine *e, struct kv_sequence *s, const int32_t *token, size_t count, float *out, struct err *err);
+size_t engine_result_floats(const struct engine *e); /* the vocabulary, or the width of an embedding */

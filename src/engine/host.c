@@ -1,0 +1,325 @@
+/* host.c: opening a model that answers, its thread, and the way of a call from the inbox to its end. */
+#include "base/mem.h"
+#include "engine/embed.h"
+#include "engine/host_priv.h"
+#include <assert.h>
+
+enum { CALLS_DEFAULT = 8, QUEUE_DEFAULT = 64, PREFIXES_DEFAULT = 64, STEP_US_DEFAULT = 150 * 1000, PATIENCE_US_DEFAULT = 30 * 1000 * 1000,
+       LOOK_MS = 200 /* how often deadlines are looked at while nothing runs */ };
+
+/* --- the scheduler's hooks -------------------------------------------------------------------------------------------------------- */
+
+static void on_states(void *call, const float *state, size_t rows)
+{
+    struct host_call *c = call;
+    const struct model *m = c->host->engine->model;
+    embed_pool(m, state, rows, c->host->vector);
+    host_say(c, &(struct host_event){.said = HOST_SAID_VECTOR, .vector = c->host->vector, .vector_count = m->width});
+    c->finished = true;
+    c->finish = HOST_STOP;
+}
+
+static void forget(struct host *h, struct host_call *c)
+{
+    for (struct host_call **at = &h->calls; *at; at = &(*at)->next)
+        if (*at == c) {
+            *at = c->next;
+            return;
+        }
+}
+
+static void end_call(struct host_call *c, enum host_finish how)
+{
+    struct host *h = c->host;
+    struct host_event ended = {.said = HOST_ENDED, .finish = how};
+    if (c->scheduled)
+        sched_counts(c->scheduled, &ended.counts);
+    else
+        ended.counts.prompt = c->prompt.count;
+    if (how == HOST_FAILED)
+        ended.text = str_from(c->error.text);
+    forget(h, c);
+    (void)atomic_fetch_sub(&h->held, 1);
+    host_say(c, &ended);
+    host_release(c);
+}
+
+static void on_ended(void *call, enum sched_end how)
+{
+    struct host_call *c = call;
+    if (how == SCHED_LATE) {
+        end_call(c, HOST_LATE);
+        return;
+    }
+    if (!c->finished)
+        c->finish = HOST_LENGTH;
+    host_flush(c);
+    if (c->finish == HOST_STOP && c->called)
+        c->finish = HOST_CALLS;
+    end_call(c, c->finish);
+}
+
+/* --- the thread --------------------------------------------------------------------------------------------------------------------- */
+
+static void take_in(struct host *h, struct host_call *c)
+{
+    struct sched_call_options o = {.prompt = c->prompt.id, .prompt_count = c->prompt.count, .answer_max = c->answer_max, .class = c->class,
+                                   .deadline_us = c->deadline_us, .ctx = c};
+    c->next = h->calls;
+    h->calls = c;
+    if (atomic_load(&c->cancel))
+        end_call(c, HOST_CANCELLED);
+    else if (sched_add(h->scheduler, &o, &c->scheduled, &c->error) < 0)
+        end_call(c, HOST_FAILED);
+    else
+        token_list_fini(&c->prompt); /* the scheduler has its own */
+}
+
+static void cancel(struct host *h, struct host_call *c)
+{
+    sched_cancel(h->scheduler, c->scheduled);
+    c->finish = HOST_CANCELLED;
+    end_call(c, HOST_CANCELLED);
+}
+
+/* Those whose clients have left, or all. */
+static void cancel_some(struct host *h, bool all)
+{
+    for (struct host_call *c = h->calls, *next; c; c = next) {
+        next = c->next;
+        if (all || atomic_load(&c->cancel))
+            cancel(h, c);
+    }
+}
+
+/* Waits until there is something to do. False: the end. */
+static bool look_around(struct host *h, bool idle)
+{
+    (void)pthread_mutex_lock(&h->lock);
+    while (idle && !h->inbox && !h->cancels && !h->stop) {
+        struct timespec until;
+        (void)clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_nsec += LOOK_MS * 1000000L;
+        until.tv_sec += until.tv_nsec / 1000000000L;
+        until.tv_nsec %= 1000000000L;
+        if (!sched_waiting(h->scheduler))
+            (void)pthread_cond_wait(&h->wake, &h->lock);
+        else if (pthread_cond_timedwait(&h->wake, &h->lock, &until) != 0)
+            break;
+    }
+    struct host_call *list = h->inbox;
+    bool cancels = h->cancels, stop = h->stop;
+    h->inbox = NULL;
+    h->inbox_end = &h->inbox;
+    h->cancels = false;
+    (void)pthread_mutex_unlock(&h->lock);
+    while (list) {
+        struct host_call *c = list;
+        list = c->next;
+        take_in(h, c);
+    }
+    if (cancels || stop)
+        cancel_some(h, stop);
+    return !stop;
+}
+
+static void *thread_main(void *arg)
+{
+    struct host *h = arg;
+    bool worked = false;
+    while (look_around(h, !worked)) {
+        worked = sched_step(h->scheduler);
+        atomic_store(&h->running, sched_running(h->scheduler));
+        atomic_store(&h->waiting, sched_waiting(h->scheduler));
+    }
+    return NULL;
+}
+
+/* --- opening, closing, calls ----------------------------------------------------------------------------------------------------------- */
+
+static bool has_token(void *ctx, struct str text)
+{
+    struct tokenizer *t = ctx;
+    int32_t id = tokenizer_find(t, text);
+    return id != TOKEN_NONE && tokenizer_is_control(t, id);
+}
+
+static struct str token_text(const struct tokenizer *t, int32_t id)
+{
+    return id == TOKEN_NONE ? STR_NONE : tokenizer_text(t, id);
+}
+
+/* A model without a chat form still completes texts: why it has none is told to whoever wants to chat. */
+static void open_form(struct host *h)
+{
+    struct chat_source source = {.bos = token_text(h->tokenizer, tokenizer_bos(h->tokenizer)), .eos = token_text(h->tokenizer, tokenizer_eos(h->tokenizer)),
+                                 .adds_bos = tokenizer_adds_bos(h->tokenizer), .has_token = has_token, .ctx = h->tokenizer};
+    (void)gguf_get_text(h->engine->file, "tokenizer.chat_template", &source.chat_template);
+    if (h->engine->model->output.data && chat_form_open(&h->form, &source, &h->form_error) < 0)
+        h->form = NULL;
+}
+
+static int open_engine(struct host *h, struct gguf *file, const struct host_options *opt, struct err *e)
+{
+    struct engine_options eo = opt->engine;
+    eo.wanted_max = opt->calls_max ? opt->calls_max : CALLS_DEFAULT;
+    int rc = engine_open(&h->engine, file, &eo, e);
+    if (rc == 0)
+        rc = tokenizer_open(&h->tokenizer, h->engine->file, e);
+    if (rc < 0)
+        return rc;
+    const struct model *m = h->engine->model;
+    size_t room = kv_pages_max(h->engine->kv) * KV_PAGE_TOKENS;
+    h->context_max = opt->context_max ? opt->context_max : m->context_trained;
+    h->context_max = h->context_max < room ? h->context_max : room;
+    h->mask = new0_array(uint64_t, m->vocab / 64 + 1);
+    h->vector = new0_array(float, m->width);
+    if (!h->mask || !h->vector)
+        return err_set(e, ERR_NOMEM, "engine");
+    return sampler_room_new(&h->room, (uint32_t)m->vocab, e);
+}
+
+static void step(void *ctx, const struct forward_row *row, size_t rows, float *out)
+{
+    forward_step(((struct host *)ctx)->engine->forward, row, rows, out);
+}
+
+static int open_scheduler(struct host *h, const struct host_options *opt, struct err *e)
+{
+    static const struct sched_hooks hooks = {host_next, on_states, on_ended};
+    struct sched_options so = {
+        .machine = {.step = step, .ctx = h, .kv = h->engine->kv, .causal = h->engine->model->causal, .result_floats = engine_result_floats(h->engine)},
+        .clock = h->clock, .rows_max = h->engine->rows_max, .calls_max = opt->calls_max ? opt->calls_max : CALLS_DEFAULT,
+        .queue_max = opt->queue_max ? opt->queue_max : QUEUE_DEFAULT, .context_max = h->context_max,
+        .prefixes_max = opt->prefixes_max ? opt->prefixes_max : PREFIXES_DEFAULT, .step_us_max = opt->step_us_max ? opt->step_us_max : STEP_US_DEFAULT,
+        .patience_us = opt->patience_us ? opt->patience_us : PATIENCE_US_DEFAULT};
+    h->queue_max = so.queue_max + so.calls_max;
+    return sched_new(&h->scheduler, &so, &hooks, e);
+}
+
+int host_open(struct host **out, struct gguf *file, const struct host_options *opt, const struct clock *clock, struct err *e)
+{
+    struct host *h = new0(struct host);
+    if (!h) {
+        gguf_close(file);
+        return err_set(e, ERR_NOMEM, "engine");
+    }
+    h->clock = clock;
+    h->inbox_end = &h->inbox;
+    pthread_condattr_t attr;
+    (void)pthread_condattr_init(&attr);
+    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&h->wake, &attr);
+    (void)pthread_condattr_destroy(&attr);
+    (void)pthread_mutex_init(&h->lock, NULL);
+    (void)pthread_mutex_init(&h->vocab_lock, NULL);
+    int rc = open_engine(h, file, opt, e);
+    if (rc == 0)
+        rc = open_scheduler(h, opt, e);
+    if (rc == 0) {
+        open_form(h);
+        h->started = pthread_create(&h->thread, NULL, thread_main, h) == 0;
+        rc = h->started ? 0 : err_set(e, ERR_NOMEM, "no thread for the engine");
+    }
+    if (rc < 0) {
+        host_close(h);
+        return rc;
+    }
+    *out = h;
+    return 0;
+}
+
+void host_stop(struct host *h)
+{
+    (void)pthread_mutex_lock(&h->lock);
+    h->stop = true;
+    (void)pthread_cond_signal(&h->wake);
+    (void)pthread_mutex_unlock(&h->lock);
+    if (h->started)
+        (void)pthread_join(h->thread, NULL);
+    h->started = false;
+}
+
+void host_close(struct host *h)
+{
+    if (!h)
+        return;
+    host_stop(h);
+    assert(atomic_load(&h->held) == 0);
+    sched_free(h->scheduler);
+    chat_form_close(h->form);
+    grammar_vocab_free(h->vocab);
+    sampler_room_free(h->room);
+    tokenizer_close(h->tokenizer);
+    engine_close(h->engine);
+    mem_free(h->mask);
+    mem_free(h->vector);
+    (void)pthread_mutex_destroy(&h->lock);
+    (void)pthread_mutex_destroy(&h->vocab_lock);
+    (void)pthread_cond_destroy(&h->wake);
+    mem_free(h);
+}
+
+int host_begin(struct host *h, const struct host_request *r, const struct host_sink *sink, struct buf *note, struct host_call **out, struct err *e)
+{
+    if (atomic_fetch_add(&h->held, 1) >= h->queue_max) {
+        (void)atomic_fetch_sub(&h->held, 1);
+        return err_set(e, ERR_LIMIT, "%zu calls are under way or waiting for this model already", h->queue_max);
+    }
+    struct host_call *c = new0(struct host_call);
+    int rc = c ? 0 : err_set(e, ERR_NOMEM, "call");
+    if (rc == 0) {
+        c->sink = *sink;
+        atomic_init(&c->refs, 1);
+        rc = host_prepare(h, r, c, note, e);
+    }
+    if (rc < 0) {
+        (void)atomic_fetch_sub(&h->held, 1);
+        host_release(c);
+        return rc;
+    }
+    atomic_store(&c->refs, 2);
+    *out = c;
+    (void)pthread_mutex_lock(&h->lock);
+    assert(!h->stop);
+    *h->inbox_end = c;
+    h->inbox_end = &c->next;
+    (void)pthread_cond_signal(&h->wake);
+    (void)pthread_mutex_unlock(&h->lock);
+    return 0;
+}
+
+void host_cancel(struct host_call *c)
+{
+    struct host *h = c->host;
+    atomic_store(&c->cancel, true);
+    (void)pthread_mutex_lock(&h->lock);
+    h->cancels = true;
+    (void)pthread_cond_signal(&h->wake);
+    (void)pthread_mutex_unlock(&h->lock);
+}
+
+const struct engine *host_engine(const struct host *h)
+{
+    return h->engine;
+}
+
+const struct tokenizer *host_tokenizer(const struct host *h)
+{
+    return h->tokenizer;
+}
+
+struct str host_note(const struct host *h)
+{
+    return h->form ? chat_form_note(h->form) : str_from(h->form_error.text);
+}
+
+size_t host_context(const struct host *h)
+{
+    return h->context_max;
+}
+
+struct host_counts host_counts(const struct host *h)
+{
+    return (struct host_counts){atomic_load(&h->running), atomic_load(&h->waiting)};
+}

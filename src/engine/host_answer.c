@@ -1,0 +1,97 @@
+/* host_answer.c: from logits to what is said: mask, pick, characters, stop strings, reasoning and calls of tools. */
+#include "engine/embed.h"
+#include "engine/host_priv.h"
+
+void host_say(struct host_call *c, const struct host_event *event)
+{
+    c->sink.event(c->sink.ctx, event);
+}
+
+int host_on_answer(void *call, const struct answer_event *a)
+{
+    static const enum host_said said[] = {[ANSWER_TEXT] = HOST_SAID_TEXT, [ANSWER_REASONING] = HOST_SAID_REASONING, [ANSWER_CALL_BEGIN] = HOST_SAID_CALL,
+                                          [ANSWER_CALL_ARGUMENTS] = HOST_SAID_ARGUMENTS, [ANSWER_CALL_END] = HOST_SAID_CALL_END};
+    struct host_call *c = call;
+    c->called = c->called || a->kind == ANSWER_CALL_BEGIN;
+    if (a->kind == ANSWER_TEXT)
+        c->reasoning = false;
+    host_say(c, &(struct host_event){.said = said[a->kind], .text = a->text, .call = a->call, .broken = a->broken});
+    return 0;
+}
+
+static int32_t finish(struct host_call *c, enum host_finish how)
+{
+    c->finished = true;
+    c->finish = how;
+    return -1;
+}
+
+static int32_t fail(struct host_call *c)
+{
+    return finish(c, HOST_FAILED);
+}
+
+/* Characters to the stop strings, and what is safe to the parser. */
+static int pass_on(struct host_call *c)
+{
+    int rc = stop_feed(&c->stop, buf_str(&c->text), &c->safe);
+    buf_clear(&c->text);
+    if (rc == 0 && c->safe.len)
+        rc = answer_feed(c->parser, buf_str(&c->safe));
+    buf_clear(&c->safe);
+    return rc < 0 ? err_set(&c->error, rc, "the answer cannot be held in memory") : 0;
+}
+
+void host_flush(struct host_call *c)
+{
+    if (c->kind == HOST_EMBED || c->finish == HOST_CANCELLED)
+        return;
+    (void)detokenizer_finish(&c->detokenizer, &c->text);
+    if (c->stop.matched < 0 && pass_on(c) == 0 && stop_flush(&c->stop, &c->safe) == 0 && c->safe.len)
+        (void)answer_feed(c->parser, buf_str(&c->safe));
+    buf_clear(&c->safe);
+    (void)answer_finish(c->parser);
+}
+
+static int pick(struct host_call *c, const float *logits, struct sampler_choice *choice)
+{
+    struct host *h = c->host;
+    const uint64_t *mask = NULL;
+    if (c->run && !c->reasoning) {
+        if (grammar_mask(c->run, h->mask, &c->error) < 0)
+            return -1;
+        mask = h->mask;
+    }
+    if (sampler_pick(c->sampler, h->room, logits, mask, choice, &c->error) < 0)
+        return -1;
+    sampler_accept(c->sampler, choice->token);
+    return 0;
+}
+
+int32_t host_next(void *call, const float *logits)
+{
+    struct host_call *c = call;
+    struct sampler_choice choice;
+    if (atomic_load(&c->cancel))
+        return finish(c, HOST_CANCELLED);
+    if (pick(c, logits, &choice) < 0)
+        return fail(c);
+    int32_t token = (int32_t)choice.token;
+    const struct tokenizer *t = c->host->tokenizer;
+    if (tokenizer_is_end(t, token))
+        return finish(c, c->called ? HOST_CALLS : HOST_STOP);
+    struct str piece = tokenizer_piece(t, token);
+    if (c->run && !c->reasoning && grammar_advance(c->run, piece, &c->error) < 0)
+        return fail(c);
+    if (c->logprobs)
+        host_say(c, &(struct host_event){.said = HOST_SAID_TOKEN, .text = piece, .choice = &choice});
+    if (detokenizer_push(&c->detokenizer, token, &c->text) < 0) {
+        (void)err_set(&c->error, ERR_NOMEM, "the answer cannot be held in memory");
+        return fail(c);
+    }
+    if (pass_on(c) < 0)
+        return fail(c);
+    if (c->stop.matched >= 0)
+        return finish(c, HOST_STOP);
+    return token;
+}

@@ -1,0 +1,157 @@
+/* host_prepare.c: a request made ready on the thread that brings it: prompt, tokens, sampler, form. */
+#include "base/mem.h"
+#include "engine/host_priv.h"
+
+enum { PROMPT_TOKENS_MAX = 1 << 20, PREPARE_ARENA_MAX = 512 << 20, NAMES_ARENA_MAX = 1 << 20, TEXT_MAX = 1 << 20 };
+
+void host_release(struct host_call *c)
+{
+    if (!c || atomic_fetch_sub(&c->refs, 1) > 1)
+        return;
+    token_list_fini(&c->prompt);
+    sampler_free(c->sampler);
+    grammar_run_free(c->run);
+    grammar_free(c->grammar);
+    answer_parser_free(c->parser);
+    buf_fini(&c->text);
+    buf_fini(&c->safe);
+    arena_fini(&c->names);
+    mem_free(c);
+}
+
+static int encode_prompt(struct host *h, const struct chat_prompt *p, struct host_call *c, struct err *e)
+{
+    int rc = 0;
+    /* The tokenizer's own BOS, unless the template printed it. */
+    if (tokenizer_adds_bos(h->tokenizer) && tokenizer_bos(h->tokenizer) != TOKEN_NONE)
+        rc = token_list_push(&c->prompt, tokenizer_bos(h->tokenizer));
+    for (size_t i = 0; i < p->count && rc == 0; i++)
+        rc = tokenizer_encode(h->tokenizer, p->piece[i].text, p->piece[i].special ? TOKENIZE_SPECIAL : 0, &c->prompt, e);
+    return rc;
+}
+
+static struct str name_of(const struct json_node *tool)
+{
+    const struct json_node *function = json_get(tool, "function");
+    return json_get_text(function ? function : tool, "name");
+}
+
+/* The parser looks for calls only where there are tools to call. */
+static int open_parser(struct host_call *c, const struct chat_form *f, const struct chat_prompt *p, const struct json_node *tools, struct err *e)
+{
+    size_t count = tools && tools->type == JSON_ARRAY ? tools->count : 0, i = 0;
+    struct str *name = count ? arena_new_array(&c->names, struct str, count) : NULL;
+    if (count && !name)
+        return err_set(e, ERR_NOMEM, "names of tools");
+    for (const struct json_node *t = count ? tools->child : NULL; t; t = t->next) {
+        name[i] = arena_dup(&c->names, name_of(t));
+        if (!name[i++].ptr)
+            return err_set(e, ERR_NOMEM, "names of tools");
+    }
+    const char *open = p->think_open ? arena_text(&c->names, str_from(p->think_open)) : NULL;
+    const char *close = p->think_close ? arena_text(&c->names, str_from(p->think_close)) : NULL;
+    struct answer_options o = {.think_open = open, .think_close = close, .thinking = p->thinking, .calls = count && f ? chat_form_calls(f) : CHAT_CALLS_NONE,
+                               .tool = name, .tool_count = count, .on_event = host_on_answer, .ctx = c};
+    c->reasoning = p->thinking;
+    return answer_parser_new(&c->parser, &o, e);
+}
+
+static int prepare_chat(struct host *h, const struct host_request *r, struct host_call *c, struct buf *note, struct err *e)
+{
+    if (!h->form)
+        return err_set(e, ERR_UNSUPPORTED, "%s", h->form_error.text);
+    struct arena a = ARENA_INIT(PREPARE_ARENA_MAX);
+    struct chat_request cr = {.messages = r->messages, .tools = r->tools, .kwargs = r->kwargs, .add_generation_prompt = true,
+                              .now = civil_from_ms(clock_wall_ms(h->clock)), .limits = TEMPLATE_LIMITS_DEFAULT};
+    struct chat_prompt p;
+    int rc = chat_prompt_render(h->form, &cr, &a, &p, e);
+    if (rc == 0 && note && p.note.len)
+        rc = buf_append(note, p.note);
+    if (rc == 0)
+        rc = encode_prompt(h, &p, c, e);
+    if (rc == 0)
+        rc = open_parser(c, h->form, &p, r->tools, e);
+    arena_fini(&a);
+    return rc;
+}
+
+static int prepare_text(struct host *h, const struct host_request *r, struct host_call *c, struct err *e)
+{
+    struct chat_prompt none = {0};
+    int rc = tokenizer_encode(h->tokenizer, r->text, TOKENIZE_ENDS, &c->prompt, e);
+    return rc == 0 && c->kind == HOST_TEXT ? open_parser(c, NULL, &none, NULL, e) : rc;
+}
+
+static struct str piece_of(const void *ctx, uint32_t id)
+{
+    const struct tokenizer *t = ctx;
+    return tokenizer_is_control(t, (int32_t)id) ? STR_NONE : tokenizer_piece(t, (int32_t)id);
+}
+
+static bool is_end_of(const void *ctx, uint32_t id)
+{
+    return tokenizer_is_end(ctx, (int32_t)id);
+}
+
+/* The vocabulary as a tree takes a moment to make and some memory: only who asks for a form pays it, once. */
+static int open_vocab(struct host *h, struct err *e)
+{
+    int rc = 0;
+    (void)pthread_mutex_lock(&h->vocab_lock);
+    if (!h->vocab) {
+        struct grammar_pieces p = {.count = (uint32_t)tokenizer_count(h->tokenizer), .ctx = h->tokenizer, .piece = piece_of, .is_end = is_end_of};
+        rc = grammar_vocab_new(&h->vocab, &p, e);
+    }
+    (void)pthread_mutex_unlock(&h->vocab_lock);
+    return rc;
+}
+
+static int prepare_form(struct host *h, const struct host_request *r, struct host_call *c, struct err *e)
+{
+    if (!r->json && !r->schema.len)
+        return 0;
+    int rc = open_vocab(h, e);
+    if (rc == 0)
+        rc = r->schema.len ? grammar_schema(&c->grammar, r->schema, e) : grammar_any_object(&c->grammar, e);
+    return rc == 0 ? grammar_run_new(&c->run, c->grammar, h->vocab, e) : rc;
+}
+
+static int check_fit(struct host *h, struct host_call *c, size_t answer_max, struct err *e)
+{
+    if (c->prompt.count == 0)
+        return err_set(e, ERR_INVALID, "the text is empty");
+    size_t left = c->prompt.count < h->context_max ? h->context_max - c->prompt.count : 0;
+    if (c->kind != HOST_EMBED && (left == 0 || answer_max > left))
+        return err_set(e, ERR_INVALID, "the prompt has %zu tokens%s; the context holds %zu", c->prompt.count,
+                       left ? " and with the answer asked for it is too long" : "", h->context_max);
+    c->answer_max = c->kind == HOST_EMBED ? 0 : answer_max ? answer_max : left;
+    for (size_t i = 0; i < c->prompt.count; i++)
+        if ((size_t)c->prompt.id[i] >= h->engine->model->vocab)
+            return err_set(e, ERR_SYNTAX, "the vocabulary of the model file has more tokens than its embedding");
+    return 0;
+}
+
+int host_prepare(struct host *h, const struct host_request *r, struct host_call *c, struct buf *note, struct err *e)
+{
+    c->host = h;
+    c->kind = r->kind;
+    c->class = r->class;
+    c->deadline_us = r->deadline_us;
+    c->prompt = TOKEN_LIST_INIT(PROMPT_TOKENS_MAX);
+    c->text = c->safe = BUF_INIT(TEXT_MAX);
+    c->names = ARENA_INIT(NAMES_ARENA_MAX);
+    bool embeds = !h->engine->model->output.data;
+    if (embeds != (r->kind == HOST_EMBED))
+        return err_set(e, ERR_UNSUPPORTED, embeds ? "this model makes embeddings; it does not write" : "this model writes; it makes no embeddings");
+    int rc = r->kind == HOST_CHAT ? prepare_chat(h, r, c, note, e) : prepare_text(h, r, c, e);
+    if (rc == 0)
+        rc = check_fit(h, c, r->answer_max, e);
+    if (rc < 0 || r->kind == HOST_EMBED)
+        return rc;
+    detokenizer_init(&c->detokenizer, h->tokenizer, 0);
+    c->logprobs = r->sampling.logprobs;
+    rc = stop_init(&c->stop, r->stop, r->stop_count, e);
+    if (rc == 0)
+        rc = sampler_new(&c->sampler, (uint32_t)h->engine->model->vocab, &r->sampling, e);
+    return rc == 0 ? prepare_form(h, r, c, e) : rc;
+}

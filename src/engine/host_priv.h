@@ -1,0 +1,68 @@
+/* host_priv.h: a call as the host's thread has it, and what its files share. (host*.c) */
+#pragma once
+#include "engine/answer_parse.h"
+#include "engine/grammar.h"
+#include "engine/host.h"
+#include "engine/stop.h"
+#include <pthread.h>
+#include <stdatomic.h>
+
+struct host {
+    struct engine *engine;
+    struct tokenizer *tokenizer;
+    struct chat_form *form;            /* NULL: the model has none */
+    struct err form_error;             /* why */
+    struct grammar_vocab *vocab;       /* made when the first form is asked for; under `vocab_lock` */
+    pthread_mutex_t vocab_lock;
+    struct sampler_room *room;         /* the host's thread's */
+    struct scheduler *scheduler;       /* the host's thread's */
+    const struct clock *clock;
+    size_t context_max, queue_max;
+    uint64_t *mask;                    /* (vocabulary) bits, the host's thread's */
+    float *vector;                     /* (width), the host's thread's */
+
+    struct host_call *calls;           /* the host's thread's: accepted and not ended */
+    pthread_t thread;
+    bool started;
+    pthread_mutex_t lock;              /* guards what follows */
+    pthread_cond_t wake;
+    struct host_call *inbox, **inbox_end; /* begun, not seen by the thread yet */
+    bool cancels;                      /* some call's `cancel` was set */
+    bool stop;
+    atomic_size_t running, waiting, held; /* held: accepted and not ended */
+};
+
+struct host_call {
+    struct host *host;
+    struct host_sink sink;
+    struct host_call *next;            /* in the inbox, then among the thread's calls */
+    atomic_uint refs;                  /* the thread's until it ended, and the caller's */
+    atomic_bool cancel;
+    enum host_kind kind;
+    struct token_list prompt;
+    size_t answer_max;
+    enum sched_class class;
+    int64_t deadline_us;
+    struct sampler *sampler;
+    bool logprobs;
+    struct grammar *grammar;
+    struct grammar_run *run;
+    bool reasoning;                    /* a form holds only after it */
+    struct detokenizer detokenizer;
+    struct stop stop;
+    struct answer_parser *parser;
+    struct buf text, safe;
+    struct arena names;                /* texts that the parser borrows */
+    bool called, finished;
+    enum host_finish finish;
+    struct err error;
+    struct sched_call *scheduled;
+};
+
+/* host_prepare.c: everything of a call but the thread's part. */
+int host_prepare(struct host *h, const struct host_request *r, struct host_call *c, struct buf *note, struct err *e);
+/* host_answer.c: the next token of a call from its logits, and all that follows from it. -1: it is complete. */
+int32_t host_next(void *call, const float *logits);
+int host_on_answer(void *call, const struct answer_event *event);
+void host_flush(struct host_call *c); /* what was held back comes out */
+void host_say(struct host_call *c, const struct host_event *event);

@@ -1,0 +1,37 @@
+/* kernels_priv.h: what the levels share: blocks taken apart into codes, scales and offsets, and small exact functions. */
+#pragma once
+#include "engine/kernels/kernels.h"
+#include <math.h>
+
+/* A block of integers taken apart: weight e is d * scale[g] * code[e] - dmin * min[g], g = e / 16. */
+struct block_parts {
+    float d, dmin;
+    int16_t code[256];  /* signed, offsets included */
+    int16_t scale[16];
+    int16_t min[16];
+};
+
+struct block_kind {
+    uint32_t elems;  /* 256 or 32 */
+    bool has_min;
+    void (*take_apart)(const uint8_t *block, struct block_parts *out);
+};
+/* NULL for floats and for types without kernels. */
+const struct block_kind *block_kind(enum quant_type type);
+
+extern const struct kernels kernels_ref_table;
+
+/* exp and what is made of it: the same polynomial at each level. exp(-inf) is 0. */
+#define EXP_LOG2E 1.44269504088896341f
+#define EXP_LN2_HIGH 0.693145751953125f
+#define EXP_LN2_LOW 1.42860682030941723e-6f
+#define EXP_MIN -87.0f /* below this the result is taken as 0: it would be subnormal */
+#define EXP_MAX 88.0f
+/* Taylor to the sixth power on [-ln2/2, ln2/2]: the error is below 2e-7 of the value. */
+#define EXP_C2 0.5f
+#define EXP_C3 0.16666666666666666f
+#define EXP_C4 0.041666666666666664f
+#define EXP_C5 0.008333333333333333f
+#define EXP_C6 0.001388888888888889f
+#define GELU_A 0.797884560802865356f /* sqrt(2 / pi) */
+#define GELU_B 0.044715f

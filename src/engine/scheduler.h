@@ -1,0 +1,74 @@
+/* scheduler.h: many calls on one model: which tokens of which call go into the next step.
+ *
+ * A step has room for so many tokens. Calls that are answering come first, with one token each; what is left of the room goes to
+ * prompts, in the order of their classes and arrival, each in pieces: so a long prompt does not stop the answers of others, and the
+ * first of four prompts need not wait for the fourth. While others are answering, the pieces are kept small enough for a step to stay
+ * below step_us_max, going by what tokens have cost until now.
+ * Interactive calls go before batch ones; a batch call that has waited for patience_us counts as interactive, so nobody waits for ever.
+ * Pages are taken as texts grow. When none is left, kept prefixes go first, then the newest call of the lowest class starts over later.
+ *
+ * One thread, that of sched_step; hooks are called from inside of it and of sched_add, sched_cancel. Time is passed in. */
+#pragma once
+#include "base/clock.h"
+#include "engine/kv.h"
+
+struct scheduler;
+struct sched_call;
+struct forward_row;
+
+enum sched_class { SCHED_INTERACTIVE, SCHED_BATCH };
+enum sched_end { SCHED_DONE, SCHED_LATE /* its deadline passed before it began */ };
+
+/* What computes a step: forward_step, or a test's pretence. */
+struct sched_machine {
+    void (*step)(void *ctx, const struct forward_row *row, size_t rows, float *out);
+    void *ctx;
+    struct kv_pool *kv;
+    bool causal;
+    size_t result_floats; /* of one wanted row */
+};
+
+struct sched_options {
+    struct sched_machine machine;
+    const struct clock *clock;
+    size_t rows_max;      /* of a step */
+    size_t calls_max;     /* that run at once */
+    size_t queue_max;     /* that wait */
+    size_t context_max;   /* tokens of one call, prompt and answer */
+    size_t prefixes_max;  /* sequences kept after their calls */
+    int64_t step_us_max, patience_us;
+};
+
+struct sched_hooks {
+    /* Logits for the next token of a call: returns it, or -1 when the answer is complete. */
+    int32_t (*next)(void *call, const float *logits);
+    /* States of a text's tokens (models that make embeddings): (rows, result_floats). The call ends with it. */
+    void (*states)(void *call, const float *state, size_t rows);
+    /* Nothing more comes of the call, which is freed after the return; not called for a cancelled one. */
+    void (*ended)(void *call, enum sched_end how);
+};
+
+struct sched_call_options {
+    const int32_t *prompt; /* copied */
+    size_t prompt_count, answer_max; /* tokens */
+    enum sched_class class;
+    int64_t deadline_us; /* on the monotonic clock: begin before, or not at all; 0: none */
+    void *ctx;           /* for the hooks */
+};
+
+struct sched_counts { /* of a call, valid in hooks */
+    size_t prompt, cached, answer; /* tokens; cached: of the prompt, not computed again */
+    int64_t queued_us, prefill_us, decode_us; /* until it began; until its first token; since */
+};
+
+int sched_new(struct scheduler **out, const struct sched_options *opt, const struct sched_hooks *hooks, struct err *e);
+void sched_free(struct scheduler *s); /* cancels what there is */
+/* ERR_LIMIT: the queue is full. ERR_INVALID: prompt and answer do not fit into the context; the story has both numbers. */
+int sched_add(struct scheduler *s, const struct sched_call_options *opt, struct sched_call **out, struct err *e);
+void sched_cancel(struct scheduler *s, struct sched_call *c);
+/* One step. False when there is nothing to do. */
+bool sched_step(struct scheduler *s);
+void sched_counts(const struct sched_call *c, struct sched_counts *out);
+size_t sched_waiting(const struct scheduler *s);
+size_t sched_running(const struct scheduler *s);
+void sched_forget_prefixes(struct scheduler *s);

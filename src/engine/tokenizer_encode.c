@@ -1,0 +1,175 @@
+/* tokenizer_encode.c: a text to tokens: special tokens are split off, what is between goes to the vocabulary's own way, and the ends
+ * are put on. Also what these ways share: the queue of merges. */
+#include "engine/tokenizer_priv.h"
+
+/* --- lists ------------------------------------------------------------------------------------------------------------------------ */
+
+void token_list_fini(struct token_list *l)
+{
+    mem_free(l->id);
+    *l = (struct token_list){.max = l->max};
+}
+
+int token_list_push(struct token_list *l, int32_t id)
+{
+    enum { FIRST = 64 };
+    if (l->count == l->cap) {
+        size_t cap = l->cap ? 2 * l->cap : FIRST;
+        if (cap > l->max)
+            cap = l->max;
+        if (cap == l->count)
+            return ERR_LIMIT;
+        int32_t *grown = mem_realloc(l->id, cap * sizeof *grown);
+        if (!grown)
+            return ERR_NOMEM;
+        l->id = grown;
+        l->cap = cap;
+    }
+    l->id[l->count++] = id;
+    return 0;
+}
+
+/* --- the queue of merges: a binary heap ------------------------------------------------------------------------------------------ */
+
+int encoding_heap_push(struct encoding *en, struct merge_item item)
+{
+    enum { FIRST = 64 };
+    if (en->heap_count == en->heap_cap) {
+        size_t cap = en->heap_cap ? 2 * en->heap_cap : FIRST;
+        struct merge_item *grown = mem_realloc(en->heap, cap * sizeof *grown);
+        if (!grown)
+            return ERR_NOMEM;
+        en->heap = grown;
+        en->heap_cap = cap;
+    }
+    size_t at = en->heap_count++;
+    for (; at > 0 && item.key < en->heap[(at - 1) / 2].key; at = (at - 1) / 2)
+        en->heap[at] = en->heap[(at - 1) / 2];
+    en->heap[at] = item;
+    return 0;
+}
+
+bool encoding_heap_pop(struct encoding *en, struct merge_item *out)
+{
+    if (en->heap_count == 0)
+        return false;
+    *out = en->heap[0];
+    struct merge_item last = en->heap[--en->heap_count];
+    size_t at = 0, child;
+    while ((child = 2 * at + 1) < en->heap_count) {
+        if (child + 1 < en->heap_count && en->heap[child + 1].key < en->heap[child].key)
+            child++;
+        if (last.key <= en->heap[child].key)
+            break;
+        en->heap[at] = en->heap[child];
+        at = child;
+    }
+    en->heap[at] = last;
+    return true;
+}
+
+/* Room for so many positions and an end. */
+int encoding_reserve(struct encoding *en, size_t positions)
+{
+    enum { FIRST = 256 };
+    if (positions < en->cap)
+        return 0;
+    size_t cap = en->cap ? en->cap : FIRST;
+    while (cap <= positions)
+        cap *= 2;
+    mem_free(en->id);
+    mem_free(en->hash);
+    en->cap = 0;
+    en->hash = NULL;
+    en->id = new0_array(uint32_t, 3 * cap); /* one piece: id or start, next, prev */
+    if (en->id && en->t->kind == TOKENIZER_SPM)
+        en->hash = new0_array(uint64_t, cap);
+    if (!en->id || (en->t->kind == TOKENIZER_SPM && !en->hash))
+        return ERR_NOMEM;
+    en->start = en->id;
+    en->next = en->id + cap;
+    en->prev = en->next + cap;
+    en->cap = cap;
+    return 0;
+}
+
+static void encoding_fini(struct encoding *en)
+{
+    mem_free(en->heap);
+    mem_free(en->id);
+    mem_free(en->hash);
+    buf_fini(&en->text);
+}
+
+int encoding_put(struct encoding *en, int32_t id)
+{
+    return token_list_push(en->out, id);
+}
+
+int encoding_put_byte(struct encoding *en, int32_t token, unsigned char byte)
+{
+    if (token == TOKEN_NONE)
+        token = en->t->unk;
+    if (token == TOKEN_NONE)
+        return err_set(en->e, ERR_INVALID, "the vocabulary has no token for the byte 0x%02X, and none for what is unknown", byte);
+    return encoding_put(en, token);
+}
+
+/* --- the whole -------------------------------------------------------------------------------------------------------------------- */
+
+static int encode_text(struct encoding *en, struct str text, bool first)
+{
+    switch (en->t->kind) {
+    case TOKENIZER_BPE: return bpe_encode(en, text);
+    case TOKENIZER_SPM: return spm_encode(en, text, first);
+    case TOKENIZER_WPM: return wpm_encode(en, text);
+    }
+    return 0;
+}
+
+static int encode_fragments(struct encoding *en, const struct fragments *f)
+{
+    bool first = true; /* or behind a special token */
+    int rc = 0;
+    for (size_t i = 0; i < f->count && rc == 0; i++) {
+        int32_t token = f->item[i].token;
+        rc = token == TOKEN_NONE ? encode_text(en, f->item[i].text, first) : encoding_put(en, token);
+        first = token != TOKEN_NONE;
+    }
+    return rc;
+}
+
+static int encode(struct encoding *en, struct str text, unsigned flags)
+{
+    const struct tokenizer *t = en->t;
+    struct fragments f = {0};
+    bool ends = flags & TOKENIZE_ENDS;
+    int rc = special_split(t, text, flags & TOKENIZE_SPECIAL, &f);
+    if (rc == 0 && ends && t->add_bos)
+        rc = encoding_put(en, t->bos);
+    if (rc == 0)
+        rc = encode_fragments(en, &f);
+    if (rc == 0 && ends && t->add_eos)
+        rc = encoding_put(en, t->eos);
+    if (rc == 0 && ends && t->add_sep)
+        rc = encoding_put(en, t->sep);
+    mem_free(f.item);
+    return rc;
+}
+
+int tokenizer_encode(const struct tokenizer *t, struct str text, unsigned flags, struct token_list *out, struct err *e)
+{
+    if (text.len > TOKENIZE_BYTES_MAX)
+        return err_set(e, ERR_LIMIT, "a text of %zu bytes to cut into tokens; the limit is %d", text.len, TOKENIZE_BYTES_MAX);
+    size_t before = out->count;
+    struct encoding en = {.t = t, .out = out, .e = e, .text = BUF_INIT(3 * (size_t)TOKENIZE_BYTES_MAX + 3)};
+    int rc = encode(&en, text, flags);
+    encoding_fini(&en);
+    if (rc == ERR_LIMIT)
+        (void)err_set(e, rc, "a text of %zu bytes has more than %zu tokens", text.len, out->max - before);
+    else if (rc == ERR_NOMEM)
+        (void)err_set(e, rc, "a text of %zu bytes to cut into tokens", text.len);
+    if (rc < 0)
+        out->count = before;
+    return rc;
+}

@@ -1,0 +1,287 @@
+/* engine_ask.c: a request in OpenAI's dialect as what the engine is asked to do. What it cannot do is refused by name. */
+#include "gateway/engine_face_priv.h"
+#include <math.h>
+
+enum { ASK_ARENA_MAX = 512 << 20 };
+
+static int refuse(struct err *e, const char *member, const char *why)
+{
+    return err_set(e, ERR_INVALID, "`%s` %s", member, why);
+}
+
+/* A number between `least` and `most`; absent and null leave *out. */
+static int read_number(const struct json_node *o, const char *key, double least, double most, double *out, struct err *e)
+{
+    const struct json_node *n = json_get(o, key);
+    double d;
+    if (!n || n->type == JSON_NULL)
+        return 0;
+    if (n->type != JSON_NUMBER || !json_to_double(n->text, &d) || !(d >= least && d <= most))
+        return err_set(e, ERR_INVALID, "`%s` must be a number from %g to %g", key, least, most);
+    *out = d;
+    return 0;
+}
+
+static int read_float(const struct json_node *o, const char *key, double least, double most, float *out, struct err *e)
+{
+    double d = (double)*out;
+    int rc = read_number(o, key, least, most, &d, e);
+    *out = (float)d;
+    return rc;
+}
+
+static int read_count(const struct json_node *o, const char *key, double most, size_t *out, struct err *e)
+{
+    double d = (double)*out;
+    int rc = read_number(o, key, 0, most, &d, e);
+    if (rc == 0 && d != floor(d))
+        return refuse(e, key, "must be a whole number");
+    *out = (size_t)d;
+    return rc;
+}
+
+static int read_sampling(struct engine_ask *a, const struct json_node *o, struct err *e)
+{
+    struct sampler_options *s = &a->host.sampling;
+    *s = SAMPLER_DEFAULTS;
+    size_t top_k = 0, last = s->repeat_last_n;
+    int rc = read_float(o, "temperature", 0, 100, &s->temperature, e);
+    if (rc == 0)
+        rc = read_float(o, "top_p", 0, 1, &s->top_p, e);
+    if (rc == 0)
+        rc = read_float(o, "min_p", 0, 1, &s->min_p, e);
+    if (rc == 0)
+        rc = read_count(o, "top_k", 1e7, &top_k, e);
+    if (rc == 0)
+        rc = read_float(o, "presence_penalty", -2, 2, &s->presence_penalty, e);
+    if (rc == 0)
+        rc = read_float(o, "frequency_penalty", -2, 2, &s->frequency_penalty, e);
+    if (rc == 0)
+        rc = read_float(o, "repetition_penalty", 0.01, 10, &s->repeat_penalty, e);
+    if (rc == 0)
+        rc = read_float(o, "repeat_penalty", 0.01, 10, &s->repeat_penalty, e);
+    if (rc == 0)
+        rc = read_count(o, "repeat_last_n", SAMPLER_LAST_MAX, &last, e);
+    s->top_k = (uint32_t)top_k;
+    s->repeat_last_n = (uint32_t)last;
+    return rc;
+}
+
+static int read_seed(struct engine_ask *a, const struct json_node *o, struct err *e)
+{
+    const struct json_node *n = json_get(o, "seed");
+    int64_t seed;
+    if (!n || n->type == JSON_NULL) {
+        struct rng r;
+        rng_seed_system(&r);
+        a->host.sampling.seed = rng_next(&r);
+        return 0;
+    }
+    if (!json_to_i64(n->text, &seed))
+        return refuse(e, "seed", "must be a whole number");
+    a->host.sampling.seed = (uint64_t)seed;
+    return 0;
+}
+
+/* {"50256": -100}: token numbers of this model, as strings. */
+static int read_bias(struct engine_ask *a, const struct json_node *o, struct err *e)
+{
+    const struct json_node *n = json_get(o, "logit_bias");
+    if (!n || n->type == JSON_NULL)
+        return 0;
+    if (n->type != JSON_OBJECT || n->count > SAMPLER_BIAS_MAX)
+        return refuse(e, "logit_bias", "must be an object of token numbers and biases, 4096 at most");
+    a->bias = arena_new_array(&a->arena, struct sampler_bias, n->count + 1);
+    if (!a->bias)
+        return err_set(e, ERR_NOMEM, "logit_bias");
+    for (const struct json_node *c = n->child; c; c = c->next) {
+        uint64_t token;
+        double bias;
+        if (!str_to_u64(c->key, &token) || token > UINT32_MAX || c->type != JSON_NUMBER || !json_to_double(c->text, &bias) || !(fabs(bias) <= 100))
+            return refuse(e, "logit_bias", "must map token numbers to biases from -100 to 100");
+        a->bias[a->host.sampling.bias_count++] = (struct sampler_bias){(uint32_t)token, bias <= -100 ? -INFINITY : (float)bias};
+    }
+    a->host.sampling.bias = a->bias;
+    return 0;
+}
+
+static int read_logprobs(struct engine_ask *a, const struct json_node *o, struct err *e)
+{
+    size_t top = 0;
+    const struct json_node *n = json_get(o, "logprobs");
+    int rc = read_count(o, "top_logprobs", SAMPLER_TOP_MAX, &top, e);
+    a->host.sampling.logprobs = n && n->type == JSON_TRUE;
+    if (n && n->type == JSON_NUMBER) { /* completions: the number of alternatives */
+        rc = read_count(o, "logprobs", SAMPLER_TOP_MAX, &top, e);
+        a->host.sampling.logprobs = true;
+    }
+    a->host.sampling.logprobs_top = (uint32_t)top;
+    return rc;
+}
+
+static int read_stop(struct engine_ask *a, const struct json_node *o, struct err *e)
+{
+    const struct json_node *n = json_get(o, "stop");
+    if (!n || n->type == JSON_NULL)
+        return 0;
+    if (n->type != JSON_STRING && n->type != JSON_ARRAY)
+        return refuse(e, "stop", "must be a text or a list of texts");
+    for (const struct json_node *c = n->type == JSON_ARRAY ? n->child : n; c; c = n->type == JSON_ARRAY ? c->next : NULL) {
+        if (c->type != JSON_STRING || a->host.stop_count == ENGINE_STOPS_MAX)
+            return refuse(e, "stop", "must be a text or a list of at most 16 texts");
+        if (c->text.len)
+            a->stop[a->host.stop_count++] = c->text;
+    }
+    a->host.stop = a->stop;
+    return 0;
+}
+
+static int read_format(struct engine_ask *a, const struct json_node *o, struct err *e)
+{
+    const struct json_node *n = json_get(o, "response_format");
+    if (!n || n->type == JSON_NULL)
+        return 0;
+    struct str type = json_get_text(n, "type");
+    if (str_eq(type, STR("text")))
+        return 0;
+    if (str_eq(type, STR("json_object"))) {
+        a->host.json = true;
+        return 0;
+    }
+    const struct json_node *wrap = json_get(n, "json_schema"), *schema = json_get(wrap ? wrap : n, "schema");
+    if (!str_eq(type, STR("json_schema")) || !schema)
+        return refuse(e, "response_format", "must have the type text, json_object, or json_schema with a schema");
+    a->host.schema = schema->text;
+    return 0;
+}
+
+static int read_tools(struct engine_ask *a, const struct json_node *o, struct err *e)
+{
+    const struct json_node *tools = json_get(o, "tools"), *choice = json_get(o, "tool_choice");
+    if (!tools || tools->type == JSON_NULL || (tools->type == JSON_ARRAY && tools->count == 0))
+        return 0;
+    if (tools->type != JSON_ARRAY)
+        return refuse(e, "tools", "must be a list");
+    if (choice && choice->type == JSON_STRING && str_eq(choice->text, STR("none")))
+        return 0;
+    if (choice && choice->type != JSON_NULL && !(choice->type == JSON_STRING && str_eq(choice->text, STR("auto"))))
+        return err_set(e, ERR_UNSUPPORTED, "`tool_choice` can be auto or none here: the engine cannot force a call yet");
+    a->host.tools = tools;
+    return 0;
+}
+
+static int read_hearth(struct engine_ask *a, const struct json_node *o, int64_t now_us, struct err *e)
+{
+    const struct json_node *h = json_get(o, "hearth");
+    double ms = 0;
+    if (!h)
+        return 0;
+    struct str class = json_get_text(h, "class");
+    if (class.len && !str_eq(class, STR("interactive")) && !str_eq(class, STR("batch")))
+        return refuse(e, "hearth.class", "must be interactive or batch");
+    a->host.class = str_eq(class, STR("batch")) ? SCHED_BATCH : SCHED_INTERACTIVE;
+    int rc = read_number(h, "deadline_ms", 1, 1e12, &ms, e);
+    if (rc == 0 && ms > 0)
+        a->host.deadline_us = now_us + (int64_t)(ms * 1000);
+    return rc;
+}
+
+static int read_answering(struct engine_ask *a, const struct json_node *o, struct err *e)
+{
+    size_t n = 1;
+    double best = 1;
+    const struct json_node *options = json_get(o, "stream_options");
+    a->stream = json_get_bool(o, "stream", false);
+    a->include_usage = options && json_get_bool(options, "include_usage", false);
+    int rc = read_count(o, "n", 128, &n, e);
+    if (rc == 0 && n != 1)
+        return err_set(e, ERR_UNSUPPORTED, "`n` can only be 1 here: ask several times; the prompt is read once");
+    if (rc == 0)
+        rc = read_number(o, "best_of", 1, 1, &best, e);
+    if (rc == 0)
+        rc = read_count(o, "max_tokens", 1e9, &a->host.answer_max, e);
+    if (rc == 0)
+        rc = read_count(o, "max_completion_tokens", 1e9, &a->host.answer_max, e);
+    if (rc == 0)
+        rc = read_sampling(a, o, e);
+    if (rc == 0)
+        rc = read_seed(a, o, e);
+    if (rc == 0)
+        rc = read_bias(a, o, e);
+    if (rc == 0)
+        rc = read_logprobs(a, o, e);
+    if (rc == 0)
+        rc = read_stop(a, o, e);
+    return rc == 0 ? read_format(a, o, e) : rc;
+}
+
+static int read_chat(struct engine_ask *a, const struct json_node *o, struct err *e)
+{
+    a->host.messages = json_get(o, "messages");
+    if (!a->host.messages || a->host.messages->type != JSON_ARRAY || a->host.messages->count == 0)
+        return refuse(e, "messages", "must be a list with at least one message");
+    a->host.kwargs = json_get(o, "chat_template_kwargs");
+    if (a->host.kwargs && a->host.kwargs->type != JSON_OBJECT)
+        return refuse(e, "chat_template_kwargs", "must be an object");
+    return read_tools(a, o, e);
+}
+
+static int read_prompt(struct engine_ask *a, const struct json_node *o, struct err *e)
+{
+    const struct json_node *p = json_get(o, "prompt");
+    if (p && p->type == JSON_ARRAY && p->count == 1)
+        p = p->child;
+    if (!p || p->type != JSON_STRING)
+        return refuse(e, "prompt", "must be one text");
+    a->host.text = p->text;
+    if (a->host.answer_max == 0)
+        a->host.answer_max = 16; /* OpenAI's default here */
+    return 0;
+}
+
+static int read_texts(struct engine_ask *a, const struct json_node *o, struct err *e)
+{
+    const struct json_node *input = json_get(o, "input");
+    struct str format = json_get_text(o, "encoding_format");
+    if (json_get(o, "dimensions") && json_get(o, "dimensions")->type != JSON_NULL)
+        return err_set(e, ERR_UNSUPPORTED, "`dimensions` is not served here: the vector comes as the model makes it");
+    if (format.len && !str_eq(format, STR("float")) && !str_eq(format, STR("base64")))
+        return refuse(e, "encoding_format", "must be float or base64");
+    a->base64 = str_eq(format, STR("base64"));
+    if (!input || (input->type != JSON_STRING && input->type != JSON_ARRAY) || (input->type == JSON_ARRAY && input->count == 0))
+        return refuse(e, "input", "must be a text or a list of texts");
+    if (input->type == JSON_ARRAY && input->count > ENGINE_TEXTS_MAX)
+        return refuse(e, "input", "has more than 256 texts: send them in several requests");
+    for (const struct json_node *c = input->type == JSON_ARRAY ? input->child : input; c; c = input->type == JSON_ARRAY ? c->next : NULL) {
+        if (c->type != JSON_STRING || c->text.len == 0)
+            return refuse(e, "input", "must hold texts, none of them empty (token numbers are not served here)");
+        a->text[a->text_count++] = c->text;
+    }
+    return 0;
+}
+
+int engine_ask_read(struct engine_ask *a, enum host_kind kind, struct str body, int64_t now_us, struct err *e)
+{
+    *a = (struct engine_ask){.arena = ARENA_INIT(ASK_ARENA_MAX)};
+    a->host.kind = kind;
+    struct json_node *o;
+    int rc = json_parse(&a->arena, body, &o, e);
+    if (rc < 0)
+        return rc;
+    if (o->type != JSON_OBJECT)
+        return err_set(e, ERR_INVALID, "the body must be a JSON object");
+    a->model = json_get_text(o, "model");
+    if (!a->model.len)
+        return refuse(e, "model", "must name a model");
+    rc = read_hearth(a, o, now_us, e);
+    if (rc == 0 && kind != HOST_EMBED)
+        rc = read_answering(a, o, e);
+    if (rc < 0)
+        return rc;
+    return kind == HOST_CHAT ? read_chat(a, o, e) : kind == HOST_TEXT ? read_prompt(a, o, e) : read_texts(a, o, e);
+}
+
+void engine_ask_fini(struct engine_ask *a)
+{
+    arena_fini(&a->arena);
+}

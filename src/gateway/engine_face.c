@@ -1,0 +1,401 @@
+/* engine_face.c: requests to the models of this process, and their answers back over the same connection.
+ *
+ * A call lives on two threads: here, with its exchange, and at its model's host, which tells what happens through messages to this
+ * loop. It is freed here when its last host has ended it, whether its client is still there or not. */
+#include "base/mem.h"
+#include "gateway/engine_face_priv.h"
+#include <sched.h>
+
+enum { BODY_BYTES_MAX = 64 << 20, IDLE_MS = 3600 * 1000 /* its one client is the daemon */ };
+
+struct face_model {
+    struct str name; /* owned */
+    struct host *host;
+};
+
+struct engine_face {
+    struct loop *loop;
+    struct http_server *server;
+    struct face_model model[ENGINE_MODELS_MAX];
+    size_t model_count;
+    size_t busy;
+};
+
+struct face_call {
+    struct engine_face *face;
+    struct http_exchange *x; /* NULL: the client has left, or was answered */
+    const struct face_model *model;
+    struct host_call *host[ENGINE_TEXTS_MAX];
+    size_t host_count, ended;
+    struct engine_say say;
+    struct sched_counts counts; /* of all its texts */
+    bool failed;
+};
+
+/* From a host's thread to the loop: an event with its texts copied behind it. */
+struct message {
+    struct face_call *call;
+    struct host_event event;
+    struct sampler_choice choice;
+    struct str top[SAMPLER_TOP_MAX];
+};
+
+/* --- replies ------------------------------------------------------------------------------------------------------------------------------ */
+
+static void reply_json(struct http_exchange *x, int status, struct str body)
+{
+    const struct http_header h[] = {{STR("content-type"), STR("application/json")}};
+    if (http_reply(x, status, h, COUNT_OF(h), body) < 0)
+        http_reply_abort(x);
+}
+
+static void reply_error(struct http_exchange *x, int status, const char *code, struct str message)
+{
+    AUTO_BUF struct buf out = BUF_INIT(64 * KiB);
+    if (engine_say_error(&out, status < 500 ? "invalid_request_error" : "server_error", code, message) < 0)
+        http_reply_abort(x);
+    else
+        reply_json(x, status, buf_str(&out));
+}
+
+static void reply_err(struct http_exchange *x, const struct err *e)
+{
+    switch (e->code) {
+    case ERR_LIMIT:
+        reply_error(x, 503, "queue_full", str_from(e->text));
+        return;
+    case ERR_NOMEM:
+        reply_error(x, 503, "out_of_memory", str_from(e->text));
+        return;
+    default:
+        reply_error(x, 400, str_find(str_from(e->text), STR("the context holds")) >= 0 ? "context_length_exceeded" : NULL, str_from(e->text));
+    }
+}
+
+/* --- from the hosts ------------------------------------------------------------------------------------------------------------------------ */
+
+static void call_free(struct face_call *c)
+{
+    for (size_t i = 0; i < c->host_count; i++)
+        host_release(c->host[i]);
+    c->face->busy--;
+    engine_say_fini(&c->say);
+    mem_free(c);
+}
+
+/* The client is told that it gets no more. */
+static void break_off(struct face_call *c, const char *code, struct str why)
+{
+    struct http_exchange *x = c->x;
+    c->x = NULL;
+    c->failed = true;
+    if (!http_reply_begun(x)) {
+        reply_error(x, str_eq(str_from(code), STR("deadline")) ? 503 : 500, code, why);
+        return;
+    }
+    AUTO_BUF struct buf out = BUF_INIT(64 * KiB);
+    (void)buf_append_text(&out, "data: ");
+    if (engine_say_error(&out, "server_error", code, why) == 0 && buf_append_text(&out, "\n\n") == 0)
+        (void)http_reply_write(x, buf_str(&out));
+    http_reply_end(x);
+}
+
+static void leave_all(struct face_call *c)
+{
+    for (size_t i = 0; i < c->host_count; i++)
+        host_cancel(c->host[i]);
+}
+
+static void send_chunk(struct face_call *c, struct str chunk)
+{
+    static const struct http_header h[] = {{{"content-type", 12}, {"text/event-stream", 17}}, {{"cache-control", 13}, {"no-cache", 8}}};
+    if (!chunk.len)
+        return;
+    if ((http_reply_begun(c->x) || http_reply_begin(c->x, 200, h, COUNT_OF(h)) == 0) && http_reply_write(c->x, chunk) >= 0)
+        return;
+    http_reply_abort(c->x);
+    c->x = NULL;
+    leave_all(c);
+}
+
+static void finish(struct face_call *c, enum host_finish how, struct str why)
+{
+    AUTO_BUF struct buf out = BUF_INIT(2 * ENGINE_ANSWER_BYTES_MAX);
+    if (how == HOST_FAILED)
+        break_off(c, "engine_failed", why);
+    else if (how == HOST_LATE)
+        break_off(c, "deadline", STR("the deadline passed while the call waited for its turn"));
+    else if (how == HOST_CANCELLED)
+        break_off(c, "stopped", STR("the engine is being stopped"));
+    else if (engine_say_end(&c->say, how, &c->counts, &out) < 0)
+        break_off(c, "engine_failed", STR("the answer does not fit into memory"));
+    else if (!c->say.stream)
+        reply_json(c->x, 200, buf_str(&out));
+    else {
+        send_chunk(c, buf_str(&out));
+        if (c->x)
+            http_reply_end(c->x);
+    }
+    c->x = NULL;
+}
+
+static void add_counts(struct sched_counts *sum, const struct sched_counts *c)
+{
+    sum->prompt += c->prompt;
+    sum->cached += c->cached;
+    sum->answer += c->answer;
+    sum->queued_us = c->queued_us > sum->queued_us ? c->queued_us : sum->queued_us;
+    sum->prefill_us += c->prefill_us;
+    sum->decode_us += c->decode_us;
+}
+
+static void on_message(void *arg)
+{
+    struct message *m = arg;
+    struct face_call *c = m->call;
+    AUTO_BUF struct buf out = BUF_INIT(ENGINE_ANSWER_BYTES_MAX);
+    if (m->event.said != HOST_ENDED) {
+        int rc = !c->x ? 0 : m->event.said == HOST_SAID_TOKEN ? engine_say_token(&c->say, &m->event, m->top) : engine_say_event(&c->say, &m->event, &out);
+        if (rc < 0) {
+            break_off(c, "engine_failed", STR("the answer does not fit into memory, or is no number"));
+            leave_all(c);
+        } else if (c->x) {
+            send_chunk(c, buf_str(&out));
+        }
+    } else {
+        add_counts(&c->counts, &m->event.counts);
+        bool bad = m->event.finish >= HOST_CANCELLED, last = ++c->ended == c->host_count;
+        if (c->x && (last || bad))
+            finish(c, m->event.finish, m->event.text);
+        if (bad && !last)
+            leave_all(c);
+        if (last)
+            call_free(c);
+    }
+    mem_free(m);
+}
+
+static struct message *copy(const struct face_call *c, const struct host_event *ev)
+{
+    size_t extra = ev->text.len + ev->vector_count * sizeof(float);
+    const struct tokenizer *t = host_tokenizer(c->model->host);
+    for (uint32_t i = 0; ev->choice && i < ev->choice->top_count; i++)
+        extra += tokenizer_piece(t, (int32_t)ev->choice->top[i].token).len;
+    struct message *m = mem_alloc(sizeof *m + extra);
+    if (!m)
+        return NULL;
+    char *at = (char *)(m + 1);
+    m->event = *ev;
+    if (ev->vector_count)
+        m->event.vector = memcpy(at, ev->vector, ev->vector_count * sizeof(float)), at += ev->vector_count * sizeof(float);
+    if (ev->text.len)
+        m->event.text = str_of(memcpy(at, ev->text.ptr, ev->text.len), ev->text.len), at += ev->text.len;
+    if (!ev->choice)
+        return m;
+    m->choice = *ev->choice;
+    m->event.choice = &m->choice;
+    for (uint32_t i = 0; i < ev->choice->top_count; i++) {
+        struct str piece = tokenizer_piece(t, (int32_t)ev->choice->top[i].token);
+        m->top[i] = piece.len ? str_of(memcpy(at, piece.ptr, piece.len), piece.len) : STR_NONE;
+        at += piece.len;
+    }
+    return m;
+}
+
+/* On a host's thread. An event that is lost would leave a client waiting for ever: so this waits until there is memory. */
+static void on_host_event(void *ctx, const struct host_event *ev)
+{
+    struct face_call *c = ctx;
+    struct message *m;
+    while (!(m = copy(c, ev)))
+        (void)sched_yield();
+    m->call = c;
+    while (loop_post(c->face->loop, on_message, m) < 0)
+        (void)sched_yield();
+}
+
+/* --- requests -------------------------------------------------------------------------------------------------------------------------------- */
+
+static const struct face_model *model_find(const struct engine_face *f, struct str name)
+{
+    for (size_t i = 0; i < f->model_count; i++)
+        if (str_eq(f->model[i].name, name))
+            return &f->model[i];
+    return NULL;
+}
+
+static void say_begin(struct face_call *c, const struct engine_ask *ask)
+{
+    static uint64_t serial; /* the loop's alone */
+    engine_say_init(&c->say);
+    c->say.kind = ask->host.kind;
+    c->say.model = c->model->name;
+    c->say.stream = ask->stream;
+    c->say.include_usage = ask->include_usage;
+    c->say.base64 = ask->base64;
+    c->say.created_s = loop_wall_ms(c->face->loop) / 1000;
+    (void)text_format(c->say.id, sizeof c->say.id, "chatcmpl-%08llx%08llx", (unsigned long long)c->say.created_s & 0xffffffff,
+                      (unsigned long long)++serial & 0xffffffff);
+}
+
+/* One call of the host, or one for each text. When one is refused the others are taken back, and the client gets the story. */
+static void begin(struct engine_face *f, struct http_exchange *x, const struct face_model *m, struct engine_ask *ask)
+{
+    struct err e = {0};
+    struct face_call *c = new0(struct face_call);
+    if (!c) {
+        reply_error(x, 503, "out_of_memory", STR("out of memory"));
+        return;
+    }
+    f->busy++;
+    c->face = f;
+    c->model = m;
+    c->x = x;
+    say_begin(c, ask);
+    http_exchange_set(x, c);
+    size_t count = ask->text_count ? ask->text_count : 1;
+    struct host_sink sink = {on_host_event, c};
+    int rc = 0;
+    for (size_t i = 0; i < count && rc == 0; i++) {
+        if (ask->text_count)
+            ask->host.text = ask->text[i];
+        rc = host_begin(m->host, &ask->host, &sink, NULL, &c->host[c->host_count], &e);
+        c->host_count += rc == 0;
+    }
+    if (rc == 0)
+        return;
+    c->x = NULL;
+    reply_err(x, &e);
+    leave_all(c);
+    if (c->host_count == 0)
+        call_free(c);
+}
+
+static void take_call(struct engine_face *f, struct http_exchange *x, enum host_kind kind)
+{
+    struct engine_ask ask;
+    struct err e = {0};
+    if (engine_ask_read(&ask, kind, http_exchange_request(x)->body, loop_now_us(f->loop), &e) < 0) {
+        reply_err(x, &e);
+    } else {
+        const struct face_model *m = model_find(f, ask.model);
+        char text[300];
+        size_t len = m ? 0 : text_format(text, sizeof text, "the engine holds no model `%.*s`", (int)(ask.model.len < 200 ? ask.model.len : 200), ask.model.ptr);
+        if (m)
+            begin(f, x, m, &ask);
+        else
+            reply_error(x, 404, "model_not_found", str_of(text, len));
+    }
+    engine_ask_fini(&ask);
+}
+
+static void list_models(struct engine_face *f, struct http_exchange *x)
+{
+    AUTO_BUF struct buf out = BUF_INIT(64 * KiB);
+    struct json_writer w = JSON_WRITER(&out);
+    json_object_begin(&w);
+    json_key(&w, "object"), json_text(&w, "list");
+    json_key(&w, "data");
+    json_array_begin(&w);
+    for (size_t i = 0; i < f->model_count; i++) {
+        struct host_counts n = host_counts(f->model[i].host);
+        json_object_begin(&w);
+        json_key(&w, "id"), json_str(&w, f->model[i].name);
+        json_key(&w, "object"), json_text(&w, "model");
+        json_key(&w, "owned_by"), json_text(&w, "hearth");
+        json_key(&w, "context_length"), json_i64(&w, (int64_t)host_context(f->model[i].host));
+        json_key(&w, "running"), json_i64(&w, (int64_t)n.running);
+        json_key(&w, "waiting"), json_i64(&w, (int64_t)n.waiting);
+        json_object_end(&w);
+    }
+    json_array_end(&w);
+    json_object_end(&w);
+    if (json_done(&w) < 0)
+        http_reply_abort(x);
+    else
+        reply_json(x, 200, buf_str(&out));
+}
+
+static void on_request(struct http_exchange *x, void *ctx)
+{
+    static const struct {
+        struct str path;
+        enum host_kind kind;
+    } calls[] = {{{"/v1/chat/completions", 20}, HOST_CHAT}, {{"/v1/completions", 15}, HOST_TEXT}, {{"/v1/embeddings", 14}, HOST_EMBED}};
+    struct engine_face *f = ctx;
+    const struct http_request *r = http_exchange_request(x);
+    bool get = r->method == HTTP_GET || r->method == HTTP_HEAD;
+    for (size_t i = 0; i < COUNT_OF(calls) && r->method == HTTP_POST; i++)
+        if (str_eq(r->path, calls[i].path)) {
+            take_call(f, x, calls[i].kind);
+            return;
+        }
+    if (get && str_eq(r->path, STR("/v1/models")))
+        list_models(f, x);
+    else if (get && str_eq(r->path, STR("/healthz")))
+        reply_json(x, 200, STR("{\"status\":\"ok\"}"));
+    else
+        reply_error(x, 404, NULL, STR("there is nothing here: the engine serves /v1/chat/completions, /v1/completions, /v1/embeddings and /v1/models"));
+}
+
+static void on_gone(struct http_exchange *x, void *ctx)
+{
+    (void)ctx;
+    struct face_call *c = http_exchange_get(x);
+    if (!c || !c->x)
+        return;
+    c->x = NULL;
+    leave_all(c);
+}
+
+/* --- the face ---------------------------------------------------------------------------------------------------------------------------------- */
+
+int engine_face_open(struct engine_face **out, struct loop *l, struct err *e)
+{
+    struct engine_face *f = new0(struct engine_face);
+    if (!f)
+        return err_set(e, ERR_NOMEM, "engine");
+    f->loop = l;
+    struct http_server_options o = {.handler = {.on_request = on_request, .on_gone = on_gone}, .ctx = f, .body_bytes_max = BODY_BYTES_MAX,
+                                    .idle_timeout_ms = IDLE_MS};
+    int rc = http_server_open(&f->server, l, &o, e);
+    if (rc < 0) {
+        mem_free(f);
+        return rc;
+    }
+    *out = f;
+    return 0;
+}
+
+void engine_face_close(struct engine_face *f)
+{
+    if (!f)
+        return;
+    http_server_close(f->server);
+    for (size_t i = 0; i < f->model_count; i++)
+        mem_free((char *)(uintptr_t)f->model[i].name.ptr);
+    mem_free(f);
+}
+
+size_t engine_face_busy(const struct engine_face *f)
+{
+    return f->busy;
+}
+
+int engine_face_listen(struct engine_face *f, int fd)
+{
+    return http_server_listen(f->server, fd);
+}
+
+int engine_face_add(struct engine_face *f, struct str name, struct host *h, struct err *e)
+{
+    if (model_find(f, name))
+        return err_set(e, ERR_EXISTS, "there is a model `%.*s` already", STR_FMT(name));
+    if (f->model_count == ENGINE_MODELS_MAX)
+        return err_set(e, ERR_LIMIT, "the engine holds %d models at most", ENGINE_MODELS_MAX);
+    char *copy_of = mem_dup(name.ptr, name.len);
+    if (!copy_of)
+        return err_set(e, ERR_NOMEM, "engine");
+    f->model[f->model_count++] = (struct face_model){str_of(copy_of, name.len), h};
+    return 0;
+}

@@ -1,0 +1,21 @@
+/* engine_face.h: the HTTP face of `hearth engine`: OpenAI's dialect over the models that this process holds.
+ *
+ * POST /v1/chat/completions, /v1/completions and /v1/embeddings, GET /v1/models and /healthz. One more member, `hearth`, goes both
+ * ways: in a request class ("interactive", "batch") and deadline_ms (begin within); in an answer queue_ms, prefill_ms, decode_ms,
+ * cached_tokens and dropped_tokens. A client that hangs up cancels its call. There is no key and no ledger here: the daemon in front
+ * has both, and the socket is its own.
+ * One loop; it owns neither the loop nor the models, which outlive it. */
+#pragma once
+#include "base/err.h"
+
+struct engine_face;
+struct host;
+struct loop;
+
+int engine_face_open(struct engine_face **out, struct loop *l, struct err *e);
+/* Calls under way are cancelled. To be closed before the models it answers for; the loop must turn until engine_face_busy is 0. */
+void engine_face_close(struct engine_face *f);
+size_t engine_face_busy(const struct engine_face *f); /* calls that have not ended on the host's side */
+int engine_face_listen(struct engine_face *f, int fd); /* the descriptor stays the caller's */
+/* `name` is copied. ERR_EXISTS, ERR_LIMIT (32 models), ERR_NOMEM. */
+int engine_face_add(struct engine_face *f, struct str name, struct host *h, struct err *e);

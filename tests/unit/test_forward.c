@@ -1,0 +1,147 @@
+/* The forward pass against an independent one in double precision, for each family; and that its results do not depend on how
+ * the work was cut up. The models are tiny files with made-up weights. */
+#include "base/buf.h"
+#include "base/mem.h"
+#include "engine/engine.h"
+#include "engine/synthetic.h"
+#include "oracle.h"
+#include "test.h"
+#include <math.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { TOKENS = 150 };
+
+static char path[64];
+
+static void path_make(void)
+{
+    if (!path[0])
+        (void)text_format(path, sizeof path, "/tmp/hearth-forward-%d.gguf", (int)getpid());
+}
+
+static bool model_write(const char *shape, const char *quant)
+{
+    struct err e = {0};
+    path_make();
+    int rc = synthetic_write(path, str_from(shape), str_from(quant), 3, &e);
+    if (rc < 0)
+        test_fail(__FILE__, __LINE__, "%s %s: %s", shape, quant, e.text);
+    return rc == 0;
+}
+
+static void tokens_make(int32_t *token, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        token[i] = (int32_t)((i * 7919 + 13) % 1000);
+}
+
+struct how {
+    const char *kernels;
+    size_t threads, rows_max;
+    enum kv_type kv;
+};
+
+/* Reads the tokens in two goes, the first `split` long (0: in one). NULL on failure. */
+static float *compute(const struct how *how, const int32_t *token, size_t count, size_t split, size_t *n)
+{
+    struct gguf *g = NULL;
+    struct engine *en = NULL;
+    struct err e = {0};
+    struct engine_options opt = {.kernels = how->kernels, .threads = how->threads, .kv_type = how->kv, .context = ORACLE_CONTEXT, .rows_max = how->rows_max};
+    if (gguf_open(&g, path, &e) < 0 || engine_open(&en, g, &opt, &e) < 0) {
+        test_fail(__FILE__, __LINE__, "%s", e.text);
+        return NULL;
+    }
+    *n = engine_result_floats(en);
+    float *out = mem_zalloc(*n * sizeof *out);
+    struct kv_sequence s = {0};
+    int rc = split ? engine_read(en, &s, token, split, out, &e) : 0;
+    if (rc == 0)
+        rc = engine_read(en, &s, token + split, count - split, out, &e);
+    if (rc < 0)
+        test_fail(__FILE__, __LINE__, "%s", e.text);
+    kv_clear(en->kv, &s);
+    engine_close(en);
+    return out;
+}
+
+/* The largest difference, in units of the spread of the right values. */
+static double apart(const float *got, const double *right, size_t n)
+{
+    double mean = 0, square = 0, most = 0;
+    for (size_t i = 0; i < n; i++)
+        mean += right[i] / (double)n;
+    for (size_t i = 0; i < n; i++) {
+        square += (right[i] - mean) * (right[i] - mean) / (double)n;
+        double d = fabs((double)got[i] - right[i]);
+        most = d > most || d != d ? d : most;
+    }
+    return most / sqrt(square);
+}
+
+static void family_is_right(const char *shape, const char *quant, double tolerance)
+{
+    struct gguf *g = NULL;
+    struct err e = {0};
+    int32_t token[TOKENS];
+    if (!model_write(shape, quant))
+        return;
+    size_t count = TOKENS, n, right_n = 0;
+    tokens_make(token, count);
+    REQUIRE(gguf_open(&g, path, &e) == 0);
+    double *right = oracle_run(g, token, count, &right_n);
+    gguf_close(g);
+    float *got = compute(&(struct how){NULL, 2, 64, KV_F32}, token, count, 0, &n);
+    REQUIRE(got && n == right_n);
+    double d = apart(got, right, n);
+    if (!(d <= tolerance))
+        test_fail(__FILE__, __LINE__, "%s %s: logits are off by %.3g of their spread; %.3g is allowed", shape, quant, d, tolerance);
+    mem_free(got);
+    mem_free(right);
+}
+
+static const char *const families[] = {"tiny-llama", "tiny-llama3", "tiny-mistral", "tiny-qwen2", "tiny-qwen2-odd", "tiny-qwen3", "tiny-gemma2", "tiny-gemma3", "tiny-phi3",
+                                       "tiny-phi3-long", "tiny-nomic-bert", "tiny-bert"};
+
+/* Floats all the way: what is left is rounding. */
+TEST(each_family_computes_what_it_is_described_as)
+{
+    for (size_t i = 0; i < COUNT_OF(families); i++)
+        family_is_right(families[i], "F32", 2e-4);
+    (void)unlink(path);
+}
+
+/* Activations in eight bits: off by a few hundredths of the spread, at most. */
+TEST(quantised_files_compute_nearly_the_same)
+{
+    for (size_t i = 0; i < COUNT_OF(families); i++) {
+        family_is_right(families[i], "F16", 2e-4);
+        family_is_right(families[i], "Q8_0", 0.2);
+        family_is_right(families[i], "Q4_K_M", 0.2);
+    }
+    (void)unlink(path);
+}
+
+TEST(results_do_not_depend_on_how_the_work_is_cut)
+{
+    static const struct how hows[] = {{NULL, 1, 64, KV_F16}, {NULL, 3, 64, KV_F16}, {NULL, 2, 1, KV_F16}, {NULL, 2, 7, KV_F16}, {NULL, 2, 200, KV_F16}, {"ref", 2, 64, KV_F16}};
+    int32_t token[TOKENS];
+    tokens_make(token, TOKENS);
+    for (size_t f = 0; f < COUNT_OF(families); f++) {
+        size_t n, other;
+        bool bert = strstr(families[f], "bert") != NULL; /* reads a text whole */
+        if (!model_write(families[f], "Q4_K_M"))
+            continue;
+        float *first = compute(&(struct how){NULL, 2, 64, KV_F16}, token, TOKENS, 0, &n);
+        for (size_t i = 0; first && i < COUNT_OF(hows); i++) {
+            float *again = compute(&hows[i], token, TOKENS, bert ? 0 : 37, &other);
+            if (!again || memcmp(first, again, n * sizeof *first) != 0)
+                test_fail(__FILE__, __LINE__, "%s: %zu threads, steps of %zu, kernels %s give other bits", families[f], hows[i].threads, hows[i].rows_max,
+                          hows[i].kernels ? hows[i].kernels : "best");
+            mem_free(again);
+        }
+        mem_free(first);
+    }
+    (void)unlink(path);
+}
