@@ -317,11 +317,11 @@ static struct tpl_node *primary(struct parser *p)
 static struct tpl_node *subscript(struct parser *p, struct tpl_node *of)
 {
     struct tpl_node *n = node(p, NODE_INDEX);
-    const struct tpl_node **part[] = {&n->b, &n->c, &n->d};
     size_t colons = 0;
 
     if (!n)
         return NULL;
+    const struct tpl_node **part[] = {&n->b, &n->c, &n->d};
     n->a = of;
     while (!is_op(p, OP_RBRACKET)) {
         if (take_op(p, OP_COLON)) {
