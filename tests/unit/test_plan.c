@@ -668,6 +668,14 @@ TEST(use_beside_hearth_is_an_estimate_that_keeps_the_reserve_and_spends_nothing)
     struct plan_window_view w = {.used_ppm = -1};
     (void)plan_views(h.plan, now_of(&h), find_elsewhere, &w);
     EXPECT(w.used_ppm == 1000000 && w.estimate && w.own_nusd == 12000000000 && w.reset_estimate && !w.spent);
+    EXPECT_I64(w.reset_ms, told.reset_ms);
+    struct plan_now between = now_of(&h); /* the wall clock has come to its next millisecond, the other one not yet */
+    between.mono_ms++;
+    (void)plan_views(h.plan, between, find_elsewhere, &w);
+    EXPECT_I64(w.reset_ms, told.reset_ms);
+    between.mono_ms += 60000;
+    (void)plan_views(h.plan, between, find_elsewhere, &w);
+    EXPECT_I64(w.reset_ms, told.reset_ms - 60001);
     told.list_nusd = 5000000000; /* what is told replaces what was */
     (void)plan_estimated(h.plan, &told, 1, now_of(&h));
     (void)plan_views(h.plan, now_of(&h), find_elsewhere, &w);
