@@ -5,7 +5,7 @@
 #include "scenario.h"
 #include <signal.h>
 
-enum { SETTLE_MS = 3000, LEDGER_MS = 3000 };
+enum { SETTLE_MS = 5000 * SLOWER, LEDGER_MS = 5000 * SLOWER };
 
 /* --- numbers ------------------------------------------------------------------------------------------------------ */
 
@@ -85,7 +85,7 @@ static bool expect_aborted(struct scenario *s, struct words *w)
     struct sim_seen seen;
     if (!u || u->sim < 0 || !words_take(w, "within") || !words_number(w, &limit))
         return scenario_fail(s, "expect aborted UPSTREAM within MS");
-    int64_t until = s->aborted_ms + limit;
+    int64_t until = s->aborted_ms + limit * SLOWER;
     for (;;) {
         sim_seen(s->sim, u->sim, &seen);
         if (seen.aborted > 0 && seen.last_abort_ms >= s->aborted_ms)

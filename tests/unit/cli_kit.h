@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { CLI_WAIT_MS = 30000, CLI_ENV_MAX = 32 };
+enum { CLI_WAIT_MS = 30000 * SLOWER, CLI_ENV_MAX = 32 };
 #define CLI_UNUSED __attribute__((unused))
 
 struct cli_world {

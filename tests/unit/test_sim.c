@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { WAIT_MS = 5000 };
+enum { WAIT_MS = 5000 * SLOWER };
 
 /* --- a small client ----------------------------------------------------------------------------------------------- */
 
