@@ -303,6 +303,15 @@ enum plan_pass plan_look(struct plan *p, const struct plan_ask *ask, struct plan
     return pass;
 }
 
+bool plan_is_billed(struct plan *p, uint64_t holder)
+{
+    (void)pthread_mutex_lock(&p->lock);
+    const struct plan_holder_state *h = find_holder(p, holder);
+    bool billed = h && h->paying && p->terms.overage_allow;
+    (void)pthread_mutex_unlock(&p->lock);
+    return billed;
+}
+
 enum plan_pass plan_enter(struct plan *p, const struct plan_ask *ask, struct plan_ticket *t, struct plan_why *why)
 {
     struct plan_ticket got = {.plan = p, .holder = ask->holder};

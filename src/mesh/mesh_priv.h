@@ -387,6 +387,8 @@ int spill_percent(const struct target *t, int64_t now_ms);
 int flat_open(struct mesh *m, struct upstream *u, struct err *e); /* of an upstream under regime plan */
 /* May the call go there, as its plan stands? REASON_DONE: yes. Takes nothing. */
 enum reason flat_look(struct mesh_call *c, const struct target *t, int64_t *wait_ms);
+/* The provider bills what goes there beside the plan, and the config lets it: calls cost their list price. */
+bool flat_is_billed(const struct mesh_call *c, const struct target *t);
 /* The same, and takes it: a->ticket is then to be closed. Fine for upstreams without a plan. */
 enum reason flat_enter(struct attempt *a, const struct target *t, int64_t *wait_ms);
 void flat_leave(struct attempt *a); /* it was not sent after all */
@@ -476,12 +478,37 @@ struct price_note { /* a member of a `cheapest` group, as it was compared */
     int64_t nusd;   /* INT64_MAX: not known */
     int64_t cached; /* tokens that were taken to be cached there */
 };
+struct seat { /* a place that has a conversation's prefix in its cache */
+    uint64_t place;   /* target_state.id; 0: none */
+    int64_t until_ms; /* monotonic; the prefix is forgotten then */
+    int64_t prefix;   /* tokens; 0: it was there, and nothing of it is cached */
+};
+struct conversation { /* what is known of one (affinity.c) */
+    struct seat last, before; /* where its last call was answered, and where the last one elsewhere was */
+    int64_t paid_nusd;        /* what staying at `last` has cost more than an earlier step would have (stay.c) */
+};
+/* Why a call goes to the place where its conversation's prefix is cached, or to an earlier step. The names are in the ledger. */
+/*    name      in the books  what people read */
+#define STAY_TABLE(X)                                                                                                   \
+    X(NONE,     NULL,         NULL)                                                                                     \
+    X(PREFIX,   "prefix",     "an earlier step would have to read all of it anew, which costs more")                    \
+    X(CHEAPER,  "cheaper",    "an earlier step costs no more, whatever has to be read anew there")                      \
+    X(ORDER,    "order",      "an earlier step stands first although it is the dearer one")                             \
+    X(REPAID,   "repaid",     "staying had cost as much more as going back to an earlier step costs")                   \
+    X(UNPRICED, "unpriced",   "an earlier step stands first, and a price to compare by is not known")
+enum stay_why {
+#define X(n, name, text) STAY_##n,
+    STAY_TABLE(X)
+#undef X
+        STAY_COUNT
+};
 struct talk { /* the conversation that a call belongs to (affinity.c) */
     uint64_t key;                /* 0: it is none, or a short one, or there is no choice */
-    uint64_t place;              /* where its last call was answered; 0: nobody knows */
-    int64_t prefix;              /* tokens that are cached there */
-    const struct target *holder; /* the same as a member of the chain, if it is worth staying at; NULL */
-    int step, member;            /* of the holder */
+    struct conversation known;   /* of it, when this call came */
+    const struct target *holder; /* known.last as a member of the chain, if it is worth staying at; NULL */
+    int step;                    /* of the holder */
+    enum stay_why why;           /* it was weighed, and that came of it */
+    int64_t paid_nusd;           /* known.paid_nusd, and this call's share if it stays */
     bool asked_first;            /* it was asked before the steps in front of it */
     bool ended, stayed;          /* it was answered, where its prefix was or elsewhere */
 };
@@ -634,6 +661,8 @@ struct mesh_call {
 const struct target *pick_next(struct attempt *a);
 /* The same for a hedge beside an attempt at `beside`: nobody's line is joined, and when NULL comes nothing has changed. */
 const struct target *pick_beside(struct attempt *a, const struct target *beside);
+/* May this member of the step take the call, as things stand? REASON_DONE: yes. Takes nothing. */
+enum reason pick_may(struct mesh_call *c, const struct step *s, const struct target *t, int64_t *wait_ms);
 /* What the call needs and the target is known not to have; NULL: nothing. */
 const char *pick_lacks(const struct mesh_call *c, const struct target *t);
 void pick_release(struct attempt *a);       /* counts and place */
@@ -660,15 +689,25 @@ struct affinity;
 struct affinity *affinity_new(void); /* NULL: no memory, or no randomness */
 struct affinity *affinity_ref(struct affinity *t);
 void affinity_unref(struct affinity *t);
-bool affinity_find(struct affinity *t, uint64_t key, int64_t now_ms, uint64_t *place, int64_t *prefix);
-void affinity_put(struct affinity *t, uint64_t key, uint64_t place, int64_t prefix, int64_t until_ms);
+bool affinity_find(struct affinity *t, uint64_t key, int64_t now_ms, struct conversation *out);
+void affinity_put(struct affinity *t, uint64_t key, const struct conversation *c);
 void affinity_begin(struct mesh_call *c);      /* its chain is known, its body still there: fills in c->talk */
 void affinity_done(const struct attempt *a);   /* it was answered there */
 int64_t affinity_cached(const struct mesh_call *c, const struct target *t); /* tokens of this call that are likely cached there */
 
+/* cost.c: what a call would cost somewhere, now, in nano-dollars. */
+#define COST_NOT_KNOWN INT64_MAX /* so that it comes last */
+int64_t cost_of_call(const struct mesh_call *c, const struct target *t); /* with what is likely cached there */
+int64_t cost_with_cached(const struct mesh_call *c, const struct target *t, int64_t cached); /* with so many tokens cached there */
+int64_t cost_output_expected(const struct mesh_call *c); /* tokens of the answer, by those before it */
+void cost_output_note(const struct job *j, int64_t tokens);
+
+/* stay.c: whether the place where the call's conversation is cached is asked before the steps in front of it. */
+bool stay_is_cheaper(struct mesh_call *c);
+const char *stay_name(enum stay_why w); /* NULL for STAY_NONE */
+const char *stay_words(struct str name); /* NULL: none that we know */
+
 /* balance.c */
-int64_t balance_cost(const struct mesh_call *c, const struct target *t); /* of this call there, now; INT64_MAX: not known */
-int64_t balance_output_expected(const struct mesh_call *c); /* tokens of the answer, by those before it */
 void balance_order(struct mesh_call *c, const struct step *s); /* fills cursor.order */
 void balance_content(const struct attempt *a);                 /* its first content is there */
 void balance_no_content(const struct attempt *a, int64_t us, bool failed);

@@ -76,7 +76,7 @@ const char *pick_lacks(const struct mesh_call *c, const struct target *t)
                                                   : NULL;
 }
 
-static enum reason why_not(struct mesh_call *c, const struct step *s, const struct target *t, int64_t *wait_ms)
+enum reason pick_may(struct mesh_call *c, const struct step *s, const struct target *t, int64_t *wait_ms)
 {
     const struct upstream *u = t->up;
     *wait_ms = -1;
@@ -257,7 +257,7 @@ static const struct target *candidate(struct attempt *a, const struct step *s, i
     int64_t wait_ms;
     if (a->call->talk.asked_first && t == a->call->talk.holder)
         return NULL; /* it had its turn before all others */
-    enum reason r = why_not(a->call, s, t, &wait_ms);
+    enum reason r = pick_may(a->call, s, t, &wait_ms);
     if (r == REASON_DONE)
         r = take(a, t, false, &wait_ms);
     if (r == REASON_DONE) {
@@ -301,34 +301,16 @@ static void skip_full(struct mesh_call *c, const struct step *s)
 
 /* --- staying ---------------------------------------------------------------------------------------------------------------- */
 
-/* What the cheapest member of that step that may take the call would cost, all of it read anew; INT64_MAX: nobody may. */
-static int64_t cost_of_step(struct mesh_call *c, const struct step *s)
+/* It goes where it was, and these stand in front of that: who could not have taken it is told. */
+static void skip_before(struct mesh_call *c)
 {
-    int64_t least = INT64_MAX, wait_ms;
-    for (int i = 0; i < s->count; i++) {
-        const struct target *t = s->of[i].target;
-        if (why_not(c, s, t, &wait_ms) != REASON_DONE)
-            continue;
-        int64_t cost = balance_cost(c, t);
-        story_price(c, t, cost, 0);
-        least = cost < least ? cost : least;
-    }
-    return least;
-}
-
-/* The order of steps is the owner's word, but where that word is `cheapest`: then a conversation goes back to an earlier step
- * only if that is no dearer than what it costs where its prefix is cached (docs/decisions/0011). */
-static bool is_cheaper_there(struct mesh_call *c)
-{
-    const struct target *holder = c->talk.holder;
-    if (!holder || c->talk.step == 0 || c->chain[c->talk.step].balance != BALANCE_CHEAPEST)
-        return false;
-    int64_t cost = balance_cost(c, holder);
+    int64_t wait_ms;
     for (int i = 0; i < c->talk.step; i++)
-        if (c->chain[i].balance != BALANCE_CHEAPEST || cost_of_step(c, &c->chain[i]) <= cost)
-            return false;
-    story_price(c, holder, cost, affinity_cached(c, holder));
-    return true;
+        for (int k = 0; k < c->chain[i].count; k++) {
+            enum reason r = pick_may(c, &c->chain[i], c->chain[i].of[k].target, &wait_ms);
+            if (r != REASON_DONE)
+                skip(c, c->chain[i].of[k].target, r, wait_ms);
+        }
 }
 
 /* Who is only full is left for its turn: nobody waits in a line while earlier steps are free. */
@@ -337,7 +319,7 @@ static const struct target *stay(struct attempt *a)
     struct mesh_call *c = a->call;
     const struct step *s = &c->chain[c->talk.step];
     int64_t wait_ms;
-    enum reason r = why_not(c, s, c->talk.holder, &wait_ms);
+    enum reason r = pick_may(c, s, c->talk.holder, &wait_ms);
     if (r == REASON_DONE)
         r = take(a, c->talk.holder, false, &wait_ms);
     if (r == REASON_BUSY)
@@ -349,6 +331,14 @@ static const struct target *stay(struct attempt *a)
     }
     a->hedge_after_ms = s->hedge_after_ms;
     return c->talk.holder;
+}
+
+static const struct target *stay_first(struct attempt *a)
+{
+    const struct target *t = stay(a);
+    if (t)
+        skip_before(a->call);
+    return t;
 }
 
 /* A kept connection had gone stale and nothing had reached the target: it is asked again, before the rest of its step. */
@@ -371,7 +361,7 @@ const struct target *pick_next(struct attempt *a)
 {
     struct mesh_call *c = a->call;
     bool first = !c->attempts && !c->tried && !c->cursor.step && !c->cursor.ordered;
-    const struct target *t = first && is_cheaper_there(c) ? stay(a) : once_more(a);
+    const struct target *t = first && stay_is_cheaper(c) ? stay_first(a) : once_more(a);
     for (; !t && c->cursor.step < c->chain_count; c->cursor.step++, c->cursor.ordered = false) {
         const struct step *s = &c->chain[c->cursor.step];
         if (!c->cursor.ordered)

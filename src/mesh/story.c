@@ -166,9 +166,13 @@ static void write_conversation(struct json_writer *w, const struct mesh_call *c)
     json_object_begin(w);
     json_key(w, "at");
     json_str(w, c->talk.holder ? c->talk.holder->name : STR("-")); /* it is in no chain any more */
-    member_i64(w, "prefix", c->talk.prefix);
+    member_i64(w, "prefix", c->talk.known.last.prefix);
     json_key(w, "stayed");
     json_bool(w, c->talk.stayed);
+    if (c->talk.why != STAY_NONE && (c->talk.why == STAY_PREFIX) == c->talk.stayed) { /* else something came in between */
+        json_key(w, "why");
+        json_text(w, stay_name(c->talk.why));
+    }
     json_object_end(w);
 }
 
