@@ -367,22 +367,35 @@ void guard_leave(struct guard_waiter *w);
 void guard_fini(struct guard *g);
 bool guard_model_forwards(const struct guard *g, struct str model);
 
-/* --- spills (spill.c) ------------------------------------------------------------------------------------------------------ */
+/* --- what is asked now and then (watch.c), and what of (spill.c, quota.c) ---------------------------------------------------- */
 
-struct spill_watch { /* of one home upstream, on one loop */
+struct watch;
+struct watch_what { /* a kind of question */
+    int every_ms, timeout_ms;
+    size_t bytes_max; /* of an answer */
+    void (*take)(struct watch *w); /* its answer is whole: status and body */
+};
+struct watch { /* of one upstream, on one loop */
     struct mesh_loop *ml;
     const struct upstream *up;
+    const struct watch_what *what;
+    atomic_llong *due_ms;     /* before then nobody asks, on any loop; monotonic; the upstream's state has it */
     struct http_fetch *fetch; /* NULL: nothing is asked */
     struct loop_timer timer;
     struct buf body;
     int status;
 };
-void spill_look(const struct attempt *a); /* content has come from there: asks, when it is time to */
-void spill_watch_fini(struct spill_watch *w);
+void watch_look(struct watch *w, struct str url, struct str unix_path); /* asks, when it is time to */
+void watch_not_before(struct watch *w, int64_t wait_ms);                /* its next question */
+void watch_fini(struct watch *w);
+
+extern const struct watch_what spill_what, quota_what;
+void spill_look(const struct attempt *a); /* content has come from there */
 /* The CPU's part of the model; -1: not known, or of too long ago. */
 int spill_percent(const struct target *t, int64_t now_ms);
+void quota_look(const struct attempt *a); /* the same */
 
-/* --- flat plans (flat.c, quota.c) ------------------------------------------------------------------------------------------- */
+/* --- flat plans (flat.c) ------------------------------------------------------------------------------------------- */
 
 int flat_open(struct mesh *m, struct upstream *u, struct err *e); /* of an upstream under regime plan */
 /* May the call go there, as its plan stands? REASON_DONE: yes. Takes nothing. */
@@ -402,17 +415,6 @@ void tell_back(const struct attempt *a);
 /* What the attempt is charged: nothing under a plan, `list_nusd` when it was billed beside it. Ends the ticket. */
 int64_t flat_close(struct attempt *a, int64_t list_nusd);
 
-struct quota_watch { /* of one upstream's plan, on one loop */
-    struct mesh_loop *ml;
-    const struct upstream *up;
-    struct http_fetch *fetch; /* NULL: nothing is asked */
-    struct loop_timer timer;
-    struct buf body;
-    int status;
-};
-void quota_look(const struct attempt *a); /* an answer came from there: asks, when it is time to */
-void quota_watch_fini(struct quota_watch *w);
-
 /* --- a loop's part (mesh.c) -------------------------------------------------------------------------------------------------- */
 
 struct mesh_loop {
@@ -429,8 +431,7 @@ struct mesh_loop {
     uint64_t call_total;          /* since it was opened */
     struct guard *requires_guard; /* by 2 * job index, + 1 for calls that must stay at home */
     struct guard *home_guard;     /* by upstream index */
-    struct spill_watch *spill;    /* by upstream index */
-    struct quota_watch *quota;    /* by upstream index */
+    struct watch *spill, *quota;  /* by upstream index */
     struct loop_timer journal_timer; /* tries again after a failed flush */
     bool journal_failed;          /* said so already */
     struct mesh_counts *counts;   /* NULL: nothing is counted */
