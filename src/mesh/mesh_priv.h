@@ -657,22 +657,28 @@ struct mesh_call {
     bool in_books;                    /* the call has an open record, and no close */
 };
 
+/* may.c: may this member of the step take the call, as things stand? REASON_DONE: yes. Takes nothing. */
+enum reason pick_may(struct mesh_call *c, const struct step *s, const struct target *t, int64_t *wait_ms);
+/* What the call needs and the target is known not to have; NULL: nothing. */
+const char *pick_lacks(const struct mesh_call *c, const struct target *t);
+
+/* take.c: REASON_DONE, and all is taken that it needs there; or why not, and nothing is. `has_place`: the line has given it one;
+ * whoever calls gives it on when something else is in the way. */
+enum reason pick_take(struct attempt *a, const struct target *t, bool has_place, int64_t *wait_ms);
+void pick_release(struct attempt *a); /* counts and place */
+
 /* pick.c: the next candidate that may be tried; skips are written to the story. NULL when the chain is exhausted, or when the
  * call waits in a line now (ticket). Takes the breaker's probe, a place, the in-flight count and the budget's hold. */
 const struct target *pick_next(struct attempt *a);
 /* The same for a hedge beside an attempt at `beside`: nobody's line is joined, and when NULL comes nothing has changed. */
 const struct target *pick_beside(struct attempt *a, const struct target *beside);
 /* May this member of the step take the call, as things stand? REASON_DONE: yes. Takes nothing. */
-enum reason pick_may(struct mesh_call *c, const struct step *s, const struct target *t, int64_t *wait_ms);
-/* What the call needs and the target is known not to have; NULL: nothing. */
-const char *pick_lacks(const struct mesh_call *c, const struct target *t);
-void pick_release(struct attempt *a);       /* counts and place */
 void pick_granted(struct mesh_call *c);     /* the line has come to this call: it has a place at `awaited` */
 void pick_waited_enough(struct mesh_call *c); /* it has not, in the time that a call waits */
-void story_add(struct mesh_call *c, const struct target *t, enum reason r, bool attempted, int status, int64_t wait_ms,
-               struct str words);
 
 /* story.c: what is kept with the call. Where memory is out less of it is kept, and the call goes on. */
+void story_add(struct mesh_call *c, const struct target *t, enum reason r, bool attempted, int status, int64_t wait_ms,
+               struct str words);
 void story_attempt(const struct attempt *a); /* it begins, and its face is known */
 void story_price(struct mesh_call *c, const struct target *t, int64_t nusd, int64_t cached);
 bool story_is_worth_it(const struct mesh_call *c); /* there is more to tell than the attempts tell */

@@ -8,6 +8,19 @@
 #include "mesh/mesh_priv.h"
 #include "base/json.h"
 
+void story_add(struct mesh_call *c, const struct target *t, enum reason r, bool attempted, int status, int64_t wait_ms,
+               struct str words)
+{
+    struct tried *entry = c->tried_count < TRIED_MAX ? arena_new(&c->arena, struct tried) : NULL;
+    if (!entry)
+        return; /* the story gets shorter, the call goes on */
+    *entry = (struct tried){.target = t, .reason = r, .attempted = attempted, .http_status = status, .wait_ms = wait_ms, .after = c->attempts,
+                            .words = words.len ? arena_dup(&c->arena, words) : STR_NONE};
+    *c->tried_tail = entry;
+    c->tried_tail = &entry->next;
+    c->tried_count++;
+}
+
 void story_attempt(const struct attempt *a)
 {
     struct mesh_call *c = a->call;
