@@ -448,6 +448,7 @@ void mesh_loop_journal(struct mesh_loop *ml); /* something was appended: flush i
 /* --- calls (call.c, attempt.c, relay.c, pick.c, answer.c) ------------------------------------------------------------------------ */
 
 enum {
+    REQUEST_HEADERS_MAX = 8 + 2 * ASK_HEADERS_MAX,
     BESIDE_MAX = 48,
     ATTEMPTS_MAX = 64,
     TRIED_MAX = 64 + 64 * 4,
@@ -727,7 +728,13 @@ void queue_place_give(const struct upstream *u);
 enum reason queue_join(struct mesh_call *c, const struct upstream *u);
 void queue_leave(struct mesh_call *c); /* fine when it does not wait */
 
-/* attempt.c */
+/* request.c: what is said to the attempt's target. */
+size_t request_headers(const struct attempt *a, struct http_header *h); /* into REQUEST_HEADERS_MAX of them */
+/* Its body, in a->piece: REASON_DONE, or why it could not be made; then *words is the story, in the arena. */
+enum reason request_write(struct attempt *a, struct str *words);
+
+/* attempt.c, attempt_end.c */
+int attempt_open_books(struct attempt *a);
 void attempt_begin(struct attempt *a, const struct target *t);
 /* Ends the attempt: books, breaker, counts; the fetch is cancelled if it is still there. Returns for how long the target
  * rests now, in ms (0: it does not). */
