@@ -114,7 +114,7 @@ enum plan_pass plan_enter(struct plan *p, const struct plan_ask *ask, struct pla
     struct plan_holder_state *h = plan_holder_take(p, ask->holder);
     enum plan_pass pass = PLAN_OPEN;
     if (h) {
-        plan_spans_configured(p, h);
+        plan_spans_configured(p, h, ask->now);
         pass = look(p, h, ask, got.family, why);
     }
     if (h && (pass == PLAN_OPEN || pass == PLAN_PROBE)) {

@@ -39,7 +39,7 @@ uint64_t plan_estimated(struct plan *p, const struct plan_estimate *w, int count
         h->span_count = 0;
     }
     for (int i = 0; h && i < count && i < PLAN_WINDOWS_MAX; i++) {
-        struct plan_span *s = plan_span_take(h, str_from(w[i].name), plan_name_span_ms(str_from(w[i].name)));
+        struct plan_span *s = plan_span_take(h, str_from(w[i].name), plan_name_span_ms(str_from(w[i].name)), now);
         if (s)
             estimate(s, &w[i], rate_ppm[i], now);
     }

@@ -85,8 +85,9 @@ struct plan_moment plan_in(int64_t ms, struct plan_now now);
 struct plan_holder_state *plan_holder_find(const struct plan *p, uint64_t id); /* NULL: not known */
 struct plan_holder_state *plan_holder_take(struct plan *p, uint64_t id); /* NULL without memory: then nothing stands in the way */
 struct plan_span *plan_span_find(struct plan_holder_state *h, struct str name);
-struct plan_span *plan_span_take(struct plan_holder_state *h, struct str name, int64_t span_ms); /* NULL: there are too many */
-void plan_spans_configured(const struct plan *p, struct plan_holder_state *h);
+/* There are PLAN_WINDOWS_MAX: a new one takes the place of the one told longest ago. NULL: none can make way. */
+struct plan_span *plan_span_take(struct plan_holder_state *h, struct str name, int64_t span_ms, struct plan_now now);
+void plan_spans_configured(const struct plan *p, struct plan_holder_state *h, struct plan_now now);
 void plan_spans_roll(struct plan_holder_state *h, struct plan_now now);
 void plan_spans_told(struct plan_holder_state *h, const struct plan_signal *s, const char *family, struct plan_now now);
 struct str plan_window_class(struct str window); /* "7d_opus": "opus"; empty for a window of all models */

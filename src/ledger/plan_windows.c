@@ -136,12 +136,26 @@ struct plan_span *plan_span_find(struct plan_holder_state *h, struct str name)
     return NULL;
 }
 
-struct plan_span *plan_span_take(struct plan_holder_state *h, struct str name, int64_t span_ms)
+/* The one that the provider told longest ago, and not just now: it names its windows anew once in a while. NULL: there is none. */
+static struct plan_span *oldest_span(struct plan_holder_state *h, struct plan_now now)
+{
+    struct plan_span *found = NULL;
+    for (int i = 0; i < h->span_count; i++) {
+        struct plan_span *s = &h->span[i];
+        if (s->seen_ms && s->seen_ms != now.wall_ms && (!found || s->seen_ms < found->seen_ms))
+            found = s;
+    }
+    return found;
+}
+
+struct plan_span *plan_span_take(struct plan_holder_state *h, struct str name, int64_t span_ms, struct plan_now now)
 {
     struct plan_span *s = plan_span_find(h, name);
-    if (s || h->span_count == PLAN_WINDOWS_MAX)
+    if (s)
         return s;
-    s = &h->span[h->span_count++];
+    s = h->span_count < PLAN_WINDOWS_MAX ? &h->span[h->span_count++] : oldest_span(h, now);
+    if (!s)
+        return NULL;
     *s = (struct plan_span){.used_ppm = -1, .anchor_ppm = -1, .span_ms = span_ms};
     text_format(s->name, sizeof s->name, "%.*s", STR_FMT(str_slice(name, 0, sizeof s->name - 1)));
     return s;
@@ -161,12 +175,12 @@ static void span_name(char out[PLAN_NAME_BYTES], int64_t ms)
 }
 
 /* The windows that the config names are counted before the provider has said a word. */
-void plan_spans_configured(const struct plan *p, struct plan_holder_state *h)
+void plan_spans_configured(const struct plan *p, struct plan_holder_state *h, struct plan_now now)
 {
     for (int i = 0; i < p->terms.window_count; i++) {
         char name[PLAN_NAME_BYTES];
         span_name(name, p->terms.window_ms[i]);
-        struct plan_span *s = plan_span_take(h, str_from(name), p->terms.window_ms[i]);
+        struct plan_span *s = plan_span_take(h, str_from(name), p->terms.window_ms[i], now);
         if (s && !s->seen_ms)
             s->sliding = p->terms.sliding;
     }
@@ -182,7 +196,7 @@ void plan_spans_told(struct plan_holder_state *h, const struct plan_signal *s, c
 {
     for (int i = 0; i < s->window_count; i++) {
         const struct plan_window_signal *w = &s->window[i];
-        struct plan_span *span = plan_span_take(h, str_from(w->name), w->span_ms);
+        struct plan_span *span = plan_span_take(h, str_from(w->name), w->span_ms, now);
         if (!span)
             continue;
         enum plan_status before = span->status;

@@ -22,7 +22,7 @@ static void take_answer(struct watch *w)
     arena_fini(&scratch);
     if (rc == 0) {
         plan_told(w->up->plan, w->up->plan_holder, &s, (struct plan_now){loop_wall_ms(loop), loop_now_ms(loop)});
-    } else if (rc != ERR_NOMEM) {
+    } else if (rc != ERR_NOMEM && w->status != 429 && w->status < 500) { /* trouble of the moment is asked again in a minute */
         log_line(LOG_WARN, "plan", "the quota endpoint of %.*s answers %d and tells of no window; it is asked again in an hour",
                  STR_FMT(w->up->name), w->status);
         watch_not_before(w, QUOTA_NONE_MS);
