@@ -284,6 +284,8 @@ static const struct limit limits[] = {
     {"file", LIMIT_REFUSED, "documents are PDF or plain text, or an address"},
     {"file_id", LIMIT_REFUSED, "a file that lies with one vendor is not there for another"},
     {"assistant_media", LIMIT_LOST, "messages of the assistant hold no images and documents"},
+    {"tools.hosted", LIMIT_LOST, "a tool that another vendor runs is left out where the call has others and none must be called"},
+    {"tools.namespace", LIMIT_LOST, "functions of a namespace go one by one, as namespace__name; what the namespace itself said is lost"},
     {"server_tools", LIMIT_REFUSED, "a tool that one vendor runs is not there at another"},
     {"web_search_options", LIMIT_REFUSED, "a tool that one vendor runs is not there at another"},
     {"functions", LIMIT_REFUSED, "the old form of tools is not translated: use tools"},

@@ -121,7 +121,7 @@ static void schema_write(struct anthropic_write *w, struct str schema)
 static int tool_write(struct anthropic_write *w, const struct tool *t)
 {
     if (t->opaque.len && !w->own)
-        return anthropic_lost(w, STR("server_tools"));
+        return anthropic_lost(w, tool_is_spared(w->chat) ? STR("tools.hosted") : STR("server_tools"));
     if (w->own && (t->opaque.len || t->raw.len)) {
         w->marks += t->cache.len > 0;
         json_raw(w->json, t->opaque.len ? t->schema : t->raw);

@@ -34,6 +34,7 @@ struct part {
     struct str detail;         /* of an IMAGE: low, high, auto; empty */
     struct str id;             /* CALL: its id. RESULT: of the call it answers. REASONING, HIDDEN: of the item, or empty */
     struct str name;           /* CALL: of the tool. RESULT: the same, where the client told. OPAQUE: its type */
+    struct str space;          /* CALL of Responses: the namespace, with which `name` begins (tool_name_join); empty */
     struct str arguments;      /* CALL: as they came: JSON text, but models write it, so it may be empty or broken */
     bool custom;               /* CALL, RESULT: of a tool that takes free text; `arguments` is that text */
     bool failed;               /* RESULT: the tool failed */
@@ -68,6 +69,7 @@ struct tool {
     struct str cache;    /* as in a part */
     bool custom;         /* takes free text */
     struct str raw;      /* the whole tool, if it says things that only its own dialect knows; empty */
+    struct str space;    /* Responses: the namespace that it is in; `name` begins with it (tool_name_join); empty */
     struct str opaque;   /* a tool that the vendor runs itself (web search, …): its type; raw in `schema` */
 };
 enum tool_choice { CHOICE_UNSET, CHOICE_AUTO, CHOICE_NONE, CHOICE_REQUIRED, CHOICE_NAMED };

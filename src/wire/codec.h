@@ -22,6 +22,14 @@ const struct name_rule *tool_names_of(enum dialect to, enum dialect from, const 
 struct str tool_name_fit(const struct name_rule *rule, struct str name, struct arena *a);
 /* The way back, by the tools that were asked for (NULL: unknown). False when memory is out. */
 bool tool_name_plain(const struct chat *asked, const struct name_rule *rule, struct str *name, struct arena *a);
+/* A function in a namespace, as those who know no namespaces are told of it: space__name. ptr NULL when memory is out. */
+struct str tool_name_join(struct str space, struct str name, struct arena *a);
+/* And the name in it, of one so joined; `name` itself when the space is empty. */
+struct str tool_name_inside(struct str space, struct str name);
+/* The namespace of that tool, as the client told of it; empty. */
+struct str tool_space_of(const struct chat *asked, struct str name);
+/* May a tool that its vendor runs be left out elsewhere? When there are others and none must be called, the model goes on without it. */
+bool tool_is_spared(const struct chat *c);
 /* Of the function that stands for a tool that takes free text. */
 #define TOOL_INPUT_SCHEMA "{\"type\":\"object\",\"properties\":{\"input\":{\"type\":\"string\"}},\"required\":[\"input\"]}"
 /* Does the client know that tool as one that takes free text? */

@@ -33,6 +33,8 @@ static const struct limit limits[] = {
     {"suffix", LIMIT_REFUSED, "what comes after the answer cannot be said in a chat"},
     {"temperature", LIMIT_LOST, "OpenAI's reasoning models, and Kimi while it thinks, refuse it"},
     {"tools.custom", LIMIT_LOST, "only OpenAI has tools that take free text; elsewhere it is the argument `input` of a function"},
+    {"tools.hosted", LIMIT_LOST, "a tool that another vendor runs is left out where the call has others and none must be called"},
+    {"tools.namespace", LIMIT_LOST, "functions of a namespace go one by one, as namespace__name; what the namespace itself said is lost"},
     {"tools.strict", LIMIT_LOST, "Groq and Gemini refuse it"},
     {"tools.type", LIMIT_REFUSED, "a tool that another vendor runs itself cannot be run here"},
     {"top_k", LIMIT_LOST, "known to vLLM, llama-server, Ollama and OpenRouter only"},

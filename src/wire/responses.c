@@ -22,6 +22,7 @@ static const struct limit limits[] = {
     {"frequency_penalty", LIMIT_LOST, "there is no such setting"},
     {"presence_penalty", LIMIT_LOST, "there is no such setting"},
     {"seed", LIMIT_LOST, "there is no such setting"},
+    {"tools.hosted", LIMIT_LOST, "a tool that another vendor runs is left out where the call has others and none must be called"},
     {"temperature", LIMIT_LOST, "OpenAI's reasoning models refuse it"},
     {"top_p", LIMIT_LOST, "OpenAI's reasoning models refuse it"},
     {"name", LIMIT_LOST, "speakers have no names"},

@@ -131,7 +131,10 @@ static bool call_add(struct chat_answer *a, const struct json_node *item, bool c
     if (!p->id.len) /* small servers know one id only */
         p->id = json_get_text(item, "id");
     p->name = json_get_text(item, "name");
+    p->space = json_get_text(item, "namespace");
     p->custom = custom;
+    if (p->space.len && !(p->name = tool_name_join(p->space, p->name, a->arena)).ptr)
+        return false;
     if (arguments && (arguments->type == JSON_STRING || arguments->type == JSON_OBJECT))
         p->arguments = arguments->text;
     return true;

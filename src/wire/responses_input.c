@@ -263,8 +263,12 @@ static int read_call(struct input *in, const struct json_node *item, bool custom
     int rc = text_needed(in, item, "call_id", &p->id);
     if (rc == 0)
         rc = text_needed(in, item, "name", &p->name);
+    if (rc == 0)
+        rc = text_of(in, item, "namespace", &p->space);
     if (rc)
         return rc;
+    if (p->space.len && !(p->name = tool_name_join(p->space, p->name, in->c->arena)).ptr)
+        return no_memory(in);
     if (!custom && arguments && arguments->type == JSON_OBJECT) { /* some send what the text says */
         p->arguments = arguments->text;
         return 0;

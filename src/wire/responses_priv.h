@@ -38,6 +38,7 @@ struct responses_item {
     enum part_kind kind;            /* TEXT, REFUSAL, REASONING, HIDDEN, CALL */
     bool custom, added;             /* added: it begins, and is empty */
     struct str id, call_id, name;
+    struct str space;               /* of a CALL: the namespace that its name begins with, or empty */
     struct str text;                /* of a CALL its arguments */
     struct str encrypted;           /* of REASONING, HIDDEN: encrypted_content, or empty */
     const char *status;

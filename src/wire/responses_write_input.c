@@ -150,7 +150,10 @@ static int write_call(struct upstream *u, const struct part *p)
 {
     begin_of_type(u, p->custom ? "custom_tool_call" : "function_call");
     write_call_id(u, p->id);
-    int rc = tool_name_write(u, p->name);
+    bool spaced = u->same && p->space.len > 0;
+    int rc = tool_name_write(u, spaced ? tool_name_inside(p->space, p->name) : p->name);
+    if (spaced)
+        key_str(u, "namespace", p->space);
     if (p->custom)
         key_str(u, "input", p->arguments);
     else

@@ -451,6 +451,43 @@ TEST(a_client_of_the_same_dialect_keeps_its_settings)
     arena_fini(&a);
 }
 
+/* Elsewhere a function of a namespace has a longer name; here it keeps both, there and back. */
+TEST(functions_stay_in_their_namespaces)
+{
+    static const char body[] = "{\"model\":\"m\",\"tools\":[{\"type\":\"namespace\",\"name\":\"n\",\"tools\":[{\"type\":\"function\",\"name\":\"f\"}]}],"
+                               "\"input\":[{\"type\":\"function_call\",\"call_id\":\"c\",\"name\":\"f\",\"namespace\":\"n\",\"arguments\":\"{}\"},"
+                               "{\"type\":\"function_call_output\",\"call_id\":\"c\",\"output\":\"r\"}]}";
+    static const char answer[] = "{\"id\":\"resp_1\",\"object\":\"response\",\"status\":\"completed\",\"model\":\"m\",\"output\":[{\"type\":\"function_call\","
+                                 "\"id\":\"fc_1\",\"call_id\":\"d\",\"name\":\"f\",\"namespace\":\"n\",\"arguments\":\"{}\",\"status\":\"completed\"}]}";
+    struct arena a = ARENA_INIT(MiB);
+    AUTO_BUF struct buf out = BUF_INIT(MiB);
+    struct chat c;
+    struct lost lost = {.count = 0};
+    struct err e = {0};
+    EXPECT_I64(read_request(&c, &a, body, &e), 0);
+    REQUIRE(c.tool && !c.tool->next && c.message && c.message->part);
+    EXPECT_STR(c.tool->name, "n__f");
+    EXPECT_STR(c.message->part->name, "n__f");
+    EXPECT_I64(write_request(&c, &a, &lost, &out, &e), 0);
+    EXPECT(str_find(buf_str(&out), STR("\"name\":\"f\",\"namespace\":\"n\",\"arguments\"")) > 0);
+    EXPECT(str_find(buf_str(&out), STR("n__f")) < 0);
+
+    struct chat_answer said = {.arena = &a, .asked = &c};
+    EXPECT_I64(it->answer_read(&said, WIRE_CHAT, str_from(answer), &e), 0);
+    REQUIRE(said.part);
+    EXPECT_STR(said.part->name, "n__f");
+    buf_clear(&out);
+    EXPECT_I64(it->answer_write(&said, WIRE_CHAT, &lost, &out), 0);
+    EXPECT(str_find(buf_str(&out), STR("\"name\":\"f\",\"namespace\":\"n\"")) > 0);
+    EXPECT_I64(lost.count, 0);
+
+    EXPECT_I64(read_request(&c, &a, "{\"model\":\"m\",\"input\":\"x\",\"tools\":[{\"type\":\"namespace\",\"name\":\"n\"}]}", &e), ERR_INVALID);
+    EXPECT_STR(str_from(e.text), "tools.0.tools must be an array");
+    EXPECT_I64(read_request(&c, &a, "{\"model\":\"m\",\"input\":\"x\",\"tools\":[{\"type\":\"namespace\",\"name\":\"n\",\"tools\":[{\"type\":\"function\"}]}]}", &e), ERR_INVALID);
+    EXPECT_STR(str_from(e.text), "tools.0.tools.0.name is missing");
+    arena_fini(&a);
+}
+
 TEST(what_is_not_foreign_may_pass_as_it_is)
 {
     static const struct {
