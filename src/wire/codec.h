@@ -129,6 +129,10 @@ struct stream_block {
     int64_t pieces;      /* bytes so far */
     struct stream_value value; /* of PART_CALL */
 };
+struct stream_hidden {
+    struct stream_hidden *next;
+    struct str id, text;
+};
 struct stream_writer {
     const struct codec *codec;
     enum wire_op op;
@@ -150,6 +154,9 @@ struct stream_writer {
     struct str stop;
     struct stream_call *call; /* those that wait for their turn; by the reader's index */
     struct buf later[3];      /* words that came in the middle of a call's arguments: thinking, text, refusal */
+    struct str later_seal;    /* ... of that thinking; in the arena */
+    struct stream_hidden *later_hidden; /* ... and thinking that only its vendor can read; in the arena */
+    int later_hidden_count;
     struct buf kept;          /* text of the open block, if the codec wants it (keeps_text) */
     struct buf items;         /* Responses: the finished items, as JSON. Ollama, OpenAI: what each line or chunk begins with */
     int64_t elapsed_us;       /* Ollama: how long the answer took, told at the end; 0: not known */

@@ -245,7 +245,10 @@ static int part_emit(struct stream_reader *r, const struct part *p, int64_t inde
     case PART_HIDDEN: return r->emit(&(struct delta){.kind = DELTA_HIDDEN, .text = p->text, .id = p->id}, r->ctx);
     case PART_CALL:
         rc = call_meet(r, p, index, &c);
-        return rc || c->pieces ? rc : arguments(r, c, p->arguments, false);
+        if (rc || c->pieces)
+            return rc;
+        bool none = !p->custom && str_trim(p->arguments).len == 0; /* the item is done: none will come */
+        return arguments(r, c, none ? STR("{}") : p->arguments, false);
     default: return 0; /* a tool that the vendor ran */
     }
 }
