@@ -19,7 +19,7 @@ static bool member(struct json_scan *s, struct str *key)
                                         "function_call", "id", "images", "index", "input", "matched_stop", "message", "model", "name",
                                         "object", "reasoning", "reasoning_content", "reasoning_details", "refusal", "signature",
                                         "stop_reason", "stopping_word", "summary", "text", "thinking", "timings", "tool_calls",
-                                        "transcript", "usage", "x_groq"};
+                                        "transcript", "type", "usage", "x_groq"};
     if (!json_member(s, key))
         return false;
     if (key->len == 0 || !memchr(key->ptr, '\\', key->len))
@@ -389,8 +389,13 @@ bool openai_detail_next(struct json_scan *s, struct openai_detail *out)
     if (!json_enter(&inside))
         return true;
     while (member(&inside, &key)) {
-        if (str_eq(key, STR("text")) || str_eq(key, STR("summary")))
+        if (str_eq(key, STR("text")) || str_eq(key, STR("summary"))) {
+            out->summary |= key.ptr[0] == 's';
             text_read(&inside, &out->text);
+        } else if (str_eq(key, STR("type")))
+            text_read(&inside, &out->type);
+        else if (str_eq(key, STR("index")))
+            json_skip(&inside, &out->index);
         else if (str_eq(key, STR("signature")))
             text_read(&inside, &out->signature);
         else if (str_eq(key, STR("data")))

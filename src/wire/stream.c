@@ -383,6 +383,7 @@ int stream_write(struct stream_writer *w, const struct delta *d, struct buf *out
         w->has_usage = true;
         return 0;
     case DELTA_ALIVE: return w->codec->keep_alive.len ? buf_append(out, w->codec->keep_alive) : 0;
+    case DELTA_DETAIL:
     case DELTA_FAILED:
     case DELTA_END: return 0;
     }

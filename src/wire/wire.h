@@ -199,6 +199,7 @@ enum vendor_quirk {
     QUIRK_SIGNED_CALLS = 1024,   /* its calls of tools carry a signature that has to come back */
     QUIRK_UNNUMBERED = 4096,     /* its streams leave out the index of calls of tools */
     QUIRK_SEALED_ITEMS = 2048,   /* its Responses face seals thinking that is worth handing back before its calls */
+    QUIRK_DETAILS_BACK = 8192,   /* its reasoning_details have to come back beside the calls that they led to */
     QUIRK_PLAN_HEADERS = 256,    /* under a flat plan every answer tells how its windows are; one that does not is about the request */
 };
 
