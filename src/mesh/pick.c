@@ -105,8 +105,6 @@ static enum reason why_not(struct mesh_call *c, const struct step *s, const stru
         return REASON_POLICY;
     if (pick_lacks(c, t))
         return REASON_INCAPABLE;
-    if (c->facts.form && audio_wants_subtitles(c->facts.form) && u->vendor && u->vendor->quirks & QUIRK_NO_SUBTITLES)
-        return REASON_NO_SUBTITLES;
     if (breaker_look(&t->state->breaker, loop_now_ms(c->ml->loop), wait_ms) == BREAKER_OPEN)
         return REASON_COOLING;
     return REASON_DONE;

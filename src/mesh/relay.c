@@ -197,7 +197,7 @@ int relay_on_head(struct http_fetch *f, const struct http_fetch_head *h, void *c
     if (good && may_stream && is_event_stream(a, a->content_type))
         open_stream(a);
     else
-        a->held = BUF_INIT(!good ? HOLD_ERROR_MAX : a->translation ? HOLD_TRANSLATED_MAX : HOLD_WHOLE_MAX);
+        a->held = BUF_INIT(!good ? HOLD_ERROR_MAX : a->translation || a->subtitles ? HOLD_TRANSLATED_MAX : HOLD_WHOLE_MAX);
     a->paused = good && call_is_coming(a->call);
     clock_arm(a->call); /* from now on silence counts */
     return a->paused;
@@ -465,7 +465,7 @@ static int whole_bytes(struct attempt *a, struct str bytes)
     if (rc == 0)
         return 0;
     bool good = a->status >= 200 && a->status < 300;
-    if (rc == ERR_LIMIT && good && (!a->call->facts.stream || a->call->facts.form) && !a->translation)
+    if (rc == ERR_LIMIT && good && (!a->call->facts.stream || a->call->facts.form) && !a->translation && !a->subtitles)
         return whole_overflow(a, bytes);
     if (rc == ERR_LIMIT && !good)
         return 0; /* an error page without end: what we have says enough */
@@ -606,6 +606,11 @@ static void finish_whole(struct attempt *a)
     }
     if (a->translation && translate_whole_write(a) < 0) {
         attempt_failed(a, REASON_NO_MEMORY, STR_NONE);
+        return;
+    }
+    int made = a->call->facts.form ? form_answer_write(a) : 0;
+    if (made < 0) {
+        attempt_failed(a, made == ERR_SYNTAX ? REASON_MALFORMED : REASON_NO_MEMORY, STR("subtitles are made of segments, and it gave none"));
         return;
     }
     if (a->call->facts.op == WIRE_RERANK && rerank_answer_write(a) < 0) {

@@ -3,6 +3,7 @@
  * One scan of an event finds its members; the deltas, which are nearly all events, need no more. Items that are done, and the
  * whole response at the end, are looked at for what no delta has said: some servers send some of it only there. r->told has a bit for
  * each item of which something was said. */
+#include "wire/answer_priv.h"
 #include "wire/responses_priv.h"
 
 struct event {
@@ -361,7 +362,7 @@ static int usage_emit(struct stream_reader *r, struct str raw)
     struct json_scan s;
     struct usage usage;
     json_scan_init(&s, raw);
-    if (!raw.len || !responses_usage_read(&s, &usage))
+    if (!raw.len || !answer_usage_read_responses(&s, &usage))
         return 0;
     r->usage = usage;
     r->has_usage = true;
