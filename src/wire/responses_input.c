@@ -400,8 +400,8 @@ static int read_reference(struct input *in, const struct json_node *item)
     }
     if (str_starts(id, STR("rs_")))
         return read_opaque(in, item, STR("item_reference"));
-    return bad(in, "", "is an item_reference, which cannot be followed: this server keeps no responses; with `store` set to false "
-                       "clients send the whole conversation in `input`");
+    return bad(in, "", "is an item_reference, which cannot be followed: this server keeps no responses; set `store` to false, and the client "
+                       "sends the whole conversation in `input` (Vercel's AI SDK: providerOptions: { openai: { store: false } })");
 }
 
 static int read_item(struct input *in, const struct json_node *item)

@@ -172,7 +172,8 @@ TEST(what_is_wrong_is_named)
         {"{\"model\":\"m\",\"input\":[{\"type\":\"function_call_output\",\"call_id\":\"c\",\"output\":[7]}]}",
          "input.0.output.0 must be an object", ERR_INVALID},
         {"{\"model\":\"m\",\"input\":[{\"type\":\"item_reference\",\"id\":\"msg_SECRET\"}]}",
-         "input.0 is an item_reference, which cannot be followed: this server keeps no responses", ERR_INVALID},
+         "input.0 is an item_reference, which cannot be followed: this server keeps no responses; set `store` to false, and the client sends the whole "
+         "conversation in `input` (Vercel's AI SDK: providerOptions: { openai: { store: false } })", ERR_INVALID},
         {"{\"model\":\"m\",\"input\":\"x\",\"previous_response_id\":\"SECRET\"}",
          "previous_response_id cannot be followed: this server keeps no responses; send the whole conversation in `input`",
          ERR_INVALID},
