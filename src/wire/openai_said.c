@@ -212,6 +212,21 @@ static bool is_first(struct json_scan at)
     return true;
 }
 
+/* One that nobody reads may fail all the same, and then the answer has. */
+static void other_choice_read(struct said_reader *r)
+{
+    struct str key;
+
+    if (!enter(&r->scan, JSON_OBJECT))
+        return;
+    while (member(&r->scan, &key)) {
+        if (str_eq(key, STR("error")))
+            error_read(r);
+        else
+            skip(&r->scan);
+    }
+}
+
 static void choices_read(struct said_reader *r)
 {
     struct str key;
@@ -223,7 +238,7 @@ static void choices_read(struct said_reader *r)
         bool first = json_peek(&r->scan) == JSON_OBJECT && is_first(r->scan);
         r->out->choice_count++;
         if (!first) {
-            skip(&r->scan);
+            other_choice_read(r);
             continue;
         }
         json_enter(&r->scan);

@@ -57,19 +57,21 @@ static void check_subtitles(struct str text)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct str text = str_of(data, size);
-    bool object = is_object(text);
+    bool marked = str_starts(text, STR("\xef\xbb\xbf")), object = is_object(text); /* before a whole answer a byte order mark is passed over */
 
     for (enum wire_op op = WIRE_CHAT; op <= WIRE_EMBEDDINGS; op++) {
         struct wire_answer whole, chunk;
         struct err e = {0};
         int rc = answer_read(op, text, &whole, &e);
-        assert(rc == (object ? 0 : ERR_SYNTAX));
-        assert(chunk_read(op, text, &chunk, NULL) == rc);
+        assert(rc == (object || (marked && is_object(str_skip(text, 3))) ? 0 : ERR_SYNTAX));
+        assert(chunk_read(op, text, &chunk, NULL) == (object ? 0 : ERR_SYNTAX));
         if (rc < 0) {
             assert(e.text[0]);
             continue;
         }
         check_answer(&whole, text);
+        if (!object)
+            continue;
         check_answer(&chunk, text);
         assert(!chunk.content.ptr && !chunk.finish_pending);
         assert(chunk.has_content == whole.has_content && chunk.content_bytes == whole.content_bytes);
