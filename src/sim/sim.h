@@ -65,3 +65,5 @@ void sim_seen_reset(struct sim *s, int upstream);
 /* The last request as it arrived (head with the header names as sent, blank line, decoded body). */
 int sim_last_request(struct sim *s, int upstream, struct buf *out);
 int sim_last_probe(struct sim *s, int upstream, struct buf *out); /* the same of questions about the server */
+/* All that it has read since it began, or since sim_seen_reset: requests and questions. ERR_LIMIT: it was more than is kept. */
+int sim_wire(struct sim *s, int upstream, struct buf *out);

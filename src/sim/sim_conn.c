@@ -137,6 +137,8 @@ static void remember(struct sim_conn *c)
     buf_clear(last);
     if (buf_append(last, str_of(c->in.ptr, c->head_len + c->body_len)) != 0)
         c->broken = true;
+    if (buf_append(&c->up->wire, buf_str(last)) != 0)
+        c->up->wire_cut = true;
 }
 
 static enum sim_read read_request(struct sim_conn *c)

@@ -21,6 +21,7 @@
 #define SIM_HEAD_MAX (256 * KiB)
 #define SIM_BODY_MAX (64 * MiB)
 #define SIM_OUT_MAX (SIM_BODY_MAX + SIM_HEAD_MAX)
+#define SIM_WIRE_MAX ((size_t)1 << 20) /* what a story of a few dozen calls sends to one upstream */
 #define SIM_UPSTREAMS_MAX 64
 
 /* --- flavours (sim_flavour.c) ------------------------------------------------------------------------------------- */
@@ -260,6 +261,8 @@ enum sim_fault sim_fault_find(struct str name); /* SIM_FAULT_NONE if unknown */
 struct sim_upstream {
     struct sim *sim;
     struct buf name, last, probe; /* the last request, and the last question about the server, as they arrived */
+    struct buf wire;              /* all of them, up to SIM_WIRE_MAX ... */
+    bool wire_cut;                /* ... and there were more */
     const struct sim_flavour *flavour;
     int port, fd;
     bool listening;

@@ -260,6 +260,17 @@ TEST(the_last_request_is_kept_as_it_arrived)
     request_text(&sent, "/v1/chat/completions", CHAT);
     EXPECT_I64(sim_last_request(s, a, &last), 0);
     EXPECT(str_eq(buf_str(&last), buf_str(&sent)));
+    buf_clear(&out);
+    EXPECT_I64(ask(sim_port(s, a), "/v1/chat/completions", CHAT, &out), 0);
+    size_t one = sent.len;
+    buf_clear(&last);
+    EXPECT_I64(sim_wire(s, a, &last), 0);
+    EXPECT_I64(last.len, 2 * one);
+    EXPECT(str_eq(str_skip(buf_str(&last), one), buf_str(&sent)));
+    sim_seen_reset(s, a);
+    buf_clear(&last);
+    EXPECT_I64(sim_wire(s, a, &last), 0);
+    EXPECT_I64(last.len, 0);
     sim_close(s);
 }
 
