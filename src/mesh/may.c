@@ -2,7 +2,6 @@
  * one that a person reads: the fence first, then what the config says, then what the moment does. */
 #include "mesh/mesh_priv.h"
 #include "net/loop.h"
-#include "wire/audio.h"
 
 /* The estimate may be a quarter too high: a call is only kept away from a context that it surely exceeds. */
 static bool surely_exceeds(int64_t tokens_estimated, int64_t context)
@@ -80,8 +79,6 @@ enum reason pick_may(struct mesh_call *c, const struct step *s, const struct tar
         return REASON_POLICY;
     if (pick_lacks(c, t))
         return REASON_INCAPABLE;
-    if (c->facts.form && audio_wants_subtitles(c->facts.form) && u->vendor && u->vendor->quirks & QUIRK_NO_SUBTITLES)
-        return REASON_NO_SUBTITLES;
     if (breaker_look(&t->state->breaker, loop_now_ms(c->ml->loop), wait_ms) == BREAKER_OPEN)
         return REASON_COOLING;
     return REASON_DONE;

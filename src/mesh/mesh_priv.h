@@ -74,6 +74,7 @@ enum reason_cool {
     X(SHUTDOWN,           FAULT_US,     NEXT_STOP,   COOL_NONE,  503, "Hearth is shutting down")                        \
     X(FOREIGN_THINKING,   FAULT_TARGET, NEXT_SAME,   COOL_NONE,  400, "it refuses thinking that others wrote; it is asked without") \
     X(NO_FACE,            FAULT_TARGET, NEXT_SAME,   COOL_NONE,  502, "it has no such endpoint; it is asked in another dialect") \
+    X(NO_SUBTITLES,       FAULT_TARGET, NEXT_SAME,   COOL_NONE,  502, "it writes no srt or vtt; it is asked for segments, to make them of") \
     /* why a candidate was not even tried */                                                                            \
     X(COOLING,            FAULT_TARGET, NEXT_STEP,   COOL_NONE,  503, "cooling after failures")                         \
     X(BUSY,               FAULT_TARGET, NEXT_STEP,   COOL_NONE,  429, "at its limit of concurrent calls")               \
@@ -95,7 +96,6 @@ enum reason_cool {
     X(TOO_SMALL,          FAULT_CALL,   NEXT_STEP,   COOL_NONE,  400, "the call is too long for its context")           \
     X(INCAPABLE,          FAULT_CALL,   NEXT_STEP,   COOL_NONE,  400, "the model cannot do what the call needs")        \
     X(NO_ENDPOINT,        FAULT_CALL,   NEXT_STEP,   COOL_NONE,  400, "it has no endpoint for this kind of call")       \
-    X(NO_SUBTITLES,       FAULT_CALL,   NEXT_STEP,   COOL_NONE,  400, "its transcripts are never srt or vtt (response_format)") \
     X(UNSAYABLE,          FAULT_CALL,   NEXT_STEP,   COOL_NONE,  400, "the call cannot be said in its dialect")         \
     X(REQUIRES,           FAULT_US,     NEXT_STOP,   COOL_NONE,  503, "what the job requires does not answer")
 
@@ -564,6 +564,7 @@ struct attempt {
     int piece_count;
     int status;
     bool is_stream;                   /* the upstream answers in SSE */
+    bool subtitles;                   /* it was asked for segments, of which subtitles are to be made (form.c) */
     bool passed_limit;                /* a whole answer above the holding limit: relayed as it comes */
     bool paused;
     int64_t retry_after_ms;
@@ -839,7 +840,8 @@ int gather_mend(struct attempt *a, struct json_edit *out);
 int rerank_answer_write(struct attempt *a);
 
 /* form.c: calls whose body is a form, which may still be coming while it is sent on. */
-int form_write(struct attempt *a);                /* a->piece: as it came, but for the model's name */
+int form_write(struct attempt *a);                /* a->piece: as it came, but for the model's name, and segments in the place of subtitles */
+int form_answer_write(struct attempt *a);         /* a->held: subtitles out of segments; ERR_SYNTAX: there are none, ERR_NOMEM, ERR_LIMIT */
 size_t form_sendable(const struct attempt *a);    /* of those pieces, what is there; 0: all */
 
 /* relay.c */

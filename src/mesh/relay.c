@@ -194,7 +194,7 @@ int relay_on_head(struct http_fetch *f, const struct http_fetch_head *h, void *c
     if (good && may_stream && is_event_stream(a, a->content_type))
         relay_stream_open(a);
     else
-        a->held = BUF_INIT(!good ? HOLD_ERROR_MAX : a->translation ? HOLD_TRANSLATED_MAX : HOLD_WHOLE_MAX);
+        a->held = BUF_INIT(!good ? HOLD_ERROR_MAX : a->translation || a->subtitles ? HOLD_TRANSLATED_MAX : HOLD_WHOLE_MAX);
     a->paused = good && call_is_coming(a->call);
     clock_arm(a->call); /* from now on silence counts */
     return a->paused;

@@ -65,7 +65,7 @@ int relay_whole_bytes(struct attempt *a, struct str bytes)
     if (rc == 0)
         return 0;
     bool good = a->status >= 200 && a->status < 300;
-    if (rc == ERR_LIMIT && good && (!a->call->facts.stream || a->call->facts.form) && !a->translation)
+    if (rc == ERR_LIMIT && good && (!a->call->facts.stream || a->call->facts.form) && !a->translation && !a->subtitles)
         return whole_overflow(a, bytes);
     if (rc == ERR_LIMIT && !good)
         return 0; /* an error page without end: what we have says enough */
@@ -196,6 +196,11 @@ void relay_whole_end(struct attempt *a)
     }
     if (a->translation && translate_whole_write(a) < 0) {
         attempt_failed(a, REASON_NO_MEMORY, STR_NONE);
+        return;
+    }
+    int made = a->call->facts.form ? form_answer_write(a) : 0;
+    if (made < 0) {
+        attempt_failed(a, made == ERR_SYNTAX ? REASON_MALFORMED : REASON_NO_MEMORY, STR("subtitles are made of segments, and it gave none"));
         return;
     }
     if (a->call->facts.op == WIRE_RERANK && rerank_answer_write(a) < 0) {

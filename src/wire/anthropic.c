@@ -309,6 +309,7 @@ static const struct limit limits[] = {
     {"encrypted_content", LIMIT_LOST, "another vendor's hidden thinking is not taken back"},
     {"prefill", LIMIT_LOST,
      "newer models, and thinking, do not go on from a last message of the assistant; they answer it"},
+    {"tool_result", LIMIT_LOST, "a result whose call is not in the message just before it is refused there"},
     {"cache_control", LIMIT_LOST, "four marks at most"},
     {"verbosity", LIMIT_LOST, "it is not known there"},
     {"prediction", LIMIT_LOST, "it only makes an answer faster"},

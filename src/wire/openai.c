@@ -23,6 +23,7 @@ static const struct limit limits[] = {
     {"messages.reasoning", LIMIT_LOST, "this upstream does not take the thinking of earlier turns back"},
     {"min_p", LIMIT_LOST, "known to vLLM, llama-server, Ollama and OpenRouter only"},
     {"parallel_tool_calls", LIMIT_LOST, "Gemini refuses it"},
+    {"prefill", LIMIT_LOST, "OpenAI, DeepSeek and Gemini answer a last message of the assistant; they do not go on from it"},
     {"presence_penalty", LIMIT_LOST, "OpenAI's reasoning models refuse it"},
     {"raw", LIMIT_REFUSED, "a prompt without a template is no chat"},
     {"reasoning_effort", LIMIT_LOST, "this upstream has no word for that much thinking"},

@@ -30,6 +30,7 @@ static const struct limit limits[] = {
     {"reasoning_content", LIMIT_LOST, "only reasoning that its own vendor has sealed is taken back"},
     {"assistant_media", LIMIT_LOST, "what the model says is text"},
     {"prediction", LIMIT_LOST, "there is no such setting"},
+    {"prefill", LIMIT_LOST, "a last message of the assistant is answered; the model does not go on from it"},
     {"store", LIMIT_LOST, "nothing is left at the upstream"},
 };
 

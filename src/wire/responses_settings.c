@@ -104,6 +104,9 @@ static int read_named_tool(struct request *r, const struct json_node *node, stru
         rc = member_text(r, node, "description", path, &t->description);
     if (rc)
         return rc;
+    static const char *const known[] = {"type", "name", "description", "parameters", "strict", "format", NULL};
+    if (!chat_odd_members(r->c, "tools", node, known, true))
+        return no_memory(r);
     if (t->custom)
         return read_format_of_custom(r, node, t);
     const struct json_node *schema = json_get(node, "parameters");

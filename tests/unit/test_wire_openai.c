@@ -198,7 +198,7 @@ TEST(a_conversation_keeps_its_words_calls_and_results)
 
 TEST(thinking_goes_by_the_vendors_name_for_it)
 {
-#define THOUGHT(members) "\"messages\":[" USER("q") ",{\"role\":\"assistant\",\"content\":\"a\"" members "}]"
+#define THOUGHT(members) "\"messages\":[" USER("q") ",{\"role\":\"assistant\",\"content\":\"a\"" members "}," USER("b") "]"
     static const struct request_case cases[] = {
         {"deepseek", "deepseek", "deepseek-flash", DIALECT_ANTHROPIC, THOUGHT(",\"reasoning_content\":\"hm\""), THOUGHT(",\"reasoning_content\":\"hm\""), NULL},
         {"from the other name", "llama-server", "x", DIALECT_ANTHROPIC, THOUGHT(",\"reasoning\":\"hm\""), THOUGHT(",\"reasoning_content\":\"hm\""), NULL},
@@ -226,6 +226,14 @@ TEST(thinking_goes_by_the_vendors_name_for_it)
          THOUGHT(",\"reasoning_details\":[{\"type\":\"reasoning.text\",\"text\":\"hm\",\"signature\":\"s\",\"format\":\"anthropic-claude-v1\"}]"), NULL},
         {"what OpenAI sealed for this house is not OpenRouter's", "openrouter", "x", DIALECT_RESPONSES,
          THOUGHT(",\"reasoning_details\":[{\"data\":\"d\",\"id\":\"rs_1\",\"format\":\"hearth-responses-v1\"}]"), THOUGHT(""), "messages.reasoning"},
+        {"a beginning of the answer for Kimi", "moonshot", "kimi-k2.6", DIALECT_ANTHROPIC, "\"messages\":[" USER("q") ",{\"role\":\"assistant\",\"content\":\"a\"}]",
+         "\"messages\":[" USER("q") ",{\"role\":\"assistant\",\"content\":\"a\",\"partial\":true}]", NULL},
+        {"for DeepSeek", "deepseek", "deepseek-flash", DIALECT_OLLAMA, "\"messages\":[" USER("q") ",{\"role\":\"assistant\",\"content\":\"a\"}]",
+         "\"messages\":[" USER("q") ",{\"role\":\"assistant\",\"content\":\"a\"}]", "prefill"},
+        {"for a server at home", "llama-server", "x", DIALECT_ANTHROPIC, "\"messages\":[" USER("q") ",{\"role\":\"assistant\",\"content\":\"a\"}]",
+         "\"messages\":[" USER("q") ",{\"role\":\"assistant\",\"content\":\"a\"}]", NULL},
+        {"a client whose dialect means no beginning", "openai", "gpt-4o", DIALECT_RESPONSES, "\"messages\":[" USER("q") ",{\"role\":\"assistant\",\"content\":\"a\"}]",
+         "\"messages\":[" USER("q") ",{\"role\":\"assistant\",\"content\":\"a\"}]", NULL},
         {"a turn with calls has it even when empty", "deepseek", "deepseek-flash", DIALECT_ANTHROPIC,
          "\"messages\":[" CALLS(CALL("c", "f", "{}")) "," RESULT("c", "r") "]",
          "\"messages\":[{\"role\":\"assistant\",\"content\":null,\"reasoning_content\":\"\",\"tool_calls\":[" CALL("c", "f", "{}") "]}," RESULT("c", "r") "]", NULL},
