@@ -3,7 +3,8 @@
  *   a if c else b < or < and < not < comparisons, in < + - < ~ < * / // % < unary < . [] () < | is
  *
  * Chains of the same level are loops, not recursion; what nests (brackets, blocks) may do so TPL_DEPTH_MAX deep. A statement we
- * do not have is ERR_UNSUPPORTED here; an unknown filter or test is one only when it is reached. */
+ * do not have is ERR_UNSUPPORTED here; an unknown filter or test is one only when it is reached. The file is one piece, for the
+ * grammar is one recursion: bodies hold statements, and statements hold expressions and bodies. */
 #include "engine/template_priv.h"
 #include <stdarg.h>
 
