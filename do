@@ -15,6 +15,7 @@ usage: ./do VERB
   asan, tsan             unit tests, corpora and scenarios under address + undefined-behaviour, or thread sanitizer
   torture                unit tests that fail the n-th allocation; prints the points visited
   client                 the official npm clients against every simulated vendor
+  programs [NAME]        Claude Code, Codex, opencode and Continue themselves, from npm, in front of simulated upstreams of every dialect
   move                   follows docs/guide/from-litellm.md word by word, there and back, with simulated servers
   fuzz TARGET SECONDS    libFuzzer on tests/fuzz/fuzz_TARGET.c; prints runs and coverage
   soak [MINUTES]         the crash tests a hundred times, then mixed load for an hour: growth, leaks, whole books
@@ -50,6 +51,7 @@ asan) need build; exec tools/test address,undefined ;;
 tsan) need build; exec tools/test thread ;;
 torture) build; exec tools/test torture ;;
 client) build; need client; exec tools/client ;;
+programs) build; need client; exec tools/programs "$@" ;;
 move) build; need client move; tools/client --install; exec tools/move-check ;;
 fuzz) need build fuzz; exec tools/fuzz "$@" ;;
 soak) build; need test; tools/test soak; exec bench/soak "$@" ;;

@@ -271,7 +271,8 @@ static void end_by(int signal_number)
     sigemptyset(&set);
     sigaddset(&set, signal_number);
     (void)fflush(stdout);
-    (void)raise(signal_number); /* waits, for it is blocked */
+    (void)signal(signal_number, SIG_DFL); /* a shell's background job is started with SIGINT ignored */
+    (void)raise(signal_number);           /* waits, for it is blocked */
     (void)pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 

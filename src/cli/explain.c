@@ -150,7 +150,8 @@ static void tell(struct buf *out, const struct ledger_call *c, const struct mesh
     if (s->at.len) {
         (void)buf_append_format(out, "\n  the conversation %s: ", s->stayed ? "stayed" : "moved");
         cli_count(out, s->prefix);
-        (void)buf_append_format(out, " tokens of it were cached at %.*s\n", STR_FMT(str_eq(s->at, STR("-")) ? STR("a place that is in no chain any more") : s->at));
+        (void)buf_append_format(out, " tokens of it were cached at %.*s", STR_FMT(str_eq(s->at, STR("-")) ? STR("a place that is in no chain any more") : s->at));
+        (void)buf_append_format(out, "%s%s\n", s->why_words ? "; " : "", s->why_words ? s->why_words : "");
     }
     for (int i = 0; i < s->lost_count; i++)
         (void)buf_append_format(out, "%s%.*s", i ? ", " : "\n  lost in translation (docs/reference/translation.md): ", STR_FMT(s->lost[i]));
@@ -216,12 +217,12 @@ static const char details[] =
     "come next are told from today's config. Times until something is back are as of then.\n\n"
     "--json: one object: the fields of `usage --calls --json`, under_way, asked (the model as the client wrote it), boundary,\n"
     "http_status (null while not known), dialect (the client's; empty where nothing needed to be kept), conversation (null, or at: where\n"
-    "its prefix was cached, prefix: tokens of it, stayed), candidates, more (skips that\n"
+    "its prefix was cached, prefix: tokens of it, stayed, why: prefix, cheaper, order, repaid, unpriced, or empty), candidates, more (skips that\n"
     "were not kept) and lost (fields that a translation left out). A candidate has target and took (tried, skipped, not_asked);\n"
     "unless not_asked reason (a code), words and advice (null where there is nothing to do); skipped: note and back_ms (null: not\n"
     "said); tried: attempt (its number), regime, dialect (empty: the client's own), hedges (the attempt that it was asked beside, or\n"
     "null), probe, input, cached, output, estimated, cost_nusd, first_ms and total_ms (null: not known). Where prices were compared\n"
-    "(`balance: cheapest`): price_nusd (null: no known price) and price_cached (tokens taken to be cached there).";
+    "(`balance: cheapest`, or staying with going back): price_nusd (null: no known price) and price_cached (tokens taken to be cached there).";
 
 static int run(int argc, char **argv)
 {

@@ -270,8 +270,10 @@ bool litellm_price(struct str text, int64_t *nusd_mtok)
             return false;
     for (; exponent < 0 && value; exponent++)
         value /= 10;
+    if (value > INT64_C(100000) * 1000000000) /* the most that `prices` takes */
+        return false;
     *nusd_mtok = value;
-    return value <= INT64_C(100000) * 1000000000; /* the most that `prices` takes */
+    return true;
 }
 
 void litellm_prices(struct litellm *im, struct litellm_deployment *d, bool keep)

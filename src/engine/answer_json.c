@@ -1,5 +1,5 @@
-/* answer_json.c: a JSON automaton with a stack of bits; see answer_json.h. */
-#include "engine/answer_json.h"
+/* answer_json.c: a JSON automaton with a stack of bits; see answer_json_priv.h. */
+#include "engine/answer_json_priv.h"
 
 static bool become(struct answer_json *j, enum answer_json_state state)
 {

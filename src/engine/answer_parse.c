@@ -7,7 +7,7 @@
  * `held` has what is not decided yet; within a call, all of it since (and with) the white space before its marker. */
 #include "engine/answer_parse.h"
 #include "base/mem.h"
-#include "engine/answer_json.h"
+#include "engine/answer_json_priv.h"
 #include <assert.h>
 
 enum phase { LEAD, REASON, GAP, TEXT, OPEN, OBJECT, NAME, ARGS, CLOSE };
@@ -20,7 +20,8 @@ struct answer_parser {
     struct answer_options o; /* borrowed texts */
     enum phase phase;
     struct buf held; /* owned */
-    struct buf out;  /* owned; text or reasoning that goes out when something else does, or when the bytes fed are through */
+    struct buf
+        out; /* owned; text or reasoning that goes out when something else does, or when the bytes fed are through */
     enum answer_event_kind out_kind;
     struct buf again; /* owned; what is to be read once more, from again_at on, before anything new */
     size_t again_at;
@@ -30,15 +31,15 @@ struct answer_parser {
     uint32_t calls;  /* begun */
 
     /* the call being read; offsets in `held` */
-    size_t marker_end;   /* behind white space and marker */
-    bool unmarked;       /* Llama's object without a tag: only with a tool's name */
-    bool array;          /* Mistral's list */
-    bool begun;          /* BEGIN has come out */
-    bool whole;          /* its arguments have all come out */
+    size_t marker_end; /* behind white space and marker */
+    bool unmarked;     /* Llama's object without a tag: only with a tool's name */
+    bool array;        /* Mistral's list */
+    bool begun;        /* BEGIN has come out */
+    bool whole;        /* its arguments have all come out */
     struct answer_json json;
     enum key key;
     size_t key_from, value_from, told; /* told: arguments up to here have come out */
-    struct buf name; /* owned */
+    struct buf name;                   /* owned */
     bool has_name, has_arguments;
     size_t arguments_from, arguments_to;
 };
@@ -157,7 +158,8 @@ static enum match match(struct str s, struct str marker)
 /* What may open a call here; *len is the marker's length. */
 static enum match match_call(const struct answer_parser *p, struct str s, size_t *len, bool *unmarked)
 {
-    static const struct str marker[] = {[CHAT_CALLS_LLAMA3] = {"<|python_tag|>", 14}, [CHAT_CALLS_HERMES] = {"<tool_call>", 11},
+    static const struct str marker[] = {[CHAT_CALLS_LLAMA3] = {"<|python_tag|>", 14},
+                                        [CHAT_CALLS_HERMES] = {"<tool_call>", 11},
                                         [CHAT_CALLS_MISTRAL] = {"[TOOL_CALLS]", 12}};
 
     *unmarked = p->o.calls == CHAT_CALLS_LLAMA3 && !p->said && s.ptr[0] == '{';
@@ -294,9 +296,9 @@ static int all_there(struct answer_parser *p)
 
 static enum key key_of(struct str name)
 {
-    return str_eq(name, STR("name"))                                             ? KEY_NAME
+    return str_eq(name, STR("name"))                                           ? KEY_NAME
            : str_eq(name, STR("arguments")) || str_eq(name, STR("parameters")) ? KEY_ARGUMENTS
-                                                                                 : KEY_OTHER;
+                                                                               : KEY_OTHER;
 }
 
 /* What follows: 0 all is well, 1 this is no call, negative an error. */
@@ -364,7 +366,8 @@ static int object_byte(struct answer_parser *p, char c)
         rc = value_started(p, at, c);
     /* A value of depth 1 ends with its own last byte, but for numbers, which are neither name nor arguments. */
     bool number = before.state >= AJ_MINUS && before.state <= AJ_EXPONENT;
-    if (rc == 0 && p->json.depth == 1 && p->json.state == AJ_AFTER && before.state != AJ_AFTER && !number)
+    bool plain_end = before.depth == 1 && before.state != AJ_AFTER && !number;
+    if (rc == 0 && p->json.depth == 1 && p->json.state == AJ_AFTER && (before.depth == 2 || plain_end))
         rc = value_ended(p, at);
     if (rc == 0 && p->json.state == AJ_DONE)
         return p->has_name ? call_done(p) : broken(p);
@@ -376,7 +379,10 @@ static int name_byte(struct answer_parser *p, char c)
 {
     struct str all = str_skip(buf_str(&p->held), p->marker_end);
     ptrdiff_t bracket = str_find_char(all, '['), brace = str_find_char(all, '{');
-    struct str name = str_trim(str_slice(all, 0, bracket >= 0 ? (size_t)bracket : brace >= 0 ? (size_t)brace : all.len));
+    struct str name = str_trim(str_slice(all, 0,
+                                         bracket >= 0 ? (size_t)bracket
+                                         : brace >= 0 ? (size_t)brace
+                                                      : all.len));
 
     if (name.len == 0 || name.len > NAME_BYTES_MAX || all.len > 3 * NAME_BYTES_MAX)
         return name.len || all.len > NAME_BYTES_MAX;
@@ -578,9 +584,7 @@ static int step(struct answer_parser *p, char c)
     case TEXT: return text_byte(p);
     case OPEN: return open_byte(p, c);
     case OBJECT: return object_byte(p, c);
-    case NAME:
-        rc = name_byte(p, c);
-        return rc > 0 ? broken(p) : rc;
+    case NAME: rc = name_byte(p, c); return rc > 0 ? broken(p) : rc;
     case ARGS: return args_byte(p, c);
     default: return close_byte(p, c);
     }

@@ -23,9 +23,10 @@ enum answer_event_kind { ANSWER_TEXT, ANSWER_REASONING, ANSWER_CALL_BEGIN, ANSWE
 
 struct answer_event {
     enum answer_event_kind kind;
-    struct str text; /* of TEXT, REASONING and ARGUMENTS (raw JSON); of BEGIN the function's name; valid during the callback */
-    uint32_t call;   /* counts the calls, from 0 */
-    bool broken;     /* END: its arguments are not a whole JSON object */
+    struct str
+        text; /* of TEXT, REASONING and ARGUMENTS (raw JSON); of BEGIN the function's name; valid during the callback */
+    uint32_t call; /* counts the calls, from 0 */
+    bool broken;   /* END: its arguments are not a whole JSON object */
 };
 /* 0, or a negative code, which ends the feeding and is its result. */
 typedef int answer_fn(void *ctx, const struct answer_event *event);

@@ -2,18 +2,28 @@
  * They take text content, system, user and assistant; tools only where the format has one usual way (ChatML). */
 #include "engine/chat_prompt_priv.h"
 
-#define CHATML                                                                                                                     \
-    "{%- if tools %}{{ '<|im_start|>system\\n' }}{%- if messages and messages[0].role == 'system' %}{{ messages[0].content + '\\n\\n' }}" \
-    "{%- endif %}{{ '# Tools\\n\\nYou may call one or more functions to assist with the user query.\\n\\nYou are provided with function" \
-    " signatures within <tools></tools> XML tags:\\n<tools>' }}{%- for tool in tools %}{{ '\\n' ~ (tool | tojson) }}{%- endfor %}"     \
-    "{{ '\\n</tools>\\n\\nFor each function call, return a json object with function name and arguments within <tool_call></tool_call>" \
-    " XML tags:\\n<tool_call>\\n{\"name\": <function-name>, \"arguments\": <args-json-object>}\\n</tool_call><|im_end|>\\n' }}{%- endif %}" \
-    "{%- for m in messages %}{%- if m.role == 'tool' %}{%- if loop.first or loop.previtem.role != 'tool' %}{{ '<|im_start|>user' }}{%- endif %}" \
-    "{{ '\\n<tool_response>\\n' ~ m.content ~ '\\n</tool_response>' }}{%- if loop.last or loop.nextitem.role != 'tool' %}"            \
-    "{{ '<|im_end|>\\n' }}{%- endif %}{%- elif not (tools and loop.first and m.role == 'system') %}{{ '<|im_start|>' ~ m.role ~ '\\n' }}" \
-    "{{ m.content if m.content }}{%- for c in m.tool_calls or [] %}{{ '\\n' if m.content or not loop.first }}"                        \
-    "{{ '<tool_call>\\n{\"name\": \"' ~ c.function.name ~ '\", \"arguments\": ' ~ (c.function.arguments | tojson) ~ '}\\n</tool_call>' }}" \
-    "{%- endfor %}{{ '<|im_end|>\\n' }}{%- endif %}{%- endfor %}{%- if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{%- endif %}"
+#define CHATML                                                                                                         \
+    "{%- if tools %}{{ '<|im_start|>system\\n' }}{%- if messages and messages[0].role == 'system' %}{{ "               \
+    "messages[0].content + '\\n\\n' }}"                                                                                \
+    "{%- endif %}{{ '# Tools\\n\\nYou may call one or more functions to assist with the user query.\\n\\nYou are "     \
+    "provided with function"                                                                                           \
+    " signatures within <tools></tools> XML tags:\\n<tools>' }}{%- for tool in tools %}{{ '\\n' ~ (tool | tojson) "    \
+    "}}{%- endfor %}"                                                                                                  \
+    "{{ '\\n</tools>\\n\\nFor each function call, return a json object with function name and arguments within "       \
+    "<tool_call></tool_call>"                                                                                          \
+    " XML tags:\\n<tool_call>\\n{\"name\": <function-name>, \"arguments\": "                                           \
+    "<args-json-object>}\\n</tool_call><|im_end|>\\n' }}{%- endif %}"                                                  \
+    "{%- for m in messages %}{%- if m.role == 'tool' %}{%- if loop.first or loop.previtem.role != 'tool' %}{{ "        \
+    "'<|im_start|>user' }}{%- endif %}"                                                                                \
+    "{{ '\\n<tool_response>\\n' ~ m.content ~ '\\n</tool_response>' }}{%- if loop.last or loop.nextitem.role != "      \
+    "'tool' %}"                                                                                                        \
+    "{{ '<|im_end|>\\n' }}{%- endif %}{%- elif not (tools and loop.first and m.role == 'system') %}{{ '<|im_start|>' " \
+    "~ m.role ~ '\\n' }}"                                                                                              \
+    "{{ m.content if m.content }}{%- for c in m.tool_calls or [] %}{{ '\\n' if m.content or not loop.first }}"         \
+    "{{ '<tool_call>\\n{\"name\": \"' ~ c.function.name ~ '\", \"arguments\": ' ~ (c.function.arguments | tojson) ~ "  \
+    "'}\\n</tool_call>' }}"                                                                                            \
+    "{%- endfor %}{{ '<|im_end|>\\n' }}{%- endif %}{%- endfor %}{%- if add_generation_prompt %}{{ "                    \
+    "'<|im_start|>assistant\\n' }}{%- endif %}"
 
 /* clang-format off */
 #define LLAMA3                                                                                                           \

@@ -158,8 +158,8 @@ static struct json_node *content_node(struct shaper *s, struct str text)
     if (!s->caps->parts || !n)
         return n;
     struct json_node *list = chat_node_new(s->arena, JSON_ARRAY), *part = chat_node_new(s->arena, JSON_OBJECT);
-    if (!list || !part || !put(s, part, STR("type"), chat_node_text(s->arena, STR("text"))) || !put(s, part, STR("text"), n) ||
-        !put(s, list, STR_NONE, part))
+    if (!list || !part || !put(s, part, STR("type"), chat_node_text(s->arena, STR("text"))) ||
+        !put(s, part, STR("text"), n) || !put(s, list, STR_NONE, part))
         return NULL;
     return list;
 }
@@ -200,7 +200,10 @@ static struct json_node *arguments(struct shaper *s, const struct json_node *giv
     if (given && given->type != JSON_STRING && given->type != JSON_NULL)
         return shared(s, given);
     /* What a model once wrote need not be JSON: then it stays the text that it is. */
-    return json_parse(s->arena, text, &tree, NULL) == 0 ? tree : chat_node_text(s->arena, text);
+    int rc = json_parse(s->arena, text, &tree, NULL);
+    if (rc == ERR_NOMEM)
+        return NULL;
+    return rc == 0 ? tree : chat_node_text(s->arena, text);
 }
 
 static struct json_node *call_node(struct shaper *s, const struct json_node *call)
@@ -216,7 +219,8 @@ static struct json_node *call_node(struct shaper *s, const struct json_node *cal
     if (!out || !function || (id.ptr && !put(s, out, STR("id"), chat_node_text(s->arena, short_id(s, id)))) ||
         !put(s, out, STR("type"), chat_node_text(s->arena, STR("function"))) ||
         !put(s, function, STR("name"), chat_node_text(s->arena, json_get_text(f, "name"))) ||
-        !put(s, function, STR("arguments"), arguments(s, json_get(f, "arguments"))) || !put(s, out, STR("function"), function))
+        !put(s, function, STR("arguments"), arguments(s, json_get(f, "arguments"))) ||
+        !put(s, out, STR("function"), function))
         return NULL;
     return out;
 }
@@ -256,7 +260,8 @@ static bool calls_as_text(struct shaper *s, const struct json_node *calls, struc
         buf_fini(&b);
         if (!one.ptr)
             return out_of_memory(s);
-        *text = joined(s, *text, STR("\n"), joined(s, joined(s, STR("<tool_call>"), STR("\n"), one), STR("\n"), STR("</tool_call>")));
+        *text = joined(s, *text, STR("\n"),
+                       joined(s, joined(s, STR("<tool_call>"), STR("\n"), one), STR("\n"), STR("</tool_call>")));
     }
     return !s->rc && say(s, "earlier tool calls are told as text: the model's template has no place for them");
 }
@@ -273,7 +278,8 @@ struct message {
 
 static bool is_known_member(struct str key)
 {
-    static const char *const names[] = {"role", "content", "tool_calls", "tool_call_id", "reasoning", "reasoning_content"};
+    static const char *const names[] = {"role",         "content",   "tool_calls",
+                                        "tool_call_id", "reasoning", "reasoning_content"};
 
     for (size_t i = 0; i < COUNT_OF(names); i++) {
         if (str_eq(key, str_from(names[i])))
@@ -326,7 +332,8 @@ static struct json_node *write_message(struct shaper *s, const struct message *m
     content = null ? chat_node_null(s->arena) : content_node(s, m->text);
     if (!put(s, out, STR("content"), content) || (m->calls && !put(s, out, STR("tool_calls"), call_list(s, m->calls))))
         return NULL;
-    if (id && id->type == JSON_STRING && !put(s, out, STR("tool_call_id"), chat_node_text(s->arena, short_id(s, id->text))))
+    if (id && id->type == JSON_STRING &&
+        !put(s, out, STR("tool_call_id"), chat_node_text(s->arena, short_id(s, id->text))))
         return NULL;
     if (!reasoning.ptr)
         reasoning = json_get_text(m->from, "reasoning");
@@ -368,7 +375,8 @@ static bool place_system(struct shaper *s, struct message **first)
     }
     user->text = joined(s, all, STR("\n\n"), user->text);
     user->has_text = true;
-    return !s->rc && say(s, "the system text stands in the first user message: the model's template has no place for it");
+    return !s->rc &&
+           say(s, "the system text stands in the first user message: the model's template has no place for it");
 }
 
 static bool merge_neighbours(struct shaper *s, struct message *m)
@@ -383,7 +391,8 @@ static bool merge_neighbours(struct shaper *s, struct message *m)
         m->text = joined(s, m->text, STR("\n\n"), n->text);
         m->has_text |= n->has_text;
         m->next = n->next;
-        if (s->rc || !say(s, "neighbouring messages of one role are joined: the model's template wants them to alternate"))
+        if (s->rc ||
+            !say(s, "neighbouring messages of one role are joined: the model's template wants them to alternate"))
             return false;
     }
     return true;
@@ -420,7 +429,8 @@ int chat_messages_shape(const struct chat_caps *caps, const struct json_node *me
     struct json_node *list = chat_node_new(a, JSON_ARRAY), **tail = list ? &list->child : NULL;
     if (!list)
         return err_set(e, ERR_NOMEM, "out of memory for a prompt");
-    if (!read_messages(&s, messages, &first) || (!caps->system && !place_system(&s, &first)) || (merge && !merge_neighbours(&s, first)))
+    if (!read_messages(&s, messages, &first) || (!caps->system && !place_system(&s, &first)) ||
+        (merge && !merge_neighbours(&s, first)))
         return s.rc;
     for (const struct message *m = first; m; m = m->next) {
         struct json_node *n = write_message(&s, m);

@@ -18,9 +18,9 @@ enum chat_calls { CHAT_CALLS_NONE, CHAT_CALLS_LLAMA3, CHAT_CALLS_HERMES, CHAT_CA
 
 /* What the model file says; texts are copied. */
 struct chat_source {
-    struct str chat_template; /* tokenizer.chat_template; empty when there is none */
-    struct str bos, eos;      /* texts of these tokens, empty when there are none */
-    bool adds_bos;            /* the tokenizer puts BOS in front by itself */
+    struct str chat_template;                      /* tokenizer.chat_template; empty when there is none */
+    struct str bos, eos;                           /* texts of these tokens, empty when there are none */
+    bool adds_bos;                                 /* the tokenizer puts BOS in front by itself */
     bool (*has_token)(void *ctx, struct str text); /* whether the vocabulary has that control token */
     void *ctx;
 };
@@ -44,11 +44,12 @@ struct chat_request {
 struct chat_prompt {
     const struct template_piece *piece; /* see template.h */
     size_t count;
-    const char *think_open, *think_close; /* the markers of reasoning in the answer, NULL when the template knows none */
-    bool thinking;                        /* the prompt ends inside of them: the answer begins with reasoning */
+    const char *think_open,
+        *think_close; /* the markers of reasoning in the answer, NULL when the template knows none */
+    bool thinking;    /* the prompt ends inside of them: the answer begins with reasoning */
     bool bos_dropped; /* the template printed the BOS that the tokenizer adds: one of the two is gone */
     struct str note;  /* what was put differently than asked, to be announced; empty when nothing was */
 };
 /* Everything in `out` lives in `a`. */
-int chat_prompt_render(const struct chat_form *f, const struct chat_request *r, struct arena *a, struct chat_prompt *out,
-                       struct err *e);
+int chat_prompt_render(const struct chat_form *f, const struct chat_request *r, struct arena *a,
+                       struct chat_prompt *out, struct err *e);

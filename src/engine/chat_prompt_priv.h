@@ -4,18 +4,20 @@
 
 /* Answers to the questions that a form asks its template. */
 struct chat_caps {
-    bool parts;           /* content only as a list of parts */
-    bool system;          /* has a place for the system role */
-    bool developer;       /* knows the developer role by its name */
-    bool tools;           /* prints the tools */
-    bool calls;           /* prints the calls of an assistant's message */
-    bool results;         /* prints messages of the role tool */
-    bool arguments_text;  /* wants arguments as the text that OpenAI sends */
-    bool content_text;    /* a message with calls wants "" for its content, not null */
-    bool short_ids;       /* wants ids of calls of nine letters and digits */
+    bool parts;          /* content only as a list of parts */
+    bool system;         /* has a place for the system role */
+    bool developer;      /* knows the developer role by its name */
+    bool tools;          /* prints the tools */
+    bool calls;          /* prints the calls of an assistant's message */
+    bool results;        /* prints messages of the role tool */
+    bool arguments_text; /* wants arguments as the text that OpenAI sends */
+    bool content_text;   /* a message with calls wants "" for its content, not null */
+    bool short_ids;      /* wants ids of calls of nine letters and digits */
+    bool tools_list;     /* walks through tools even if there are none: an empty list, not none */
 };
 
 struct chat_form {
+    bool starved;       /* a question found no answer for want of memory: the form cannot be trusted */
     struct template *t; /* owned */
     struct arena arena; /* owned; holds what follows */
     struct str bos, eos;
@@ -24,7 +26,7 @@ struct chat_form {
     enum chat_calls calls;
     const char *think_open, *think_close;
     struct str note;
-    struct chat_form *spare; /* owned; our own template of the family, for what the model's turns out not to do; or NULL */
+    struct chat_form *spare; /* owned; our template of the family, if the model's turns out not to do; or NULL */
 };
 
 /* chat_messages.c: the messages in the shape that `caps` asks for, in `a`. `merge` joins neighbours of the same role. `note` grows

@@ -190,7 +190,7 @@ static void unicode_escape(struct net *n, uint32_t from, uint32_t to)
     hex(n, low2, h1);
 }
 
-uint32_t json_rule_char(struct net *n)
+static uint32_t rule_char(struct net *n)
 {
     if (n->rule_char)
         return n->rule_char;
@@ -212,7 +212,7 @@ uint32_t json_rule_char(struct net *n)
 
 void json_string_free(struct net *n, uint32_t from, uint32_t min, uint32_t max, uint32_t to)
 {
-    uint32_t rule = json_rule_char(n), at = net_state(n), last = max == LEFT_FREE ? min : max;
+    uint32_t rule = rule_char(n), at = net_state(n), last = max == LEFT_FREE ? min : max;
 
     net_byte(n, from, '"', '"', at);
     for (uint32_t i = 0; n->rc == 0; i++) {
@@ -329,7 +329,7 @@ uint32_t json_rule_object(struct net *n)
     return container(n, &n->rule_object, '{', '}', true);
 }
 
-uint32_t json_rule_array(struct net *n)
+static uint32_t rule_array(struct net *n)
 {
     return container(n, &n->rule_array, '[', ']', false);
 }
@@ -348,7 +348,7 @@ uint32_t json_rule_value(struct net *n)
     json_string_free(n, start, 0, LEFT_FREE, end);
     json_number_free(n, start, false, end);
     net_call(n, start, json_rule_object(n), end);
-    net_call(n, start, json_rule_array(n), end);
+    net_call(n, start, rule_array(n), end);
     return rule;
 }
 

@@ -74,11 +74,9 @@ void net_text(struct net *n, uint32_t from, struct str text, uint32_t to);
 int net_compile(struct net *n, uint32_t rule, struct grammar **out);
 
 /* grammar_json.c: free JSON */
-uint32_t json_rule_char(struct net *n);
 uint32_t json_rule_blank(struct net *n);
 uint32_t json_rule_value(struct net *n);
 uint32_t json_rule_object(struct net *n);
-uint32_t json_rule_array(struct net *n);
 void json_string_free(struct net *n, uint32_t from, uint32_t min, uint32_t max, uint32_t to); /* max LEFT_FREE: any */
 void json_number_free(struct net *n, uint32_t from, bool integer, uint32_t to);
 /* One character of a string, written in its canonical way, that lies in one of the ranges (ascending, apart). */

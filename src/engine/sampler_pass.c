@@ -5,7 +5,7 @@
 #include "engine/sampler_priv.h"
 #include <math.h>
 
-#pragma GCC diagnostic ignored "-Wpsabi" /* vectors are passed between inlined functions only */
+#pragma GCC diagnostic ignored "-Wpsabi" /* vectors are passed between inlined functions only, and in by address: a note is not ignored */
 
 typedef float v8f __attribute__((vector_size(32)));
 typedef int32_t v8i __attribute__((vector_size(32)));
@@ -43,22 +43,18 @@ INLINE v8f load(const float *at)
     return v;
 }
 
-INLINE v8i largest(v8i a, v8i b)
+/* Lane by lane, the larger of what is there and the logits' order. */
+INLINE void raise(v8i *best, const v8f *logits)
 {
-    v8i more = a > b;
-    return (a & more) | (b & ~more);
+    v8i bits = (v8i)*logits, order = bits ^ ((bits >> 31) & 0x7fffffff), more = *best > order;
+    *best = (*best & more) | (order & ~more);
 }
 
-INLINE v8i orders(v8i bits)
+INLINE int32_t across(const v8i *v)
 {
-    return bits ^ ((bits >> 31) & 0x7fffffff);
-}
-
-INLINE int32_t across(v8i v)
-{
-    int32_t best = v[0];
+    int32_t best = (*v)[0];
     for (int i = 1; i < 8; i++)
-        best = v[i] > best ? v[i] : best;
+        best = (*v)[i] > best ? (*v)[i] : best;
     return best;
 }
 
@@ -68,9 +64,9 @@ static const float C1 = 0.6931471806f, C2 = 0.2402265070f, C3 = 0.05550410866f, 
 static const float LOG2E = 1.442695041f, LOWEST = -120; /* powers below have no weight */
 
 /* exp(x) of numbers that are not positive. */
-INLINE v8f exp_8(v8f x)
+INLINE v8f exp_8(const v8f *x)
 {
-    v8f y = x * LOG2E;
+    v8f y = *x * LOG2E;
     v8i low = y < LOWEST;
     y = (v8f)(((v8i)y & ~low) | ((v8i)((v8f){0} + LOWEST) & low));
     v8i n = __builtin_convertvector(y - 0.5f, v8i); /* rounds towards zero: to the nearest of y */
@@ -118,12 +114,13 @@ INLINE bool pass_copy_body(struct sampler_room *room, const float *logits)
         for (uint32_t i = b * BLOCK; i < (b + 1) * BLOCK; i += 8) {
             v8f v = load(logits + i) + 0.0f; /* one zero, not two */
             bad |= ((v8i)v & 0x7f800000) == 0x7f800000;
-            best = largest(best, orders((v8i)v));
+            raise(&best, &v);
             memcpy(room->work + i, &v, sizeof v);
         }
-        room->block[b] = across(best);
+        room->block[b] = across(&best);
     }
-    bool fine = across(-bad) <= 0;
+    bad = -bad;
+    bool fine = across(&bad) <= 0;
     if (whole < room->blocks) {
         for (uint32_t i = whole * BLOCK; i < room->vocab; i++) {
             fine = fine && isfinite(logits[i]);
@@ -141,9 +138,11 @@ void pass_block(struct sampler_room *room, uint32_t block)
 {
     v8i best = (v8i){0} + INT32_MIN;
 
-    for (uint32_t i = block * BLOCK; i < (block + 1) * BLOCK; i += 8)
-        best = largest(best, orders((v8i)load(room->work + i)));
-    room->block[block] = across(best);
+    for (uint32_t i = block * BLOCK; i < (block + 1) * BLOCK; i += 8) {
+        v8f v = load(room->work + i);
+        raise(&best, &v);
+    }
+    room->block[block] = across(&best);
 }
 
 INLINE uint64_t pass_weigh_body(struct sampler_room *room, float max, float scale)
@@ -157,7 +156,8 @@ INLINE uint64_t pass_weigh_body(struct sampler_room *room, float max, float scal
         }
         v8i low = {0}, high = {0}; /* of 64 weights up to 2^30: their halves fit 32 bits each */
         for (uint32_t i = b * BLOCK; i < (b + 1) * BLOCK; i += 8) {
-            v8i w = __builtin_convertvector(exp_8((load(room->work + i) - max) * scale) * (float)WEIGHT_ONE, v8i);
+            v8f x = (load(room->work + i) - max) * scale;
+            v8i w = __builtin_convertvector(exp_8(&x) * (float)WEIGHT_ONE, v8i);
             memcpy(room->weight + i, &w, sizeof w);
             low += w & 0xffff;
             high += w >> 16;
@@ -174,7 +174,7 @@ INLINE double pass_sum_body(const struct sampler_room *room, float max)
     v4d low = {0}, high = {0};
 
     for (uint32_t i = 0; i < room->blocks * BLOCK; i += 8) {
-        v8f w = exp_8(load(room->work + i) - max);
+        v8f x = load(room->work + i) - max, w = exp_8(&x);
         v4f half[2];
         memcpy(half, &w, sizeof half);
         low += __builtin_convertvector(half[0], v4d);

@@ -33,8 +33,6 @@ int stop_init(struct stop *s, const struct str *word, size_t count, struct err *
 
 static void step(struct stop_word *w, char c)
 {
-    if (w->at == w->len)
-        w->at = w->back[w->at - 1];
     while (w->at > 0 && w->text[w->at] != c)
         w->at = w->back[w->at - 1];
     w->at += w->text[w->at] == c;

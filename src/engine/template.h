@@ -23,15 +23,15 @@ struct template;
 #define TEMPLATE_SOURCE_MAX (512 * KiB) /* real ones have up to 30 KB */
 
 struct template_limits {
-    uint64_t steps_max;  /* expressions, statements and turns of loops, long texts counting for more */
+    uint64_t steps_max; /* expressions, statements and turns of loops, long texts counting for more */
     size_t output_bytes_max;
     size_t memory_bytes_max; /* of everything that the rendering makes */
     uint32_t depth_max;      /* of calls in calls in expressions */
 };
 /* A thousand messages need half a million steps; 20 million are about a second. */
-#define TEMPLATE_LIMITS_DEFAULT                                                                     \
-    ((struct template_limits){.steps_max = 20000000, .output_bytes_max = 32 * MiB,                  \
-                              .memory_bytes_max = 256 * MiB, .depth_max = 400})
+#define TEMPLATE_LIMITS_DEFAULT \
+    ((struct template_limits){  \
+        .steps_max = 20000000, .output_bytes_max = 32 * MiB, .memory_bytes_max = 256 * MiB, .depth_max = 400})
 
 struct template_input {
     struct str name; /* the variable */

@@ -153,7 +153,8 @@ static size_t param_count(const char *params)
     return n;
 }
 
-bool tpl_call_row(struct tpl_run *r, const struct tpl_builtin *row, struct tpl_value v, const struct tpl_args *args, struct tpl_value *out)
+bool tpl_call_row(struct tpl_run *r, const struct tpl_builtin *row, struct tpl_value v, const struct tpl_args *args,
+                  struct tpl_value *out)
 {
     struct tpl_value bound[TPL_ARGS_MAX];
 
@@ -168,7 +169,8 @@ bool tpl_call_row(struct tpl_run *r, const struct tpl_builtin *row, struct tpl_v
         int at = param_index(row->params, args->key[i]);
         if (at < 0 || bound[at].kind != TPL_ABSENT)
             return tpl_fail(r, at < 0 ? ERR_UNSUPPORTED : ERR_INVALID, "%s %s '%.*s'", row->name,
-                            at < 0 ? "takes no argument" : "was given twice its argument", STR_FMT(str_slice(args->key[i], 0, 60)));
+                            at < 0 ? "takes no argument" : "was given twice its argument",
+                            STR_FMT(str_slice(args->key[i], 0, 60)));
         bound[at] = args->named[i];
     }
     return row->fn(r, v, bound, args, out);
@@ -190,7 +192,8 @@ static enum flow capture(struct tpl_run *r, struct tpl_scope *scope, const struc
     return f != FLOW_FAILED && !tpl_out_take(r, &held, out) ? FLOW_FAILED : f;
 }
 
-static bool bind_macro(struct tpl_run *r, const struct tpl_node *macro, const struct tpl_args *args, struct tpl_scope *scope)
+static bool bind_macro(struct tpl_run *r, const struct tpl_node *macro, const struct tpl_args *args,
+                       struct tpl_scope *scope)
 {
     size_t i = 0, used = 0;
 
@@ -203,7 +206,8 @@ static bool bind_macro(struct tpl_run *r, const struct tpl_node *macro, const st
             if (!str_eq(args->key[k], p->name))
                 continue;
             if (given)
-                return tpl_fail(r, ERR_INVALID, "the macro was given twice its argument '%.*s'", STR_FMT(str_slice(p->name, 0, 60)));
+                return tpl_fail(r, ERR_INVALID, "the macro was given twice its argument '%.*s'",
+                                STR_FMT(str_slice(p->name, 0, 60)));
             given = true;
             v = args->named[k];
             used++;
@@ -244,7 +248,8 @@ bool tpl_call(struct tpl_run *r, struct tpl_value callee, const struct tpl_args 
     case TPL_FUNCTION: return tpl_call_row(r, callee.function, TPL_VALUE_ABSENT, args, out);
     case TPL_METHOD: return tpl_call_row(r, callee.method->row, callee.method->self, args, out);
     case TPL_UNDEFINED:
-        return tpl_fail(r, ERR_UNSUPPORTED, "%.*s is no function that we have", STR_FMT(str_slice(*callee.hint, 0, 120)));
+        return tpl_fail(r, ERR_UNSUPPORTED, "%.*s is no function that we have",
+                        STR_FMT(str_slice(*callee.hint, 0, 120)));
     default: return tpl_fail(r, ERR_INVALID, "%s cannot be called", tpl_kind_name(callee));
     }
 }
@@ -269,7 +274,8 @@ static bool eval_filter(struct tpl_run *r, const struct tpl_node *n, struct tpl_
         return false;
     r->at = n;
     if (!n->row)
-        return tpl_fail(r, ERR_UNSUPPORTED, "there is no %s of that name here", n->kind == NODE_TEST ? "test" : "filter");
+        return tpl_fail(r, ERR_UNSUPPORTED, "there is no %s of that name here",
+                        n->kind == NODE_TEST ? "test" : "filter");
     return tpl_call_row(r, n->row, v, &args, out);
 }
 
@@ -363,12 +369,13 @@ static bool int_arithmetic(struct tpl_run *r, enum tpl_op op, int64_t a, int64_t
 
 static bool arithmetic(struct tpl_run *r, enum tpl_op op, struct tpl_value a, struct tpl_value b, struct tpl_value *out)
 {
-    static const char *const sign[] = {[OP_ADD] = "+", [OP_SUB] = "-", [OP_MUL] = "*", [OP_DIV] = "/", [OP_FLOORDIV] = "//",
-                                       [OP_MOD] = "%", [OP_POW] = "**"};
+    static const char *const sign[] = {[OP_ADD] = "+",       [OP_SUB] = "-", [OP_MUL] = "*", [OP_DIV] = "/",
+                                       [OP_FLOORDIV] = "//", [OP_MOD] = "%", [OP_POW] = "**"};
     bool texts = a.kind == TPL_TEXT && b.kind == TPL_TEXT, lists = a.kind == TPL_LIST && b.kind == TPL_LIST;
 
     if (op == OP_POW || (op == OP_MOD && a.kind == TPL_TEXT))
-        return tpl_fail(r, ERR_UNSUPPORTED, "the operator %s is not supported%s", sign[op], op == OP_MOD ? " on a str" : "");
+        return tpl_fail(r, ERR_UNSUPPORTED, "the operator %s is not supported%s", sign[op],
+                        op == OP_MOD ? " on a str" : "");
     if (tpl_is_number(a) && tpl_is_number(b)) {
         if (a.kind == TPL_FLOAT || b.kind == TPL_FLOAT || op == OP_DIV)
             return float_arithmetic(r, op, tpl_number(a), tpl_number(b), out);
@@ -384,7 +391,8 @@ static bool arithmetic(struct tpl_run *r, enum tpl_op op, struct tpl_value a, st
         return repeat(r, b, tpl_integer(a), out);
     struct tpl_value bad = a.kind == TPL_UNDEFINED ? a : b;
     if (bad.kind == TPL_UNDEFINED)
-        return tpl_fail(r, ERR_INVALID, "%s with %.*s, which is undefined", sign[op], STR_FMT(str_slice(*bad.hint, 0, 120)));
+        return tpl_fail(r, ERR_INVALID, "%s with %.*s, which is undefined", sign[op],
+                        STR_FMT(str_slice(*bad.hint, 0, 120)));
     return tpl_fail(r, ERR_INVALID, "%s does not take %s and %s", sign[op], tpl_kind_name(a), tpl_kind_name(b));
 }
 
@@ -409,7 +417,7 @@ static bool eval_chain(struct tpl_run *r, const struct tpl_node *n, struct tpl_v
         if (!eval(r, operand[count]->b, &next))
             return false;
         r->at = operand[count];
-        bool texts = n->op == OP_CONCAT || ((open || v.kind == TPL_TEXT) && next.kind == TPL_TEXT);
+        bool texts = n->op == OP_CONCAT || (n->op == OP_ADD && (open || v.kind == TPL_TEXT) && next.kind == TPL_TEXT);
         if (texts && !open && !tpl_out_value(r, &o, v))
             return false;
         if (!texts && open && !tpl_out_take(r, &o, &v))
@@ -666,7 +674,8 @@ static enum flow exec_for(struct tpl_run *r, const struct tpl_node *n)
     enum flow f = FLOW_ON;
     for (; loop->index < items.count && f != FLOW_BREAK; loop->index++) {
         r->at = n;
-        f = tpl_steps(r, 1) ? turn(r, n, (struct tpl_value){.kind = TPL_LOOP, .loop = loop}, items.item[loop->index]) : FLOW_FAILED;
+        f = tpl_steps(r, 1) ? turn(r, n, (struct tpl_value){.kind = TPL_LOOP, .loop = loop}, items.item[loop->index])
+                            : FLOW_FAILED;
         if (f == FLOW_FAILED)
             return f;
     }
@@ -798,7 +807,8 @@ static enum flow exec(struct tpl_run *r, const struct tpl_node *n)
 int template_compile(struct template **out, struct str source, struct err *e)
 {
     if (source.len > TEMPLATE_SOURCE_MAX)
-        return err_set(e, ERR_LIMIT, "a chat template of %zu bytes is longer than %zu", source.len, TEMPLATE_SOURCE_MAX);
+        return err_set(e, ERR_LIMIT, "a chat template of %zu bytes is longer than %zu", source.len,
+                       TEMPLATE_SOURCE_MAX);
     struct template *t = new0(struct template);
     if (!t)
         return err_set(e, ERR_NOMEM, "out of memory for a template");
@@ -834,7 +844,8 @@ static bool set_inputs(struct tpl_run *r, const struct template_input *input, si
     return true;
 }
 
-static int give(const struct tpl_run *r, const struct tpl_out *o, struct arena *a, struct template_output *out, struct err *e)
+static int give(const struct tpl_run *r, const struct tpl_out *o, struct arena *a, struct template_output *out,
+                struct err *e)
 {
     struct str text = arena_dup(a, str_of(o->len ? o->ptr : "", o->len));
     struct template_piece *piece = text.ptr ? arena_new_array(a, struct template_piece, o->mark_count) : NULL;
@@ -850,11 +861,13 @@ static int give(const struct tpl_run *r, const struct tpl_out *o, struct arena *
     return 0;
 }
 
-int template_render(const struct template *t, const struct template_input *input, size_t input_count, const struct civil *now,
-                    const struct template_limits *limits, struct arena *a, struct template_output *out, struct err *e)
+int template_render(const struct template *t, const struct template_input *input, size_t input_count,
+                    const struct civil *now, const struct template_limits *limits, struct arena *a,
+                    struct template_output *out, struct err *e)
 {
     struct tpl_out printed = {.bytes_max = limits->output_bytes_max};
-    struct tpl_run r = {.limits = limits, .now = now, .arena = ARENA_INIT(limits->memory_bytes_max), .out = &printed, .err = e};
+    struct tpl_run r = {
+        .limits = limits, .now = now, .arena = ARENA_INIT(limits->memory_bytes_max), .out = &printed, .err = e};
 
     r.scope = scope_below(&r, NULL);
     if (r.scope && set_inputs(&r, input, input_count))

@@ -1,32 +1,17 @@
-/* template_filter.c: the filters and tests of templates, as Jinja2 defines them. Those that walk a list answer with a list. Texts
+/* template_filter.c: the filters of templates, as Jinja2 defines them. Those that walk a list answer with a list. Texts
  * keep their marks: whatever is cut, joined or padded, each byte stays the user's or the template's. */
 #include "engine/template_priv.h"
 #include <math.h>
 
-#define ARGS struct tpl_run *r, struct tpl_value v, const struct tpl_value *a, const struct tpl_args *args, struct tpl_value *out
+#define ARGS \
+    struct tpl_run *r, struct tpl_value v, const struct tpl_value *a, const struct tpl_args *args, struct tpl_value *out
 #define UNUSED (void)r, (void)v, (void)a, (void)args
 
-static const struct str NOT_GIVEN = {"an argument that was not given", 30}, EMPTY = {"the first or last of nothing", 28};
-
-static bool given(struct tpl_value v)
-{
-    return v.kind != TPL_ABSENT;
-}
+static const struct str EMPTY = {"the first or last of nothing", 28};
 
 static bool truth_or(struct tpl_value v, bool otherwise)
 {
-    return given(v) ? tpl_truth(v) : otherwise;
-}
-
-static bool int_or(struct tpl_run *r, struct tpl_value v, int64_t otherwise, int64_t *out)
-{
-    *out = otherwise;
-    if (!given(v) || v.kind == TPL_NONE)
-        return true;
-    if (v.kind != TPL_INT && v.kind != TPL_BOOL)
-        return tpl_fail(r, ERR_INVALID, "wants an integer, not %s", tpl_kind_name(v));
-    *out = tpl_integer(v);
-    return true;
+    return tpl_given(v) ? tpl_truth(v) : otherwise;
 }
 
 /* As Jinja's filters on texts take what they are given: printed. */
@@ -97,7 +82,8 @@ static bool sort_keys(struct tpl_run *r, struct sorted *s, struct sorted *spare,
 {
     for (size_t width = 1; width < count; width *= 2) {
         for (size_t from = 0; from < count; from += 2 * width) {
-            size_t middle = from + width < count ? from + width : count, end = from + 2 * width < count ? from + 2 * width : count;
+            size_t middle = from + width < count ? from + width : count,
+                   end = from + 2 * width < count ? from + 2 * width : count;
             size_t x = from, y = middle;
             for (size_t i = from; i < end; i++) {
                 int order = x >= middle;
@@ -117,9 +103,9 @@ static bool key_of(struct tpl_run *r, struct tpl_value item, struct tpl_value pa
 {
     struct tpl_value part, list;
 
-    if (!given(path) || path.kind != TPL_TEXT || str_find_char(tpl_str(path), ',') < 0) {
+    if (!tpl_given(path) || path.kind != TPL_TEXT || str_find_char(tpl_str(path), ',') < 0) {
         *out = item;
-        return (!given(path) || read_path(r, item, path, out)) && sort_key(r, *out, exact, out);
+        return (!tpl_given(path) || read_path(r, item, path, out)) && sort_key(r, *out, exact, out);
     }
     struct str rest = tpl_str(path), one;
     if (!tpl_list(r, 0, &list))
@@ -185,12 +171,13 @@ static bool filter_dictsort(ARGS) /* case_sensitive by reverse */
 {
     struct tpl_value list, path = tpl_int(0);
 
-    if (given(a[1])) {
+    if (tpl_given(a[1])) {
         if (a[1].kind != TPL_TEXT || (!str_eq(tpl_str(a[1]), STR("key")) && !str_eq(tpl_str(a[1]), STR("value"))))
             return tpl_fail(r, ERR_INVALID, "sorts by 'key' or 'value'");
         path = tpl_int(str_eq(tpl_str(a[1]), STR("value")));
     }
-    const struct tpl_value how[] = {given(a[2]) ? a[2] : tpl_bool(false), given(a[0]) ? a[0] : tpl_bool(false), path};
+    const struct tpl_value how[] = {tpl_given(a[2]) ? a[2] : tpl_bool(false), tpl_given(a[0]) ? a[0] : tpl_bool(false),
+                                    path};
     return filter_items(r, v, a, args, &list) && filter_sort(r, list, how, args, out);
 }
 
@@ -205,7 +192,7 @@ static bool filter_unique(ARGS) /* case_sensitive attribute */
     for (size_t i = 0; i < items.count; i++) {
         struct tpl_value key = items.item[i];
         bool there;
-        if (given(a[1]) && !read_path(r, key, a[1], &key))
+        if (tpl_given(a[1]) && !read_path(r, key, a[1], &key))
             return false;
         if (!sort_key(r, key, truth_or(a[0], false), &key) || !tpl_contains(r, key, seen, &there))
             return false;
@@ -280,8 +267,8 @@ static bool filter_join(ARGS) /* d attribute */
         return false;
     for (size_t i = 0; i < items.count; i++) {
         struct tpl_value item = items.item[i];
-        if ((given(a[1]) && !read_path(r, item, a[1], &item)) || (i && given(a[0]) && !tpl_out_value(r, &o, a[0])) ||
-            !tpl_steps(r, 1) || !tpl_out_value(r, &o, item))
+        if ((tpl_given(a[1]) && !read_path(r, item, a[1], &item)) ||
+            (i && tpl_given(a[0]) && !tpl_out_value(r, &o, a[0])) || !tpl_steps(r, 1) || !tpl_out_value(r, &o, item))
             return false;
     }
     return tpl_out_take(r, &o, out);
@@ -298,8 +285,8 @@ static bool filter_sum(ARGS) /* attribute start */
     if (!tpl_items(r, v, &items))
         return false;
     for (size_t i = 0; i <= items.count; i++) {
-        struct tpl_value item = i < items.count ? items.item[i] : given(a[1]) ? a[1] : tpl_int(0);
-        if (i < items.count && given(a[0]) && !read_path(r, item, a[0], &item))
+        struct tpl_value item = i < items.count ? items.item[i] : tpl_given(a[1]) ? a[1] : tpl_int(0);
+        if (i < items.count && tpl_given(a[0]) && !read_path(r, item, a[0], &item))
             return false;
         if (!tpl_is_number(item))
             return tpl_fail(r, ERR_INVALID, "sums numbers, not %s", tpl_kind_name(item));
@@ -345,6 +332,13 @@ static bool filter_max(ARGS)
     return extreme(r, v, 1, out);
 }
 
+/* As in Jinja, what is false has nothing in it for those who choose: none as well as an empty list. */
+static bool some_items(struct tpl_run *r, struct tpl_value v, struct tpl_list *out)
+{
+    *out = (struct tpl_list){0};
+    return !tpl_truth(v) || tpl_items(r, v, out);
+}
+
 /* map('upper'), map(attribute='x', default=y) */
 static bool filter_map(ARGS)
 {
@@ -361,7 +355,7 @@ static bool filter_map(ARGS)
             else if (str_eq(args->key[i], STR("default")))
                 otherwise = args->named[i];
         }
-        if (!given(path))
+        if (!tpl_given(path))
             return tpl_fail(r, ERR_INVALID, "wants a filter's name, or attribute=");
     } else {
         if (args->at[0].kind != TPL_TEXT || !(row = tpl_builtin_find(tpl_filters, tpl_str(args->at[0]))))
@@ -369,14 +363,14 @@ static bool filter_map(ARGS)
         rest.at++;
         rest.count--;
     }
-    if (!tpl_items(r, v, &items) || !tpl_list(r, items.count, &list))
+    if (!some_items(r, v, &items) || !tpl_list(r, items.count, &list))
         return false;
     for (size_t i = 0; i < items.count; i++) {
         struct tpl_value item;
         if (!tpl_steps(r, 1) ||
             !(row ? tpl_call_row(r, row, items.item[i], &rest, &item) : read_path(r, items.item[i], path, &item)))
             return false;
-        if (item.kind == TPL_UNDEFINED && given(otherwise))
+        if (item.kind == TPL_UNDEFINED && tpl_given(otherwise))
             item = otherwise;
         if (!tpl_list_add(r, list.list, item))
             return false;
@@ -386,7 +380,8 @@ static bool filter_map(ARGS)
 }
 
 /* select, reject, selectattr, rejectattr: an attribute, a test and its arguments. */
-static bool choose(struct tpl_run *r, struct tpl_value v, const struct tpl_args *args, bool attr, bool wanted, struct tpl_value *out)
+static bool choose(struct tpl_run *r, struct tpl_value v, const struct tpl_args *args, bool attr, bool wanted,
+                   struct tpl_value *out)
 {
     struct tpl_list items;
     struct tpl_value list;
@@ -395,15 +390,17 @@ static bool choose(struct tpl_run *r, struct tpl_value v, const struct tpl_args 
 
     if (args->count < attr)
         return tpl_fail(r, ERR_INVALID, "wants the name of an attribute");
-    rest.at += attr;
-    rest.count -= attr;
+    if (attr) {
+        rest.at++;
+        rest.count--;
+    }
     if (rest.count) {
         if (rest.at[0].kind != TPL_TEXT || !(row = tpl_builtin_find(tpl_tests, tpl_str(rest.at[0]))))
             return tpl_fail(r, ERR_UNSUPPORTED, "chooses by a test that we do not have");
         rest.at++;
         rest.count--;
     }
-    if (!tpl_items(r, v, &items) || !tpl_list(r, 0, &list))
+    if (!some_items(r, v, &items) || !tpl_list(r, 0, &list))
         return false;
     for (size_t i = 0; i < items.count; i++) {
         struct tpl_value item = items.item[i], holds;
@@ -446,7 +443,8 @@ static bool filter_rejectattr(ARGS)
 /* --- texts and numbers -------------------------------------------------------------------------------------------------- */
 
 /* The method of that name, on what the value prints as. */
-static bool by_method(struct tpl_run *r, struct tpl_value v, struct str name, const struct tpl_args *args, struct tpl_value *out)
+static bool by_method(struct tpl_run *r, struct tpl_value v, struct str name, const struct tpl_args *args,
+                      struct tpl_value *out)
 {
     struct tpl_value text;
 
@@ -500,11 +498,12 @@ static bool filter_title(ARGS)
     struct str s = tpl_str(text);
     for (size_t from = 0, end; from < s.len; from = end) {
         bool between = tpl_is_space((unsigned char)s.ptr[from]) || strchr("-({[<", s.ptr[from]);
-        for (end = from + 1; end < s.len && (tpl_is_space((unsigned char)s.ptr[end]) || strchr("-({[<", s.ptr[end])) == between; end++)
+        for (end = from + 1;
+             end < s.len && (tpl_is_space((unsigned char)s.ptr[end]) || strchr("-({[<", s.ptr[end])) == between; end++)
             ;
         struct tpl_value word;
-        if (!tpl_text_slice(r, text.text, from, end, &word) || (!between && !call_method(r, word, STR("capitalize"), &word)) ||
-            !tpl_out_value(r, &o, word))
+        if (!tpl_text_slice(r, text.text, from, end, &word) ||
+            (!between && !call_method(r, word, STR("capitalize"), &word)) || !tpl_out_value(r, &o, word))
             return false;
     }
     return tpl_out_take(r, &o, out);
@@ -551,12 +550,12 @@ static bool filter_escape(ARGS)
 static bool filter_indent(ARGS) /* width first blank */
 {
     struct tpl_out o = {0};
-    struct tpl_value text, by = given(a[0]) ? a[0] : tpl_int(4);
+    struct tpl_value text, by = tpl_given(a[0]) ? a[0] : tpl_int(4);
     bool first = truth_or(a[1], false), blank = truth_or(a[2], false);
     int64_t width = 0;
 
     UNUSED;
-    if (!as_text(r, v, &text) || (by.kind != TPL_TEXT && !int_or(r, by, 4, &width)))
+    if (!as_text(r, v, &text) || (by.kind != TPL_TEXT && !tpl_int_arg(r, by, 4, &width)))
         return false;
     if (by.kind != TPL_TEXT) {
         struct tpl_out blanks = {0};
@@ -573,7 +572,8 @@ static bool filter_indent(ARGS) /* width first blank */
         while (end < s.len && s.ptr[end] != '\n')
             end++;
         bool indented = from == 0 ? first : end > from || blank;
-        if ((indented && !tpl_out_value(r, &o, by)) || !tpl_out_text(r, &o, text.text, from, end < s.len ? end + 1 : end))
+        if ((indented && !tpl_out_value(r, &o, by)) ||
+            !tpl_out_text(r, &o, text.text, from, end < s.len ? end + 1 : end))
             return false;
         if (end == s.len)
             return tpl_out_take(r, &o, out);
@@ -588,7 +588,7 @@ static bool filter_default(ARGS) /* default_value boolean */
     if (v.kind != TPL_UNDEFINED && (tpl_truth(v) || !truth_or(a[1], false)))
         return true;
     *out = a[0];
-    return given(a[0]) || tpl_text(r, STR(""), false, out);
+    return tpl_given(a[0]) || tpl_text(r, STR(""), false, out);
 }
 
 /* A whole number at the start and end of the text, blanks aside. */
@@ -608,8 +608,8 @@ static bool filter_int(ARGS) /* default base */
     int64_t i;
 
     UNUSED;
-    *out = given(a[0]) ? a[0] : tpl_int(0);
-    if (given(a[1]) && (a[1].kind != TPL_INT || a[1].integer != 10))
+    *out = tpl_given(a[0]) ? a[0] : tpl_int(0);
+    if (tpl_given(a[1]) && (a[1].kind != TPL_INT || a[1].integer != 10))
         return tpl_fail(r, ERR_UNSUPPORTED, "knows only the base 10");
     if (v.kind == TPL_INT || v.kind == TPL_BOOL) {
         *out = tpl_int(tpl_integer(v));
@@ -638,7 +638,7 @@ static bool filter_float(ARGS) /* default */
     if (v.kind == TPL_TEXT && text_to_number(tpl_str(v), &d))
         return tpl_float(r, d, out);
     *out = a[0];
-    return given(a[0]) || tpl_float(r, 0, out);
+    return tpl_given(a[0]) || tpl_float(r, 0, out);
 }
 
 static bool filter_abs(ARGS)
@@ -659,13 +659,18 @@ static bool filter_round(ARGS) /* precision method */
     int64_t precision;
 
     UNUSED;
-    if (!tpl_is_number(v) || !int_or(r, a[0], 0, &precision))
+    if (!tpl_is_number(v) || !tpl_int_arg(r, a[0], 0, &precision))
         return tpl_fail(r, ERR_INVALID, "wants a number, not %s", tpl_kind_name(v));
     if (precision < 0 || precision > 15)
         return tpl_fail(r, ERR_UNSUPPORTED, "rounds to 0 to 15 places");
     struct str how = a[1].kind == TPL_TEXT ? tpl_str(a[1]) : STR("common");
     double scale = pow(10, (double)precision), d = tpl_number(v) * scale;
-    return tpl_float(r, (str_eq(how, STR("ceil")) ? ceil(d) : str_eq(how, STR("floor")) ? floor(d) : nearbyint(d)) / scale, out);
+    return tpl_float(r,
+                     (str_eq(how, STR("ceil"))    ? ceil(d)
+                      : str_eq(how, STR("floor")) ? floor(d)
+                                                  : nearbyint(d)) /
+                         scale,
+                     out);
 }
 
 static bool filter_attr(ARGS) /* name */
@@ -678,9 +683,10 @@ static bool filter_attr(ARGS) /* name */
 
 static bool separators(struct tpl_run *r, struct tpl_value v, struct tpl_json_form *f)
 {
-    if (!given(v) || v.kind == TPL_NONE)
+    if (!tpl_given(v) || v.kind == TPL_NONE)
         return true;
-    if (v.kind != TPL_LIST || v.list->count != 2 || v.list->item[0].kind != TPL_TEXT || v.list->item[1].kind != TPL_TEXT)
+    if (v.kind != TPL_LIST || v.list->count != 2 || v.list->item[0].kind != TPL_TEXT ||
+        v.list->item[1].kind != TPL_TEXT)
         return tpl_fail(r, ERR_INVALID, "separators are two strs");
     f->between = tpl_str(v.list->item[0]);
     f->colon = tpl_str(v.list->item[1]);
@@ -700,10 +706,11 @@ static bool in_one_piece(struct tpl_run *r, struct tpl_out *o, struct tpl_value 
 static bool filter_tojson(ARGS) /* indent ensure_ascii separators sort_keys */
 {
     struct tpl_out o = {0};
-    struct tpl_json_form f = {.between = STR(", "), .colon = STR(": "), .sorted = truth_or(a[3], false), .ascii = truth_or(a[1], false)};
+    struct tpl_json_form f = {
+        .between = STR(", "), .colon = STR(": "), .sorted = truth_or(a[3], false), .ascii = truth_or(a[1], false)};
 
     UNUSED;
-    if (!int_or(r, a[0], -1, &f.indent))
+    if (!tpl_int_arg(r, a[0], -1, &f.indent))
         return false;
     if (f.indent > 1000)
         return tpl_fail(r, ERR_LIMIT, "an indent of more than 1000");
@@ -727,167 +734,5 @@ const struct tpl_builtin tpl_filters[] = {
     {"string", "", filter_string}, {"sum", "attribute start", filter_sum}, {"title", "", filter_title},
     {"tojson", "indent ensure_ascii separators sort_keys", filter_tojson}, {"trim", NULL, filter_trim},
     {"unique", "case_sensitive attribute", filter_unique}, {"upper", NULL, filter_upper}, {0},
-    /* clang-format on */
-};
-
-/* --- tests -------------------------------------------------------------------------------------------------------------- */
-
-#define TEST_OF(name, condition)      \
-    static bool test_##name(ARGS)     \
-    {                                 \
-        UNUSED;                       \
-        *out = tpl_bool(condition);   \
-        return true;                  \
-    }
-
-TEST_OF(defined, v.kind != TPL_UNDEFINED)
-TEST_OF(undefined, v.kind == TPL_UNDEFINED)
-TEST_OF(none, v.kind == TPL_NONE)
-TEST_OF(string, v.kind == TPL_TEXT)
-TEST_OF(mapping, v.kind == TPL_DICT)
-TEST_OF(iterable, v.kind == TPL_TEXT || v.kind == TPL_LIST || v.kind == TPL_DICT || v.kind == TPL_UNDEFINED)
-TEST_OF(sequence, v.kind == TPL_TEXT || v.kind == TPL_LIST || v.kind == TPL_DICT || v.kind == TPL_UNDEFINED)
-TEST_OF(true, v.kind == TPL_BOOL && v.truth)
-TEST_OF(false, v.kind == TPL_BOOL && !v.truth)
-TEST_OF(boolean, v.kind == TPL_BOOL)
-TEST_OF(number, tpl_is_number(v))
-TEST_OF(integer, v.kind == TPL_INT)
-TEST_OF(float, v.kind == TPL_FLOAT)
-TEST_OF(callable, v.kind == TPL_MACRO || v.kind == TPL_FUNCTION || v.kind == TPL_METHOD)
-TEST_OF(filter, v.kind == TPL_TEXT && tpl_builtin_find(tpl_filters, tpl_str(v)))
-TEST_OF(test, v.kind == TPL_TEXT && tpl_builtin_find(tpl_tests, tpl_str(v)))
-
-static bool parity(struct tpl_run *r, struct tpl_value v, int64_t by, int64_t rest, struct tpl_value *out)
-{
-    if (v.kind != TPL_INT && v.kind != TPL_BOOL)
-        return tpl_fail(r, ERR_INVALID, "wants an integer, not %s", tpl_kind_name(v));
-    if (by == 0)
-        return tpl_fail(r, ERR_INVALID, "division by zero");
-    *out = tpl_bool(by == -1 || ((tpl_integer(v) % by) + by) % by == rest);
-    return true;
-}
-
-static bool test_odd(ARGS)
-{
-    UNUSED;
-    return parity(r, v, 2, 1, out);
-}
-
-static bool test_even(ARGS)
-{
-    UNUSED;
-    return parity(r, v, 2, 0, out);
-}
-
-static bool test_divisibleby(ARGS)
-{
-    int64_t by;
-
-    UNUSED;
-    return int_or(r, a[0], 0, &by) && parity(r, v, by < 0 && by != INT64_MIN ? -by : by, 0, out);
-}
-
-static bool all_lower_or_upper(struct str s, char from)
-{
-    bool any = false;
-
-    for (size_t i = 0; i < s.len; i++) {
-        if ((unsigned char)((s.ptr[i] | 32) - 'a') >= 26)
-            continue;
-        if ((unsigned char)(s.ptr[i] - from) >= 26)
-            return false;
-        any = true;
-    }
-    return any;
-}
-
-TEST_OF(lower, v.kind == TPL_TEXT && all_lower_or_upper(tpl_str(v), 'a'))
-TEST_OF(upper, v.kind == TPL_TEXT && all_lower_or_upper(tpl_str(v), 'A'))
-
-static bool test_eq(ARGS) /* other */
-{
-    bool same;
-
-    UNUSED;
-    if (!given(a[0]))
-        return tpl_fail(r, ERR_INVALID, "%.*s", STR_FMT(NOT_GIVEN));
-    if (!tpl_equal(r, v, a[0], &same))
-        return false;
-    *out = tpl_bool(same);
-    return true;
-}
-
-static bool test_ne(ARGS)
-{
-    if (!test_eq(r, v, a, args, out))
-        return false;
-    out->truth = !out->truth;
-    return true;
-}
-
-static bool test_sameas(ARGS) /* other */
-{
-    UNUSED;
-    if (!given(a[0]))
-        return tpl_fail(r, ERR_INVALID, "%.*s", STR_FMT(NOT_GIVEN));
-    if (v.kind != a[0].kind) {
-        *out = tpl_bool(false);
-        return true;
-    }
-    if (v.kind == TPL_LIST || v.kind == TPL_DICT) {
-        *out = tpl_bool(v.list == a[0].list);
-        return true;
-    }
-    return test_eq(r, v, a, args, out);
-}
-
-static bool test_in(ARGS) /* seq */
-{
-    bool there;
-
-    UNUSED;
-    if (!given(a[0]))
-        return tpl_fail(r, ERR_INVALID, "%.*s", STR_FMT(NOT_GIVEN));
-    if (!tpl_contains(r, v, a[0], &there))
-        return false;
-    *out = tpl_bool(there);
-    return true;
-}
-
-static bool order_of(struct tpl_run *r, struct tpl_value v, struct tpl_value other, int *order)
-{
-    if (!given(other))
-        return tpl_fail(r, ERR_INVALID, "%.*s", STR_FMT(NOT_GIVEN));
-    return tpl_compare(r, v, other, order);
-}
-
-#define TEST_ORDER(name, condition)              \
-    static bool test_##name(ARGS)                \
-    {                                            \
-        int order;                               \
-        UNUSED;                                  \
-        if (!order_of(r, v, a[0], &order))       \
-            return false;                        \
-        *out = tpl_bool(condition);              \
-        return true;                             \
-    }
-
-TEST_ORDER(lt, order < 0)
-TEST_ORDER(le, order <= 0)
-TEST_ORDER(gt, order > 0)
-TEST_ORDER(ge, order >= 0)
-
-const struct tpl_builtin tpl_tests[] = {
-    /* clang-format off */
-    {"boolean", "", test_boolean}, {"callable", "", test_callable}, {"defined", "", test_defined},
-    {"divisibleby", "num", test_divisibleby}, {"eq", "other", test_eq}, {"equalto", "other", test_eq}, {"==", "other", test_eq},
-    {"even", "", test_even}, {"false", "", test_false}, {"filter", "", test_filter}, {"float", "", test_float},
-    {"ge", "other", test_ge}, {">=", "other", test_ge}, {"gt", "other", test_gt}, {"greaterthan", "other", test_gt}, {">", "other", test_gt},
-    {"in", "seq", test_in}, {"integer", "", test_integer}, {"iterable", "", test_iterable}, {"le", "other", test_le}, {"<=", "other", test_le},
-    {"lower", "", test_lower}, {"lt", "other", test_lt}, {"lessthan", "other", test_lt}, {"<", "other", test_lt},
-    {"mapping", "", test_mapping}, {"ne", "other", test_ne}, {"!=", "other", test_ne}, {"none", "", test_none},
-    {"number", "", test_number}, {"odd", "", test_odd}, {"sameas", "other", test_sameas}, {"sequence", "", test_sequence},
-    {"string", "", test_string}, {"test", "", test_test}, {"true", "", test_true}, {"undefined", "", test_undefined},
-    {"upper", "", test_upper}, {0},
     /* clang-format on */
 };

@@ -169,7 +169,8 @@ static bool number(struct lexer *x)
         if (c == '_' && is_digit(next))
             continue;
         bool point = c == '.' && !floating && is_digit(next);
-        bool power = (c | 32) == 'e' && (is_digit(next) || ((next == '-' || next == '+') && at + 2 < x->s.len && is_digit(p[at + 2])));
+        bool power = (c | 32) == 'e' &&
+                     (is_digit(next) || ((next == '-' || next == '+') && at + 2 < x->s.len && is_digit(p[at + 2])));
         if (!is_digit(c) && !point && !power)
             break;
         floating |= point || power;
@@ -221,7 +222,9 @@ static bool digits_of(struct str s, size_t at, size_t count, unsigned base, uint
 
     for (size_t i = 0; i < count; i++) {
         char c = at + i < s.len ? s.ptr[at + i] : 0;
-        unsigned d = is_digit(c) ? (unsigned)(c - '0') : (unsigned)((c | 32) - 'a') < 6 ? (unsigned)((c | 32) - 'a') + 10 : 99;
+        unsigned d = is_digit(c)                      ? (unsigned)(c - '0')
+                     : (unsigned)((c | 32) - 'a') < 6 ? (unsigned)((c | 32) - 'a') + 10
+                                                      : 99;
         if (d >= base)
             return false;
         value = value * base + d;
@@ -253,8 +256,8 @@ static size_t escape(struct str s, size_t at, char *to, size_t *written)
         if (!digits_of(s, at + 2, width, 16, &code) || code > 0x10FFFF)
             return 0;
         size_t taken = 2 + width;
-        if (code >= 0xD800 && code < 0xDC00 && c == 'u' && at + 12 <= s.len && s.ptr[at + 6] == '\\' && s.ptr[at + 7] == 'u' &&
-            digits_of(s, at + 8, 4, 16, &low) && low >= 0xDC00 && low < 0xE000) {
+        if (code >= 0xD800 && code < 0xDC00 && c == 'u' && at + 12 <= s.len && s.ptr[at + 6] == '\\' &&
+            s.ptr[at + 7] == 'u' && digits_of(s, at + 8, 4, 16, &low) && low >= 0xDC00 && low < 0xE000) {
             code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
             taken = 12;
         }
@@ -316,12 +319,13 @@ static const struct op_row {
     enum tpl_op op;
 } ops[] = {
     /* the longer ones first */
-    {{"//", 2}, OP_FLOORDIV}, {{"**", 2}, OP_POW}, {{"==", 2}, OP_EQ}, {{"!=", 2}, OP_NE}, {{">=", 2}, OP_GE},
-    {{"<=", 2}, OP_LE}, {{"+", 1}, OP_ADD}, {{"-", 1}, OP_SUB}, {{"/", 1}, OP_DIV}, {{"*", 1}, OP_MUL},
-    {{"%", 1}, OP_MOD}, {{"~", 1}, OP_CONCAT}, {{"[", 1}, OP_LBRACKET}, {{"]", 1}, OP_RBRACKET}, {{"(", 1}, OP_LPAREN},
-    {{")", 1}, OP_RPAREN}, {{"{", 1}, OP_LBRACE}, {{"}", 1}, OP_RBRACE}, {{">", 1}, OP_GT}, {{"<", 1}, OP_LT},
-    {{"=", 1}, OP_ASSIGN}, {{".", 1}, OP_DOT}, {{":", 1}, OP_COLON}, {{"|", 1}, OP_PIPE}, {{",", 1}, OP_COMMA},
-    {{";", 1}, OP_SEMICOLON},
+    {{"//", 2}, OP_FLOORDIV}, {{"**", 2}, OP_POW},      {{"==", 2}, OP_EQ},    {{"!=", 2}, OP_NE},
+    {{">=", 2}, OP_GE},       {{"<=", 2}, OP_LE},       {{"+", 1}, OP_ADD},    {{"-", 1}, OP_SUB},
+    {{"/", 1}, OP_DIV},       {{"*", 1}, OP_MUL},       {{"%", 1}, OP_MOD},    {{"~", 1}, OP_CONCAT},
+    {{"[", 1}, OP_LBRACKET},  {{"]", 1}, OP_RBRACKET},  {{"(", 1}, OP_LPAREN}, {{")", 1}, OP_RPAREN},
+    {{"{", 1}, OP_LBRACE},    {{"}", 1}, OP_RBRACE},    {{">", 1}, OP_GT},     {{"<", 1}, OP_LT},
+    {{"=", 1}, OP_ASSIGN},    {{".", 1}, OP_DOT},       {{":", 1}, OP_COLON},  {{"|", 1}, OP_PIPE},
+    {{",", 1}, OP_COMMA},     {{";", 1}, OP_SEMICOLON},
 };
 
 static bool bracket(struct lexer *x, enum tpl_op op)

@@ -1,17 +1,12 @@
-/* template_method.c: the methods of texts, lists, dicts and loops, and the global functions: Python's, as far as templates
+/* template_method.c: the methods of texts, lists, dicts and loops: Python's, as far as templates
  * use them. Lists and dicts that came in with the conversation may be changed, too: they are the rendering's own copy. */
 #include "engine/template_priv.h"
 
-#define ARGS struct tpl_run *r, struct tpl_value v, const struct tpl_value *a, const struct tpl_args *args, struct tpl_value *out
+#define ARGS \
+    struct tpl_run *r, struct tpl_value v, const struct tpl_value *a, const struct tpl_args *args, struct tpl_value *out
 #define UNUSED (void)r, (void)v, (void)a, (void)args
 
-
-static bool given(struct tpl_value v)
-{
-    return v.kind != TPL_ABSENT;
-}
-
-static bool text_arg(struct tpl_run *r, struct tpl_value v, struct str *out)
+bool tpl_text_arg(struct tpl_run *r, struct tpl_value v, struct str *out)
 {
     if (v.kind != TPL_TEXT)
         return tpl_fail(r, ERR_INVALID, "wants a str, not %s", tpl_kind_name(v));
@@ -19,10 +14,10 @@ static bool text_arg(struct tpl_run *r, struct tpl_value v, struct str *out)
     return true;
 }
 
-static bool int_arg(struct tpl_run *r, struct tpl_value v, int64_t otherwise, int64_t *out)
+bool tpl_int_arg(struct tpl_run *r, struct tpl_value v, int64_t otherwise, int64_t *out)
 {
     *out = otherwise;
-    if (!given(v) || v.kind == TPL_NONE)
+    if (!tpl_given(v) || v.kind == TPL_NONE)
         return true;
     if (v.kind != TPL_INT && v.kind != TPL_BOOL)
         return tpl_fail(r, ERR_INVALID, "wants an integer, not %s", tpl_kind_name(v));
@@ -41,14 +36,15 @@ static bool one_of(struct str set, uint32_t c)
     return false;
 }
 
-static bool strip(struct tpl_run *r, struct tpl_value v, struct tpl_value chars, bool left, bool right, struct tpl_value *out)
+static bool strip(struct tpl_run *r, struct tpl_value v, struct tpl_value chars, bool left, bool right,
+                  struct tpl_value *out)
 {
     struct str s = tpl_str(v), set = STR_NONE;
     size_t from = 0, to = s.len, n;
 
-    if (given(chars) && chars.kind != TPL_NONE && !text_arg(r, chars, &set))
+    if (tpl_given(chars) && chars.kind != TPL_NONE && !tpl_text_arg(r, chars, &set))
         return false;
-    bool blanks = !given(chars) || chars.kind == TPL_NONE;
+    bool blanks = !tpl_given(chars) || chars.kind == TPL_NONE;
     if (left && blanks)
         from = tpl_space_after(s, 0);
     if (left && !blanks) {
@@ -116,12 +112,12 @@ static bool text_split(ARGS) /* sep maxsplit */
     int64_t most;
 
     UNUSED;
-    if (!int_arg(r, a[1], -1, &most) || !tpl_list(r, 0, &list))
+    if (!tpl_int_arg(r, a[1], -1, &most) || !tpl_list(r, 0, &list))
         return false;
     *out = list;
-    if (!given(a[0]) || a[0].kind == TPL_NONE)
+    if (!tpl_given(a[0]) || a[0].kind == TPL_NONE)
         return split_blanks(r, v, most, list.list);
-    if (!text_arg(r, a[0], &sep))
+    if (!tpl_text_arg(r, a[0], &sep))
         return false;
     if (sep.len == 0)
         return tpl_fail(r, ERR_INVALID, "split by nothing");
@@ -153,13 +149,13 @@ static bool text_rsplit(ARGS) /* sep maxsplit */
     struct str s = tpl_str(v), sep = STR_NONE;
     int64_t most;
 
-    if (!int_arg(r, a[1], -1, &most) || !tpl_list(r, 0, &list))
+    if (!tpl_int_arg(r, a[1], -1, &most) || !tpl_list(r, 0, &list))
         return false;
     if (most < 0)
         return text_split(r, v, a, args, out);
-    if (!given(a[0]) || a[0].kind == TPL_NONE)
+    if (!tpl_given(a[0]) || a[0].kind == TPL_NONE)
         return tpl_fail(r, ERR_UNSUPPORTED, "rsplit by blanks with maxsplit is not supported");
-    if (!text_arg(r, a[0], &sep))
+    if (!tpl_text_arg(r, a[0], &sep))
         return false;
     if (sep.len == 0)
         return tpl_fail(r, ERR_INVALID, "split by nothing");
@@ -203,20 +199,21 @@ static bool text_splitlines(ARGS)
     return true;
 }
 
-static bool affix(struct tpl_run *r, struct tpl_value v, struct tpl_value what, bool (*has)(struct str, struct str), struct tpl_value *out)
+static bool affix(struct tpl_run *r, struct tpl_value v, struct tpl_value what, bool (*has)(struct str, struct str),
+                  struct tpl_value *out)
 {
-    struct str s;
+    struct str s = STR_NONE;
 
     *out = tpl_bool(false);
     if (what.kind == TPL_LIST && what.tuple) {
         for (size_t i = 0; i < what.list->count && !out->truth; i++) {
-            if (!text_arg(r, what.list->item[i], &s) || !tpl_steps(r, 1))
+            if (!tpl_text_arg(r, what.list->item[i], &s) || !tpl_steps(r, 1))
                 return false;
             *out = tpl_bool(has(tpl_str(v), s));
         }
         return true;
     }
-    if (!text_arg(r, what, &s))
+    if (!tpl_text_arg(r, what, &s))
         return false;
     *out = tpl_bool(has(tpl_str(v), s));
     return true;
@@ -236,20 +233,20 @@ static bool text_endswith(ARGS)
 
 static bool text_removeprefix(ARGS)
 {
-    struct str what;
+    struct str what = STR_NONE;
 
     UNUSED;
-    if (!text_arg(r, a[0], &what))
+    if (!tpl_text_arg(r, a[0], &what))
         return false;
     return tpl_text_slice(r, v.text, str_starts(tpl_str(v), what) ? what.len : 0, tpl_str(v).len, out);
 }
 
 static bool text_removesuffix(ARGS)
 {
-    struct str what;
+    struct str what = STR_NONE;
 
     UNUSED;
-    if (!text_arg(r, a[0], &what))
+    if (!tpl_text_arg(r, a[0], &what))
         return false;
     return tpl_text_slice(r, v.text, 0, tpl_str(v).len - (str_ends(tpl_str(v), what) ? what.len : 0), out);
 }
@@ -257,11 +254,11 @@ static bool text_removesuffix(ARGS)
 static bool text_replace(ARGS) /* old new count */
 {
     struct tpl_out o = {0};
-    struct str s = tpl_str(v), old, with;
+    struct str s = tpl_str(v), old = STR_NONE, with = STR_NONE;
     int64_t most;
 
     UNUSED;
-    if (!text_arg(r, a[0], &old) || !text_arg(r, a[1], &with) || !int_arg(r, a[2], -1, &most))
+    if (!tpl_text_arg(r, a[0], &old) || !tpl_text_arg(r, a[1], &with) || !tpl_int_arg(r, a[2], -1, &most))
         return false;
     size_t at = 0;
     for (; most != 0; most--) {
@@ -289,7 +286,8 @@ static bool text_replace(ARGS) /* old new count */
 static const struct case_range {
     uint32_t from, to; /* of the capitals */
     uint32_t apart;
-} CASES[] = {{'A', 'Z', 32}, {0xC0, 0xD6, 32}, {0xD8, 0xDE, 32}, {0x391, 0x3A1, 32}, {0x3A3, 0x3A9, 32}, {0x410, 0x42F, 32}, {0x400, 0x40F, 80}};
+} CASES[] = {{'A', 'Z', 32},     {0xC0, 0xD6, 32},   {0xD8, 0xDE, 32},  {0x391, 0x3A1, 32},
+             {0x3A3, 0x3A9, 32}, {0x410, 0x42F, 32}, {0x400, 0x40F, 80}};
 
 enum letter { NO_LETTER, CAPITAL, SMALL };
 
@@ -377,10 +375,10 @@ static bool position(struct tpl_run *r, struct tpl_value v, ptrdiff_t found, str
 
 static bool text_find(ARGS)
 {
-    struct str what;
+    struct str what = STR_NONE;
 
     UNUSED;
-    return text_arg(r, a[0], &what) && position(r, v, what.len ? str_find(tpl_str(v), what) : 0, out);
+    return tpl_text_arg(r, a[0], &what) && position(r, v, what.len ? str_find(tpl_str(v), what) : 0, out);
 }
 
 static bool text_rfind(ARGS)
@@ -388,7 +386,7 @@ static bool text_rfind(ARGS)
     struct str what = STR_NONE;
 
     UNUSED;
-    return text_arg(r, a[0], &what) && position(r, v, find_last(tpl_str(v), what), out);
+    return tpl_text_arg(r, a[0], &what) && position(r, v, find_last(tpl_str(v), what), out);
 }
 
 static bool text_index(ARGS)
@@ -402,7 +400,7 @@ static bool text_count(ARGS)
     int64_t n = 0;
 
     UNUSED;
-    if (!text_arg(r, a[0], &what))
+    if (!tpl_text_arg(r, a[0], &what))
         return false;
     if (what.len == 0)
         n = (int64_t)tpl_char_count(rest) + 1;
@@ -475,14 +473,62 @@ static bool text_join(ARGS)
 {
     struct tpl_list items;
     struct tpl_out o = {0};
-    struct str s;
+    struct str s = STR_NONE;
 
     UNUSED;
     if (!tpl_items(r, a[0], &items))
         return false;
     for (size_t i = 0; i < items.count; i++) {
-        if (!text_arg(r, items.item[i], &s) || (i && !tpl_out_value(r, &o, v)) || !tpl_out_value(r, &o, items.item[i]))
+        if (!tpl_text_arg(r, items.item[i], &s) || (i && !tpl_out_value(r, &o, v)) ||
+            !tpl_out_value(r, &o, items.item[i]))
             return false;
+    }
+    return tpl_out_take(r, &o, out);
+}
+
+/* {}, {0}, {name}, {{ and }}; what stands behind a ':' or '.' is not supported. */
+static bool field(struct tpl_run *r, struct str name, const struct tpl_args *args, size_t *next, struct tpl_value *out)
+{
+    uint64_t index = *next;
+
+    for (size_t i = 0; i < args->named_count; i++) {
+        if (str_eq(args->key[i], name)) {
+            *out = args->named[i];
+            return true;
+        }
+    }
+    if (name.len && !str_to_u64(name, &index))
+        return tpl_fail(r, ERR_UNSUPPORTED, "format does not know {%.*s}", STR_FMT(str_slice(name, 0, 60)));
+    if (index >= args->count)
+        return tpl_fail(r, ERR_INVALID, "format has no argument for {%.*s}", STR_FMT(str_slice(name, 0, 60)));
+    *next += name.len == 0;
+    *out = args->at[index];
+    return true;
+}
+
+static bool text_format_method(ARGS)
+{
+    struct tpl_out o = {0};
+    struct str s = tpl_str(v);
+    size_t next = 0;
+
+    UNUSED;
+    for (size_t at = 0; at < s.len;) {
+        char c = s.ptr[at];
+        bool twice = at + 1 < s.len && s.ptr[at + 1] == c;
+        if ((c == '{' || c == '}') && !twice) {
+            ptrdiff_t end = c == '{' ? str_find_char(str_skip(s, at), '}') : -1;
+            struct tpl_value arg;
+            if (end < 0)
+                return tpl_fail(r, ERR_INVALID, "a single bracket in format");
+            if (!field(r, str_slice(s, at + 1, at + (size_t)end), args, &next, &arg) || !tpl_out_value(r, &o, arg))
+                return false;
+            at += (size_t)end + 1;
+            continue;
+        }
+        if (!tpl_out_text(r, &o, v.text, at, at + 1))
+            return false;
+        at += c == '{' || c == '}' ? 2 : 1;
     }
     return tpl_out_take(r, &o, out);
 }
@@ -490,7 +536,7 @@ static bool text_join(ARGS)
 static const struct tpl_builtin text_methods[] = {
     /* clang-format off */
     {"capitalize", "", text_capitalize}, {"count", "sub", text_count}, {"endswith", "suffix", text_endswith},
-    {"find", "sub", text_find}, {"index", "sub", text_index}, {"isalpha", "", text_isalpha}, {"isdigit", "", text_isdigit},
+    {"find", "sub", text_find}, {"format", NULL, text_format_method}, {"index", "sub", text_index}, {"isalpha", "", text_isalpha}, {"isdigit", "", text_isdigit},
     {"islower", "", text_islower}, {"isspace", "", text_isspace}, {"isupper", "", text_isupper}, {"join", "iterable", text_join},
     {"lower", "", text_lower}, {"lstrip", "chars", text_lstrip}, {"removeprefix", "prefix", text_removeprefix},
     {"removesuffix", "suffix", text_removesuffix}, {"replace", "old new count", text_replace}, {"rfind", "sub", text_rfind},
@@ -506,7 +552,7 @@ static bool list_append(ARGS)
 {
     UNUSED;
     *out = TPL_VALUE_NONE;
-    if (!given(a[0]))
+    if (!tpl_given(a[0]))
         return tpl_fail(r, ERR_INVALID, "append wants a value");
     return tpl_list_add(r, v.list, a[0]);
 }
@@ -532,7 +578,8 @@ static bool list_insert(ARGS) /* index object */
 
     UNUSED;
     *out = TPL_VALUE_NONE;
-    if (!int_arg(r, a[0], 0, &at) || !given(a[1]) || !tpl_steps(r, v.list->count / 16) || !tpl_list_add(r, v.list, a[1]))
+    if (!tpl_int_arg(r, a[0], 0, &at) || !tpl_given(a[1]) || !tpl_steps(r, v.list->count / 16) ||
+        !tpl_list_add(r, v.list, a[1]))
         return r->rc == 0 && tpl_fail(r, ERR_INVALID, "insert wants a value");
     if (at < 0)
         at = at + count < 0 ? 0 : at + count;
@@ -548,7 +595,7 @@ static bool list_pop(ARGS) /* index */
     int64_t at, count = (int64_t)v.list->count;
 
     UNUSED;
-    if (!int_arg(r, a[0], -1, &at) || !tpl_steps(r, v.list->count / 16))
+    if (!tpl_int_arg(r, a[0], -1, &at) || !tpl_steps(r, v.list->count / 16))
         return false;
     if (at < 0)
         at += count;
@@ -591,8 +638,12 @@ static bool list_count(ARGS)
 }
 
 static const struct tpl_builtin list_methods[] = {
-    {"append", "object", list_append}, {"count", "value", list_count},         {"extend", "iterable", list_extend},
-    {"index", "value", list_index},    {"insert", "index object", list_insert}, {"pop", "index", list_pop},
+    {"append", "object", list_append},
+    {"count", "value", list_count},
+    {"extend", "iterable", list_extend},
+    {"index", "value", list_index},
+    {"insert", "index object", list_insert},
+    {"pop", "index", list_pop},
     {0},
 };
 
@@ -605,8 +656,8 @@ static bool dict_get(ARGS) /* key default */
     struct tpl_value value = there ? there->value : TPL_VALUE_ABSENT;
     if (r->rc || (a[0].kind != TPL_TEXT && !tpl_index(r, v, a[0], &value)))
         return false;
-    if (value.kind == TPL_UNDEFINED || !given(value))
-        value = given(a[1]) ? a[1] : TPL_VALUE_NONE;
+    if (value.kind == TPL_UNDEFINED || !tpl_given(value))
+        value = tpl_given(a[1]) ? a[1] : TPL_VALUE_NONE;
     *out = value;
     return true;
 }
@@ -638,7 +689,7 @@ static bool dict_values(ARGS)
     return true;
 }
 
-static bool put_all(struct tpl_run *r, struct tpl_value from, struct tpl_dict *to)
+bool tpl_dict_put_all(struct tpl_run *r, struct tpl_value from, struct tpl_dict *to)
 {
     if (from.kind != TPL_DICT)
         return tpl_fail(r, ERR_INVALID, "wants a dict, not %s", tpl_kind_name(from));
@@ -650,7 +701,7 @@ static bool put_all(struct tpl_run *r, struct tpl_value from, struct tpl_dict *t
     return true;
 }
 
-static bool put_named(struct tpl_run *r, const struct tpl_args *args, struct tpl_dict *to)
+bool tpl_dict_put_named(struct tpl_run *r, const struct tpl_args *args, struct tpl_dict *to)
 {
     for (size_t i = 0; i < args->named_count; i++) {
         struct tpl_value key;
@@ -664,7 +715,7 @@ static bool dict_update(ARGS)
 {
     UNUSED;
     *out = TPL_VALUE_NONE;
-    return (args->count == 0 || put_all(r, args->at[0], v.dict)) && put_named(r, args, v.dict);
+    return (args->count == 0 || tpl_dict_put_all(r, args->at[0], v.dict)) && tpl_dict_put_named(r, args, v.dict);
 }
 
 static bool dict_copy(ARGS)
@@ -672,7 +723,7 @@ static bool dict_copy(ARGS)
     struct tpl_value copy;
 
     UNUSED;
-    if (!tpl_dict(r, v.dict->count, &copy) || !put_all(r, v, copy.dict))
+    if (!tpl_dict(r, v.dict->count, &copy) || !tpl_dict_put_all(r, v, copy.dict))
         return false;
     *out = copy;
     return true;
@@ -695,12 +746,14 @@ static bool dict_pop(ARGS) /* key default */
         return true;
     }
     *out = a[1];
-    return given(a[1]) || tpl_fail(r, ERR_INVALID, "the dict has no such key");
+    return tpl_given(a[1]) || tpl_fail(r, ERR_INVALID, "the dict has no such key");
 }
 
 static const struct tpl_builtin dict_methods[] = {
-    {"copy", "", dict_copy}, {"get", "key default", dict_get}, {"items", "", dict_items},   {"keys", "", dict_keys},
-    {"pop", "key default", dict_pop}, {"update", NULL, dict_update},    {"values", "", dict_values}, {0},
+    {"copy", "", dict_copy},          {"get", "key default", dict_get},
+    {"items", "", dict_items},        {"keys", "", dict_keys},
+    {"pop", "key default", dict_pop}, {"update", NULL, dict_update},
+    {"values", "", dict_values},      {0},
 };
 
 /* --- loops ------------------------------------------------------------------------------------------------------------------- */
@@ -726,160 +779,3 @@ const struct tpl_builtin *tpl_method_find(struct tpl_value self, struct str name
     default: return NULL;
     }
 }
-
-/* --- functions ---------------------------------------------------------------------------------------------------------------- */
-
-static bool make_dict(struct tpl_run *r, const struct tpl_args *args, enum tpl_kind kind, struct tpl_value *out)
-{
-    struct tpl_value d;
-
-    if (args->count > 1)
-        return tpl_fail(r, ERR_INVALID, "takes one dict and named values");
-    if (!tpl_dict(r, 0, &d) || (args->count && !put_all(r, args->at[0], d.dict)) || !put_named(r, args, d.dict))
-        return false;
-    d.kind = kind;
-    *out = d;
-    return true;
-}
-
-static bool function_dict(ARGS)
-{
-    UNUSED;
-    return make_dict(r, args, TPL_DICT, out);
-}
-
-static bool function_namespace(ARGS)
-{
-    UNUSED;
-    return make_dict(r, args, TPL_NAMESPACE, out);
-}
-
-static bool function_raise_exception(ARGS)
-{
-    struct tpl_out o = {0};
-    struct tpl_value text;
-
-    UNUSED;
-    (void)out;
-    if (!tpl_out_value(r, &o, a[0]) || !tpl_out_take(r, &o, &text))
-        return false;
-    return tpl_fail(r, ERR_INVALID, "the template does not take this conversation: %.*s", STR_FMT(str_slice(tpl_str(text), 0, 300)));
-}
-
-static bool function_range(ARGS) /* start stop step */
-{
-    int64_t from = 0, to, step;
-    struct tpl_value list;
-
-    UNUSED;
-    if (!int_arg(r, a[0], 0, &to) || !int_arg(r, a[2], 1, &step) || (given(a[1]) && (from = to, !int_arg(r, a[1], 0, &to))))
-        return false;
-    if (step == 0 || !given(a[0]))
-        return tpl_fail(r, ERR_INVALID, "range wants an end, and a step that is not 0");
-    if (!tpl_list(r, 0, &list))
-        return false;
-    while (step > 0 ? from < to : from > to) {
-        if (!tpl_steps(r, 1) || !tpl_list_add(r, list.list, tpl_int(from)))
-            return false;
-        if (__builtin_add_overflow(from, step, &from))
-            break;
-    }
-    *out = list;
-    return true;
-}
-
-static bool function_tojson(ARGS)
-{
-    struct tpl_args rest = *args;
-
-    UNUSED;
-    if (args->count == 0)
-        return tpl_fail(r, ERR_INVALID, "tojson wants a value");
-    rest.at++;
-    rest.count--;
-    return tpl_call_row(r, tpl_builtin_find(tpl_filters, STR("tojson")), args->at[0], &rest, out);
-}
-
-static const char *const MONTHS[] = {"January", "February", "March", "April", "May", "June", "July", "August", "September",
-                                     "October", "November", "December"},
-                         *const DAYS[] = {"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"};
-
-static int day_of_year(const struct civil *c)
-{
-    static const int before[] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334};
-    bool leap = (c->year % 4 == 0 && c->year % 100 != 0) || c->year % 400 == 0;
-
-    return before[c->month - 1] + c->day + (leap && c->month > 2);
-}
-
-/* One conversion; 0 when there is none of that letter. */
-static size_t put_time(char text[32], const struct civil *c, char letter, bool bare)
-{
-    int two = bare ? 1 : 2;
-    int hour = c->hour % 12 ? c->hour % 12 : 12;
-
-    switch (letter) {
-    case 'd': return text_format(text, 32, "%0*d", two, c->day);
-    case 'e': return text_format(text, 32, "%*d", two, c->day);
-    case 'm': return text_format(text, 32, "%0*d", two, c->month);
-    case 'H': return text_format(text, 32, "%0*d", two, c->hour);
-    case 'I': return text_format(text, 32, "%0*d", two, hour);
-    case 'M': return text_format(text, 32, "%0*d", two, c->minute);
-    case 'S': return text_format(text, 32, "%0*d", two, c->second);
-    case 'y': return text_format(text, 32, "%0*d", two, c->year % 100);
-    case 'j': return text_format(text, 32, "%0*d", bare ? 1 : 3, day_of_year(c));
-    case 'Y': return text_format(text, 32, "%04d", c->year);
-    case 'p': return text_format(text, 32, "%s", c->hour < 12 ? "AM" : "PM");
-    case 'b':
-    case 'h': return text_format(text, 32, "%.3s", MONTHS[c->month - 1]);
-    case 'B': return text_format(text, 32, "%s", MONTHS[c->month - 1]);
-    case 'a': return text_format(text, 32, "%.3s", DAYS[c->weekday]);
-    case 'A': return text_format(text, 32, "%s", DAYS[c->weekday]);
-    case 'w': return text_format(text, 32, "%d", c->weekday);
-    case 'u': return text_format(text, 32, "%d", c->weekday ? c->weekday : 7);
-    case 'F': return text_format(text, 32, "%04d-%02d-%02d", c->year, c->month, c->day);
-    case 'D': return text_format(text, 32, "%02d/%02d/%02d", c->month, c->day, c->year % 100);
-    case 'T': return text_format(text, 32, "%02d:%02d:%02d", c->hour, c->minute, c->second);
-    case 'R': return text_format(text, 32, "%02d:%02d", c->hour, c->minute);
-    case 'n': return text_format(text, 32, "\n");
-    case 't': return text_format(text, 32, "\t");
-    case '%': return text_format(text, 32, "%%");
-    default: return 0;
-    }
-}
-
-static bool function_strftime_now(ARGS)
-{
-    struct tpl_out o = {0};
-    struct str s;
-
-    UNUSED;
-    if (!text_arg(r, a[0], &s))
-        return false;
-    for (size_t i = 0; i < s.len; i++) {
-        char text[32];
-        bool percent = s.ptr[i] == '%' && i + 1 < s.len, bare = percent && s.ptr[i + 1] == '-' && i + 2 < s.len;
-        if (!percent) {
-            if (!tpl_out_add(r, &o, str_slice(s, i, i + 1), false))
-                return false;
-            continue;
-        }
-        i += 1 + bare;
-        size_t n = put_time(text, r->now, s.ptr[i], bare);
-        if (n == 0)
-            return tpl_fail(r, ERR_UNSUPPORTED, "strftime_now does not know %%%c", s.ptr[i]);
-        if (!tpl_out_add(r, &o, str_of(text, n), false))
-            return false;
-    }
-    return tpl_out_take(r, &o, out);
-}
-
-const struct tpl_builtin tpl_functions[] = {
-    {"dict", NULL, function_dict},
-    {"namespace", NULL, function_namespace},
-    {"raise_exception", "message", function_raise_exception},
-    {"range", "start stop step", function_range},
-    {"strftime_now", "format", function_strftime_now},
-    {"tojson", NULL, function_tojson},
-    {0},
-};

@@ -85,13 +85,17 @@ static bool take_name(struct parser *p, const char *name)
 
 static void *unexpected(struct parser *p, const char *wanted)
 {
-    static const char *const kind[] = {[TOK_END] = "the end of the template", [TOK_DATA] = "text", [TOK_PRINT] = "{{",
-                                       [TOK_PRINT_END] = "}}", [TOK_BLOCK] = "{%", [TOK_BLOCK_END] = "%}"};
+    static const char *const kind[] = {[TOK_END] = "the end of the template",
+                                       [TOK_DATA] = "text",
+                                       [TOK_PRINT] = "{{",
+                                       [TOK_PRINT_END] = "}}",
+                                       [TOK_BLOCK] = "{%",
+                                       [TOK_BLOCK_END] = "%}"};
 
     if (p->at->kind < COUNT_OF(kind))
         return broken(p, ERR_SYNTAX, "expected %s, found %s", wanted, kind[p->at->kind]);
-    return broken(p, ERR_SYNTAX, "expected %s, found '%.*s'", wanted, (int)(p->at->text.len < 40 ? p->at->text.len : 40),
-                  p->at->text.ptr);
+    return broken(p, ERR_SYNTAX, "expected %s, found '%.*s'", wanted,
+                  (int)(p->at->text.len < 40 ? p->at->text.len : 40), p->at->text.ptr);
 }
 
 static bool expect_op(struct parser *p, enum tpl_op op, const char *wanted)
@@ -138,7 +142,8 @@ struct list {
     size_t count;
 };
 
-static bool add_arg(struct parser *p, struct list *l, struct str name, const struct tpl_node *key, const struct tpl_node *value)
+static bool add_arg(struct parser *p, struct list *l, struct str name, const struct tpl_node *key,
+                    const struct tpl_node *value)
 {
     struct tpl_node *arg = value ? node(p, NODE_ARG) : NULL;
 
@@ -261,9 +266,12 @@ static struct tpl_node *name(struct parser *p)
         const char *name;
         struct tpl_value value;
     } constants[] = {
-        {"true", {.kind = TPL_BOOL, .truth = true}}, {"True", {.kind = TPL_BOOL, .truth = true}},
-        {"false", {.kind = TPL_BOOL}}, {"False", {.kind = TPL_BOOL}},
-        {"none", {.kind = TPL_NONE}}, {"None", {.kind = TPL_NONE}},
+        {"true", {.kind = TPL_BOOL, .truth = true}},
+        {"True", {.kind = TPL_BOOL, .truth = true}},
+        {"false", {.kind = TPL_BOOL}},
+        {"False", {.kind = TPL_BOOL}},
+        {"none", {.kind = TPL_NONE}},
+        {"None", {.kind = TPL_NONE}},
     };
 
     for (size_t i = 0; i < COUNT_OF(constants); i++) {
@@ -416,9 +424,9 @@ static struct tpl_node *test(struct parser *p, const struct tpl_node *of)
     if (!negated)
         return n;
     struct tpl_node *not = node(p, NODE_NOT);
-    if (not)
-        not->a = n;
-    return not;
+    if (not )
+        not ->a = n;
+    return not ;
 }
 
 static struct tpl_node *filters(struct parser *p, struct tpl_node *n)
@@ -528,7 +536,7 @@ static struct tpl_node *compare(struct parser *p)
     return first && n ? n : first;
 }
 
-static struct tpl_node *not(struct parser *p)
+static struct tpl_node * not(struct parser * p)
 {
     if (!is_name(p, "not"))
         return compare(p);
@@ -543,14 +551,14 @@ static struct tpl_node *not(struct parser *p)
 
 static struct tpl_node *logic(struct parser *p, bool and)
 {
-    struct tpl_node *left = and ? not(p) : logic(p, true);
+    struct tpl_node *left = and? not(p) : logic(p, true);
 
-    while (left && take_name(p, and ? "and" : "or")) {
-        struct tpl_node *n = node(p, and ? NODE_AND : NODE_OR);
+    while (left && take_name(p, and? "and" : "or")) {
+        struct tpl_node *n = node(p, and? NODE_AND : NODE_OR);
         if (!n)
             return NULL;
         n->a = left;
-        n->b = and ? not(p) : logic(p, true);
+        n->b = and? not(p) : logic(p, true);
         left = n->b ? n : NULL;
     }
     return left;
@@ -645,9 +653,10 @@ static struct tpl_node *target(struct parser *p)
 }
 
 static const char *const END_IF[] = {"elif", "else", "endif", NULL}, *const END_FOR[] = {"else", "endfor", NULL},
-                  *const ENDFOR[] = {"endfor", NULL}, *const ENDIF[] = {"endif", NULL}, *const ENDSET[] = {"endset", NULL},
-                  *const ENDMACRO[] = {"endmacro", NULL}, *const ENDFILTER[] = {"endfilter", NULL},
-                  *const ENDWITH[] = {"endwith", NULL}, *const ENDGENERATION[] = {"endgeneration", NULL};
+                         *const ENDFOR[] = {"endfor", NULL}, *const ENDIF[] = {"endif", NULL},
+                         *const ENDSET[] = {"endset", NULL}, *const ENDMACRO[] = {"endmacro", NULL},
+                         *const ENDFILTER[] = {"endfilter", NULL}, *const ENDWITH[] = {"endwith", NULL},
+                         *const ENDGENERATION[] = {"endgeneration", NULL};
 
 /* The body up to one of `ends`, whose name is then the next token. */
 static bool body_to(struct parser *p, const char *const *ends, const struct tpl_node **out)
@@ -728,7 +737,7 @@ static struct tpl_node *macro_statement(struct parser *p)
         return NULL;
     while (!take_op(p, OP_RPAREN)) {
         struct tpl_node *arg;
-        struct str name;
+        struct str name = STR_NONE;
         if (l.count && !expect_op(p, OP_COMMA, "',' or ')'"))
             return NULL;
         if (l.count == TPL_ARGS_MAX)
@@ -769,7 +778,8 @@ static struct tpl_node *with_statement(struct parser *p)
         struct str name = STR_NONE;
         if (l.count && !expect_op(p, OP_COMMA, "','"))
             return NULL;
-        if (!expect_name(p, &name) || !expect_op(p, OP_ASSIGN, "'='") || !add_arg(p, &l, name, NULL, expression(p, true)))
+        if (!expect_name(p, &name) || !expect_op(p, OP_ASSIGN, "'='") ||
+            !add_arg(p, &l, name, NULL, expression(p, true)))
             return NULL;
     }
     if (!n || !body_to(p, ENDWITH, &n->body))
@@ -809,8 +819,13 @@ static struct tpl_node *statement(struct parser *p)
     static const struct {
         const char *name;
         struct tpl_node *(*parse)(struct parser *p);
-    } rows[] = {{"if", if_statement}, {"for", for_statement}, {"set", set_statement}, {"macro", macro_statement},
-                {"filter", filter_statement}, {"with", with_statement}, {"generation", generation_statement}};
+    } rows[] = {{"if", if_statement},
+                {"for", for_statement},
+                {"set", set_statement},
+                {"macro", macro_statement},
+                {"filter", filter_statement},
+                {"with", with_statement},
+                {"generation", generation_statement}};
     struct tpl_node *n = NULL;
     bool known = false;
 

@@ -43,8 +43,8 @@ static bool put_float(struct tpl_run *r, struct tpl_out *o, const struct tpl_flo
     if (negative && !add(r, o, STR("-")))
         return false;
     if (power < -4 || power >= 16) {
-        n = text_format(text, sizeof(text), "%c%s%.*se%c%02d", plain[0], count > 1 ? "." : "", (int)count - 1, plain + 1,
-                        power < 0 ? '-' : '+', (int)(power < 0 ? -power : power));
+        n = text_format(text, sizeof(text), "%c%s%.*se%c%02d", plain[0], count > 1 ? "." : "", (int)count - 1,
+                        plain + 1, power < 0 ? '-' : '+', (int)(power < 0 ? -power : power));
         return add(r, o, str_of(text, n));
     }
     if (power < 0)
@@ -65,7 +65,8 @@ static bool put_int(struct tpl_run *r, struct tpl_out *o, int64_t i)
 
 static bool down(struct tpl_run *r)
 {
-    return ++r->depth <= r->limits->depth_max || tpl_fail(r, ERR_LIMIT, "values nested more than %u deep", r->limits->depth_max);
+    return ++r->depth <= r->limits->depth_max ||
+           tpl_fail(r, ERR_LIMIT, "values nested more than %u deep", r->limits->depth_max);
 }
 
 /* --- str and repr --------------------------------------------------------------------------------------------------- */
@@ -74,8 +75,8 @@ static bool down(struct tpl_run *r)
 static bool is_printable(uint32_t c)
 {
     return c >= 32 && c != 127 && !(c >= 0x80 && c <= 0xA0) && c != 0xAD && !(c > 0x80 && tpl_is_space(c)) &&
-           !(c >= 0x200B && c <= 0x200F) && !(c >= 0x202A && c <= 0x202E) && !(c >= 0x2060 && c <= 0x206F) && c != 0xFEFF &&
-           !(c >= 0xE000 && c <= 0xF8FF) && !(c >= 0xFFF0 && c <= 0xFFFB);
+           !(c >= 0x200B && c <= 0x200F) && !(c >= 0x202A && c <= 0x202E) && !(c >= 0x2060 && c <= 0x206F) &&
+           c != 0xFEFF && !(c >= 0xE000 && c <= 0xF8FF) && !(c >= 0xFFF0 && c <= 0xFFFB);
 }
 
 static bool put_text_repr(struct tpl_run *r, struct tpl_out *o, const struct tpl_text *t)
@@ -177,7 +178,8 @@ static size_t json_escape(char text[16], uint32_t c, bool ascii)
     if (c < 32 || (ascii && c >= 127 && c < 0x10000))
         return text_format(text, 16, "\\u%04x", (unsigned)c);
     if (ascii && c >= 0x10000)
-        return text_format(text, 16, "\\u%04x\\u%04x", (unsigned)(0xD800 + ((c - 0x10000) >> 10)), (unsigned)(0xDC00 + ((c - 0x10000) & 1023)));
+        return text_format(text, 16, "\\u%04x\\u%04x", (unsigned)(0xD800 + ((c - 0x10000) >> 10)),
+                           (unsigned)(0xDC00 + ((c - 0x10000) & 1023)));
     return 0;
 }
 
@@ -207,7 +209,8 @@ static bool new_line(struct writer *w)
     int64_t blanks = w->level * w->form->indent;
     bool ok = add(w->r, w->o, STR("\n"));
     for (; ok && blanks > 0; blanks -= 16)
-        ok = tpl_steps(w->r, 1) && add(w->r, w->o, str_slice(STR("                "), 0, blanks < 16 ? (size_t)blanks : 16));
+        ok = tpl_steps(w->r, 1) &&
+             add(w->r, w->o, str_slice(STR("                "), 0, blanks < 16 ? (size_t)blanks : 16));
     return ok;
 }
 
@@ -250,7 +253,8 @@ static bool put_json_children(struct writer *w, struct tpl_value v)
 
     if (count == 0)
         return add(w->r, w->o, list ? STR("[]") : STR("{}"));
-    if ((!list && w->form->sorted && !sorted_entries(w, v.dict, &entry)) || !add(w->r, w->o, list ? STR("[") : STR("{")))
+    if ((!list && w->form->sorted && !sorted_entries(w, v.dict, &entry)) ||
+        !add(w->r, w->o, list ? STR("[") : STR("{")))
         return false;
     w->level++;
     for (size_t i = 0; i < count; i++) {

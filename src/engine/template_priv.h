@@ -2,7 +2,7 @@
  *
  *   source --template_lex.c--> tokens --template_parse.c--> tree --template_eval.c--> pieces
  *                                                                     |
- *                 template_value.c (values, texts, printing)  template_filter.c  template_method.c
+ *                 template_value.c  template_print.c  template_{filter,test,method,function}.c
  *
  * Everything of a compiled template lives in its arena, everything of a rendering in the rendering's. Inside, functions
  * return false when they failed; the story is then in the `struct err` of the compilation or rendering. */
@@ -18,12 +18,50 @@ enum {
 /* --- tokens ------------------------------------------------------------------------------------------------------ */
 
 enum tpl_op {
-    OP_NONE, OP_ADD, OP_SUB, OP_DIV, OP_FLOORDIV, OP_MUL, OP_POW, OP_MOD, OP_CONCAT, OP_LBRACKET, OP_RBRACKET, OP_LPAREN,
-    OP_RPAREN, OP_LBRACE, OP_RBRACE, OP_EQ, OP_NE, OP_GT, OP_GE, OP_LT, OP_LE, OP_ASSIGN, OP_DOT, OP_COLON, OP_PIPE,
-    OP_COMMA, OP_SEMICOLON, OP_IN, OP_NOT_IN
+    OP_NONE,
+    OP_ADD,
+    OP_SUB,
+    OP_DIV,
+    OP_FLOORDIV,
+    OP_MUL,
+    OP_POW,
+    OP_MOD,
+    OP_CONCAT,
+    OP_LBRACKET,
+    OP_RBRACKET,
+    OP_LPAREN,
+    OP_RPAREN,
+    OP_LBRACE,
+    OP_RBRACE,
+    OP_EQ,
+    OP_NE,
+    OP_GT,
+    OP_GE,
+    OP_LT,
+    OP_LE,
+    OP_ASSIGN,
+    OP_DOT,
+    OP_COLON,
+    OP_PIPE,
+    OP_COMMA,
+    OP_SEMICOLON,
+    OP_IN,
+    OP_NOT_IN
 };
 
-enum tpl_token_kind { TOK_END, TOK_DATA, TOK_PRINT, TOK_PRINT_END, TOK_BLOCK, TOK_BLOCK_END, TOK_NAME, TOK_TEXT, TOK_INT, TOK_FLOAT, TOK_OP };
+enum tpl_token_kind {
+    TOK_END,
+    TOK_DATA,
+    TOK_PRINT,
+    TOK_PRINT_END,
+    TOK_BLOCK,
+    TOK_BLOCK_END,
+    TOK_NAME,
+    TOK_TEXT,
+    TOK_INT,
+    TOK_FLOAT,
+    TOK_OP
+};
 
 struct tpl_token {
     enum tpl_token_kind kind;
@@ -45,8 +83,19 @@ int tpl_lex(struct str source, struct arena *a, struct tpl_tokens *out, struct e
 /* --- values ------------------------------------------------------------------------------------------------------ */
 
 enum tpl_kind {
-    TPL_UNDEFINED, TPL_NONE, TPL_BOOL, TPL_INT, TPL_FLOAT, TPL_TEXT, TPL_LIST, TPL_DICT, TPL_NAMESPACE, TPL_LOOP,
-    TPL_MACRO, TPL_FUNCTION, TPL_METHOD,
+    TPL_UNDEFINED,
+    TPL_NONE,
+    TPL_BOOL,
+    TPL_INT,
+    TPL_FLOAT,
+    TPL_TEXT,
+    TPL_LIST,
+    TPL_DICT,
+    TPL_NAMESPACE,
+    TPL_LOOP,
+    TPL_MACRO,
+    TPL_FUNCTION,
+    TPL_METHOD,
     TPL_ABSENT /* an argument that was not given; never the value of anything */
 };
 
@@ -111,11 +160,39 @@ struct tpl_method {
 /* --- the tree ---------------------------------------------------------------------------------------------------- */
 
 enum tpl_node_kind {
-    NODE_LITERAL, NODE_NAME, NODE_ATTR, NODE_INDEX, NODE_SLICE, NODE_CALL, NODE_FILTER, NODE_TEST, NODE_NOT, NODE_NEG,
-    NODE_POS, NODE_AND, NODE_OR, NODE_ARITH, NODE_CONCAT, NODE_COMPARE, NODE_COND, NODE_LIST, NODE_TUPLE, NODE_DICT,
+    NODE_LITERAL,
+    NODE_NAME,
+    NODE_ATTR,
+    NODE_INDEX,
+    NODE_SLICE,
+    NODE_CALL,
+    NODE_FILTER,
+    NODE_TEST,
+    NODE_NOT,
+    NODE_NEG,
+    NODE_POS,
+    NODE_AND,
+    NODE_OR,
+    NODE_ARITH,
+    NODE_CONCAT,
+    NODE_COMPARE,
+    NODE_COND,
+    NODE_LIST,
+    NODE_TUPLE,
+    NODE_DICT,
     NODE_ARG, /* of a call, list or dict: `a` is the value, `name` the keyword, `b` a dict's key, `op` of a comparison */
-    NODE_DATA, NODE_PRINT, NODE_IF, NODE_FOR, NODE_SET, NODE_SET_BLOCK, NODE_MACRO, NODE_FILTER_BLOCK, NODE_WITH,
-    NODE_SCOPE, NODE_BREAK, NODE_CONTINUE
+    NODE_DATA,
+    NODE_PRINT,
+    NODE_IF,
+    NODE_FOR,
+    NODE_SET,
+    NODE_SET_BLOCK,
+    NODE_MACRO,
+    NODE_FILTER_BLOCK,
+    NODE_WITH,
+    NODE_SCOPE,
+    NODE_BREAK,
+    NODE_CONTINUE
 };
 
 struct tpl_node {
@@ -134,7 +211,8 @@ struct tpl_node {
  * b = value. SET_BLOCK: a = target, b = filter chain on NODE_NAME "" or NULL, body. MACRO: name, args (name, a = default), body.
  * FILTER_BLOCK: b, body. WITH: args (name, a), body. COND: a if b else c. SLICE: a[b:c:d]. */
 
-struct template {
+struct template
+{
     struct arena arena; /* owned; holds source and tree */
     struct str source;
     const struct tpl_node *body;
@@ -197,8 +275,8 @@ struct tpl_builtin {
 
 /* Errors: the story begins with the line and the construct at r->at. Always false. */
 bool tpl_fail(struct tpl_run *r, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
-bool tpl_steps(struct tpl_run *r, uint64_t n);     /* counts them; false when there are too many */
-void *tpl_alloc(struct tpl_run *r, size_t bytes);  /* cleared; NULL after tpl_fail */
+bool tpl_steps(struct tpl_run *r, uint64_t n);    /* counts them; false when there are too many */
+void *tpl_alloc(struct tpl_run *r, size_t bytes); /* cleared; NULL after tpl_fail */
 void *tpl_alloc_array(struct tpl_run *r, size_t count, size_t bytes);
 
 /* Making values. */
@@ -225,6 +303,16 @@ bool tpl_dict(struct tpl_run *r, size_t room, struct tpl_value *out);
 bool tpl_dict_set(struct tpl_run *r, struct tpl_dict *d, struct tpl_value key, struct tpl_value value);
 bool tpl_from_json(struct tpl_run *r, const struct json_node *n, bool user, struct tpl_value *out);
 
+/* Reading arguments: tpl_int_arg takes `otherwise` for what was not given, or none. */
+static inline bool tpl_given(struct tpl_value v)
+{
+    return v.kind != TPL_ABSENT;
+}
+bool tpl_text_arg(struct tpl_run *r, struct tpl_value v, struct str *out);
+bool tpl_int_arg(struct tpl_run *r, struct tpl_value v, int64_t otherwise, int64_t *out);
+bool tpl_dict_put_all(struct tpl_run *r, struct tpl_value from, struct tpl_dict *to);
+bool tpl_dict_put_named(struct tpl_run *r, const struct tpl_args *args, struct tpl_dict *to);
+
 /* Reading them. */
 const char *tpl_kind_name(struct tpl_value v); /* as Python calls it */
 bool tpl_truth(struct tpl_value v);
@@ -242,7 +330,8 @@ static inline struct str tpl_str(struct tpl_value v)
 bool tpl_equal(struct tpl_run *r, struct tpl_value a, struct tpl_value b, bool *out);
 bool tpl_compare(struct tpl_run *r, struct tpl_value a, struct tpl_value b, int *out);
 bool tpl_contains(struct tpl_run *r, struct tpl_value item, struct tpl_value in, bool *out);
-const struct tpl_entry *tpl_dict_find(struct tpl_run *r, const struct tpl_dict *d, struct str key); /* NULL: none; see r->rc */
+const struct tpl_entry *tpl_dict_find(struct tpl_run *r, const struct tpl_dict *d,
+                                      struct str key); /* NULL: none; see r->rc */
 /* What a loop would walk, as a list of its own. */
 bool tpl_items(struct tpl_run *r, struct tpl_value v, struct tpl_list *out);
 /* x.name and x[key]; undefined when there is none. */
@@ -252,7 +341,7 @@ bool tpl_slice(struct tpl_run *r, struct tpl_value v, const struct tpl_value par
 size_t tpl_char_bytes(struct str s, size_t at); /* of the character there; a stray byte is one */
 size_t tpl_char_count(struct str s);
 uint32_t tpl_char(struct str s, size_t at, size_t *bytes);
-bool tpl_is_space(uint32_t c); /* Python's */
+bool tpl_is_space(uint32_t c);                     /* Python's */
 size_t tpl_space_before(struct str s, size_t end); /* s[:end] without trailing white space ends here */
 size_t tpl_space_after(struct str s, size_t from);
 

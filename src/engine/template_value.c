@@ -4,21 +4,42 @@
 #include <math.h>
 #include <stdarg.h>
 
-static const struct str NO_ITEM = {"the item beyond the first or last", 33}, NO_KEY = {"an entry that is not there", 26},
-                        NO_INDEX = {"an element that is not there", 28};
+static const struct str NO_ITEM = {"the item beyond the first or last", 33},
+                        NO_KEY = {"an entry that is not there", 26}, NO_INDEX = {"an element that is not there", 28};
 
 /* --- memory and errors --------------------------------------------------------------------------------------------- */
 
 static struct str construct(const struct tpl_node *n, struct buf *b)
 {
     static const char *const plain[] = {
-        [NODE_NOT] = "not", [NODE_NEG] = "-", [NODE_POS] = "+", [NODE_AND] = "and", [NODE_OR] = "or",
-        [NODE_ARITH] = "arithmetic", [NODE_CONCAT] = "~", [NODE_COMPARE] = "a comparison", [NODE_COND] = "a if c else b",
-        [NODE_LIST] = "a list", [NODE_TUPLE] = "a tuple", [NODE_DICT] = "a dict", [NODE_INDEX] = "[]", [NODE_SLICE] = "[:]",
-        [NODE_CALL] = "a call", [NODE_PRINT] = "{{ }}", [NODE_IF] = "{% if %}", [NODE_FOR] = "{% for %}",
-        [NODE_SET] = "{% set %}", [NODE_SET_BLOCK] = "{% set %}", [NODE_FILTER_BLOCK] = "{% filter %}", [NODE_WITH] = "{% with %}",
-        [NODE_LITERAL] = "a constant", [NODE_ARG] = "an argument", [NODE_DATA] = "text", [NODE_SCOPE] = "{% generation %}",
-        [NODE_BREAK] = "{% break %}", [NODE_CONTINUE] = "{% continue %}",
+        [NODE_NOT] = "not",
+        [NODE_NEG] = "-",
+        [NODE_POS] = "+",
+        [NODE_AND] = "and",
+        [NODE_OR] = "or",
+        [NODE_ARITH] = "arithmetic",
+        [NODE_CONCAT] = "~",
+        [NODE_COMPARE] = "a comparison",
+        [NODE_COND] = "a if c else b",
+        [NODE_LIST] = "a list",
+        [NODE_TUPLE] = "a tuple",
+        [NODE_DICT] = "a dict",
+        [NODE_INDEX] = "[]",
+        [NODE_SLICE] = "[:]",
+        [NODE_CALL] = "a call",
+        [NODE_PRINT] = "{{ }}",
+        [NODE_IF] = "{% if %}",
+        [NODE_FOR] = "{% for %}",
+        [NODE_SET] = "{% set %}",
+        [NODE_SET_BLOCK] = "{% set %}",
+        [NODE_FILTER_BLOCK] = "{% filter %}",
+        [NODE_WITH] = "{% with %}",
+        [NODE_LITERAL] = "a constant",
+        [NODE_ARG] = "an argument",
+        [NODE_DATA] = "text",
+        [NODE_SCOPE] = "{% generation %}",
+        [NODE_BREAK] = "{% break %}",
+        [NODE_CONTINUE] = "{% continue %}",
     };
     const char *kind = n->kind == NODE_FILTER  ? "filter '"
                        : n->kind == NODE_TEST  ? "test '"
@@ -103,7 +124,12 @@ void *tpl_alloc_array(struct tpl_run *r, size_t count, size_t bytes)
 uint32_t tpl_char(struct str s, size_t at, size_t *bytes)
 {
     const unsigned char *p = (const unsigned char *)s.ptr + at;
-    size_t left = s.len - at, n = p[0] < 0x80 ? 1 : p[0] < 0xC2 ? 0 : p[0] < 0xE0 ? 2 : p[0] < 0xF0 ? 3 : p[0] < 0xF5 ? 4 : 0;
+    size_t left = s.len - at, n = p[0] < 0x80   ? 1
+                                  : p[0] < 0xC2 ? 0
+                                  : p[0] < 0xE0 ? 2
+                                  : p[0] < 0xF0 ? 3
+                                  : p[0] < 0xF5 ? 4
+                                                : 0;
     uint32_t c = n == 1 ? p[0] : n == 2 ? p[0] & 31u : n == 3 ? p[0] & 15u : p[0] & 7u;
 
     *bytes = 1;
@@ -137,8 +163,8 @@ size_t tpl_char_count(struct str s)
 
 bool tpl_is_space(uint32_t c)
 {
-    return (c >= 9 && c <= 13) || (c >= 28 && c <= 32) || c == 0x85 || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) ||
-           c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
+    return (c >= 9 && c <= 13) || (c >= 28 && c <= 32) || c == 0x85 || c == 0xA0 || c == 0x1680 ||
+           (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
 }
 
 size_t tpl_space_after(struct str s, size_t from)
@@ -425,7 +451,8 @@ static bool children_from_json(struct tpl_run *r, const struct json_node *n, boo
         if (!tpl_from_json(r, m, user, &value))
             return false;
         /* The tree has no key twice: nothing to look up. */
-        if (object ? !tpl_text(r, m->key, user, &key) || !add_entry(r, out->dict, key, value) : !tpl_list_add(r, out->list, value))
+        if (object ? !tpl_text(r, m->key, user, &key) || !add_entry(r, out->dict, key, value)
+                   : !tpl_list_add(r, out->list, value))
             return false;
     }
     return true;
@@ -451,9 +478,20 @@ bool tpl_from_json(struct tpl_run *r, const struct json_node *n, bool user, stru
 const char *tpl_kind_name(struct tpl_value v)
 {
     static const char *const name[] = {
-        [TPL_UNDEFINED] = "undefined value", [TPL_NONE] = "None", [TPL_BOOL] = "bool", [TPL_INT] = "int", [TPL_FLOAT] = "float",
-        [TPL_TEXT] = "str", [TPL_LIST] = "list", [TPL_DICT] = "dict", [TPL_NAMESPACE] = "namespace", [TPL_LOOP] = "loop",
-        [TPL_MACRO] = "macro", [TPL_FUNCTION] = "function", [TPL_METHOD] = "method", [TPL_ABSENT] = "nothing",
+        [TPL_UNDEFINED] = "undefined value",
+        [TPL_NONE] = "None",
+        [TPL_BOOL] = "bool",
+        [TPL_INT] = "int",
+        [TPL_FLOAT] = "float",
+        [TPL_TEXT] = "str",
+        [TPL_LIST] = "list",
+        [TPL_DICT] = "dict",
+        [TPL_NAMESPACE] = "namespace",
+        [TPL_LOOP] = "loop",
+        [TPL_MACRO] = "macro",
+        [TPL_FUNCTION] = "function",
+        [TPL_METHOD] = "method",
+        [TPL_ABSENT] = "nothing",
     };
 
     return v.kind == TPL_LIST && v.tuple ? "tuple" : name[v.kind];
@@ -523,7 +561,8 @@ bool tpl_equal(struct tpl_run *r, struct tpl_value a, struct tpl_value b, bool *
     if (!tpl_steps(r, 1))
         return false;
     if (tpl_is_number(a) && tpl_is_number(b)) {
-        *out = a.kind == TPL_FLOAT || b.kind == TPL_FLOAT ? tpl_number(a) == tpl_number(b) : tpl_integer(a) == tpl_integer(b);
+        *out = a.kind == TPL_FLOAT || b.kind == TPL_FLOAT ? tpl_number(a) == tpl_number(b)
+                                                          : tpl_integer(a) == tpl_integer(b);
         return true;
     }
     if (a.kind != b.kind)
@@ -648,10 +687,15 @@ static bool loop_attr(struct tpl_loop *l, struct str name, struct tpl_value *out
         const char *name;
         struct tpl_value value;
     } rows[] = {
-        {"index", tpl_int((int64_t)l->index + 1)}, {"index0", tpl_int((int64_t)l->index)},
-        {"first", tpl_bool(l->index == 0)}, {"last", tpl_bool(l->index + 1 == l->count)},
-        {"length", tpl_int((int64_t)l->count)}, {"revindex", tpl_int((int64_t)(l->count - l->index))},
-        {"revindex0", tpl_int((int64_t)(l->count - l->index) - 1)}, {"depth", tpl_int(l->depth)}, {"depth0", tpl_int(l->depth - 1)},
+        {"index", tpl_int((int64_t)l->index + 1)},
+        {"index0", tpl_int((int64_t)l->index)},
+        {"first", tpl_bool(l->index == 0)},
+        {"last", tpl_bool(l->index + 1 == l->count)},
+        {"length", tpl_int((int64_t)l->count)},
+        {"revindex", tpl_int((int64_t)(l->count - l->index))},
+        {"revindex0", tpl_int((int64_t)(l->count - l->index) - 1)},
+        {"depth", tpl_int(l->depth)},
+        {"depth0", tpl_int(l->depth - 1)},
         {"previtem", l->index ? l->item[l->index - 1] : tpl_undefined(&NO_ITEM)},
         {"nextitem", l->index + 1 < l->count ? l->item[l->index + 1] : tpl_undefined(&NO_ITEM)},
     };
@@ -667,7 +711,8 @@ static bool loop_attr(struct tpl_loop *l, struct str name, struct tpl_value *out
 
 static bool member(struct tpl_run *r, struct tpl_value v, struct str name, struct tpl_value *out)
 {
-    const struct tpl_entry *there = v.kind == TPL_DICT || v.kind == TPL_NAMESPACE ? tpl_dict_find(r, v.dict, name) : NULL;
+    const struct tpl_entry *there =
+        v.kind == TPL_DICT || v.kind == TPL_NAMESPACE ? tpl_dict_find(r, v.dict, name) : NULL;
 
     if (there)
         *out = there->value;
@@ -682,8 +727,9 @@ static bool not_there(struct tpl_run *r, struct tpl_value v, struct str name, st
 
     if (r->rc)
         return false;
-    if (!tpl_out_add(r, &o, STR("a member '"), false) ||
-        !tpl_out_add(r, &o, str_slice(name, 0, 60), false) || !tpl_out_add(r, &o, STR("' of "), false) || !tpl_out_add(r, &o, str_from(kind), false) || !tpl_out_take(r, &o, &hint))
+    if (!tpl_out_add(r, &o, STR("a member '"), false) || !tpl_out_add(r, &o, str_slice(name, 0, 60), false) ||
+        !tpl_out_add(r, &o, STR("' of "), false) || !tpl_out_add(r, &o, str_from(kind), false) ||
+        !tpl_out_take(r, &o, &hint))
         return false;
     *out = tpl_undefined(&hint.text->s);
     return true;
@@ -705,7 +751,8 @@ static bool method(struct tpl_run *r, struct tpl_value v, struct str name, struc
 bool tpl_attr(struct tpl_run *r, struct tpl_value v, struct str name, struct tpl_value *out)
 {
     if (v.kind == TPL_UNDEFINED)
-        return tpl_fail(r, ERR_INVALID, "cannot read '%.*s' of %.*s, which is undefined", STR_FMT(str_slice(name, 0, 60)), STR_FMT(*v.hint));
+        return tpl_fail(r, ERR_INVALID, "cannot read '%.*s' of %.*s, which is undefined",
+                        STR_FMT(str_slice(name, 0, 60)), STR_FMT(*v.hint));
     return method(r, v, name, out) || member(r, v, name, out) || not_there(r, v, name, out);
 }
 
@@ -738,7 +785,8 @@ bool tpl_index(struct tpl_run *r, struct tpl_value v, struct tpl_value key, stru
         size_t at = 0;
         for (int64_t n = 0; n < i; n++)
             at += tpl_char_bytes(tpl_str(v), at);
-        return tpl_steps(r, tpl_str(v).len / 64) && tpl_text_slice(r, v.text, at, at + tpl_char_bytes(tpl_str(v), at), out);
+        return tpl_steps(r, tpl_str(v).len / 64) &&
+               tpl_text_slice(r, v.text, at, at + tpl_char_bytes(tpl_str(v), at), out);
     }
     *out = tpl_undefined(&NO_INDEX);
     return true;

@@ -66,6 +66,7 @@ struct plan_ticket {
 enum plan_pass plan_look(struct plan *p, const struct plan_ask *ask, struct plan_why *why); /* takes nothing */
 /* PLAN_OPEN or PLAN_PROBE fill the ticket, which must end in plan_leave. */
 enum plan_pass plan_enter(struct plan *p, const struct plan_ask *ask, struct plan_ticket *t, struct plan_why *why);
+bool plan_is_billed(struct plan *p, uint64_t holder); /* the provider has billed its last answer beside the plan, and that is allowed */
 void plan_leave(struct plan_ticket *t); /* a probe that found nothing out lets the next call be it; fine when empty */
 
 /* --- what came of it -------------------------------------------------------------------------------------------------- */

@@ -1,4 +1,4 @@
-/* plan_priv.h: the state of a plan, between the files that keep it (plan.c), count between signals (plan_count.c), write and
+/* plan_priv.h: the state of a plan, between the files that keep it (plan.c, plan_windows.c), judge answers (plan_judge.c), count between signals (plan_count.c), write and
  * read it (plan_state.c) and show it (plan_show.c). */
 #pragma once
 #include "ledger/ledger_priv.h"
@@ -80,7 +80,22 @@ struct plan {
 /* plan.c */
 int64_t plan_left_ms(const struct plan_moment *m, struct plan_now now); /* 0: either clock is past it */
 struct plan_moment plan_in(int64_t ms, struct plan_now now);
+
+/* plan_windows.c. Under the lock. */
+struct plan_holder_state *plan_holder_find(const struct plan *p, uint64_t id); /* NULL: not known */
+struct plan_holder_state *plan_holder_take(struct plan *p, uint64_t id); /* NULL without memory: then nothing stands in the way */
+struct plan_span *plan_span_find(struct plan_holder_state *h, struct str name);
+/* There are PLAN_WINDOWS_MAX: a new one takes the place of the one told longest ago. NULL: none can make way. */
+struct plan_span *plan_span_take(struct plan_holder_state *h, struct str name, int64_t span_ms, struct plan_now now);
+void plan_spans_configured(const struct plan *p, struct plan_holder_state *h, struct plan_now now);
+void plan_spans_roll(struct plan_holder_state *h, struct plan_now now);
+void plan_spans_told(struct plan_holder_state *h, const struct plan_signal *s, const char *family, struct plan_now now);
+struct str plan_window_class(struct str window); /* "7d_opus": "opus"; empty for a window of all models */
 bool plan_span_covers(const struct plan_span *s, const char *family);
+
+/* plan_judge.c */
+bool plan_block_covers(const struct plan_block *b, const char *family);
+void plan_why_say(struct plan_why *why, const char *window, const struct plan_moment *until, int64_t wait_ms, struct plan_now now);
 
 /* plan_count.c. Under the lock. */
 void plan_span_roll(struct plan_span *s, struct plan_now now); /* a window past its reset is empty */

@@ -3,7 +3,10 @@
 #include "base/mem.h"
 #include "ledger/plan_priv.h"
 
-enum { PACE_AFTER_PERCENT = 2 }; /* of the window: before that a pace is chance */
+enum {
+    PACE_AFTER_PERCENT = 2, /* of the window: before that a pace is chance */
+    SAME_SECOND_MS = 1000,
+};
 #define FORGOTTEN_MS (8 * INT64_C(86400000)) /* credentials are renewed: what was not used for longer than the usual windows last is gone */
 
 /* How the window will stand at its reset if it goes on like this, and when it is full. Only of fixed windows: what falls
@@ -21,6 +24,13 @@ static void pace(struct plan_window_view *v, const struct plan_moment *reset, st
         v->spent_at_ms = now.wall_ms + (int64_t)((__int128)(PLAN_PPM - v->used_ppm) * gone / v->used_ppm);
 }
 
+/* As it was told, as long as the clocks agree: both are read in milliseconds, so what is left may be one short. */
+static int64_t reset_shown_ms(const struct plan_moment *reset, struct plan_now now)
+{
+    int64_t ms = now.wall_ms + plan_left_ms(reset, now), off = reset->wall_ms - ms;
+    return off > -SAME_SECOND_MS && off < SAME_SECOND_MS ? reset->wall_ms : ms;
+}
+
 static struct plan_window_view view_span(struct plan_holder_state *h, struct plan_span *s, struct plan_now now)
 {
     plan_span_roll(s, now);
@@ -28,7 +38,7 @@ static struct plan_window_view view_span(struct plan_holder_state *h, struct pla
                                  .seen_ms = s->seen_ms, .reset_estimate = s->reset_estimate};
     text_format(v.name, sizeof v.name, "%s", s->name);
     v.used_ppm = plan_span_used_ppm(s, now, &v.estimate);
-    v.reset_ms = s->reset.wall_ms ? now.wall_ms + plan_left_ms(&s->reset, now) : 0;
+    v.reset_ms = s->reset.wall_ms ? reset_shown_ms(&s->reset, now) : 0;
     for (int i = 0; i < h->block_count; i++)
         v.spent = v.spent || str_eq(str_from(h->block[i].window), str_from(s->name));
     pace(&v, &s->reset, now);

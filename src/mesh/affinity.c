@@ -6,7 +6,8 @@
  * is wrong about a prefix has only asked another member of a group first, so nothing here needs to be exact: of long texts
  * the two ends and the length are hashed, and two conversations that share all that share their place.
  *
- * Who comes first is balance.c's and pick.c's business, by docs/decisions/0011. */
+ * Two places are kept: a call that was answered elsewhere for once leaves the cache of the one before as it was. Who comes
+ * first is balance.c's and stay.c's business, by docs/decisions/0011 and 0012. */
 #include "base/mem.h"
 #include "mesh/mesh_priv.h"
 
@@ -19,10 +20,8 @@ enum {
 };
 
 struct entry {
-    uint64_t key;     /* 0: free */
-    uint64_t place;   /* target_state.id */
-    int64_t until_ms; /* monotonic; the prefix is forgotten then */
-    int64_t prefix;   /* tokens; 0: it is there, and nothing of it is cached */
+    uint64_t key; /* 0: free */
+    struct conversation known;
 };
 struct bucket {
     atomic_flag lock; /* guards the entries; held for a few instructions */
@@ -191,30 +190,31 @@ static void leave(struct bucket *b)
     atomic_flag_clear_explicit(&b->lock, memory_order_release);
 }
 
-bool affinity_find(struct affinity *t, uint64_t key, int64_t now_ms, uint64_t *place, int64_t *prefix)
+bool affinity_find(struct affinity *t, uint64_t key, int64_t now_ms, struct conversation *out)
 {
     bool found = false;
     struct bucket *b = enter(t, key);
     for (int i = 0; i < IN_BUCKET && !found; i++) {
         const struct entry *e = &b->entry[i];
-        if (e->key != key || e->until_ms <= now_ms)
+        if (e->key != key || e->known.last.until_ms <= now_ms)
             continue;
         found = true;
-        *place = e->place;
-        *prefix = e->prefix;
+        *out = e->known;
+        if (out->before.until_ms <= now_ms)
+            out->before = (struct seat){0};
     }
     leave(b);
     return found;
 }
 
-void affinity_put(struct affinity *t, uint64_t key, uint64_t place, int64_t prefix, int64_t until_ms)
+void affinity_put(struct affinity *t, uint64_t key, const struct conversation *c)
 {
     struct bucket *b = enter(t, key);
     struct entry *at = &b->entry[0];
     for (int i = 0; i < IN_BUCKET && at->key != key; i++) /* its own, else the one that is forgotten first */
-        if (b->entry[i].key == key || b->entry[i].until_ms < at->until_ms)
+        if (b->entry[i].key == key || b->entry[i].known.last.until_ms < at->known.last.until_ms)
             at = &b->entry[i];
-    *at = (struct entry){.key = key, .place = place, .until_ms = until_ms, .prefix = prefix};
+    *at = (struct entry){.key = key, .known = *c};
     leave(b);
 }
 
@@ -237,7 +237,6 @@ static void find_holder(struct mesh_call *c, uint64_t place)
             if (c->chain[i].of[k].target->state->id == place) {
                 c->talk.holder = c->chain[i].of[k].target;
                 c->talk.step = i;
-                c->talk.member = k;
                 return;
             }
 }
@@ -248,10 +247,18 @@ void affinity_begin(struct mesh_call *c)
     if (c->facts.op != WIRE_CHAT || !c->route.job || c->facts.tokens_estimated < PREFIX_TOKENS_MIN || !has_a_choice(c))
         return;
     c->talk.key = key_of(t, c);
-    if (!c->talk.key || !affinity_find(t, c->talk.key, now_ms(c), &c->talk.place, &c->talk.prefix))
+    if (!c->talk.key || !affinity_find(t, c->talk.key, now_ms(c), &c->talk.known))
         return;
-    if (c->talk.prefix >= PREFIX_TOKENS_MIN)
-        find_holder(c, c->talk.place);
+    if (c->talk.known.last.prefix >= PREFIX_TOKENS_MIN)
+        find_holder(c, c->talk.known.last.place);
+}
+
+/* What is cached at that place, as was known when the call came; NULL: nothing. */
+static const struct seat *seat_at(const struct mesh_call *c, uint64_t place)
+{
+    const struct conversation *k = &c->talk.known;
+    const struct seat *s = k->last.place == place ? &k->last : &k->before;
+    return s->place == place && s->prefix >= PREFIX_TOKENS_MIN ? s : NULL;
 }
 
 /* What of the conversation is cached there now. A vendor that caches what is marked tells how much; others cache all of it by
@@ -260,7 +267,7 @@ static int64_t prefix_after(const struct attempt *a)
 {
     const struct usage *u = &a->usage;
     const struct vendor *v = a->target->up->vendor;
-    bool back = a->call->talk.place == a->target->state->id;
+    bool back = a->call->talk.known.last.place == a->target->state->id || seat_at(a->call, a->target->state->id);
     if (v && v->prefix_marked && u->reported)
         return u->cached + u->cache_write;
     bool told_none = back && u->reported && u->cached == 0 && a->priced && a->price.cached != MODEL_UNKNOWN;
@@ -271,20 +278,27 @@ void affinity_done(const struct attempt *a)
 {
     struct mesh_call *c = a->call;
     const struct vendor *v = a->target->up->vendor;
+    const struct conversation *known = &c->talk.known;
     if (!c->talk.key)
         return;
-    if (c->talk.place && c->talk.prefix >= PREFIX_TOKENS_MIN) {
+    bool stayed = known->last.place == a->target->state->id;
+    if (known->last.place && known->last.prefix >= PREFIX_TOKENS_MIN) {
         c->talk.ended = true;
-        c->talk.stayed = c->talk.place == a->target->state->id;
-        count_conversation(c->ml, c->route.job, c->talk.stayed);
+        c->talk.stayed = stayed;
+        count_conversation(c->ml, c->route.job, stayed);
     }
     int64_t keep_s = v && v->prefix_keep_s ? v->prefix_keep_s : PREFIX_KEEP_S;
-    affinity_put(c->ml->mesh->affinity, c->talk.key, a->target->state->id, prefix_after(a), now_ms(c) + keep_s * 1000);
+    struct conversation now = {
+        .last = {.place = a->target->state->id, .prefix = prefix_after(a), .until_ms = now_ms(c) + keep_s * 1000},
+        .before = stayed ? known->before : known->last,
+        .paid_nusd = stayed && c->talk.why == STAY_PREFIX ? c->talk.paid_nusd : 0,
+    };
+    affinity_put(c->ml->mesh->affinity, c->talk.key, &now);
 }
 
 int64_t affinity_cached(const struct mesh_call *c, const struct target *t)
 {
-    if (c->talk.holder != t)
-        return 0;
-    return c->talk.prefix < c->facts.tokens_estimated ? c->talk.prefix : c->facts.tokens_estimated;
+    const struct seat *s = c->talk.key ? seat_at(c, t->state->id) : NULL;
+    int64_t prefix = s ? s->prefix : 0;
+    return prefix < c->facts.tokens_estimated ? prefix : c->facts.tokens_estimated;
 }

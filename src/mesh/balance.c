@@ -17,7 +17,6 @@ enum {
     FORGET_ONE_IN = 8,     /* a mean moves by this part of the difference */
     FAILED_US = 10000000,  /* what a failure of somebody unknown counts as */
     FAILED_TIMES = 4,      /* a failure counts as so many times the mean */
-    OUTPUT_EXPECTED = 500, /* tokens of an answer, while a job has no mean and the call no bound */
 };
 
 static void swap(uint8_t *a, uint8_t *b)
@@ -87,57 +86,19 @@ void balance_no_content(const struct attempt *a, int64_t us, bool failed)
         note(s, us);
 }
 
+void balance_done(const struct attempt *a, int64_t us)
+{
+    note(&a->target->state->busy, us);
+    if (a->call->route.job)
+        cost_output_note(a->call->route.job, a->usage.output);
+}
+
 static int64_t slowness(const struct mesh_call *c, const struct target *t)
 {
     const struct target_speed *s = &t->state->speed[c->facts.stream];
     if (atomic_load_explicit(&s->samples, memory_order_relaxed) < NEWCOMER_SAMPLES)
         return load_of(t) == 0 ? -1 : INT64_MAX; /* somebody is finding out already */
     return atomic_load_explicit(&s->mean_us, memory_order_relaxed);
-}
-
-/* --- cheapest --------------------------------------------------------------------------------------------------------- */
-
-static void note_output(const struct job *j, int64_t tokens)
-{
-    int64_t mean = atomic_load_explicit(&j->state->output_mean, memory_order_relaxed);
-    int64_t moved = mean ? mean + (tokens - mean) / FORGET_ONE_IN : tokens;
-    atomic_store_explicit(&j->state->output_mean, moved > 0 ? moved : 1, memory_order_relaxed);
-}
-
-void balance_done(const struct attempt *a, int64_t us)
-{
-    note(&a->target->state->busy, us);
-    if (a->call->route.job)
-        note_output(a->call->route.job, a->usage.output);
-}
-
-int64_t balance_output_expected(const struct mesh_call *c)
-{
-    if (wire_op_embeds(c->facts.op) || c->facts.op == WIRE_RERANK || c->facts.form)
-        return 0;
-    int64_t mean = c->route.job ? atomic_load_explicit(&c->route.job->state->output_mean, memory_order_relaxed) : 0;
-    int64_t most = c->facts.max_tokens;
-    if (mean == 0)
-        mean = most >= 0 ? most : OUTPUT_EXPECTED;
-    return most >= 0 && most < mean ? most : mean;
-}
-
-/* What this call would cost there now, in nano-dollars. Your own hardware costs its electricity for as long as its answers
- * take, where watts and price are known; without them, and under a plan, it is paid for already and costs nothing more. A
- * price in the config wins over both. What is paid per token and has no known price comes last. */
-int64_t balance_cost(const struct mesh_call *c, const struct target *t)
-{
-    const struct mesh *m = c->ml->mesh;
-    struct price p;
-    if (t->up->regime == REGIME_PLAN)
-        return 0;
-    if (power_is_known(m, t))
-        return power_cost_of(m, t, atomic_load_explicit(&t->state->busy.mean_us, memory_order_relaxed));
-    if (!price_find(&p, t->price, t->price_count, t->up->vendor_name, t->model, clock_wall_ms(m->clock)))
-        return t->up->regime == REGIME_CREDIT ? INT64_MAX : 0;
-    struct usage u = {.input = c->facts.tokens_estimated, .cached = affinity_cached(c, t), .output = balance_output_expected(c), .cost_nusd = -1};
-    int64_t cost = price_cost(&p, &u);
-    return cost == COST_UNKNOWN ? INT64_MAX : cost;
 }
 
 /* --- all -------------------------------------------------------------------------------------------------------------- */
@@ -151,7 +112,7 @@ static int64_t key_of(const struct mesh_call *c, const struct step *s, const str
     case BALANCE_FASTEST:
         return slowness(c, of->target);
     case BALANCE_CHEAPEST:
-        return balance_cost(c, of->target);
+        return cost_of_call(c, of->target);
     default:
         return 0;
     }

@@ -48,6 +48,13 @@ static struct plan_ask ask_of(struct mesh_call *c, const struct target *t)
     return (struct plan_ask){.holder = u->plan_holder ? u->plan_holder : c->plan_holder, .model = t->model, .batch = is_batch(c), .now = now_of(c)};
 }
 
+bool flat_is_billed(const struct mesh_call *c, const struct target *t)
+{
+    const struct upstream *u = t->up;
+    uint64_t holder = u->plan_holder ? u->plan_holder : c->plan_holder;
+    return u->plan && u->config->plan_overage_allow && plan_is_billed(u->plan, holder ? holder : plan_holder(u->plan, c->ask.credential));
+}
+
 static enum reason reason_of(struct mesh_call *c, enum plan_pass pass, const struct plan_why *why, int64_t *wait_ms)
 {
     char until[CIVIL_ISO_BYTES];

@@ -11,7 +11,7 @@ enum {
     CALLS_MAX = 64,                           /* of one answer */
     TEXT_MAX = KEEPSAKE_ONE_MAX,              /* of its thinking and arguments together */
     GATHER_ARENA_MAX = 64 * 1024 * 1024,      /* a whole answer, read once more */
-    ENOUGH_QUIRKS = QUIRK_THOUGHT_BACK | QUIRK_SIGNED_CALLS,
+    ENOUGH_QUIRKS = QUIRK_THOUGHT_BACK | QUIRK_SIGNED_CALLS | QUIRK_DETAILS_BACK,
 };
 
 struct gathered {
@@ -23,6 +23,8 @@ struct gather {
     struct arena arena;
     struct stream_reader reader; /* of an answer whose bytes pass */
     struct buf thought;
+    struct buf details;          /* reasoning_details: a list without its end; empty: none */
+    bool wants_details;
     struct str sealed_id, sealed; /* for the next call */
     struct gathered call[CALLS_MAX];
     int count;
@@ -66,6 +68,14 @@ static void say(struct gather *g, struct buf *to, struct str text)
     g->lost |= g->bytes > TEXT_MAX || buf_append(to, text) < 0;
 }
 
+static void detail(struct gather *g, struct str whole)
+{
+    if (!g->wants_details)
+        return;
+    say(g, &g->details, g->details.len ? STR(",") : STR("["));
+    say(g, &g->details, whole);
+}
+
 static void call_begins(struct gather *g, struct str id, bool custom, struct str extra)
 {
     if (g->count == CALLS_MAX) {
@@ -82,6 +92,7 @@ static int on_delta(const struct delta *d, void *ctx)
     struct gather *g = ctx;
     switch (d->kind) {
     case DELTA_REASONING: say(g, &g->thought, d->text); break;
+    case DELTA_DETAIL: detail(g, d->text); break;
     case DELTA_HIDDEN:
         g->sealed_id = take(g, d->id);
         g->sealed = d->id.len ? take(g, d->text) : STR_NONE;
@@ -105,7 +116,12 @@ int gather_begin(struct attempt *a)
         return ERR_NOMEM;
     g->arena = ARENA_INIT(GATHER_ARENA_MAX);
     g->thought = BUF_INIT(TEXT_MAX);
+    g->details = BUF_INIT(TEXT_MAX);
     stream_reader_init(&g->reader, &codec_openai, WIRE_CHAT, &g->arena, on_delta, g);
+    g->wants_details = a->face == DIALECT_OPENAI && quirks_of(a) & QUIRK_DETAILS_BACK;
+    g->reader.details = g->wants_details;
+    if (a->translation)
+        a->translation->reader.details = g->wants_details;
     return 0;
 }
 
@@ -125,6 +141,9 @@ void gather_event(struct attempt *a, struct str name, struct str data)
 static void gather_parts(struct gather *g, const struct part *list)
 {
     for (const struct part *p = list; p; p = p->next) {
+        bool detailed = p->kind == PART_REASONING || p->kind == PART_HIDDEN || str_eq(p->name, STR("reasoning_details"));
+        if (detailed && p->raw.len)
+            detail(g, p->raw);
         if (p->kind == PART_REASONING) {
             say(g, &g->thought, p->text);
         } else if (p->kind == PART_HIDDEN) {
@@ -163,6 +182,7 @@ void gather_free(struct attempt *a)
     for (int i = 0; i < g->count; i++)
         buf_fini(&g->call[i].arguments);
     buf_fini(&g->thought);
+    buf_fini(&g->details);
     arena_fini(&g->arena);
     mem_free(g);
     a->gather = NULL;
@@ -183,11 +203,16 @@ void gather_keep(struct attempt *a)
 {
     struct gather *g = a->gather;
     uint8_t digest[KEEPSAKE_DIGEST_BYTES];
+    AUTO_BUF struct buf details = BUF_INIT(2 * TEXT_MAX);
+    if (g && g->details.len) {
+        say(g, &g->details, STR("]"));
+        g->lost |= openai_details_join(buf_str(&g->details), &details) < 0;
+    }
     for (int i = 0; g && !g->lost && i < g->count; i++) {
         const struct gathered *c = &g->call[i];
         struct keepsake what = {.thought = i == 0 ? buf_str(&g->thought) : STR_NONE, .extra = c->extra, .sealed_id = c->sealed_id,
-                                .sealed = c->sealed};
-        if (!what.thought.len && !what.extra.len && !what.sealed.len)
+                                .sealed = c->sealed, .details = i == 0 ? buf_str(&details) : STR_NONE};
+        if (!what.thought.len && !what.extra.len && !what.sealed.len && !what.details.len)
             continue;
         if (digest_of(a, c->id, buf_str(&c->arguments), c->custom, &g->arena, digest))
             keepsakes_put(a->target->up->kept, digest, &what, loop_now_ms(a->call->ml->loop));
@@ -220,6 +245,8 @@ int gather_mend(struct attempt *a, struct json_edit *out)
         return 0;
     if (quirks_of(a) & QUIRK_THOUGHT_BACK)
         return openai_mend(c->facts.body, MEND_THOUGHT, recall, &c->arena, out);
+    if (quirks_of(a) & QUIRK_DETAILS_BACK)
+        return openai_mend(c->facts.body, MEND_DETAILS, recall, &c->arena, out);
     struct chat_write w = {.model = a->target->model, .vendor = a->target->up->vendor, .fact = a->target->fact};
     return openai_signs_calls(&w) ? openai_mend(c->facts.body, MEND_SIGNATURE, recall, &c->arena, out) : 0;
 }

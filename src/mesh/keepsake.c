@@ -188,7 +188,7 @@ static struct str copy(char **at, struct str text)
 
 static struct kept *kept_new(const uint8_t *digest, const struct keepsake *what)
 {
-    size_t bytes = sizeof(struct kept) + what->thought.len + what->extra.len + what->sealed_id.len + what->sealed.len;
+    size_t bytes = sizeof(struct kept) + what->thought.len + what->extra.len + what->sealed_id.len + what->sealed.len + what->details.len;
     struct kept *p = bytes <= KEEPSAKE_ONE_MAX ? mem_zalloc(bytes) : NULL;
     if (!p)
         return NULL;
@@ -200,6 +200,7 @@ static struct kept *kept_new(const uint8_t *digest, const struct keepsake *what)
     p->what.extra = copy(&at, what->extra);
     p->what.sealed_id = copy(&at, what->sealed_id);
     p->what.sealed = copy(&at, what->sealed);
+    p->what.details = copy(&at, what->details);
     return p;
 }
 
@@ -223,8 +224,9 @@ void keepsakes_put(struct keepsakes *k, const uint8_t digest[KEEPSAKE_DIGEST_BYT
 
 static bool copy_out(const struct keepsake *from, struct arena *a, struct keepsake *out)
 {
-    *out = (struct keepsake){arena_dup(a, from->thought), arena_dup(a, from->extra), arena_dup(a, from->sealed_id), arena_dup(a, from->sealed)};
-    return out->thought.ptr && out->extra.ptr && out->sealed_id.ptr && out->sealed.ptr;
+    *out = (struct keepsake){arena_dup(a, from->thought), arena_dup(a, from->extra), arena_dup(a, from->sealed_id), arena_dup(a, from->sealed),
+                             arena_dup(a, from->details)};
+    return out->thought.ptr && out->extra.ptr && out->sealed_id.ptr && out->sealed.ptr && out->details.ptr;
 }
 
 bool keepsakes_find(struct keepsakes *k, const uint8_t digest[KEEPSAKE_DIGEST_BYTES], int64_t now_ms, struct arena *a, struct keepsake *out)

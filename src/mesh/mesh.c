@@ -95,8 +95,8 @@ static int open_guards(struct mesh_loop *ml, struct err *e)
     const struct mesh *m = ml->mesh;
     ml->requires_guard = new0_array(struct guard, 2 * (size_t)m->job_count + 1);
     ml->home_guard = new0_array(struct guard, (size_t)m->upstream_count + 1);
-    ml->spill = new0_array(struct spill_watch, (size_t)m->upstream_count + 1);
-    ml->quota = new0_array(struct quota_watch, (size_t)m->upstream_count + 1);
+    ml->spill = new0_array(struct watch, (size_t)m->upstream_count + 1);
+    ml->quota = new0_array(struct watch, (size_t)m->upstream_count + 1);
     if (!ml->requires_guard || !ml->home_guard || !ml->spill || !ml->quota)
         return err_set(e, ERR_NOMEM, "mesh loop");
     uint32_t pool = (uint32_t)m->upstream_count * 2; /* behind the pools of the upstreams */
@@ -106,10 +106,11 @@ static int open_guards(struct mesh_loop *ml, struct err *e)
         ml->home_guard[i] = (struct guard){.ml = ml, .url = m->upstream[i].probe_url, .unix_path = m->upstream[i].unix_path,
                                            .authorization = m->upstream[i].authorization, .home = true, .lists_models = true,
                                            .pool = (uint32_t)i * 2 + 1};
-    for (int i = 0; i < m->upstream_count; i++)
-        ml->spill[i] = (struct spill_watch){.ml = ml, .up = &m->upstream[i]};
-    for (int i = 0; i < m->upstream_count; i++)
-        ml->quota[i] = (struct quota_watch){.ml = ml, .up = &m->upstream[i]};
+    for (int i = 0; i < m->upstream_count; i++) {
+        const struct upstream *u = &m->upstream[i];
+        ml->spill[i] = (struct watch){.ml = ml, .up = u, .what = &spill_what, .due_ms = &u->state->spill_ask_ms};
+        ml->quota[i] = (struct watch){.ml = ml, .up = u, .what = &quota_what, .due_ms = &u->state->quota_ask_ms};
+    }
     return 0;
 }
 
@@ -175,9 +176,9 @@ void mesh_loop_close(struct mesh_loop *ml)
     for (int i = 0; ml->home_guard && i < ml->mesh->upstream_count; i++)
         guard_fini(&ml->home_guard[i]);
     for (int i = 0; ml->spill && i < ml->mesh->upstream_count; i++)
-        spill_watch_fini(&ml->spill[i]);
+        watch_fini(&ml->spill[i]);
     for (int i = 0; ml->quota && i < ml->mesh->upstream_count; i++)
-        quota_watch_fini(&ml->quota[i]);
+        watch_fini(&ml->quota[i]);
     if (ml->journal) {
         struct err e = {0};
         if (ledger_flush(ml->journal, &e) < 0)

@@ -229,6 +229,8 @@ struct mesh_story {
     struct str at;           /* where the conversation's prefix was cached, as far as was known; empty: nowhere; `-`: in no chain any more */
     int64_t prefix;          /* tokens of it */
     bool stayed;
+    struct str why;          /* a code: how staying and going back were weighed; empty: they were not */
+    const char *why_words;   /* NULL without one */
 };
 /* Puts what the books have of a call in the order in which it happened. Who stands behind the last one in today's config (`now`
  * may be NULL) follows as MESH_NOT_ASKED. ERR_SYNTAX: what was kept is no story of ours. */

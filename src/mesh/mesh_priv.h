@@ -74,6 +74,7 @@ enum reason_cool {
     X(SHUTDOWN,           FAULT_US,     NEXT_STOP,   COOL_NONE,  503, "Hearth is shutting down")                        \
     X(FOREIGN_THINKING,   FAULT_TARGET, NEXT_SAME,   COOL_NONE,  400, "it refuses thinking that others wrote; it is asked without") \
     X(NO_FACE,            FAULT_TARGET, NEXT_SAME,   COOL_NONE,  502, "it has no such endpoint; it is asked in another dialect") \
+    X(NO_SUBTITLES,       FAULT_TARGET, NEXT_SAME,   COOL_NONE,  502, "it writes no srt or vtt; it is asked for segments, to make them of") \
     /* why a candidate was not even tried */                                                                            \
     X(COOLING,            FAULT_TARGET, NEXT_STEP,   COOL_NONE,  503, "cooling after failures")                         \
     X(BUSY,               FAULT_TARGET, NEXT_STEP,   COOL_NONE,  429, "at its limit of concurrent calls")               \
@@ -95,7 +96,6 @@ enum reason_cool {
     X(TOO_SMALL,          FAULT_CALL,   NEXT_STEP,   COOL_NONE,  400, "the call is too long for its context")           \
     X(INCAPABLE,          FAULT_CALL,   NEXT_STEP,   COOL_NONE,  400, "the model cannot do what the call needs")        \
     X(NO_ENDPOINT,        FAULT_CALL,   NEXT_STEP,   COOL_NONE,  400, "it has no endpoint for this kind of call")       \
-    X(NO_SUBTITLES,       FAULT_CALL,   NEXT_STEP,   COOL_NONE,  400, "its transcripts are never srt or vtt (response_format)") \
     X(UNSAYABLE,          FAULT_CALL,   NEXT_STEP,   COOL_NONE,  400, "the call cannot be said in its dialect")         \
     X(REQUIRES,           FAULT_US,     NEXT_STOP,   COOL_NONE,  503, "what the job requires does not answer")
 
@@ -367,26 +367,41 @@ void guard_leave(struct guard_waiter *w);
 void guard_fini(struct guard *g);
 bool guard_model_forwards(const struct guard *g, struct str model);
 
-/* --- spills (spill.c) ------------------------------------------------------------------------------------------------------ */
+/* --- what is asked now and then (watch.c), and what of (spill.c, quota.c) ---------------------------------------------------- */
 
-struct spill_watch { /* of one home upstream, on one loop */
+struct watch;
+struct watch_what { /* a kind of question */
+    int every_ms, timeout_ms;
+    size_t bytes_max; /* of an answer */
+    void (*take)(struct watch *w); /* its answer is whole: status and body */
+};
+struct watch { /* of one upstream, on one loop */
     struct mesh_loop *ml;
     const struct upstream *up;
+    const struct watch_what *what;
+    atomic_llong *due_ms;     /* before then nobody asks, on any loop; monotonic; the upstream's state has it */
     struct http_fetch *fetch; /* NULL: nothing is asked */
     struct loop_timer timer;
     struct buf body;
     int status;
 };
-void spill_look(const struct attempt *a); /* content has come from there: asks, when it is time to */
-void spill_watch_fini(struct spill_watch *w);
+void watch_look(struct watch *w, struct str url, struct str unix_path); /* asks, when it is time to */
+void watch_not_before(struct watch *w, int64_t wait_ms);                /* its next question */
+void watch_fini(struct watch *w);
+
+extern const struct watch_what spill_what, quota_what;
+void spill_look(const struct attempt *a); /* content has come from there */
 /* The CPU's part of the model; -1: not known, or of too long ago. */
 int spill_percent(const struct target *t, int64_t now_ms);
+void quota_look(const struct attempt *a); /* the same */
 
-/* --- flat plans (flat.c, quota.c) ------------------------------------------------------------------------------------------- */
+/* --- flat plans (flat.c) ------------------------------------------------------------------------------------------- */
 
 int flat_open(struct mesh *m, struct upstream *u, struct err *e); /* of an upstream under regime plan */
 /* May the call go there, as its plan stands? REASON_DONE: yes. Takes nothing. */
 enum reason flat_look(struct mesh_call *c, const struct target *t, int64_t *wait_ms);
+/* The provider bills what goes there beside the plan, and the config lets it: calls cost their list price. */
+bool flat_is_billed(const struct mesh_call *c, const struct target *t);
 /* The same, and takes it: a->ticket is then to be closed. Fine for upstreams without a plan. */
 enum reason flat_enter(struct attempt *a, const struct target *t, int64_t *wait_ms);
 void flat_leave(struct attempt *a); /* it was not sent after all */
@@ -399,17 +414,6 @@ void tell_rest(const struct attempt *a, enum reason r, int64_t rest_ms);
 void tell_back(const struct attempt *a);
 /* What the attempt is charged: nothing under a plan, `list_nusd` when it was billed beside it. Ends the ticket. */
 int64_t flat_close(struct attempt *a, int64_t list_nusd);
-
-struct quota_watch { /* of one upstream's plan, on one loop */
-    struct mesh_loop *ml;
-    const struct upstream *up;
-    struct http_fetch *fetch; /* NULL: nothing is asked */
-    struct loop_timer timer;
-    struct buf body;
-    int status;
-};
-void quota_look(const struct attempt *a); /* an answer came from there: asks, when it is time to */
-void quota_watch_fini(struct quota_watch *w);
 
 /* --- a loop's part (mesh.c) -------------------------------------------------------------------------------------------------- */
 
@@ -427,8 +431,7 @@ struct mesh_loop {
     uint64_t call_total;          /* since it was opened */
     struct guard *requires_guard; /* by 2 * job index, + 1 for calls that must stay at home */
     struct guard *home_guard;     /* by upstream index */
-    struct spill_watch *spill;    /* by upstream index */
-    struct quota_watch *quota;    /* by upstream index */
+    struct watch *spill, *quota;  /* by upstream index */
     struct loop_timer journal_timer; /* tries again after a failed flush */
     bool journal_failed;          /* said so already */
     struct mesh_counts *counts;   /* NULL: nothing is counted */
@@ -445,6 +448,7 @@ void mesh_loop_journal(struct mesh_loop *ml); /* something was appended: flush i
 /* --- calls (call.c, attempt.c, relay.c, pick.c, answer.c) ------------------------------------------------------------------------ */
 
 enum {
+    REQUEST_HEADERS_MAX = 8 + 2 * ASK_HEADERS_MAX,
     BESIDE_MAX = 48,
     ATTEMPTS_MAX = 64,
     TRIED_MAX = 64 + 64 * 4,
@@ -476,12 +480,37 @@ struct price_note { /* a member of a `cheapest` group, as it was compared */
     int64_t nusd;   /* INT64_MAX: not known */
     int64_t cached; /* tokens that were taken to be cached there */
 };
+struct seat { /* a place that has a conversation's prefix in its cache */
+    uint64_t place;   /* target_state.id; 0: none */
+    int64_t until_ms; /* monotonic; the prefix is forgotten then */
+    int64_t prefix;   /* tokens; 0: it was there, and nothing of it is cached */
+};
+struct conversation { /* what is known of one (affinity.c) */
+    struct seat last, before; /* where its last call was answered, and where the last one elsewhere was */
+    int64_t paid_nusd;        /* what staying at `last` has cost more than an earlier step would have (stay.c) */
+};
+/* Why a call goes to the place where its conversation's prefix is cached, or to an earlier step. The names are in the ledger. */
+/*    name      in the books  what people read */
+#define STAY_TABLE(X)                                                                                                   \
+    X(NONE,     NULL,         NULL)                                                                                     \
+    X(PREFIX,   "prefix",     "an earlier step would have to read all of it anew, which costs more")                    \
+    X(CHEAPER,  "cheaper",    "an earlier step costs no more, whatever has to be read anew there")                      \
+    X(ORDER,    "order",      "an earlier step stands first although it is the dearer one")                             \
+    X(REPAID,   "repaid",     "staying had cost as much more as going back to an earlier step costs")                   \
+    X(UNPRICED, "unpriced",   "an earlier step stands first, and a price to compare by is not known")
+enum stay_why {
+#define X(n, name, text) STAY_##n,
+    STAY_TABLE(X)
+#undef X
+        STAY_COUNT
+};
 struct talk { /* the conversation that a call belongs to (affinity.c) */
     uint64_t key;                /* 0: it is none, or a short one, or there is no choice */
-    uint64_t place;              /* where its last call was answered; 0: nobody knows */
-    int64_t prefix;              /* tokens that are cached there */
-    const struct target *holder; /* the same as a member of the chain, if it is worth staying at; NULL */
-    int step, member;            /* of the holder */
+    struct conversation known;   /* of it, when this call came */
+    const struct target *holder; /* known.last as a member of the chain, if it is worth staying at; NULL */
+    int step;                    /* of the holder */
+    enum stay_why why;           /* it was weighed, and that came of it */
+    int64_t paid_nusd;           /* known.paid_nusd, and this call's share if it stays */
     bool asked_first;            /* it was asked before the steps in front of it */
     bool ended, stayed;          /* it was answered, where its prefix was or elsewhere */
 };
@@ -535,6 +564,7 @@ struct attempt {
     int piece_count;
     int status;
     bool is_stream;                   /* the upstream answers in SSE */
+    bool subtitles;                   /* it was asked for segments, of which subtitles are to be made (form.c) */
     bool passed_limit;                /* a whole answer above the holding limit: relayed as it comes */
     bool paused;
     int64_t retry_after_ms;
@@ -629,20 +659,28 @@ struct mesh_call {
     bool in_books;                    /* the call has an open record, and no close */
 };
 
+/* may.c: may this member of the step take the call, as things stand? REASON_DONE: yes. Takes nothing. */
+enum reason pick_may(struct mesh_call *c, const struct step *s, const struct target *t, int64_t *wait_ms);
+/* What the call needs and the target is known not to have; NULL: nothing. */
+const char *pick_lacks(const struct mesh_call *c, const struct target *t);
+
+/* take.c: REASON_DONE, and all is taken that it needs there; or why not, and nothing is. `has_place`: the line has given it one;
+ * whoever calls gives it on when something else is in the way. */
+enum reason pick_take(struct attempt *a, const struct target *t, bool has_place, int64_t *wait_ms);
+void pick_release(struct attempt *a); /* counts and place */
+
 /* pick.c: the next candidate that may be tried; skips are written to the story. NULL when the chain is exhausted, or when the
  * call waits in a line now (ticket). Takes the breaker's probe, a place, the in-flight count and the budget's hold. */
 const struct target *pick_next(struct attempt *a);
 /* The same for a hedge beside an attempt at `beside`: nobody's line is joined, and when NULL comes nothing has changed. */
 const struct target *pick_beside(struct attempt *a, const struct target *beside);
-/* What the call needs and the target is known not to have; NULL: nothing. */
-const char *pick_lacks(const struct mesh_call *c, const struct target *t);
-void pick_release(struct attempt *a);       /* counts and place */
+/* May this member of the step take the call, as things stand? REASON_DONE: yes. Takes nothing. */
 void pick_granted(struct mesh_call *c);     /* the line has come to this call: it has a place at `awaited` */
 void pick_waited_enough(struct mesh_call *c); /* it has not, in the time that a call waits */
-void story_add(struct mesh_call *c, const struct target *t, enum reason r, bool attempted, int status, int64_t wait_ms,
-               struct str words);
 
 /* story.c: what is kept with the call. Where memory is out less of it is kept, and the call goes on. */
+void story_add(struct mesh_call *c, const struct target *t, enum reason r, bool attempted, int status, int64_t wait_ms,
+               struct str words);
 void story_attempt(const struct attempt *a); /* it begins, and its face is known */
 void story_price(struct mesh_call *c, const struct target *t, int64_t nusd, int64_t cached);
 bool story_is_worth_it(const struct mesh_call *c); /* there is more to tell than the attempts tell */
@@ -660,15 +698,25 @@ struct affinity;
 struct affinity *affinity_new(void); /* NULL: no memory, or no randomness */
 struct affinity *affinity_ref(struct affinity *t);
 void affinity_unref(struct affinity *t);
-bool affinity_find(struct affinity *t, uint64_t key, int64_t now_ms, uint64_t *place, int64_t *prefix);
-void affinity_put(struct affinity *t, uint64_t key, uint64_t place, int64_t prefix, int64_t until_ms);
+bool affinity_find(struct affinity *t, uint64_t key, int64_t now_ms, struct conversation *out);
+void affinity_put(struct affinity *t, uint64_t key, const struct conversation *c);
 void affinity_begin(struct mesh_call *c);      /* its chain is known, its body still there: fills in c->talk */
 void affinity_done(const struct attempt *a);   /* it was answered there */
 int64_t affinity_cached(const struct mesh_call *c, const struct target *t); /* tokens of this call that are likely cached there */
 
+/* cost.c: what a call would cost somewhere, now, in nano-dollars. */
+#define COST_NOT_KNOWN INT64_MAX /* so that it comes last */
+int64_t cost_of_call(const struct mesh_call *c, const struct target *t); /* with what is likely cached there */
+int64_t cost_with_cached(const struct mesh_call *c, const struct target *t, int64_t cached); /* with so many tokens cached there */
+int64_t cost_output_expected(const struct mesh_call *c); /* tokens of the answer, by those before it */
+void cost_output_note(const struct job *j, int64_t tokens);
+
+/* stay.c: whether the place where the call's conversation is cached is asked before the steps in front of it. */
+bool stay_is_cheaper(struct mesh_call *c);
+const char *stay_name(enum stay_why w); /* NULL for STAY_NONE */
+const char *stay_words(struct str name); /* NULL: none that we know */
+
 /* balance.c */
-int64_t balance_cost(const struct mesh_call *c, const struct target *t); /* of this call there, now; INT64_MAX: not known */
-int64_t balance_output_expected(const struct mesh_call *c); /* tokens of the answer, by those before it */
 void balance_order(struct mesh_call *c, const struct step *s); /* fills cursor.order */
 void balance_content(const struct attempt *a);                 /* its first content is there */
 void balance_no_content(const struct attempt *a, int64_t us, bool failed);
@@ -681,7 +729,13 @@ void queue_place_give(const struct upstream *u);
 enum reason queue_join(struct mesh_call *c, const struct upstream *u);
 void queue_leave(struct mesh_call *c); /* fine when it does not wait */
 
-/* attempt.c */
+/* request.c: what is said to the attempt's target. */
+size_t request_headers(const struct attempt *a, struct http_header *h); /* into REQUEST_HEADERS_MAX of them */
+/* Its body, in a->piece: REASON_DONE, or why it could not be made; then *words is the story, in the arena. */
+enum reason request_write(struct attempt *a, struct str *words);
+
+/* attempt.c, attempt_end.c */
+int attempt_open_books(struct attempt *a);
 void attempt_begin(struct attempt *a, const struct target *t);
 /* Ends the attempt: books, breaker, counts; the fetch is cancelled if it is still there. Returns for how long the target
  * rests now, in ms (0: it does not). */
@@ -786,7 +840,8 @@ int gather_mend(struct attempt *a, struct json_edit *out);
 int rerank_answer_write(struct attempt *a);
 
 /* form.c: calls whose body is a form, which may still be coming while it is sent on. */
-int form_write(struct attempt *a);                /* a->piece: as it came, but for the model's name */
+int form_write(struct attempt *a);                /* a->piece: as it came, but for the model's name, and segments in the place of subtitles */
+int form_answer_write(struct attempt *a);         /* a->held: subtitles out of segments; ERR_SYNTAX: there are none, ERR_NOMEM, ERR_LIMIT */
 size_t form_sendable(const struct attempt *a);    /* of those pieces, what is there; 0: all */
 
 /* relay.c */

@@ -24,7 +24,7 @@ enum reason rate_take(struct attempt *a, const struct target *t, int64_t *wait_m
         *wait_ms = -1;
         return REASON_OVER_TPM;
     }
-    tokens = at_most(tokens) + at_most(balance_output_expected(c));
+    tokens = at_most(tokens) + at_most(cost_output_expected(c));
     if (u->tpm && tokens > u->tpm)
         tokens = u->tpm; /* it has the minute for itself */
     if ((wait = minute_take(&u->state->calls, 1, u->rpm ? u->rpm : INT64_MAX, now_ms))) {

@@ -1,7 +1,7 @@
 /* spill.c: notices models that an Ollama at home computes on the CPU in part, because they do not fit its GPU: it does so
  * without a word, and becomes several times slower. While answers come from an upstream at home it is asked, at most every
- * half minute and by one loop, which models it has loaded (/api/ps). What it says is kept beside the target's breaker, where
- * the head of an answer, /metrics and the admin API read it. Nobody waits for it, and that it fails counts for nothing.
+ * half minute, which models it has loaded (/api/ps). What it says is kept beside the target's breaker, where the head of an
+ * answer, /metrics and the admin API read it.
  *
  * Only an upstream that is called an Ollama (its vendor, or Ollama's port) is asked; one that knows no such list is asked
  * again much later only. */
@@ -45,7 +45,7 @@ static void tell(const struct target *t, int percent)
 }
 
 /* Targets that are not loaded keep what was seen, until it is too old: they have not been asked since, either. */
-static void note(const struct spill_watch *w, const struct ollama_loaded *loaded, int64_t now_ms)
+static void note(const struct watch *w, const struct ollama_loaded *loaded, int64_t now_ms)
 {
     const struct mesh *m = w->ml->mesh;
     int percent = ollama_spill_percent(loaded);
@@ -60,109 +60,23 @@ static void note(const struct spill_watch *w, const struct ollama_loaded *loaded
     }
 }
 
-static void take_answer(struct spill_watch *w)
+static void take_answer(struct watch *w)
 {
     struct ollama_loaded loaded[OLLAMA_LOADED_MAX];
     int64_t now_ms = loop_now_ms(w->ml->loop);
     int count = w->status == 200 ? ollama_loaded_read(buf_str(&w->body), loaded, COUNT_OF(loaded), NULL) : ERR_SYNTAX;
     if (count == ERR_SYNTAX)
-        atomic_store_explicit(&w->up->state->spill_ask_ms, now_ms + SPILL_NO_OLLAMA_MS, memory_order_relaxed);
+        watch_not_before(w, SPILL_NO_OLLAMA_MS);
     for (int i = 0; i < count; i++)
         note(w, &loaded[i], now_ms);
 }
 
-/* --- asking ---------------------------------------------------------------------------------------------------------------- */
+const struct watch_what spill_what = {
+    .every_ms = SPILL_EVERY_MS, .timeout_ms = SPILL_TIMEOUT_MS, .bytes_max = SPILL_LIST_BYTES_MAX, .take = take_answer};
 
-static void stop(struct spill_watch *w)
-{
-    w->fetch = NULL;
-    loop_timer_cancel(w->ml->loop, &w->timer);
-    buf_fini(&w->body);
-}
-
-void spill_watch_fini(struct spill_watch *w)
-{
-    if (!w->fetch)
-        return;
-    http_fetch_cancel(w->fetch);
-    stop(w);
-}
-
-static int on_head(struct http_fetch *f, const struct http_fetch_head *head, void *ctx)
-{
-    (void)f;
-    ((struct spill_watch *)ctx)->status = head->status;
-    return 0;
-}
-
-static int on_body(struct http_fetch *f, struct str bytes, void *ctx)
-{
-    struct spill_watch *w = ctx;
-    (void)f;
-    if (buf_append(&w->body, bytes) < 0)
-        spill_watch_fini(w); /* no list of loaded models is that long */
-    return 0;
-}
-
-static void on_done(struct http_fetch *f, const struct http_fetch_result *r, void *ctx)
-{
-    struct spill_watch *w = ctx;
-    (void)f;
-    if (r->end == FETCH_OK)
-        take_answer(w);
-    stop(w);
-}
-
-static void on_timeout(struct loop_timer *t)
-{
-    spill_watch_fini((struct spill_watch *)(void *)((char *)t - offsetof(struct spill_watch, timer)));
-}
-
-static bool allow_home(const struct sockaddr *address, void *ctx)
-{
-    return fence_is_home(((const struct spill_watch *)ctx)->ml->mesh, address);
-}
-
-static void ask(struct spill_watch *w)
-{
-    const struct upstream *u = w->up;
-    const struct http_header header[] = {{STR("accept"), STR("application/json")},
-                                         {STR("authorization"), u->authorization}};
-    struct http_fetch_options opt = {
-        .url = u->loaded_url,
-        .unix_path = u->unix_path,
-        .method = STR("GET"),
-        .header = header,
-        .header_count = u->authorization.len ? 2 : 1,
-        .pool = (uint32_t)u->index * 2 + 1,
-        .connect_timeout_ms = SPILL_TIMEOUT_MS,
-        .allow = allow_home,
-        .on_head = on_head,
-        .on_body = on_body,
-        .on_done = on_done,
-        .ctx = w,
-    };
-    w->body = BUF_INIT(SPILL_LIST_BYTES_MAX);
-    w->status = 0;
-    if (http_fetch_start(&w->fetch, w->ml->client, &opt, NULL) < 0)
-        w->fetch = NULL; /* the next answer will ask */
-    else if (loop_timer_set(w->ml->loop, &w->timer, SPILL_TIMEOUT_MS, on_timeout) < 0)
-        spill_watch_fini(w);
-}
-
-/* Whoever moves the moment of the next question on asks this one; all others go on with one load. */
 void spill_look(const struct attempt *a)
 {
-    struct upstream *u = a->target->up;
-    struct mesh_loop *ml = a->call->ml;
-    if (!u->loaded_url.len)
-        return;
-    int64_t now_ms = loop_now_ms(ml->loop);
-    long long due_ms = atomic_load_explicit(&u->state->spill_ask_ms, memory_order_relaxed);
-    struct spill_watch *w = &ml->spill[u->index];
-    if (now_ms < due_ms || w->fetch ||
-        !atomic_compare_exchange_strong_explicit(&u->state->spill_ask_ms, &due_ms, now_ms + SPILL_EVERY_MS,
-                                                 memory_order_relaxed, memory_order_relaxed))
-        return;
-    ask(w);
+    const struct upstream *u = a->target->up;
+    if (u->loaded_url.len)
+        watch_look(&a->call->ml->spill[u->index], u->loaded_url, u->unix_path);
 }

@@ -8,6 +8,19 @@
 #include "mesh/mesh_priv.h"
 #include "base/json.h"
 
+void story_add(struct mesh_call *c, const struct target *t, enum reason r, bool attempted, int status, int64_t wait_ms,
+               struct str words)
+{
+    struct tried *entry = c->tried_count < TRIED_MAX ? arena_new(&c->arena, struct tried) : NULL;
+    if (!entry)
+        return; /* the story gets shorter, the call goes on */
+    *entry = (struct tried){.target = t, .reason = r, .attempted = attempted, .http_status = status, .wait_ms = wait_ms, .after = c->attempts,
+                            .words = words.len ? arena_dup(&c->arena, words) : STR_NONE};
+    *c->tried_tail = entry;
+    c->tried_tail = &entry->next;
+    c->tried_count++;
+}
+
 void story_attempt(const struct attempt *a)
 {
     struct mesh_call *c = a->call;
@@ -166,9 +179,13 @@ static void write_conversation(struct json_writer *w, const struct mesh_call *c)
     json_object_begin(w);
     json_key(w, "at");
     json_str(w, c->talk.holder ? c->talk.holder->name : STR("-")); /* it is in no chain any more */
-    member_i64(w, "prefix", c->talk.prefix);
+    member_i64(w, "prefix", c->talk.known.last.prefix);
     json_key(w, "stayed");
     json_bool(w, c->talk.stayed);
+    if (c->talk.why != STAY_NONE && (c->talk.why == STAY_PREFIX) == c->talk.stayed) { /* else something came in between */
+        json_key(w, "why");
+        json_text(w, stay_name(c->talk.why));
+    }
     json_object_end(w);
 }
 

@@ -196,6 +196,8 @@ static int put_together(struct reading *r, const struct mesh_chain *chain, struc
         s->at = json_get_text(talk, "at");
         s->prefix = number(talk, "prefix", 0);
         s->stayed = json_get_bool(talk, "stayed", false);
+        s->why = json_get_text(talk, "why");
+        s->why_words = stay_words(s->why);
         s->dialect = json_get_text(r->root, "dialect");
         s->more = number(r->root, "more", 0);
     }

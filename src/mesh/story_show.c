@@ -85,6 +85,7 @@ void mesh_story_show(struct json_writer *w, const struct ledger_call *c, const s
         member_i64(w, "prefix", s->prefix);
         json_key(w, "stayed");
         json_bool(w, s->stayed);
+        member_str(w, "why", s->why);
         json_object_end(w);
     } else {
         json_null(w);

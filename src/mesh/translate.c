@@ -118,7 +118,7 @@ static int write_translated(struct attempt *a, struct err *e)
     w.recall = gather_recall(&recall, a, &t->arena);
     t->request = BUF_INIT(2 * c->ask.body.len + REQUEST_EXTRA_BYTES + (w.recall ? RECALLED_BYTES_MAX : 0));
     (void)buf_reserve(&t->request, c->ask.body.len + c->ask.body.len / 8 + ROOM_BYTES); /* at once; without it, step by step */
-    rc = embeds ? translate_embed_request(a, &w, e) : t->from->request_write(c->chat, &w, &t->request, e);
+    rc = embeds ? translate_embed_request(a, &w, e) : codec_request_write(t->from, c->chat, &w, &t->request, e);
     a->piece[0] = buf_str(&t->request);
     a->piece_count = 1;
     return rc;
@@ -242,6 +242,7 @@ static int on_delta(const struct delta *d, void *ctx)
         if (!is_due(a, t))
             return 0;
         break;
+    case DELTA_DETAIL: return 0;
     case DELTA_BEGIN:
     case DELTA_SIGNATURE: break;
     }
@@ -277,13 +278,16 @@ int translate_last_line(struct attempt *a, int (*fn)(const struct sse_event *ev,
     return data.len ? fn(&(struct sse_event){.raw = buf_str(&a->translation->line), .data = data}, ctx) : 0;
 }
 
-/* A client in this dialect always reads how much was used: what the upstream did not say is estimated. */
+/* A client in this dialect always reads how much was used: what the upstream did not say is estimated, and so is a half that it gives
+ * as 0 (an Ollama leaves out the prompt that it had computed before): agents go by it. */
 static struct usage told_usage(const struct attempt *a)
 {
-    if (a->has_usage)
-        return a->usage;
-    int64_t output = a->output_estimated > 0 ? a->output_estimated : 1;
-    return (struct usage){.input = a->call->facts.tokens_estimated, .output = output, .cost_nusd = -1};
+    struct usage u = a->has_usage ? a->usage : (struct usage){.cost_nusd = -1};
+    if (u.input == 0)
+        u.input = a->call->facts.tokens_estimated;
+    if (u.output == 0)
+        u.output = a->output_estimated > 0 ? a->output_estimated : 1;
+    return u;
 }
 
 int translate_end(struct attempt *a)

@@ -106,6 +106,8 @@ static CURLcode on_ssl_context(CURL *easy, void *context, void *arg)
     if (!store || X509_STORE_up_ref(store) != 1)
         return CURLE_SSL_CACERT_BADFILE;
     SSL_CTX_set_cert_store(context, store); /* takes the reference */
+    /* libcurl 7.88 takes no tickets below TLS 1.3, a precaution of 2008; then most servers of 1.2 have no session to resume */
+    (void)SSL_CTX_clear_options(context, SSL_OP_NO_TICKET);
     return CURLE_OK;
 }
 

@@ -111,6 +111,7 @@ static void upstream_free(struct sim_upstream *u)
     buf_fini(&u->name);
     buf_fini(&u->last);
     buf_fini(&u->probe);
+    buf_fini(&u->wire);
     mem_free(u);
 }
 
@@ -122,7 +123,7 @@ static int upstream_new(struct sim_upstream **out, struct sim *s, const char *na
         return err_set(e, ERR_NOMEM, "simulator");
     *u = (struct sim_upstream){
         .sim = s, .port = port, .fd = -1, .io = LOOP_IO_INIT, .name = BUF_INIT(1 * KiB), .last = BUF_INIT(SIM_OUT_MAX),
-        .probe = BUF_INIT(SIM_OUT_MAX)};
+        .probe = BUF_INIT(SIM_OUT_MAX), .wire = BUF_INIT(SIM_WIRE_MAX)};
     u->flavour = sim_flavour_find(str_from(flavour));
     int rc =
         u->flavour ? buf_append_text(&u->name, name) : err_set(e, ERR_NOT_FOUND, "there is no flavour `%s`", flavour);
@@ -268,8 +269,10 @@ void sim_seen(struct sim *s, int upstream, struct sim_seen *out)
 
 static void seen_reset_now(struct sim *s, void *arg)
 {
-    struct sim_seen *seen = &upstream_at(s, ((struct request *)arg)->index)->seen;
-    *seen = (struct sim_seen){.open = seen->open};
+    struct sim_upstream *u = upstream_at(s, ((struct request *)arg)->index);
+    u->seen = (struct sim_seen){.open = u->seen.open};
+    buf_clear(&u->wire);
+    u->wire_cut = false;
 }
 
 void sim_seen_reset(struct sim *s, int upstream)
@@ -301,6 +304,20 @@ int sim_last_probe(struct sim *s, int upstream, struct buf *out)
 {
     struct request r = {.index = upstream, .out = out};
     int rc = command(s, last_probe_now, &r);
+    return rc ? rc : r.rc;
+}
+
+static void wire_now(struct sim *s, void *arg)
+{
+    struct request *r = arg;
+    const struct sim_upstream *u = upstream_at(s, r->index);
+    r->rc = u->wire_cut ? ERR_LIMIT : buf_append(r->out, buf_str(&u->wire));
+}
+
+int sim_wire(struct sim *s, int upstream, struct buf *out)
+{
+    struct request r = {.index = upstream, .out = out};
+    int rc = command(s, wire_now, &r);
     return rc ? rc : r.rc;
 }
 

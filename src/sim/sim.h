@@ -45,6 +45,8 @@ int sim_port(struct sim *s, int upstream);
  *   forwards NAME                Ollama: lists this model as forwarded to its cloud while this step is the next
  *   info TEXT | ps TEXT          likewise: TEXT is the whole reply, head included, to every question about the server; the
  *                                body of /api/ps
+ *   when TEXT                    the step is for every request whose body holds TEXT, instead of the step whose turn it is;
+ *                                it is never used up (so a program's tool call and its answer to the result can be told)
  * Several words may stand in one step, in any order. Chunks of drop, cut and sse-error are events of the stream: the
  * one with the role is the first. raw takes a text in quotes as well. Questions about the server itself (models,
  * Ollama's /api/tags …) are answered whatever the script says, use no step and count as probes. */
@@ -65,3 +67,5 @@ void sim_seen_reset(struct sim *s, int upstream);
 /* The last request as it arrived (head with the header names as sent, blank line, decoded body). */
 int sim_last_request(struct sim *s, int upstream, struct buf *out);
 int sim_last_probe(struct sim *s, int upstream, struct buf *out); /* the same of questions about the server */
+/* All that it has read since it began, or since sim_seen_reset: requests and questions. ERR_LIMIT: it was more than is kept. */
+int sim_wire(struct sim *s, int upstream, struct buf *out);

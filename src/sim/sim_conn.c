@@ -137,6 +137,8 @@ static void remember(struct sim_conn *c)
     buf_clear(last);
     if (buf_append(last, str_of(c->in.ptr, c->head_len + c->body_len)) != 0)
         c->broken = true;
+    if (buf_append(&c->up->wire, buf_str(last)) != 0)
+        c->up->wire_cut = true;
 }
 
 static enum sim_read read_request(struct sim_conn *c)
@@ -156,6 +158,9 @@ static enum sim_read read_request(struct sim_conn *c)
     if (got != READ_DONE)
         return got;
     remember(c);
+    const struct sim_step *asked = c->step ? sim_script_when(c->script, str_of(c->in.ptr + c->head_len, c->body_len)) : NULL;
+    if (asked)
+        c->step = asked;
     (void)sim_head_read(&head, str_of(c->in.ptr, c->head_len)); /* again: the buffer may have moved since */
     c->replying = true;
     c->up->seen.open++;

@@ -21,6 +21,7 @@
 #define SIM_HEAD_MAX (256 * KiB)
 #define SIM_BODY_MAX (64 * MiB)
 #define SIM_OUT_MAX (SIM_BODY_MAX + SIM_HEAD_MAX)
+#define SIM_WIRE_MAX ((size_t)1 << 20) /* what a story of a few dozen calls sends to one upstream */
 #define SIM_UPSTREAMS_MAX 64
 
 /* --- flavours (sim_flavour.c) ------------------------------------------------------------------------------------- */
@@ -110,11 +111,14 @@ struct sim_step {
     struct str finish, tool_name, tool_json, reasoning, refusal;
     struct str forwards; /* a model that /api/tags says is forwarded elsewhere, while this step is the next */
     struct str info, ps; /* likewise: a whole reply to every question about the server; the body of /api/ps */
+    struct str when;     /* ptr set: this step is for every request whose body holds it */
 };
 struct sim_script {
     struct arena arena; /* owns the steps and their texts */
-    struct sim_step *step;
+    struct sim_step *step; /* in their turn */
     int count, next;
+    struct sim_step *when; /* those with `when` */
+    int when_count;
     int refs;
 };
 int sim_script_parse(struct sim_script **out, struct str text, struct err *e);
@@ -122,6 +126,8 @@ void sim_script_unref(struct sim_script *s); /* NULL is fine */
 /* The step for the next request; it is used up unless it is the last. */
 const struct sim_step *sim_script_take(struct sim_script *s);
 const struct sim_step *sim_script_peek(const struct sim_script *s);
+/* The step that this body asks for by what it holds; NULL: the one whose turn it is. */
+const struct sim_step *sim_script_when(const struct sim_script *s, struct str body);
 
 /* --- requests (sim_request.c) ------------------------------------------------------------------------------------- */
 
@@ -260,6 +266,8 @@ enum sim_fault sim_fault_find(struct str name); /* SIM_FAULT_NONE if unknown */
 struct sim_upstream {
     struct sim *sim;
     struct buf name, last, probe; /* the last request, and the last question about the server, as they arrived */
+    struct buf wire;              /* all of them, up to SIM_WIRE_MAX ... */
+    bool wire_cut;                /* ... and there were more */
     const struct sim_flavour *flavour;
     int port, fd;
     bool listening;

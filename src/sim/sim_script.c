@@ -292,6 +292,7 @@ static const struct {
     {"forwards", offsetof(struct sim_step, forwards)},
     {"info", offsetof(struct sim_step, info)},
     {"ps", offsetof(struct sim_step, ps)},
+    {"when", offsetof(struct sim_step, when)},
 };
 static const struct {
     const char *word;
@@ -331,10 +332,12 @@ static int read_word(struct parser *p, struct str word)
     return fail(p, "unknown word", word);
 }
 
+static const struct sim_step STEP_USUAL = {
+    .drop = SIM_NEVER, .cut = SIM_NEVER, .error_after = SIM_NEVER, .usage_in = -1, .usage_out = -1};
+
 static int read_step(struct parser *p)
 {
-    *p->step = (struct sim_step){
-        .drop = SIM_NEVER, .cut = SIM_NEVER, .error_after = SIM_NEVER, .usage_in = -1, .usage_out = -1};
+    *p->step = STEP_USUAL;
     while (!at_end_of_step(p)) {
         struct word w;
         int rc = next_word(p, &w);
@@ -356,12 +359,17 @@ int sim_script_parse(struct sim_script **out, struct str text, struct err *e)
     size_t steps = 1;
     for (size_t i = 0; i < text.len; i++)
         steps += text.ptr[i] == ';'; /* those inside quotes only make the array a little larger */
-    s->step = arena_new_array(&s->arena, struct sim_step, steps);
+    s->step = arena_new_array(&s->arena, struct sim_step, steps + 1);
+    s->when = arena_new_array(&s->arena, struct sim_step, steps);
     struct parser p = {.rest = text, .script = s, .e = e};
-    int rc = s->step ? 0 : err_set(e, ERR_NOMEM, "script");
+    int rc = s->step && s->when ? 0 : err_set(e, ERR_NOMEM, "script");
     while (rc == 0) {
-        p.step = &s->step[s->count++];
+        p.step = &s->step[s->count];
         rc = read_step(&p);
+        if (p.step->when.ptr)
+            s->when[s->when_count++] = *p.step;
+        else
+            s->count++;
         if (p.rest.len == 0 || str_trim(str_skip(p.rest, 1)).len == 0) /* a last ';' is fine */
             break;
         p.rest = str_skip(p.rest, 1);
@@ -370,6 +378,8 @@ int sim_script_parse(struct sim_script **out, struct str text, struct err *e)
         sim_script_unref(s);
         return rc;
     }
+    if (s->count == 0) /* only steps with `when`: the others get the usual answer */
+        s->step[s->count++] = STEP_USUAL;
     *out = s;
     return 0;
 }
@@ -393,4 +403,12 @@ const struct sim_step *sim_script_take(struct sim_script *s)
     if (s->next + 1 < s->count)
         s->next++;
     return step;
+}
+
+const struct sim_step *sim_script_when(const struct sim_script *s, struct str body)
+{
+    for (int i = 0; i < s->when_count; i++)
+        if (str_find(body, s->when[i].when) >= 0)
+            return &s->when[i];
+    return NULL;
 }

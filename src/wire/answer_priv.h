@@ -26,6 +26,7 @@ void answer_content_read(struct answer_reader *r);
 /* The usage object that starts here, in any vendor's dress. False (and *out untouched) when it is no object, or does
  * not say how many tokens went in and, if it says so at all, came out. */
 bool answer_usage_read(struct json_scan *s, struct usage *out);
+bool answer_usage_read_responses(struct json_scan *s, struct usage *out); /* in the words of the Responses API */
 int64_t answer_cost_read(struct json_scan *s); /* what the vendor says it charged, in nano-dollars; -1 when that is no amount */
 
 /* A count of tokens that makes sense: 0 or more; negative: absent, or nonsense. It is consumed. */

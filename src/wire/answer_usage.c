@@ -59,15 +59,21 @@ static void details_read(struct json_scan *s, struct counts *c)
     }
 }
 
-static void member_read(struct json_scan *s, struct str key, struct counts *c)
+/* What the Responses API calls otherwise. */
+static const struct usage_words {
+    struct str input, output, input_details, output_details;
+} chat_words = {STR("prompt_tokens"), STR("completion_tokens"), STR("prompt_tokens_details"), STR("completion_tokens_details")},
+  responses_words = {STR("input_tokens"), STR("output_tokens"), STR("input_tokens_details"), STR("output_tokens_details")};
+
+static void member_read(struct json_scan *s, struct str key, const struct usage_words *words, struct counts *c)
 {
-    if (json_key_is(key, STR("prompt_tokens")))
+    if (json_key_is(key, words->input))
         c->input = answer_count_read(s);
-    else if (json_key_is(key, STR("completion_tokens")))
+    else if (json_key_is(key, words->output))
         c->output = answer_count_read(s);
     else if (json_key_is(key, STR("total_tokens")))
         c->total = answer_count_read(s);
-    else if (json_key_is(key, STR("prompt_tokens_details")) || json_key_is(key, STR("completion_tokens_details")))
+    else if (json_key_is(key, words->input_details) || json_key_is(key, words->output_details))
         details_read(s, c);
     else if (json_key_is(key, STR("cached_tokens")))
         c->cached_top = answer_count_read(s);
@@ -93,7 +99,7 @@ static int64_t whole_output(const struct counts *c)
     return output > 0 && c->total > c->input + output ? c->total - c->input : output;
 }
 
-bool answer_usage_read(struct json_scan *s, struct usage *out)
+static bool usage_read(struct json_scan *s, const struct usage_words *words, struct usage *out)
 {
     struct counts c = {ABSENT, ABSENT, ABSENT, ABSENT, ABSENT, ABSENT, ABSENT, ABSENT, ABSENT};
     struct str key;
@@ -104,7 +110,7 @@ bool answer_usage_read(struct json_scan *s, struct usage *out)
     }
     json_enter(s);
     while (json_member(s, &key))
-        member_read(s, key, &c);
+        member_read(s, key, words, &c);
 
     if (c.input < 0 || c.output == NONSENSE)
         return false;
@@ -122,4 +128,14 @@ bool answer_usage_read(struct json_scan *s, struct usage *out)
     };
     out->cache_write = part_of(c.input - out->cached, c.cache_write);
     return true;
+}
+
+bool answer_usage_read(struct json_scan *s, struct usage *out)
+{
+    return usage_read(s, &chat_words, out);
+}
+
+bool answer_usage_read_responses(struct json_scan *s, struct usage *out)
+{
+    return usage_read(s, &responses_words, out);
 }

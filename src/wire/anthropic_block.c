@@ -62,6 +62,22 @@ int anthropic_text(const struct anthropic_read *r, struct str raw, const char *m
     return rc ? anthropic_nomem(r) : 0;
 }
 
+int anthropic_odd(const struct anthropic_read *r, const char *list, const struct str *names, size_t count, struct str object, bool kept)
+{
+    struct json_scan s;
+    struct str key, value;
+    json_scan_init(&s, object);
+    (void)json_enter(&s);
+    while (json_member(&s, &key) && json_skip(&s, &value)) {
+        bool known = false;
+        for (size_t i = 0; i < count && !known; i++)
+            known = json_key_is(key, names[i]);
+        if (!known && !chat_odd_add(r->chat, list, key, value, kept))
+            return anthropic_nomem(r);
+    }
+    return 0;
+}
+
 static struct part *add(struct anthropic_read *r, struct place *at, enum part_kind kind)
 {
     struct part *p = chat_part_add(r->chat, at->end, kind);
@@ -317,6 +333,8 @@ static int block_read(struct anthropic_read *r, struct json_scan *s, struct plac
     if (p->kind == PART_OPAQUE)
         p->name = type;
     p->cache = f.raw[CACHE];
+    if (rc == 0 && f.odd && p->kind != PART_OPAQUE) /* that one is listed as a whole */
+        rc = anthropic_odd(r, "content", block_names, BLOCK_COUNT, raw, true);
     return rc;
 }
 

@@ -244,10 +244,17 @@ static int hidden_write(struct anthropic_write *w, const struct part *p)
     return end(w, p);
 }
 
+/* An id that came twice was made another one: the block as it came would not pair any more. */
+static bool is_renamed(struct anthropic_write *w, const struct turn_item *item)
+{
+    bool paired = item->part->kind == PART_CALL || item->part->kind == PART_RESULT;
+    return paired && !str_eq(item->id, anthropic_id_safe(w, item->part->id));
+}
+
 int anthropic_item_write(struct anthropic_write *w, const struct turn_item *item)
 {
     const struct part *p = item->part;
-    if (w->own && p->raw.len) {
+    if (w->own && p->raw.len && !is_renamed(w, item)) {
         w->marks += p->cache.len > 0;
         json_raw(w->json, p->raw);
         return 0;

@@ -41,6 +41,8 @@ int anthropic_bad(const struct anthropic_read *r, const char *member, const char
 /* A raw string, unescaped; ERR_INVALID with the story when it is another type, ERR_NOMEM. Absent: empty. */
 int anthropic_text(const struct anthropic_read *r, struct str raw, const char *member, struct str *out);
 int anthropic_nomem(const struct anthropic_read *r);
+/* The members of an object that are not among `names`: lost by name. For objects that are `odd`. */
+int anthropic_odd(const struct anthropic_read *r, const char *list, const struct str *names, size_t count, struct str object, bool kept);
 /* The value that the scan stands before, raw: an object. */
 int anthropic_object_read(struct anthropic_read *r, const char *member, struct str *out);
 int anthropic_tools_read(struct anthropic_read *r);

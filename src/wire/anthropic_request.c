@@ -131,9 +131,12 @@ static int metadata_read(struct anthropic_read *r)
     int rc = anthropic_object_read(r, "metadata", &raw);
     if (rc || r->scan.problem)
         return rc;
-    rc = anthropic_fields_read(&f, (const struct str[]){STR("user_id")}, 1, raw, r->err);
+    static const struct str names[] = {STR("user_id")};
+    rc = anthropic_fields_read(&f, names, 1, raw, r->err);
     if (rc == 0)
         rc = anthropic_text(r, f.raw[0], "metadata.user_id", &r->chat->user);
+    if (rc == 0 && f.odd)
+        rc = anthropic_odd(r, "metadata", names, 1, raw, true);
     return rc == 0 && f.odd ? own_add(r, STR("metadata"), raw) : rc;
 }
 
@@ -166,6 +169,8 @@ static int thinking_read(struct anthropic_read *r)
         c->show_reasoning = str_eq(display, STR("omitted")) ? NO : YES;
     else if (c->budget >= 0)
         c->show_reasoning = YES;
+    if (f.odd && (rc = anthropic_odd(r, "thinking", names, COUNT, raw, true)))
+        return rc;
     return own_add(r, STR("thinking"), raw);
 }
 
@@ -199,7 +204,10 @@ static int output_config_read(struct anthropic_read *r)
     int rc = anthropic_object_read(r, "output_config", &raw);
     if (rc || r->scan.problem)
         return rc;
-    rc = anthropic_fields_read(&f, (const struct str[]){STR("effort"), STR("format")}, 2, raw, r->err);
+    static const struct str names[] = {STR("effort"), STR("format")};
+    rc = anthropic_fields_read(&f, names, COUNT_OF(names), raw, r->err);
+    if (rc == 0 && f.odd)
+        rc = anthropic_odd(r, "output_config", names, COUNT_OF(names), raw, true);
     if (rc == 0)
         rc = anthropic_text(r, f.raw[0], "output_config.effort", &effort);
     if (rc)
@@ -268,6 +276,15 @@ static int role_read(struct anthropic_read *r, struct message *m)
     return r->scan.problem ? 0 : anthropic_bad(r, "role", "must be user or assistant");
 }
 
+/* What a message has beside its role and content. */
+static int message_odd(struct anthropic_read *r, struct str key)
+{
+    struct str value;
+    if (!json_skip(&r->scan, &value))
+        return 0; /* json_finish tells */
+    return chat_odd_add(r->chat, "messages", key, value, false) ? 0 : anthropic_nomem(r);
+}
+
 static int message_read(struct anthropic_read *r)
 {
     struct str key;
@@ -290,8 +307,8 @@ static int message_read(struct anthropic_read *r)
             rc = role_read(r, m);
         else if (is_content)
             rc = anthropic_content_read(r, &m->part);
-        else if (!json_skip(&r->scan, NULL))
-            break;
+        else
+            rc = message_odd(r, key);
     }
     if (rc == 0 && !r->scan.problem && (!role || !content))
         rc = anthropic_bad(r, role ? "content" : "role", "is missing");

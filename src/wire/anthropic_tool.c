@@ -39,9 +39,10 @@ static int tool_read(struct anthropic_read *r, struct str raw)
     if (f.raw[T_SCHEMA].len && f.raw[T_SCHEMA].ptr[0] != '{')
         return anthropic_bad(r, "input_schema", "must be an object");
     t->schema = f.raw[T_SCHEMA];
-    if (f.odd)
-        t->raw = raw;
-    return 0;
+    if (!f.odd)
+        return 0;
+    t->raw = raw;
+    return anthropic_odd(r, "tools", tool_names, TOOL_COUNT, raw, true);
 }
 
 int anthropic_tools_read(struct anthropic_read *r)
@@ -87,7 +88,7 @@ int anthropic_choice_read(struct anthropic_read *r)
         return anthropic_bad(r, "tool_choice.name", "is missing");
     if (f.raw[2].len)
         r->chat->parallel = f.raw[2].ptr[0] == 't' ? NO : YES;
-    return 0;
+    return f.odd ? anthropic_odd(r, "tool_choice", names, COUNT_OF(names), raw, false) : 0;
 }
 
 /* --- written --- */
@@ -121,7 +122,7 @@ static void schema_write(struct anthropic_write *w, struct str schema)
 static int tool_write(struct anthropic_write *w, const struct tool *t)
 {
     if (t->opaque.len && !w->own)
-        return anthropic_lost(w, STR("server_tools"));
+        return anthropic_lost(w, tool_is_spared(w->chat) ? STR("tools.hosted") : STR("server_tools"));
     if (w->own && (t->opaque.len || t->raw.len)) {
         w->marks += t->cache.len > 0;
         json_raw(w->json, t->opaque.len ? t->schema : t->raw);

@@ -169,10 +169,11 @@ static struct call_ref *call_answered(struct call_ref *call, size_t count, size_
 }
 
 /* Keeps of the results of `turn` those that answer a call of the turn before it. */
-static void results_sift(struct turn *turn, struct call_ref *call, size_t count)
+static int results_sift(struct anthropic_write *w, struct turn *turn, struct call_ref *call, size_t count)
 {
+    int rc = 0;
     struct turn_item **at = &turn->result.first;
-    while (*at) {
+    while (*at && rc == 0) {
         struct call_ref *c = turn->number ? call_answered(call, count, turn->number - 1, (*at)->part->id) : NULL;
         if (c) {
             (*at)->id = c->item->id;
@@ -180,9 +181,11 @@ static void results_sift(struct turn *turn, struct call_ref *call, size_t count)
             at = &(*at)->next;
         } else {
             *at = (*at)->next;
+            rc = anthropic_lost(w, STR("tool_result"));
         }
     }
     turn->result.end = at;
+    return rc;
 }
 
 static int results_complete(struct anthropic_write *w, const struct turn *asked, struct turn *turn)
@@ -208,8 +211,8 @@ static int pairs_make(struct anthropic_write *w, struct turns *t)
     int rc = call ? ids_make(w, call, t->call_count) : ERR_NOMEM;
     const struct turn *before = NULL;
     for (struct turn *turn = t->first; turn && rc == 0; before = turn, turn = turn->next) {
-        results_sift(turn, call, t->call_count);
-        if (before && before->call_count)
+        rc = results_sift(w, turn, call, t->call_count);
+        if (rc == 0 && before && before->call_count)
             rc = results_complete(w, before, turn);
         if (rc == 0 && !turn->result.first && !turn->item.first) /* all it had were results of nothing */
             rc = placeholder_add(w, turn);

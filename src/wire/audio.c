@@ -87,6 +87,10 @@ static int stream_ends(struct audio_form *f, struct err *e)
 static int part_ends(void *ctx, uint64_t at, struct err *e)
 {
     struct audio_form *f = ctx;
+    if (f->field == FIELD_FORMAT) {
+        f->format_begin = f->field_begin;
+        f->format_end = at;
+    }
     return f->field == FIELD_MODEL ? model_ends(f, at, e) : f->field == FIELD_STREAM ? stream_ends(f, e) : 0;
 }
 

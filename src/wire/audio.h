@@ -13,6 +13,7 @@ struct audio_form {
     char model[AUDIO_FIELD_MAX], format[AUDIO_FIELD_MAX], stream_text[8]; /* response_format; empty: not given */
     size_t model_len, format_len, stream_len;
     uint64_t model_begin, model_end; /* its place in the body */
+    uint64_t format_begin, format_end; /* the same of response_format; both 0 while it was not seen */
     uint64_t file_bytes;
     bool has_model, has_file, has_format, has_stream;
     bool stream;
@@ -33,6 +34,10 @@ void audio_facts(const struct audio_form *f, enum wire_op op, struct str body, s
 int64_t audio_ms_at_most(uint64_t file_bytes);
 /* Subtitles, which not every vendor writes. */
 bool audio_wants_subtitles(const struct audio_form *f);
+
+/* They are made of the segments of a transcript in verbose_json, which every vendor has. ERR_SYNTAX: it has none; ERR_NOMEM, ERR_LIMIT. */
+#define AUDIO_WITH_SEGMENTS STR("verbose_json")
+int audio_subtitles_write(const struct audio_form *f, struct str body, struct buf *out);
 
 /* A whole answer to that form. ERR_SYNTAX: it is none. */
 int audio_answer_read(const struct audio_form *f, struct str body, struct wire_answer *out, struct err *e);

@@ -13,7 +13,7 @@ enum {
 #define TOKENS_MAX ((int64_t)1 << 40) /* no model goes anywhere near; keeps sums and products of tokens in range */
 
 #define BIT(name) (UINT64_C(1) << CALL_MEMBER_##name)
-const uint64_t call_members_ours = BIT(model) | BIT(messages) | BIT(stream) | BIT(stream_options) | BIT(max_tokens) |
+static const uint64_t members_ours = BIT(model) | BIT(messages) | BIT(stream) | BIT(stream_options) | BIT(max_tokens) |
                              BIT(max_completion_tokens) | BIT(n) | BIT(tools) | BIT(functions) | BIT(response_format) |
                              BIT(prompt) | BIT(input) | BIT(best_of);
 
@@ -222,7 +222,7 @@ static int text_read(struct call_reader *r, int member)
 /* Some servers (those written in Go) take member names in any case, and the last one wins: `Model` behind `model` would
  * run another model than the one we looked at. Letters of theirs that fold to ASCII count too: U+017F is an s, U+212A a k.
  * Returns the name of ours that a key could pass for, or NULL. */
-const char *call_disguise_of(struct str key_raw)
+static const char *disguise_of(struct str key_raw)
 {
     enum { KEY_BYTES_MAX = 64 }; /* the longest of ours, all in two-byte letters, is shorter */
     AUTO_BUF struct buf key = BUF_INIT(KEY_BYTES_MAX), folded = BUF_INIT(KEY_BYTES_MAX);
@@ -242,29 +242,16 @@ const char *call_disguise_of(struct str key_raw)
         (void)buf_append_char(&folded, c); /* shorter than key, which fits */
     }
     for (int i = 0; i < CALL_MEMBER_COUNT; i++) {
-        if (call_members_ours >> i & 1 && str_eq_fold(buf_str(&folded), call_member_names[i]))
+        if (members_ours >> i & 1 && str_eq_fold(buf_str(&folded), call_member_names[i]))
             return call_member_names[i].ptr;
     }
     return NULL;
 }
 
-static int member_read(struct call_reader *r, struct str key_raw)
+static int member_read(struct call_reader *r, int member)
 {
     struct call *c = r->call;
-    int member = call_member_find(key_raw);
-
-    if (member == CALL_MEMBER_NONE) {
-        const char *name = call_disguise_of(key_raw);
-        if (name)
-            return err_set(r->err, ERR_INVALID, "a member is spelled almost like %s; write it exactly so", name);
-        json_skip(&r->scan, NULL);
-        return 0;
-    }
     const char *name = call_member_names[member].ptr;
-    uint64_t bit = UINT64_C(1) << member, of_rerank = c->op == WIRE_RERANK ? BIT(query) | BIT(documents) | BIT(texts) : 0;
-    if (c->members & bit & (call_members_ours | of_rerank))
-        return err_set(r->err, ERR_INVALID, "%s is given twice", name);
-    c->members |= bit;
 
     switch (member) {
     case CALL_MEMBER_model: return call_model_read(r);
@@ -287,6 +274,47 @@ static int member_read(struct call_reader *r, struct str key_raw)
     }
 }
 
+/* One that may be read, or is nothing of ours and skipped (*member is CALL_MEMBER_NONE then). */
+static int member_begin(struct call_reader *r, struct str key_raw, int *member)
+{
+    struct call *c = r->call;
+
+    *member = call_member_find(key_raw);
+    if (*member == CALL_MEMBER_NONE) {
+        const char *name = disguise_of(key_raw);
+        if (name)
+            return err_set(r->err, ERR_INVALID, "a member is spelled almost like %s; write it exactly so", name);
+        json_skip(&r->scan, NULL);
+        return 0;
+    }
+    uint64_t bit = UINT64_C(1) << *member, of_rerank = c->op == WIRE_RERANK ? BIT(query) | BIT(documents) | BIT(texts) : 0;
+    if (c->members & bit & (members_ours | of_rerank))
+        return err_set(r->err, ERR_INVALID, "%s is given twice", call_member_names[*member].ptr);
+    c->members |= bit;
+    return 0;
+}
+
+int call_members_read(struct call *c, enum wire_op op, struct str body, struct arena *a, call_member_fn *fn, struct err *e)
+{
+    struct call_reader r = {.call = c, .arena = a, .err = e};
+    struct str key;
+
+    *c = (struct call){.op = op, .body = body, .max_tokens = -1, .choices = 1, .prompts = 1};
+    json_scan_init(&r.scan, body);
+    if (json_peek(&r.scan) != JSON_OBJECT)
+        return r.scan.problem ? json_finish(&r.scan, e) : err_set(e, ERR_INVALID, "the body must be a JSON object");
+    json_enter(&r.scan);
+    c->insert_offset = json_offset(&r.scan);
+    while (json_member(&r.scan, &key)) {
+        int member, rc = member_begin(&r, key, &member);
+        if (rc == 0 && member != CALL_MEMBER_NONE)
+            rc = fn(&r, member);
+        if (rc < 0)
+            return rc;
+    }
+    return json_finish(&r.scan, e);
+}
+
 static int required_check(const struct call *c, struct err *e)
 {
     static const int text[] = {[WIRE_CHAT] = CALL_MEMBER_messages,
@@ -305,23 +333,10 @@ static int required_check(const struct call *c, struct err *e)
 
 int call_read(struct call *c, enum wire_op op, struct str body, struct arena *a, struct err *e)
 {
-    struct call_reader r = {.call = c, .arena = a, .err = e};
-    struct str key;
+    int rc = call_members_read(c, op, body, a, member_read, e);
 
-    *c = (struct call){.op = op, .body = body, .max_tokens = -1, .choices = 1, .prompts = 1};
-    json_scan_init(&r.scan, body);
-    if (json_peek(&r.scan) != JSON_OBJECT)
-        return r.scan.problem ? json_finish(&r.scan, e) : err_set(e, ERR_INVALID, "the body must be a JSON object");
-    json_enter(&r.scan);
-    c->insert_offset = json_offset(&r.scan);
-    while (json_member(&r.scan, &key)) {
-        int rc = member_read(&r, key);
-        if (rc < 0)
-            return rc;
-    }
     if (wire_op_embeds(op) || op == WIRE_RERANK)
         c->stream = false; /* vectors and scores come whole, whatever was asked */
-    int rc = json_finish(&r.scan, e);
     return rc < 0 ? rc : required_check(c, e);
 }
 

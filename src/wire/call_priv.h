@@ -41,8 +41,6 @@ extern const struct str call_member_names[CALL_MEMBER_COUNT];
 /* Index in the table of a raw (maybe escaped) key, or CALL_MEMBER_NONE. */
 int call_member_find(struct str key_raw);
 
-extern const uint64_t call_members_ours; /* bits of those that must not be there twice */
-
 /* One request being read. */
 struct call_reader {
     struct json_scan scan;
@@ -53,8 +51,10 @@ struct call_reader {
 
 int call_model_read(struct call_reader *r);
 bool call_name_is_plain(struct str name); /* without control characters */
-/* The member of ours that a key could pass for at a server that ignores case; NULL: none. */
-const char *call_disguise_of(struct str key_raw);
+/* All members of the request, in one scan: those that we know go to `fn`, which consumes the value; one of ours that is given twice, and
+ * one that another server could take for ours, is refused. */
+typedef int call_member_fn(struct call_reader *r, int member);
+int call_members_read(struct call *c, enum wire_op op, struct str body, struct arena *a, call_member_fn *fn, struct err *e);
 
 /* The parts of a request that become tokens, each from its value on; they count into r->call. A malformed text is left
  * to json_finish (they return 0 then, and the scan goes no further); what no server would take is ERR_INVALID. */

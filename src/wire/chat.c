@@ -72,6 +72,63 @@ const struct chat_member *chat_extra_find(const struct chat *c, struct str name)
     return NULL;
 }
 
+static bool says_nothing(struct str raw)
+{
+    static const struct str nothing[] = {STR("null"), STR("false"), STR("\"\"")};
+    bool container = raw.len >= 2 && (raw.ptr[0] == '[' || raw.ptr[0] == '{');
+    if (container && str_trim(str_slice(raw, 1, raw.len - 1)).len == 0)
+        return true;
+    for (size_t i = 0; i < COUNT_OF(nothing); i++)
+        if (str_eq(nothing[i], raw))
+            return true;
+    return false;
+}
+
+static bool odd_add(struct chat *c, const char *list, struct str key, bool kept)
+{
+    enum { ODD_MAX = 32, NAME_BYTES_MAX = 80 }; /* as many as are listed in the end */
+    char name[NAME_BYTES_MAX];
+    struct str whole = str_of(name, text_format(name, sizeof name, "%s.%.*s", list, STR_FMT(str_slice(key, 0, 60))));
+    struct chat_odd **at = &c->odd;
+    for (; *at; at = &(*at)->next)
+        if (str_eq((*at)->name, whole))
+            return true;
+    if (c->odd_count == ODD_MAX)
+        return true;
+    struct chat_odd *o = arena_new(c->arena, struct chat_odd);
+    struct str own = o ? arena_dup(c->arena, whole) : STR_NONE;
+    if (!own.ptr)
+        return false;
+    *o = (struct chat_odd){.name = own, .kept = kept};
+    *at = o;
+    c->odd_count++;
+    return true;
+}
+
+bool chat_odd_add(struct chat *c, const char *list, struct str key, struct str value, bool kept)
+{
+    return says_nothing(value) || odd_add(c, list, key, kept);
+}
+
+static bool is_known(struct str key, const char *const *known)
+{
+    for (; *known; known++)
+        if (str_eq(key, str_from(*known)))
+            return true;
+    return false;
+}
+
+bool chat_odd_members(struct chat *c, const char *list, const struct json_node *object, const char *const *known, bool kept)
+{
+    bool fine = true;
+    for (const struct json_node *m = object->child; m && fine; m = m->next) {
+        bool nothing = m->type == JSON_NULL || m->type == JSON_FALSE || (m->type == JSON_STRING && m->text.len == 0) ||
+                       ((m->type == JSON_ARRAY || m->type == JSON_OBJECT) && m->count == 0);
+        fine = nothing || is_known(m->key, known) || odd_add(c, list, m->key, kept);
+    }
+    return fine;
+}
+
 struct part *chat_answer_add(struct chat_answer *a, enum part_kind kind)
 {
     struct part *p = arena_new(a->arena, struct part), **list = a->newest ? &a->newest->next : &a->part;
@@ -233,7 +290,7 @@ static void answer_text(struct wire_answer *out, struct str text)
 {
     out->has_content |= text.len > 0;
     out->content_bytes += (int64_t)text.len;
-    if (!out->has_usage) /* told, it is not asked for */
+    if (!out->has_usage || out->usage.output == 0) /* told, it is not asked for */
         out->tokens_estimated += tokens_estimate(text, false);
 }
 

@@ -34,6 +34,7 @@ struct part {
     struct str detail;         /* of an IMAGE: low, high, auto; empty */
     struct str id;             /* CALL: its id. RESULT: of the call it answers. REASONING, HIDDEN: of the item, or empty */
     struct str name;           /* CALL: of the tool. RESULT: the same, where the client told. OPAQUE: its type */
+    struct str space;          /* CALL of Responses: the namespace, with which `name` begins (tool_name_join); empty */
     struct str arguments;      /* CALL: as they came: JSON text, but models write it, so it may be empty or broken */
     bool custom;               /* CALL, RESULT: of a tool that takes free text; `arguments` is that text */
     bool failed;               /* RESULT: the tool failed */
@@ -68,6 +69,7 @@ struct tool {
     struct str cache;    /* as in a part */
     bool custom;         /* takes free text */
     struct str raw;      /* the whole tool, if it says things that only its own dialect knows; empty */
+    struct str space;    /* Responses: the namespace that it is in; `name` begins with it (tool_name_join); empty */
     struct str opaque;   /* a tool that the vendor runs itself (web search, …): its type; raw in `schema` */
 };
 enum tool_choice { CHOICE_UNSET, CHOICE_AUTO, CHOICE_NONE, CHOICE_REQUIRED, CHOICE_NAMED };
@@ -86,6 +88,13 @@ struct chat_member {
 struct chat_text {
     struct chat_text *next;
     struct str text;
+};
+
+/* A member inside a message, a part of one, or a tool that no reader knows: "messages.prefix". */
+struct chat_odd {
+    struct chat_odd *next;
+    struct str name;
+    bool kept; /* writers of the same dialect say it all the same */
 };
 
 /* A request. Numbers are kept raw, so that 0.7 stays 0.7; empty: not given. */
@@ -119,6 +128,8 @@ struct chat {
                                       * list them as lost, or refuse what the answer would be wrong without */
     struct chat_member *own;         /* members that have a neutral form, raw as well: for writers of the same dialect alone (Responses repeats
                                       * them in its answers) */
+    struct chat_odd *odd;            /* each once; lost, where it cannot be kept */
+    int odd_count;
     bool has_signed_only;            /* Anthropic, Responses: no thinking in it is foreign, so its bytes may pass as they are */
     bool has_billing;                /* Anthropic: a line that is for that vendor alone, so its bytes may pass to nobody else */
     bool seals_doubted;              /* the vendor has refused one: none goes back */
@@ -135,6 +146,10 @@ struct tool *chat_tool_add(struct chat *c);
 bool chat_stop_add(struct chat *c, struct str text);
 bool chat_extra_add(struct chat *c, struct str name, struct str value);
 const struct chat_member *chat_extra_find(const struct chat *c, struct str name);
+/* `key` raw; nothing when the raw value says nothing (null, false, empty). `list` is what the member stands in: "messages". */
+bool chat_odd_add(struct chat *c, const char *list, struct str key, struct str value, bool kept);
+/* All members of that object but the known ones (NULL-terminated). */
+bool chat_odd_members(struct chat *c, const char *list, const struct json_node *object, const char *const *known, bool kept);
 
 /* What `call_read` finds in a request of OpenAI's dialect, from the conversation: needs, format, answers, sizes, tokens. */
 void chat_facts(const struct chat *c, struct call *out);

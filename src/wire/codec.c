@@ -39,7 +39,8 @@ int codec_reference(struct buf *out)
         "Made from the program's own tables by `hearth help --translation`; a test holds this page against them.\n\n"
         "A call whose client and upstream speak the same dialect is not translated: its bytes pass. Otherwise what the upstream's dialect "
         "cannot say is either *refused* (that step of the chain is passed over with a message that names the field; when no step can, "
-        "the client gets a 400) or *lost*: left out, and listed in the header `x-hearth-lost`. Members that no table knows are lost.\n");
+        "the client gets a 400) or *lost*: left out, and listed in the header `x-hearth-lost`. Members that no table knows are lost by their "
+        "names, those inside messages and tools as `messages.prefix` or `tools.input_examples`.\n");
     for (size_t i = 0; i < COUNT_OF(codecs) && rc == 0; i++)
         rc = reference_of(out, codecs[i]);
     return rc;

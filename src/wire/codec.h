@@ -22,6 +22,14 @@ const struct name_rule *tool_names_of(enum dialect to, enum dialect from, const 
 struct str tool_name_fit(const struct name_rule *rule, struct str name, struct arena *a);
 /* The way back, by the tools that were asked for (NULL: unknown). False when memory is out. */
 bool tool_name_plain(const struct chat *asked, const struct name_rule *rule, struct str *name, struct arena *a);
+/* A function in a namespace, as those who know no namespaces are told of it: space__name. ptr NULL when memory is out. */
+struct str tool_name_join(struct str space, struct str name, struct arena *a);
+/* And the name in it, of one so joined; `name` itself when the space is empty. */
+struct str tool_name_inside(struct str space, struct str name);
+/* The namespace of that tool, as the client told of it; empty. */
+struct str tool_space_of(const struct chat *asked, struct str name);
+/* May a tool that its vendor runs be left out elsewhere? When there are others and none must be called, the model goes on without it. */
+bool tool_is_spared(const struct chat *c);
 /* Of the function that stands for a tool that takes free text. */
 #define TOOL_INPUT_SCHEMA "{\"type\":\"object\",\"properties\":{\"input\":{\"type\":\"string\"}},\"required\":[\"input\"]}"
 /* Does the client know that tool as one that takes free text? */
@@ -50,6 +58,7 @@ enum delta_kind {
     DELTA_ALIVE,     /* nothing but a sign of life */
     DELTA_FAILED,    /* an error inside the stream: the event's data is for failure_read */
     DELTA_END,       /* the stream is complete */
+    DELTA_DETAIL,    /* `text`: raw, an element of reasoning_details as it came, beside what it says: for who keeps them */
 };
 struct delta {
     enum delta_kind kind;
@@ -83,6 +92,7 @@ struct stream_reader {
     delta_fn *emit;
     void *ctx;
     /* the codecs' own business */
+    bool details;                /* DELTA_DETAIL is wanted */
     bool begun;
     bool finished;               /* DELTA_FINISH was emitted */
     struct str id;               /* of the answer, for ids that must be made; in the arena; may be empty */
@@ -129,6 +139,10 @@ struct stream_block {
     int64_t pieces;      /* bytes so far */
     struct stream_value value; /* of PART_CALL */
 };
+struct stream_hidden {
+    struct stream_hidden *next;
+    struct str id, text;
+};
 struct stream_writer {
     const struct codec *codec;
     enum wire_op op;
@@ -150,6 +164,9 @@ struct stream_writer {
     struct str stop;
     struct stream_call *call; /* those that wait for their turn; by the reader's index */
     struct buf later[3];      /* words that came in the middle of a call's arguments: thinking, text, refusal */
+    struct str later_seal;    /* ... of that thinking; in the arena */
+    struct stream_hidden *later_hidden; /* ... and thinking that only its vendor can read; in the arena */
+    int later_hidden_count;
     struct buf kept;          /* text of the open block, if the codec wants it (keeps_text) */
     struct buf items;         /* Responses: the finished items, as JSON. Ollama, OpenAI: what each line or chunk begins with */
     int64_t elapsed_us;       /* Ollama: how long the answer took, told at the end; 0: not known */
@@ -195,6 +212,7 @@ struct keepsake {
     struct str thought;            /* of the turn */
     struct str extra;              /* raw extra_content of the call: Gemini's signature */
     struct str sealed_id, sealed;  /* Responses: the sealed thinking just before it */
+    struct str details;            /* raw reasoning_details of the turn: OpenRouter's */
 };
 /* Where that is kept, for histories whose client left it out. */
 struct recall {
@@ -219,8 +237,12 @@ struct chat_write {
 /* A request of OpenAI's dialect as a vendor takes it that wants its own words back (openai_mend.c): the edit that puts in what is
  * kept, or else what stands for nothing. out->with is empty when there is nothing to do. ERR_NOMEM, ERR_LIMIT. */
 bool openai_signs_calls(const struct chat_write *w); /* that model's calls have a signature that must come back */
-enum openai_mend { MEND_THOUGHT, MEND_SIGNATURE };
+enum openai_mend { MEND_THOUGHT, MEND_SIGNATURE, MEND_DETAILS };
 int openai_mend(struct str body, enum openai_mend what, const struct recall *recall, struct arena *a, struct json_edit *out);
+
+/* Elements of reasoning_details (a raw list) as they came in the pieces of a stream, as the list that was meant: texts that go on from
+ * one element to the next are one. Appended to `out`; ERR_NOMEM, ERR_LIMIT. */
+int openai_details_join(struct str list, struct buf *out);
 
 /* A chunk of a stream whose calls of tools have no `index`, numbered: appended to `out`, which stays as it is when there is nothing to
  * number. ERR_NOMEM, ERR_LIMIT. */
@@ -264,6 +286,8 @@ const struct codec *codec_of(enum dialect d); /* NULL: none (the engine speaks O
 
 /* Is that one of the fields of the tables? Other names are the client's own words. */
 bool codec_knows(struct str field);
+/* request_write of that codec, with what its reader could not make sense of listed as lost. */
+int codec_request_write(const struct codec *codec, const struct chat *c, const struct chat_write *w, struct buf *out, struct err *e);
 /* For request_write: that field is in the request, and this dialect cannot say it. 0 when the row says LIMIT_LOST (then it is in
  * w->lost), else ERR_INVALID with the field and the reason. A field without a row is lost. */
 int codec_cannot(const struct codec *codec, const struct chat_write *w, struct str field, struct err *e);

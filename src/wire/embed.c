@@ -262,10 +262,16 @@ static void input_write(struct json_writer *w, const struct embed_input *in)
         json_str(w, in->text);
 }
 
+/* One of no token ids: by itself it would read as no input at all. */
+static bool is_empty_list(struct str tokens)
+{
+    return tokens.len && str_trim(str_slice(tokens, 1, tokens.len - 1)).len == 0;
+}
+
 static void inputs_write(struct json_writer *w, const struct embed *m)
 {
     json_key(w, "input");
-    if (m->count == 1) {
+    if (m->count == 1 && !is_empty_list(m->input->tokens)) {
         input_write(w, m->input);
         return;
     }

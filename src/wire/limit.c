@@ -10,6 +10,15 @@ static const struct limit *limit_find(const struct codec *codec, struct str fiel
     return NULL;
 }
 
+int codec_request_write(const struct codec *codec, const struct chat *c, const struct chat_write *w, struct buf *out, struct err *e)
+{
+    int rc = codec->request_write(c, w, out, e);
+    for (const struct chat_odd *o = c->odd; o && rc == 0; o = o->next)
+        if (!o->kept || codec->dialect != c->from)
+            lost_add(w->lost, o->name);
+    return rc;
+}
+
 int codec_cannot(const struct codec *codec, const struct chat_write *w, struct str field, struct err *e)
 {
     const struct limit *l = limit_find(codec, field);

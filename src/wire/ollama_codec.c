@@ -37,6 +37,8 @@ static const struct limit limits[] = {
     {"tool_choice", LIMIT_REFUSED, "Ollama cannot make a model call a tool; auto and none can be said"},
     {"tools.custom", LIMIT_LOST, "tools take JSON arguments there: free text is the argument `input` of a function, and its grammar is lost"},
     {"tools.strict", LIMIT_LOST, "arguments are not held to their schema while they are written"},
+    {"tools.hosted", LIMIT_LOST, "a tool that a vendor runs is left out where the call has others and none must be called"},
+    {"tools.namespace", LIMIT_LOST, "functions of a namespace go one by one, as namespace__name; what the namespace itself said is lost"},
     {"tools.type", LIMIT_REFUSED, "a tool that the vendor itself runs is not there; only functions are"},
     {"top_logprobs", LIMIT_REFUSED, "what an Ollama tells of probabilities has another form, which is not translated"},
     {"user", LIMIT_LOST, "Ollama does not count who asks"},

@@ -210,7 +210,7 @@ static int role_read(struct ollama_reader *r, const struct json_node *v, enum ch
                    : err_set(r->err, ERR_INVALID, "messages.%zu.role must be system, user, assistant or tool", r->at);
 }
 
-static int message_read(struct ollama_reader *r, const struct json_node *v)
+static int known_message_read(struct ollama_reader *r, const struct json_node *v)
 {
     enum chat_role role = ROLE_USER;
     struct str content = STR_NONE, thinking = STR_NONE;
@@ -233,6 +233,14 @@ static int message_read(struct ollama_reader *r, const struct json_node *v)
     rc = rc ? rc : message_images(r, v, &end);
     rc = rc ? rc : ollama_words_add(r, PART_TEXT, content, &end);
     return rc || role != ROLE_ASSISTANT ? rc : calls_read(r, json_get(v, "tool_calls"), &end);
+}
+
+/* What is in it that nobody reads is lost by name. */
+static int message_read(struct ollama_reader *r, const struct json_node *v)
+{
+    static const char *const known[] = {"role", "content", "thinking", "images", "tool_calls", "tool_call_id", "tool_name", "name", NULL};
+    int rc = known_message_read(r, v);
+    return rc || chat_odd_members(r->chat, "messages", v, known, false) ? rc : ollama_no_memory(r);
 }
 
 int ollama_messages_read(struct ollama_reader *r, const struct json_node *v)

@@ -229,7 +229,8 @@ static int tool_read(struct ollama_reader *r, const struct json_node *v, size_t 
     t->name = json_get_text(function, "name");
     t->description = json_get_text(function, "description");
     t->schema = ollama_given(schema) ? schema->text : STR_NONE;
-    return 0;
+    static const char *const known[] = {"name", "description", "parameters", NULL};
+    return chat_odd_members(r->chat, "tools", function, known, false) ? 0 : ollama_no_memory(r);
 }
 
 static int tools_read(struct ollama_reader *r, const struct json_node *v)

@@ -55,8 +55,9 @@ static int call_tell(struct stream_reader *r, const struct ollama_call *call)
     if (!c->id.ptr || !c->name.ptr)
         return ERR_NOMEM;
     int rc = stream_call_tell(r, c);
-    struct delta d = {.kind = DELTA_ARGUMENTS, .call = (int)(c - r->call), .text = call->arguments};
-    if (rc || d.text.len == 0)
+    struct str arguments = call->arguments.len ? call->arguments : STR("{}"); /* it is whole: none will come */
+    struct delta d = {.kind = DELTA_ARGUMENTS, .call = (int)(c - r->call), .text = arguments};
+    if (rc)
         return rc;
     return call->in_string ? pass_on(r, d, d.text) : tell(r, d);
 }

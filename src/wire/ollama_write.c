@@ -11,7 +11,7 @@
 static int tool_write(struct ollama_writer *w, const struct tool *t)
 {
     if (t->opaque.len)
-        return ollama_cannot(w, "tools.type");
+        return ollama_cannot(w, tool_is_spared(w->chat) ? "tools.hosted" : "tools.type");
     if (t->custom)
         (void)ollama_cannot(w, "tools.custom"); /* lost */
     if (t->cache.len)

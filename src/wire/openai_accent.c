@@ -39,10 +39,10 @@ static const char *const groq_fields[] = {"reasoning_format", "functions", "func
 static const char *const gemini_fields[] = {"extra_body", "modalities", "audio", NULL};
 
 enum {
-    OPENAI_TRAITS = TRAIT_DEVELOPER | TRAIT_NULL_CONTENT | TRAIT_FILES | TRAIT_OWN_FORMS | TRAIT_TIERS,
-    GEMINI_TRAITS = TRAIT_STRICT | TRAIT_NULL_CONTENT | TRAIT_FILES | TRAIT_PLAIN_SCHEMAS,
+    OPENAI_TRAITS = TRAIT_DEVELOPER | TRAIT_NULL_CONTENT | TRAIT_FILES | TRAIT_OWN_FORMS | TRAIT_TIERS | TRAIT_ANEW,
+    GEMINI_TRAITS = TRAIT_STRICT | TRAIT_NULL_CONTENT | TRAIT_FILES | TRAIT_PLAIN_SCHEMAS | TRAIT_ANEW,
     GROQ_TRAITS = TRAIT_STRICT | TRAIT_NULL_CONTENT | TRAIT_NEW_MAX,
-    MOONSHOT_TRAITS = TRAIT_REASONING_BACK | TRAIT_NULL_CONTENT | TRAIT_TEMPERATURE_FIXED,
+    MOONSHOT_TRAITS = TRAIT_REASONING_BACK | TRAIT_NULL_CONTENT | TRAIT_TEMPERATURE_FIXED | TRAIT_PARTIAL,
     STOP_MAX = 4, /* what OpenAI takes; local servers take any number */
 };
 
@@ -57,7 +57,7 @@ static const struct openai_accent accents[] = {
     {.vendor = "openai", .traits = OPENAI_TRAITS, .stop_max = STOP_MAX},
     {
         .vendor = "deepseek",
-        .traits = TRAIT_REASONING_BACK | TRAIT_NULL_CONTENT,
+        .traits = TRAIT_REASONING_BACK | TRAIT_NULL_CONTENT | TRAIT_ANEW,
         .think = THINK_TYPE_EFFORT,
         .effort = low_high_max,
         .thinking = "reasoning_content",

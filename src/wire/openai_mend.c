@@ -2,6 +2,7 @@
  * was said beside a call of a tool: put back where it stood, everything else untouched.
  *
  *   {"role":"assistant","tool_calls":[…]}  ->  {"reasoning_content":"…","role":"assistant","tool_calls":[…]}
+ *   {"role":"assistant","tool_calls":[…]}  ->  {"reasoning_details":[…],"role":"assistant","tool_calls":[…]}
  *   [{"id":"call_1","function":…}]         ->  [{"extra_content":{…},"id":"call_1","function":…}]
  *
  * And the chunks of a stream whose calls are not numbered, which clients refuse:
@@ -64,7 +65,7 @@ static bool find(struct mender *m, const struct openai_fragment *f, struct keeps
 
 struct turn {
     size_t inside; /* just behind its brace */
-    struct str role, calls, thought;
+    struct str role, calls, thought, details;
 };
 
 /* What stands there and is no text gives its place. */
@@ -85,6 +86,25 @@ static void thought_mend(struct mender *m, const struct turn *t)
         put(m, offset_of(m, t->thought), t->thought.len, STR_NONE, text, true);
     else
         put(m, t->inside, 0, STR("reasoning_content"), text, true);
+}
+
+/* What the client hands back itself stays as it is. */
+static void details_mend(struct mender *m, const struct turn *t)
+{
+    struct openai_fragment f;
+    struct keepsake kept = {.thought = STR_NONE};
+    struct json_scan s;
+
+    if (t->details.len && t->details.ptr[0] != 'n')
+        return;
+    json_scan_init(&s, t->calls);
+    json_enter(&s);
+    while (!kept.details.len && openai_fragment_next(&s, &f))
+        (void)find(m, &f, &kept);
+    if (kept.details.len && t->details.len)
+        put(m, offset_of(m, t->details), t->details.len, STR_NONE, kept.details, false);
+    else if (kept.details.len)
+        put(m, t->inside, 0, STR("reasoning_details"), kept.details, false);
 }
 
 static bool is_call(const struct openai_fragment *f)
@@ -120,6 +140,8 @@ static void turn_mend(struct mender *m, const struct turn *t)
         return;
     if (m->what == MEND_THOUGHT)
         thought_mend(m, t);
+    else if (m->what == MEND_DETAILS)
+        details_mend(m, t);
     else
         signatures_mend(m, t);
     arena_reset(m->arena, mark);
@@ -144,6 +166,8 @@ static void messages_mend(struct mender *m, struct json_scan *s)
                 t.calls = raw;
             else if (json_key_is(key, STR("reasoning_content")))
                 t.thought = raw;
+            else if (json_key_is(key, STR("reasoning_details")))
+                t.details = raw;
         }
         turn_mend(m, &t);
     }
@@ -193,6 +217,79 @@ int openai_mend(struct str body, enum openai_mend what, const struct recall *rec
     }
     buf_fini(&m.out);
     return m.rc;
+}
+
+/* --- thinking in pieces --------------------------------------------------------------------------------------------------------- */
+
+/* OpenRouter's own client libraries join them so: what is encrypted stands alone, texts of one place go on. */
+static bool goes_on(const struct openai_detail *a, const struct openai_detail *b)
+{
+    return a->type.len && str_eq(a->type, b->type) && str_eq(a->index, b->index) && !a->data.len && !b->data.len && !a->signature.len &&
+           (a->id.len == 0 || b->id.len == 0 || str_eq(a->id, b->id));
+}
+
+static void raw_pair(struct json_writer *w, const char *key, struct str raw)
+{
+    if (raw.len == 0)
+        return;
+    json_key(w, key);
+    json_raw(w, STR("\""));
+    (void)buf_append(w->out, raw);
+    w->rc = w->rc ? w->rc : buf_append_char(w->out, '"');
+}
+
+/* `first` begins the run, `all` is what its last element left of it. */
+static int run_write(struct json_writer *w, struct json_scan at, int count, const struct openai_detail *all)
+{
+    struct openai_detail d;
+    json_object_begin(w);
+    raw_pair(w, "type", all->type);
+    json_key(w, all->summary ? "summary" : "text");
+    json_raw(w, STR("\""));
+    for (int rc = w->rc; count-- > 0 && rc == 0 && openai_detail_next(&at, &d);)
+        rc = w->rc = buf_append(w->out, d.text);
+    w->rc = w->rc ? w->rc : buf_append_char(w->out, '"');
+    raw_pair(w, "signature", all->signature);
+    raw_pair(w, "id", all->id);
+    raw_pair(w, "format", all->format);
+    if (all->index.len) {
+        json_key(w, "index");
+        json_raw(w, all->index);
+    }
+    json_object_end(w);
+    return w->rc;
+}
+
+int openai_details_join(struct str list, struct buf *out)
+{
+    struct json_writer w = JSON_WRITER(out);
+    struct openai_detail d, next;
+    struct json_scan s, from;
+
+    json_scan_init(&s, list);
+    json_array_begin(&w);
+    bool more = json_peek(&s) == JSON_ARRAY && json_enter(&s);
+    from = s;
+    for (more = more && openai_detail_next(&s, &d); more && w.rc == 0;) {
+        int count = 1;
+        struct openai_detail all = d;
+        struct json_scan ahead = s;
+        while ((more = openai_detail_next(&s, &next)) && goes_on(&all, &next)) {
+            all.signature = next.signature;
+            all.id = all.id.len ? all.id : next.id;
+            all.format = all.format.len ? all.format : next.format;
+            count++;
+            ahead = s;
+        }
+        if (count == 1)
+            json_raw(&w, d.whole);
+        else
+            (void)run_write(&w, from, count, &all);
+        from = ahead;
+        d = next;
+    }
+    json_array_end(&w);
+    return json_done(&w);
 }
 
 /* --- calls without a number --------------------------------------------------------------------------------------------------- */

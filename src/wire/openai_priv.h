@@ -71,6 +71,8 @@ enum openai_trait {
     TRAIT_SIGNED_CALLS = 2048,    /* a call without its thought_signature is refused (Gemini 3) */
     TRAIT_PLAIN_SCHEMAS = 4096,   /* takes a few keywords of JSON Schema only */
     TRAIT_TIERS = 8192,           /* service_tier */
+    TRAIT_PARTIAL = 16384,        /* goes on from a last message of the assistant that is marked as `partial` */
+    TRAIT_ANEW = 32768,           /* answers a last message of the assistant, and does not go on from it */
 };
 enum openai_think {
     THINK_NOWHERE,
@@ -168,7 +170,9 @@ void openai_function_read(struct json_scan *s, struct openai_fragment *out); /* 
 
 /* One element of reasoning_details. */
 struct openai_detail {
-    struct str text, signature, data, id, format; /* raw string texts */
+    struct str text, signature, data, id, format, type; /* raw string texts */
+    struct str index; /* raw value; empty: not said */
+    bool summary;     /* `text` stood under that name */
     struct str whole;
 };
 bool openai_detail_next(struct json_scan *s, struct openai_detail *out);

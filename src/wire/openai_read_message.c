@@ -26,13 +26,16 @@ static bool is_absent(const struct json_node *n)
 /* Parts are added behind the last one; walking to it each time would make a long list cost its square. */
 struct tail {
     struct part **at;
+    const struct part *last; /* NULL: none yet */
 };
 
 static struct part *part_add(struct openai_reader *r, struct tail *t, enum part_kind kind)
 {
     struct part *p = chat_part_add(r->chat, t->at, kind);
-    if (p)
+    if (p) {
         t->at = &p->next;
+        t->last = p;
+    }
     return p;
 }
 
@@ -167,7 +170,13 @@ static int opaque_add(struct openai_reader *r, struct tail *t, struct str name, 
     return 0;
 }
 
-static int part_read(struct openai_reader *r, struct tail *t, const struct json_node *n)
+/* What no other dialect hears of: lost by name. */
+static int odd_check(struct openai_reader *r, const char *list, const struct json_node *object, const char *const *known)
+{
+    return chat_odd_members(r->chat, list, object, known, false) ? 0 : no_memory(r);
+}
+
+static int known_part_read(struct openai_reader *r, struct tail *t, const struct json_node *n)
 {
     if (n->type == JSON_STRING)
         return text_add(r, t, PART_TEXT, n->text);
@@ -189,6 +198,15 @@ static int part_read(struct openai_reader *r, struct tail *t, const struct json_
     if (str_eq(type, STR("thinking")))
         return thinking_part(r, t, n);
     return opaque_add(r, t, type, n);
+}
+
+static int part_read(struct openai_reader *r, struct tail *t, const struct json_node *n)
+{
+    static const char *const known[] = {"type",   "text",     "image_url",   "detail",      "input_audio", "file",
+                                        "refusal", "thinking", "cache_control", "annotations", NULL};
+    int rc = known_part_read(r, t, n);
+    bool whole = t->last && t->last->kind == PART_OPAQUE; /* listed as such */
+    return rc || whole || n->type != JSON_OBJECT ? rc : odd_check(r, "content", n, known);
 }
 
 /* `may_lack`: null and no content at all are fine. */
@@ -301,6 +319,7 @@ static int call_fill(struct openai_reader *r, struct part *p, const struct json_
 
 static int tool_call_read(struct openai_reader *r, struct tail *t, const struct json_node *n)
 {
+    static const char *const known[] = {"id", "type", "index", "function", "custom", "extra_content", NULL};
     const struct json_node *custom = json_get(n, "custom"), *id = json_get(n, "id");
 
     if (n->type != JSON_OBJECT)
@@ -314,7 +333,8 @@ static int tool_call_read(struct openai_reader *r, struct tail *t, const struct 
     p->custom = custom && custom->type == JSON_OBJECT;
     if (p->custom)
         r->custom = r->chat->last_message;
-    return call_fill(r, p, n, p->custom ? custom : json_get(n, "function"));
+    int rc = call_fill(r, p, n, p->custom ? custom : json_get(n, "function"));
+    return rc ? rc : odd_check(r, "tool_calls", n, known);
 }
 
 /* The form of 2023: one call without an id; its result names the function. */
@@ -383,7 +403,7 @@ static int result_read(struct openai_reader *r, struct tail *t, const struct jso
     p->id = legacy ? r->legacy_id : id->text;
     p->name = name;
     p->custom = answers_custom(r, p->id);
-    struct tail inside = {&p->content};
+    struct tail inside = {.at = &p->content};
     return content_read(r, &inside, message, true);
 }
 
@@ -407,9 +427,14 @@ static int role_of(const struct json_node *message)
     return ROLE_NONE;
 }
 
+/* `annotations` of an answer that a client hands back say where its words came from: nothing that is asked. */
+static const char *const message_members[] = {"role",     "content",   "name",          "refusal",      "audio",
+                                              "tool_calls", "function_call", "tool_call_id", "annotations", "reasoning_content",
+                                              "reasoning", "thinking",  "reasoning_details", NULL};
+
 int openai_messages_read(struct openai_reader *r, const struct json_node *n)
 {
-    struct tail tail = {NULL};
+    struct tail tail = {.at = NULL};
     int rc = 0, before = ROLE_NONE;
 
     r->message = 0;
@@ -426,12 +451,14 @@ int openai_messages_read(struct openai_reader *r, const struct json_node *n)
             struct message *made = chat_message_add(r->chat, result ? ROLE_USER : (enum chat_role)role);
             if (!made)
                 return no_memory(r);
-            tail.at = &made->part;
+            tail = (struct tail){.at = &made->part};
             made->name = result ? STR_NONE : json_get_text(m, "name");
         }
         rc = result                    ? result_read(r, &tail, m, role == ROLE_RESULT_LEGACY)
              : role == ROLE_ASSISTANT ? assistant_read(r, &tail, m)
                                        : content_read(r, &tail, m, false);
+        if (rc == 0)
+            rc = odd_check(r, "messages", m, message_members);
     }
     return rc;
 }

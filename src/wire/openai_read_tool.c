@@ -23,8 +23,9 @@ static int function_read(struct openai_reader *r, const struct json_node *f, con
         return bad(r, list, item, *list == 't' ? ".function.name must be a string" : ".name must be a string");
     if (!is_absent(schema) && schema->type != JSON_OBJECT)
         return bad(r, list, item, *list == 't' ? ".function.parameters must be an object" : ".parameters must be an object");
+    static const char *const known[] = {"type", "name", "description", "parameters", "strict", "cache_control", NULL};
     struct tool *t = chat_tool_add(r->chat);
-    if (!t)
+    if (!t || !chat_odd_members(r->chat, list, f, known, false))
         return openai_out_of_memory(r->err);
     t->name = name;
     t->description = json_get_text(f, "description");

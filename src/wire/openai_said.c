@@ -19,7 +19,7 @@ static bool member(struct json_scan *s, struct str *key)
                                         "function_call", "id", "images", "index", "input", "matched_stop", "message", "model", "name",
                                         "object", "reasoning", "reasoning_content", "reasoning_details", "refusal", "signature",
                                         "stop_reason", "stopping_word", "summary", "text", "thinking", "timings", "tool_calls",
-                                        "transcript", "usage", "x_groq"};
+                                        "transcript", "type", "usage", "x_groq"};
     if (!json_member(s, key))
         return false;
     if (key->len == 0 || !memchr(key->ptr, '\\', key->len))
@@ -212,6 +212,21 @@ static bool is_first(struct json_scan at)
     return true;
 }
 
+/* One that nobody reads may fail all the same, and then the answer has. */
+static void other_choice_read(struct said_reader *r)
+{
+    struct str key;
+
+    if (!enter(&r->scan, JSON_OBJECT))
+        return;
+    while (member(&r->scan, &key)) {
+        if (str_eq(key, STR("error")))
+            error_read(r);
+        else
+            skip(&r->scan);
+    }
+}
+
 static void choices_read(struct said_reader *r)
 {
     struct str key;
@@ -223,7 +238,7 @@ static void choices_read(struct said_reader *r)
         bool first = json_peek(&r->scan) == JSON_OBJECT && is_first(r->scan);
         r->out->choice_count++;
         if (!first) {
-            skip(&r->scan);
+            other_choice_read(r);
             continue;
         }
         json_enter(&r->scan);
@@ -389,8 +404,13 @@ bool openai_detail_next(struct json_scan *s, struct openai_detail *out)
     if (!json_enter(&inside))
         return true;
     while (member(&inside, &key)) {
-        if (str_eq(key, STR("text")) || str_eq(key, STR("summary")))
+        if (str_eq(key, STR("text")) || str_eq(key, STR("summary"))) {
+            out->summary |= key.ptr[0] == 's';
             text_read(&inside, &out->text);
+        } else if (str_eq(key, STR("type")))
+            text_read(&inside, &out->type);
+        else if (str_eq(key, STR("index")))
+            json_skip(&inside, &out->index);
         else if (str_eq(key, STR("signature")))
             text_read(&inside, &out->signature);
         else if (str_eq(key, STR("data")))

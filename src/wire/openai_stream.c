@@ -64,8 +64,11 @@ static int thought_say(struct stream_reader *r, const struct openai_said *said)
         return rc;
     json_scan_init(&s, said->details);
     json_enter(&s);
-    while (rc == 0 && openai_detail_next(&s, &d))
+    while (rc == 0 && openai_detail_next(&s, &d)) {
         rc = detail_say(r, &d, said->reasoning.len == 0);
+        if (rc == 0 && r->details)
+            rc = r->emit(&(struct delta){.kind = DELTA_DETAIL, .text = d.whole}, r->ctx);
+    }
     return rc;
 }
 

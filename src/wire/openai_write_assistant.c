@@ -81,6 +81,21 @@ static void details_write(struct openai_writer *o, const struct openai_run *run)
     json_array_end(&o->json);
 }
 
+/* What the upstream itself had said before a call of this turn, to the byte: better than what its client could hold of it. */
+static bool kept_details_write(struct openai_writer *o, const struct openai_run *run)
+{
+    struct keepsake kept;
+
+    EACH_PART (p, *run) {
+        if (p->kind != PART_CALL || !openai_recall(o->to, p, &kept) || !kept.details.len)
+            continue;
+        json_key(&o->json, "reasoning_details");
+        json_raw(&o->json, kept.details);
+        return true;
+    }
+    return false;
+}
+
 static void thinking_write(struct openai_writer *o, const struct openai_run *run, size_t calls)
 {
     const char *name = o->accent->thinking;
@@ -91,10 +106,12 @@ static void thinking_write(struct openai_writer *o, const struct openai_run *run
         readable += p->kind == PART_REASONING && p->text.len; /* newer Claude models show a seal and no words */
         hidden += p->kind == PART_HIDDEN || (p->kind == PART_OPAQUE && str_eq(p->name, STR("reasoning_details")));
     }
-    bool must = calls && openai_has(o, TRAIT_REASONING_BACK);
+    bool must = calls && openai_has(o, TRAIT_REASONING_BACK), detailed = name && str_eq(str_from(name), STR("reasoning_details"));
+    if (detailed && calls && kept_details_write(o, run))
+        return;
     if (readable + hidden == 0 && !must && !sealed)
         return;
-    if (name && str_eq(str_from(name), STR("reasoning_details"))) {
+    if (detailed) {
         details_write(o, run);
         return;
     }
@@ -151,6 +168,19 @@ static void own_forms_write(struct openai_writer *o, const struct openai_run *ru
     }
 }
 
+/* In these dialects a last message of the assistant is the beginning of the answer. */
+static void prefill_write(struct openai_writer *o)
+{
+    if (o->chat->from != DIALECT_ANTHROPIC && o->chat->from != DIALECT_OLLAMA)
+        return;
+    if (openai_has(o, TRAIT_ANEW))
+        openai_cannot(o, "prefill");
+    if (!openai_has(o, TRAIT_PARTIAL))
+        return;
+    json_key(&o->json, "partial");
+    json_bool(&o->json, true);
+}
+
 static void assistant_write(struct openai_writer *o, const struct openai_run *run)
 {
     struct openai_parts list;
@@ -187,6 +217,8 @@ static void assistant_write(struct openai_writer *o, const struct openai_run *ru
                 first = false;
             }
         json_array_end(&o->json);
+    } else if (!run->to && list.count) {
+        prefill_write(o);
     }
     json_object_end(&o->json);
 }

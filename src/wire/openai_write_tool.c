@@ -186,7 +186,7 @@ static void tool_write(struct openai_writer *o, const struct tool *t)
     if (t->opaque.len && o->chat->from == DIALECT_OPENAI) {
         json_raw(&o->json, t->schema);
     } else if (t->opaque.len) {
-        openai_cannot(o, "tools.type");
+        openai_cannot(o, tool_is_spared(o->chat) ? "tools.hosted" : "tools.type");
     } else if (t->custom && openai_has(o, TRAIT_OWN_FORMS)) {
         custom_write(o, t);
     } else {

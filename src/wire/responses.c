@@ -22,6 +22,7 @@ static const struct limit limits[] = {
     {"frequency_penalty", LIMIT_LOST, "there is no such setting"},
     {"presence_penalty", LIMIT_LOST, "there is no such setting"},
     {"seed", LIMIT_LOST, "there is no such setting"},
+    {"tools.hosted", LIMIT_LOST, "a tool that another vendor runs is left out where the call has others and none must be called"},
     {"temperature", LIMIT_LOST, "OpenAI's reasoning models refuse it"},
     {"top_p", LIMIT_LOST, "OpenAI's reasoning models refuse it"},
     {"name", LIMIT_LOST, "speakers have no names"},
@@ -29,6 +30,7 @@ static const struct limit limits[] = {
     {"reasoning_content", LIMIT_LOST, "only reasoning that its own vendor has sealed is taken back"},
     {"assistant_media", LIMIT_LOST, "what the model says is text"},
     {"prediction", LIMIT_LOST, "there is no such setting"},
+    {"prefill", LIMIT_LOST, "a last message of the assistant is answered; the model does not go on from it"},
     {"store", LIMIT_LOST, "nothing is left at the upstream"},
 };
 

@@ -1,89 +1,7 @@
 /* responses_answer.c: reads an upstream's whole answer in the Responses dialect, and the pieces that its streams share with it:
- * output items, the reason why it ended, usage.
- *
- * Numbers come from other people's servers and turn into money: what is negative or beyond any model is as good as absent, and a part
- * never exceeds its whole. */
+ * output items, the reason why it ended. */
 #include "wire/responses_priv.h"
 #include "wire/answer_priv.h"
-
-#define COUNT_MAX ((int64_t)1 << 40) /* more tokens than any call can have */
-
-/* --- usage ---------------------------------------------------------------------------------------------------------------------- */
-
-struct counts {
-    int64_t input, output, total, cached, cache_write, reasoning; /* -1: absent */
-    int64_t cost_nusd;
-};
-
-static int64_t count_read(struct json_scan *s)
-{
-    enum json_type type = json_peek(s);
-    struct str raw;
-    int64_t n;
-    return json_skip(s, &raw) && type == JSON_NUMBER && json_to_i64(raw, &n) && n >= 0 && n <= COUNT_MAX ? n : -1;
-}
-
-static void details_read(struct json_scan *s, struct counts *c)
-{
-    struct str key;
-    if (json_peek(s) != JSON_OBJECT) {
-        json_skip(s, NULL);
-        return;
-    }
-    json_enter(s);
-    while (json_member(s, &key)) {
-        if (json_key_is(key, STR("cached_tokens")))
-            c->cached = count_read(s);
-        else if (json_key_is(key, STR("cache_write_tokens")))
-            c->cache_write = count_read(s);
-        else if (json_key_is(key, STR("reasoning_tokens")))
-            c->reasoning = count_read(s);
-        else
-            json_skip(s, NULL);
-    }
-}
-
-static void count_member_read(struct json_scan *s, struct str key, struct counts *c)
-{
-    if (json_key_is(key, STR("input_tokens")))
-        c->input = count_read(s);
-    else if (json_key_is(key, STR("output_tokens")))
-        c->output = count_read(s);
-    else if (json_key_is(key, STR("total_tokens")))
-        c->total = count_read(s);
-    else if (json_key_is(key, STR("input_tokens_details")) || json_key_is(key, STR("output_tokens_details")))
-        details_read(s, c);
-    else if (json_key_is(key, STR("cost")))
-        c->cost_nusd = answer_cost_read(s);
-    else
-        json_skip(s, NULL);
-}
-
-static int64_t part_of(int64_t whole, int64_t part)
-{
-    return part < 0 ? 0 : part < whole ? part : whole;
-}
-
-bool responses_usage_read(struct json_scan *s, struct usage *out)
-{
-    struct counts c = {-1, -1, -1, -1, -1, -1, -1};
-    struct str key;
-    if (json_peek(s) != JSON_OBJECT) {
-        json_skip(s, NULL);
-        return false;
-    }
-    json_enter(s);
-    while (json_member(s, &key))
-        count_member_read(s, key, &c);
-    if (c.input < 0 || c.output < 0 || (c.input == 0 && c.output == 0)) /* zeros before they know: nothing is said */
-        return false;
-    if (c.output > 0 && c.total > c.input + c.output) /* reasoning counted apart */
-        c.output = c.total - c.input;
-    *out = (struct usage){.input = c.input, .cached = part_of(c.input, c.cached), .output = c.output,
-                          .reasoning = part_of(c.output, c.reasoning), .cost_nusd = c.cost_nusd, .reported = true};
-    out->cache_write = part_of(c.input - out->cached, c.cache_write);
-    return true;
-}
 
 /* --- items ------------------------------------------------------------------------------------------------------------------------ */
 
@@ -131,7 +49,10 @@ static bool call_add(struct chat_answer *a, const struct json_node *item, bool c
     if (!p->id.len) /* small servers know one id only */
         p->id = json_get_text(item, "id");
     p->name = json_get_text(item, "name");
+    p->space = json_get_text(item, "namespace");
     p->custom = custom;
+    if (p->space.len && !(p->name = tool_name_join(p->space, p->name, a->arena)).ptr)
+        return false;
     if (arguments && (arguments->type == JSON_STRING || arguments->type == JSON_OBJECT))
         p->arguments = arguments->text;
     return true;
@@ -231,7 +152,7 @@ int responses_answer_read(struct chat_answer *a, enum wire_op op, struct str bod
     if (usage && usage->type == JSON_OBJECT) {
         struct json_scan s;
         json_scan_init(&s, usage->text);
-        a->has_usage = responses_usage_read(&s, &a->usage);
+        a->has_usage = answer_usage_read_responses(&s, &a->usage);
     }
     return 0;
 }

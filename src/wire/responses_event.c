@@ -3,6 +3,7 @@
  * One scan of an event finds its members; the deltas, which are nearly all events, need no more. Items that are done, and the
  * whole response at the end, are looked at for what no delta has said: some servers send some of it only there. r->told has a bit for
  * each item of which something was said. */
+#include "wire/answer_priv.h"
 #include "wire/responses_priv.h"
 
 struct event {
@@ -245,7 +246,10 @@ static int part_emit(struct stream_reader *r, const struct part *p, int64_t inde
     case PART_HIDDEN: return r->emit(&(struct delta){.kind = DELTA_HIDDEN, .text = p->text, .id = p->id}, r->ctx);
     case PART_CALL:
         rc = call_meet(r, p, index, &c);
-        return rc || c->pieces ? rc : arguments(r, c, p->arguments, false);
+        if (rc || c->pieces)
+            return rc;
+        bool none = !p->custom && str_trim(p->arguments).len == 0; /* the item is done: none will come */
+        return arguments(r, c, none ? STR("{}") : p->arguments, false);
     default: return 0; /* a tool that the vendor ran */
     }
 }
@@ -358,7 +362,7 @@ static int usage_emit(struct stream_reader *r, struct str raw)
     struct json_scan s;
     struct usage usage;
     json_scan_init(&s, raw);
-    if (!raw.len || !responses_usage_read(&s, &usage))
+    if (!raw.len || !answer_usage_read_responses(&s, &usage))
         return 0;
     r->usage = usage;
     r->has_usage = true;

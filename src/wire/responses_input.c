@@ -154,6 +154,26 @@ static int read_audio(struct input *in, const struct json_node *n, struct part *
     return !type ? no_memory(in) : 0;
 }
 
+/* What is in it that nobody reads is lost by name, to this dialect, too: items are written anew. */
+static int check_odd(struct input *in, const char *list, const struct json_node *object, const char *const *known)
+{
+    return chat_odd_members(in->c, list, object, known, false) ? 0 : no_memory(in);
+}
+
+static int read_known_part(struct input *in, const struct json_node *n, struct part *p, struct str type)
+{
+    switch (p->kind) {
+    case PART_IMAGE: return read_image(in, n, p);
+    case PART_FILE: return read_file(in, n, p);
+    case PART_AUDIO: return read_audio(in, n, p);
+    case PART_OPAQUE:
+        p->name = type;
+        p->raw = n->text;
+        return 0;
+    default: return text_needed(in, n, p->kind == PART_REFUSAL ? "refusal" : "text", &p->text);
+    }
+}
+
 static int read_part(struct input *in, const struct json_node *n, struct part ***tail)
 {
     static const struct {
@@ -176,16 +196,10 @@ static int read_part(struct input *in, const struct json_node *n, struct part **
     struct part *p = add_part(in, tail, i < COUNT_OF(kinds) ? kinds[i].kind : PART_OPAQUE);
     if (!p)
         return no_memory(in);
-    switch (p->kind) {
-    case PART_IMAGE: return read_image(in, n, p);
-    case PART_FILE: return read_file(in, n, p);
-    case PART_AUDIO: return read_audio(in, n, p);
-    case PART_OPAQUE:
-        p->name = type;
-        p->raw = n->text;
-        return 0;
-    default: return text_needed(in, n, p->kind == PART_REFUSAL ? "refusal" : "text", &p->text);
-    }
+    static const char *const known[] = {"type",      "text",     "annotations", "logprobs", "refusal",     "image_url", "file_id",
+                                        "detail",    "file_data", "file_url",    "filename", "input_audio", NULL};
+    rc = read_known_part(in, n, p, type);
+    return rc || p->kind == PART_OPAQUE ? rc : check_odd(in, "content", n, known);
 }
 
 /* A string, or a list of parts; null, missing and an empty string are no parts at all. */
@@ -263,8 +277,12 @@ static int read_call(struct input *in, const struct json_node *item, bool custom
     int rc = text_needed(in, item, "call_id", &p->id);
     if (rc == 0)
         rc = text_needed(in, item, "name", &p->name);
+    if (rc == 0)
+        rc = text_of(in, item, "namespace", &p->space);
     if (rc)
         return rc;
+    if (p->space.len && !(p->name = tool_name_join(p->space, p->name, in->c->arena)).ptr)
+        return no_memory(in);
     if (!custom && arguments && arguments->type == JSON_OBJECT) { /* some send what the text says */
         p->arguments = arguments->text;
         return 0;
@@ -386,8 +404,8 @@ static int read_reference(struct input *in, const struct json_node *item)
     }
     if (str_starts(id, STR("rs_")))
         return read_opaque(in, item, STR("item_reference"));
-    return bad(in, "", "is an item_reference, which cannot be followed: this server keeps no responses; with `store` set to false "
-                       "clients send the whole conversation in `input`");
+    return bad(in, "", "is an item_reference, which cannot be followed: this server keeps no responses; set `store` to false, and the client "
+                       "sends the whole conversation in `input` (Vercel's AI SDK: providerOptions: { openai: { store: false } })");
 }
 
 static int read_item(struct input *in, const struct json_node *item)
@@ -410,11 +428,17 @@ static int read_item(struct input *in, const struct json_node *item)
     int rc = text_of(in, item, "type", &type);
     if (rc)
         return rc;
+    if (!type.ptr && !json_get(item, "role"))
+        return bad(in, "type", "is missing");
     if (!type.ptr)
-        return json_get(item, "role") ? read_message(in, item) : bad(in, "type", "is missing");
+        type = STR("message");
+    static const char *const known[] = {"type",      "id",    "status", "role",   "content", "phase",             "call_id", "name",
+                                        "arguments", "input", "output", "summary", "encrypted_content", NULL};
     for (size_t i = 0; i < COUNT_OF(types); i++)
-        if (str_eq(type, str_from(types[i].type)))
-            return types[i].read(in, item);
+        if (str_eq(type, str_from(types[i].type))) {
+            rc = types[i].read(in, item);
+            return rc ? rc : check_odd(in, "input", item, known);
+        }
     return read_opaque(in, item, type);
 }
 

@@ -59,7 +59,9 @@ static void write_call(struct json_writer *j, const struct responses_item *item)
     begin_of_type(j, item->custom ? "custom_tool_call" : "function_call");
     key_str(j, "id", item->id);
     key_str(j, "call_id", item->call_id);
-    key_str(j, "name", item->name);
+    key_str(j, "name", tool_name_inside(item->space, item->name));
+    if (item->space.len)
+        key_str(j, "namespace", item->space);
     key_str(j, item->custom ? "input" : "arguments", item->text);
     key_text(j, "status", item->status);
     json_object_end(j);
@@ -239,6 +241,7 @@ static int item_of(const struct chat_answer *a, const struct part *p, int index,
         item->custom = p->custom;
         item->call_id = p->id;
         item->name = p->name;
+        item->space = tool_space_of(a->asked, p->name);
         item->text = p->arguments;
         if (!item->custom && !str_trim(item->text).len)
             item->text = STR("{}");

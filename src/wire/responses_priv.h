@@ -27,8 +27,6 @@ int responses_answer_read(struct chat_answer *a, enum wire_op op, struct str bod
 int responses_event_read(struct stream_reader *r, struct str name, struct str data);
 /* The parts that an output item is made of. False when memory is out. */
 bool responses_item_read(struct chat_answer *a, const struct json_node *item);
-/* False (and *out untouched) when it tells nothing. Consumes the value. */
-bool responses_usage_read(struct json_scan *s, struct usage *out);
 /* `reason` is the raw text of incomplete_details.reason, or empty. */
 enum finish responses_finish(struct str status, struct str reason, bool has_calls);
 
@@ -38,6 +36,7 @@ struct responses_item {
     enum part_kind kind;            /* TEXT, REFUSAL, REASONING, HIDDEN, CALL */
     bool custom, added;             /* added: it begins, and is empty */
     struct str id, call_id, name;
+    struct str space;               /* of a CALL: the namespace that its name begins with, or empty */
     struct str text;                /* of a CALL its arguments */
     struct str encrypted;           /* of REASONING, HIDDEN: encrypted_content, or empty */
     const char *status;

@@ -104,6 +104,9 @@ static int read_named_tool(struct request *r, const struct json_node *node, stru
         rc = member_text(r, node, "description", path, &t->description);
     if (rc)
         return rc;
+    static const char *const known[] = {"type", "name", "description", "parameters", "strict", "format", NULL};
+    if (!chat_odd_members(r->c, "tools", node, known, true))
+        return no_memory(r);
     if (t->custom)
         return read_format_of_custom(r, node, t);
     const struct json_node *schema = json_get(node, "parameters");
@@ -113,10 +116,37 @@ static int read_named_tool(struct request *r, const struct json_node *node, stru
     return member_bool_raw(r, node, "strict", path, &t->strict);
 }
 
-static int read_tool(struct request *r, const struct json_node *node, int i)
+static int read_tool(struct request *r, const struct json_node *node, const char *path, struct str space);
+
+/* Functions under a name of their own: {"type":"namespace","name","description","tools":[…]}. */
+static int read_namespace(struct request *r, const struct json_node *node, const char *path)
 {
-    char path[32];
-    text_format(path, sizeof(path), "tools.%d", i);
+    const struct json_node *list = json_get(node, "tools"), *description = json_get(node, "description");
+    struct str space = STR_NONE;
+    int rc = member_text(r, node, "name", path, &space), i = 0;
+    if (rc == 0 && !space.len)
+        return err_set(r->e, ERR_INVALID, "%s.name is missing", path);
+    if (rc == 0 && (!list || list->type != JSON_ARRAY))
+        return err_set(r->e, ERR_INVALID, "%s.tools must be an array", path);
+    for (const struct json_node *n = rc ? NULL : list->child; n && rc == 0; n = n->next) {
+        char inside[64];
+        text_format(inside, sizeof inside, "%s.tools.%d", path, i++);
+        rc = read_tool(r, n, inside, space);
+    }
+    bool told = given(description) && !chat_extra_find(r->c, STR("tools.namespace"));
+    return rc || !told ? rc : extra(r, STR("tools.namespace"), raw_of(r, description));
+}
+
+static int put_inside(struct request *r, struct tool *t, struct str space)
+{
+    t->space = space;
+    t->name = tool_name_join(space, t->name, r->c->arena);
+    return t->name.ptr ? 0 : no_memory(r);
+}
+
+/* `space`: of the namespace around it; empty: none, and then it may be one itself, or a tool that the vendor runs. */
+static int read_tool(struct request *r, const struct json_node *node, const char *path, struct str space)
+{
     if (node->type != JSON_OBJECT)
         return err_set(r->e, ERR_INVALID, "%s must be an object", path);
     struct str type = STR_NONE;
@@ -125,12 +155,16 @@ static int read_tool(struct request *r, const struct json_node *node, int i)
         rc = err_set(r->e, ERR_INVALID, "%s.type is missing", path);
     if (rc)
         return rc;
+    if (!space.len && str_eq(type, STR("namespace")))
+        return read_namespace(r, node, path);
     struct tool *t = chat_tool_add(r->c);
     if (!t)
         return no_memory(r);
     t->custom = str_eq(type, STR("custom"));
-    if (t->custom || str_eq(type, STR("function")))
-        return read_named_tool(r, node, t, path);
+    if (t->custom || str_eq(type, STR("function"))) {
+        rc = read_named_tool(r, node, t, path);
+        return rc || !space.len ? rc : put_inside(r, t, space);
+    }
     t->opaque = type;
     t->schema = node->text;
     return 0;
@@ -140,8 +174,11 @@ int responses_tools_read(struct request *r, const char *name, struct str raw)
 {
     const struct json_node *list = NULL;
     int rc = tree_read(r, name, JSON_ARRAY, raw, &list), i = 0;
-    for (const struct json_node *n = rc ? NULL : list->child; n && rc == 0; n = n->next)
-        rc = read_tool(r, n, i++);
+    for (const struct json_node *n = rc ? NULL : list->child; n && rc == 0; n = n->next) {
+        char path[32];
+        text_format(path, sizeof path, "tools.%d", i++);
+        rc = read_tool(r, n, path, STR_NONE);
+    }
     return rc;
 }
 
@@ -149,7 +186,7 @@ static bool is_allowed(const struct json_node *list, const struct tool *t)
 {
     for (const struct json_node *n = list->child; n; n = n->next) {
         struct str type = json_get_text(n, "type"), name = json_get_text(n, "name");
-        if (t->opaque.len ? str_eq(type, t->opaque) : str_eq(name, t->name))
+        if (t->opaque.len ? str_eq(type, t->opaque) : str_eq(name, t->name) || (t->space.len && str_eq(name, t->space)))
             return true;
     }
     return false;
@@ -207,6 +244,9 @@ int responses_choice_read(struct request *r, const char *name, struct str raw)
     r->c->choice_name = json_get_text(node, "name");
     if (r->c->choice_name.len == 0)
         return err_set(r->e, ERR_INVALID, "tool_choice.name is missing");
+    struct str space = json_get_text(node, "namespace");
+    if (space.len && !(r->c->choice_name = tool_name_join(space, r->c->choice_name, r->c->arena)).ptr)
+        return no_memory(r);
     r->c->choice = CHOICE_NAMED;
     return 0;
 }

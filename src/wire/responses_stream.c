@@ -169,7 +169,7 @@ static int done_event(struct stream_writer *w, struct buf *out, struct str text)
     write_index(&j, s);
     if (w->block.kind == PART_CALL && !is_custom(w)) {
         json_key(&j, "name");
-        json_str(&j, w->block.name);
+        json_str(&j, tool_name_inside(tool_space_of(w->asked, w->block.name), w->block.name));
     }
     json_key(&j, s->text);
     json_str(&j, text);
@@ -210,7 +210,7 @@ static const char *prefix_of(const struct stream_writer *w)
 static struct responses_item item_begun(const struct stream_writer *w)
 {
     return (struct responses_item){.kind = w->block.kind, .custom = is_custom(w), .id = w->block.item, .call_id = w->block.id,
-                                   .name = w->block.name};
+                                   .name = w->block.name, .space = tool_space_of(w->asked, w->block.name)};
 }
 
 int responses_open(struct stream_writer *w, struct buf *out)

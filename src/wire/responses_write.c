@@ -56,7 +56,7 @@ static int check_fields(struct upstream *u)
         {c->stop != NULL, "stop"},
         {c->suffix.len > 0, "suffix"},
         {c->raw_prompt, "raw"},
-        {!u->same && has_server_tools(c), "server_tools"},
+        {!u->same && has_server_tools(c), tool_is_spared(c) ? "tools.hosted" : "server_tools"},
         {c->top_k.len > 0, "top_k"},
         {c->min_p.len > 0, "min_p"},
         {c->repeat_penalty.len > 0, "repeat_penalty"},
@@ -128,8 +128,9 @@ static int write_custom_format(struct upstream *u, struct str format)
 
 static int write_tool(struct upstream *u, const struct tool *t)
 {
-    if (t->opaque.len) {
-        json_raw(&u->j, t->schema);
+    if (t->opaque.len) { /* of another vendor: it was spared */
+        if (u->same)
+            json_raw(&u->j, t->schema);
         return 0;
     }
     begin_of_type(u, t->custom ? "custom" : "function");
@@ -157,7 +158,7 @@ static int write_choice(struct upstream *u)
         json_text(&u->j, words[u->c->choice]);
         return 0;
     }
-    begin_of_type(u, tool_is_custom(u->c, u->c->choice_name) ? "custom" : "function");
+    begin_of_type(u, tool_is_custom(u->c, u->c->choice_name) ? "custom" : "function"); /* in a namespace: has_own, above */
     int rc = tool_name_write(u, u->c->choice_name);
     json_object_end(&u->j);
     return rc;

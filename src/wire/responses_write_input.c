@@ -1,7 +1,9 @@
 /* responses_write_input.c: the `input` of a request for an upstream that speaks the Responses dialect: messages as items.
  *
- * A message becomes as many items as it has calls, results and sealed thoughts, with what is said between them as messages. */
+ * A message becomes as many items as it has calls, results and sealed thoughts, with what is said between them as messages. A call without
+ * a result and a result without a call are refused there: the one gets a result that says so, the other is told in words. */
 #include "wire/responses_write_priv.h"
+#include <stdlib.h>
 
 enum { CALL_ID_MAX = 64 }; /* what OpenAI takes */
 
@@ -137,8 +139,62 @@ static int write_output(struct upstream *u, const struct part *result)
     return rc;
 }
 
+static int compare_ids(const void *a, const void *b)
+{
+    return str_compare(*(const struct str *)a, *(const struct str *)b);
+}
+
+static int list_ids(struct upstream *u, enum part_kind kind, struct id_list *out)
+{
+    size_t count = 0;
+    for (const struct message *m = u->c->message; m; m = m->next)
+        for (const struct part *p = m->part; p; p = p->next)
+            count += p->kind == kind;
+    *out = (struct id_list){.at = arena_new_array(u->w->arena, struct str, count + 1)};
+    if (!out->at)
+        return no_memory(u);
+    for (const struct message *m = u->c->message; m; m = m->next)
+        for (const struct part *p = m->part; p; p = p->next)
+            if (p->kind == kind)
+                out->at[out->count++] = p->id;
+    qsort(out->at, out->count, sizeof out->at[0], compare_ids);
+    return 0;
+}
+
+static bool has_id(const struct id_list *list, struct str id)
+{
+    return bsearch(&id, list->at, list->count, sizeof list->at[0], compare_ids);
+}
+
+static int write_missing_result(struct upstream *u, const struct part *call)
+{
+    begin_of_type(u, call->custom ? "custom_tool_call_output" : "function_call_output");
+    write_call_id(u, call->id);
+    key_str(u, "output", STR("Error: no result of this call was kept"));
+    json_object_end(&u->j);
+    return 0;
+}
+
+static int write_orphan(struct upstream *u, const struct part *p)
+{
+    int rc = 0;
+    begin_of_type(u, "message");
+    key_str(u, "role", STR("user"));
+    json_key(&u->j, "content");
+    json_array_begin(&u->j);
+    (void)write_text(u, p->failed ? STR("Error of a tool call that is not part of this conversation:")
+                                  : STR("Output of a tool call that is not part of this conversation:"));
+    for (const struct part *c = p->content; c && rc == 0; c = c->next)
+        rc = write_input_part(u, c);
+    json_array_end(&u->j);
+    json_object_end(&u->j);
+    return rc;
+}
+
 static int write_result(struct upstream *u, const struct part *p)
 {
+    if (!u->same && !has_id(&u->called, p->id))
+        return write_orphan(u, p);
     begin_of_type(u, p->custom ? "custom_tool_call_output" : "function_call_output");
     write_call_id(u, p->id);
     int rc = write_output(u, p);
@@ -150,7 +206,10 @@ static int write_call(struct upstream *u, const struct part *p)
 {
     begin_of_type(u, p->custom ? "custom_tool_call" : "function_call");
     write_call_id(u, p->id);
-    int rc = tool_name_write(u, p->name);
+    bool spaced = u->same && p->space.len > 0;
+    int rc = tool_name_write(u, spaced ? tool_name_inside(p->space, p->name) : p->name);
+    if (spaced)
+        key_str(u, "namespace", p->space);
     if (p->custom)
         key_str(u, "input", p->arguments);
     else
@@ -256,6 +315,9 @@ static int write_assistant(struct upstream *u, const struct message *m)
             lost_add(u->w->lost, STR("assistant_media"));
         p = p->next;
     }
+    for (const struct part *p = u->same ? NULL : m->part; p && rc == 0; p = p->next)
+        if (p->kind == PART_CALL && !has_id(&u->answered, p->id))
+            rc = write_missing_result(u, p);
     return rc;
 }
 
@@ -303,8 +365,19 @@ static int write_other(struct upstream *u, const struct message *m)
 
 int responses_input_write(struct upstream *u)
 {
-    const struct message *m = u->c->message;
-    int rc = 0;
+    const struct message *m = u->c->message, *last = u->c->last_message;
+    int rc = u->same ? 0 : list_ids(u, PART_CALL, &u->called);
+    if (rc == 0 && !u->same)
+        rc = list_ids(u, PART_RESULT, &u->answered);
+    bool begins = last && last->role == ROLE_ASSISTANT && last->part && (u->c->from == DIALECT_ANTHROPIC || u->c->from == DIALECT_OLLAMA);
+    bool says = false;
+    for (const struct part *p = begins ? last->part : NULL; p; p = p->next) {
+        begins = begins && p->kind != PART_CALL;
+        says |= p->kind == PART_TEXT;
+    }
+    begins = begins && says;
+    if (rc == 0 && begins)
+        rc = cannot(u, "prefill");
     if (m && has_own(u, "instructions") && own(u, "instructions").len > 2)
         m = m->next; /* they go as they came */
     json_key(&u->j, "input");

@@ -2,12 +2,17 @@
 #pragma once
 #include "wire/responses_priv.h"
 
+struct id_list {
+    struct str *at;
+    size_t count;
+};
 struct upstream {
     const struct chat *c;
     const struct chat_write *w;
     struct json_writer j;
     struct err *e;
     bool same; /* the client speaks this dialect, too */
+    struct id_list called, answered; /* ids of all calls and of all results, in order; empty for a client of this dialect */
 };
 
 static inline int no_memory(struct upstream *u)

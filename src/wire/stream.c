@@ -5,8 +5,9 @@
  *   TEXT a, CALL 0, ARGS 0,    -->   open text, piece, close, open call 0, piece, close, open call 1, ...
  *   CALL 1, ARGS 1, ARGS 0
  *
- * What a call says while another block is still under way waits in its own buffer, and so do words that come in the middle of a call. A call under way makes room for the next
- * one as soon as its arguments are a complete JSON value; one that never is, at the end. */
+ * What a call says while another block is still under way waits in its own buffer, and so does whatever else comes in the middle of a call:
+ * words, thinking, seals. A call under way makes room for them and for the next one as soon as its arguments are a complete JSON value; one
+ * that never is, at the end. */
 #include "wire/codec.h"
 #include "base/mem.h"
 #include <assert.h>
@@ -261,18 +262,36 @@ static int call_begins(struct stream_writer *w, const struct delta *d, struct bu
 
 static const enum part_kind words[] = {PART_REASONING, PART_TEXT, PART_REFUSAL};
 
+static int hidden_say(struct stream_writer *w, struct str id, struct str text, struct buf *out)
+{
+    int rc = open_block(w, (struct stream_block){.kind = PART_HIDDEN, .id = id}, out);
+    if (rc == 0)
+        rc = piece(w, text, out);
+    return rc ? rc : close_block(w, out);
+}
+
+static bool waits(const struct stream_writer *w)
+{
+    return w->later[0].len || w->later[1].len || w->later[2].len || w->later_seal.len || w->later_hidden;
+}
+
 /* What was said in the middle of a call, now that it is over. */
 static int say_later(struct stream_writer *w, struct buf *out)
 {
     int rc = 0;
     for (size_t i = 0; i < COUNT_OF(words) && rc == 0; i++) {
-        if (w->later[i].len == 0)
+        struct str seal = i == 0 ? w->later_seal : STR_NONE;
+        if (w->later[i].len == 0 && seal.len == 0)
             continue;
-        rc = open_block(w, (struct stream_block){.kind = words[i]}, out);
+        rc = open_block(w, (struct stream_block){.kind = words[i], .signature = seal}, out);
         if (rc == 0)
             rc = piece(w, buf_str(&w->later[i]), out);
         buf_clear(&w->later[i]);
     }
+    w->later_seal = STR_NONE;
+    for (; w->later_hidden && rc == 0; w->later_hidden = w->later_hidden->next)
+        rc = hidden_say(w, w->later_hidden->id, w->later_hidden->text, out);
+    w->later_hidden_count = 0;
     return rc;
 }
 
@@ -281,7 +300,7 @@ static int call_goes_on(struct stream_writer *w, const struct delta *d, struct b
     assert(d->call >= 0 && d->call < w->call_count);
     if (call_is_open(w, d->call)) {
         int rc = piece(w, d->text, out);
-        if (rc == 0 && (w->later[0].len || w->later[1].len || w->later[2].len) && may_close(w))
+        if (rc == 0 && waits(w) && may_close(w))
             rc = say_later(w, out);
         return rc ? rc : open_waiting(w, false, out);
     }
@@ -296,16 +315,21 @@ static int text(struct stream_writer *w, enum part_kind kind, struct str bytes, 
 {
     int rc = 0;
     w->refused |= kind == PART_REFUSAL;
-    if (w->open && w->block.kind == PART_CALL && w->block.pieces && !may_close(w))
+    if (!may_close(w))
         return buf_append(&w->later[kind == PART_REASONING ? 0 : kind == PART_TEXT ? 1 : 2], bytes);
     if (!w->open || w->block.kind != kind)
         rc = open_block(w, (struct stream_block){.kind = kind}, out);
     return rc ? rc : piece(w, bytes, out);
 }
 
+/* Of thinking that waits, too: one seal after the other cannot be told apart there, and the last one holds. */
 static int signature(struct stream_writer *w, struct str seal, struct buf *out)
 {
     int rc = 0;
+    if (!may_close(w)) {
+        w->later_seal = arena_dup(w->arena, seal);
+        return w->later_seal.ptr ? 0 : ERR_NOMEM;
+    }
     if (!w->open || w->block.kind != PART_REASONING) /* thinking that is not shown has a seal all the same */
         rc = open_block(w, (struct stream_block){.kind = PART_REASONING}, out);
     if (rc)
@@ -314,13 +338,25 @@ static int signature(struct stream_writer *w, struct str seal, struct buf *out)
     return w->block.signature.ptr ? close_block(w, out) : ERR_NOMEM;
 }
 
+static int hidden_later(struct stream_writer *w, struct str id, struct str text)
+{
+    struct stream_hidden *h = arena_new(w->arena, struct stream_hidden), **end = &w->later_hidden;
+    struct str own = text.len ? arena_dup(w->arena, text) : STR("");
+    if (!h || !own.ptr)
+        return ERR_NOMEM;
+    *h = (struct stream_hidden){.id = id, .text = own};
+    while (*end) /* nearly always there is none, and more than one only where the upstream makes a mess */
+        end = &(*end)->next;
+    *end = h;
+    return ++w->later_hidden_count > STREAM_CALLS_MAX ? ERR_LIMIT : 0;
+}
+
 static int hidden(struct stream_writer *w, const struct delta *d, struct buf *out)
 {
-    struct stream_block block = {.kind = PART_HIDDEN, .id = d->id.len ? arena_dup(w->arena, d->id) : STR_NONE};
-    int rc = d->id.len && !block.id.ptr ? ERR_NOMEM : open_block(w, block, out);
-    if (rc == 0)
-        rc = piece(w, d->text, out);
-    return rc ? rc : close_block(w, out);
+    struct str id = d->id.len ? arena_dup(w->arena, d->id) : STR_NONE;
+    if (d->id.len && !id.ptr)
+        return ERR_NOMEM;
+    return may_close(w) ? hidden_say(w, id, d->text, out) : hidden_later(w, id, d->text);
 }
 
 static int finish(struct stream_writer *w, const struct delta *d)
@@ -347,6 +383,7 @@ int stream_write(struct stream_writer *w, const struct delta *d, struct buf *out
         w->has_usage = true;
         return 0;
     case DELTA_ALIVE: return w->codec->keep_alive.len ? buf_append(out, w->codec->keep_alive) : 0;
+    case DELTA_DETAIL:
     case DELTA_FAILED:
     case DELTA_END: return 0;
     }

@@ -120,6 +120,39 @@ bool tool_name_plain(const struct chat *asked, const struct name_rule *rule, str
     return name->ptr != NULL;
 }
 
+/* --- namespaces, tools that a vendor runs ---------------------------------------------------------------------------------------- */
+
+/* Some spaces end so by themselves. */
+static struct str between(struct str space)
+{
+    return str_ends(space, STR("__")) ? STR("") : STR("__");
+}
+
+struct str tool_name_join(struct str space, struct str name, struct arena *a)
+{
+    return str_from(arena_format(a, "%.*s%.*s%.*s", STR_FMT(space), STR_FMT(between(space)), STR_FMT(name)));
+}
+
+struct str tool_name_inside(struct str space, struct str name)
+{
+    return space.len ? str_skip(name, space.len + between(space).len) : name;
+}
+
+struct str tool_space_of(const struct chat *asked, struct str name)
+{
+    const struct tool *t = tool_by_name(asked, name);
+    return t ? t->space : STR_NONE;
+}
+
+bool tool_is_spared(const struct chat *c)
+{
+    bool others = false;
+    for (const struct tool *t = c->tool; t && !others; t = t->next)
+        others = !t->opaque.len;
+    bool forced = (c->choice == CHOICE_NAMED && !tool_by_name(c, c->choice_name)) || chat_extra_find(c, STR("tool_choice"));
+    return others && !forced;
+}
+
 /* --- free text --------------------------------------------------------------------------------------------------------------------- */
 
 bool tool_is_custom(const struct chat *asked, struct str name)

@@ -65,7 +65,7 @@ static const struct vendor vendors[] = {
         .anthropic_url = "https://openrouter.ai/api",
         .key_env = "OPENROUTER_API_KEY",
         .dialects = SPEAKS(DIALECT_OPENAI) | SPEAKS(DIALECT_RESPONSES) | SPEAKS(DIALECT_ANTHROPIC),
-        .quirks = QUIRK_BEARER,
+        .quirks = QUIRK_BEARER | QUIRK_DETAILS_BACK,
         .default_model = "openai/gpt-oss-120b",
     },
     {

@@ -194,11 +194,12 @@ enum vendor_quirk {
     QUIRK_ONE_ROOT = 4,          /* its faces stand under one address: /v1 and /api of the same server */
     QUIRK_BEARER = 8,            /* its Anthropic face takes the key as a bearer token, too */
     QUIRK_SEALED = 16,           /* refuses thinking that does not carry its own seal */
-    QUIRK_NO_SUBTITLES = 32,     /* its transcripts come as JSON or text, never as srt or vtt */
+    QUIRK_NO_SUBTITLES = 32,     /* its transcripts come as JSON or text, never as srt or vtt: those are made of its segments */
     QUIRK_THOUGHT_BACK = 512,    /* refuses a turn with calls of tools that comes without what it had thought, if only "" */
     QUIRK_SIGNED_CALLS = 1024,   /* its calls of tools carry a signature that has to come back */
     QUIRK_UNNUMBERED = 4096,     /* its streams leave out the index of calls of tools */
     QUIRK_SEALED_ITEMS = 2048,   /* its Responses face seals thinking that is worth handing back before its calls */
+    QUIRK_DETAILS_BACK = 8192,   /* its reasoning_details have to come back beside the calls that they led to */
     QUIRK_PLAN_HEADERS = 256,    /* under a flat plan every answer tells how its windows are; one that does not is about the request */
 };
 

@@ -17,9 +17,13 @@ static void check_record(const struct record *r, struct str payload)
     int rc = kit_record_put(&again, r);
     assert(rc == 0);
     struct str body = str_skip(buf_str(&again), RECORD_HEADER_BYTES);
-    assert(str_starts(payload, body));
     bool read = record_read((uint8_t)r->type, body, &twin);
-    assert(read && kit_record_eq(r, &twin));
+    assert(read);
+    size_t unread = r->type == RECORD_PLAN ? sizeof r->call : 0; /* it is of no call, and zeros are written */
+    assert(str_starts(str_skip(payload, unread), str_skip(body, unread)));
+    if (unread)
+        twin.call = r->call;
+    assert(kit_record_eq(r, &twin));
     assert(journal_record_at(buf_str(&again)) == again.len);
 }
 

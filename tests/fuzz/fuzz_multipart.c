@@ -32,6 +32,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         assert(whole.model_begin <= whole.model_end && whole.model_end <= body.len && whole.file_bytes <= body.len);
         assert(str_eq(c.model, str_slice(body, whole.model_begin, whole.model_end)) && c.model.len > 0);
         assert(whole.model_begin == parts.model_begin && whole.model_end == parts.model_end && whole.file_bytes == parts.file_bytes);
+        assert(whole.format_begin == parts.format_begin && whole.format_end == parts.format_end && whole.format_end <= body.len);
+        if (whole.has_format)
+            assert(str_eq(str_of(whole.format, whole.format_len), str_slice(body, whole.format_begin, whole.format_end)));
         assert(whole.stream == parts.stream && whole.format_len == parts.format_len);
         assert(memcmp(whole.format, parts.format, whole.format_len) == 0);
     }

@@ -1,5 +1,5 @@
-/* fuzz_openai.c: any bytes as what OpenAI's dialect carries. The first byte selects: 'q' a request, 'a' an answer, anything else
- * a stream, an event a line. What is accepted can be written for every vendor, is JSON then, and reads back. */
+/* fuzz_openai.c: any bytes as what OpenAI's dialect carries. The first byte selects: 'q' a request, 'a' an answer, 'd' thinking in
+ * pieces, anything else a stream, an event a line. What is accepted can be written for every vendor, is JSON then, and reads back. */
 #include "wire/codec.h"
 #include "wire/models.h"
 #include <assert.h>
@@ -42,7 +42,7 @@ static void write_for(struct chat *c, const struct vendor *vendor, enum dialect 
 /* What is put back leaves a request that says the same otherwise, and has nothing more to mend. */
 static void mend(struct arena *a, struct str text)
 {
-    for (int what = MEND_THOUGHT; what <= MEND_SIGNATURE; what++) {
+    for (int what = MEND_THOUGHT; what <= MEND_DETAILS; what++) {
         AUTO_BUF struct buf out = BUF_INIT(64 * MiB);
         struct json_edit edit;
         assert(openai_mend(text, (enum openai_mend)what, NULL, a, &edit) == 0);
@@ -130,6 +130,7 @@ static void stream(struct arena *a, struct str text)
     int rc = 0;
 
     stream_reader_init(&r, &codec_openai, WIRE_CHAT, a, hear, &h);
+    r.details = true;
     stream_writer_init(&h.writer, &codec_openai, WIRE_CHAT, a);
     while (rc == 0 && str_cut(&text, '\n', &line)) {
         if (str_starts(line, STR("event: ")))
@@ -149,6 +150,16 @@ static void stream(struct arena *a, struct str text)
     buf_fini(&h.out);
 }
 
+/* What is JSON stays JSON, and what was joined is not joined again. */
+static void details(struct str text)
+{
+    AUTO_BUF struct buf once = BUF_INIT(64 * MiB), twice = BUF_INIT(64 * MiB);
+    if (json_check(text, NULL))
+        return;
+    assert(openai_details_join(text, &once) == 0 && json_check(buf_str(&once), NULL) == 0);
+    assert(openai_details_join(buf_str(&once), &twice) == 0 && str_eq(buf_str(&once), buf_str(&twice)));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct arena a = ARENA_INIT(256 * MiB);
@@ -158,6 +169,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         request(&a, str_skip(text, 1));
     else if (size && data[0] == 'a')
         answer(&a, str_skip(text, 1));
+    else if (size && data[0] == 'd')
+        details(str_skip(text, 1));
     else
         stream(&a, text);
     arena_fini(&a);

@@ -1,11 +1,10 @@
-# A conversation stays where its prefix is cached unless moving is cheaper after the lost prefix is paid; steps in written order take it back at once.
+# Under `cheapest` a conversation stays where its prefix is cached unless moving is cheaper after the lost prefix is paid.
 upstream a openai
 upstream b openai
 config <<X
 jobs:
   talk: { chain: [a/m, b/m], balance: cheapest }
   group: { chain: [{ try: [a/m, b/m], balance: cheapest }] }
-  ordered: { chain: [a/m, b/m] }
 prices:
   a/m: { input: 1, output: 1 }
   b/m: { input: 2, cached: 0.1, output: 2 }
@@ -57,16 +56,6 @@ X
 expect header x-hearth-target b/m
 client POST /v1/chat/completions <<X
 {"model":"group","max_tokens":50,"messages":[{"role":"user","content":"{{a third question *1600}}"},{"role":"user","content":"{{and this *6000}}"}]}
-X
-expect header x-hearth-target a/m
-# the order of steps is the owner's word
-script a status 500; reply "from a" usage 5000 10
-client POST /v1/chat/completions <<X
-{"model":"ordered","max_tokens":50,"messages":[{"role":"user","content":"{{a fourth question *1600}}"}]}
-X
-expect header x-hearth-target b/m
-client POST /v1/chat/completions <<X
-{"model":"ordered","max_tokens":50,"messages":[{"role":"user","content":"{{a fourth question *1600}}"},{"role":"user","content":"go on"}]}
 X
 expect header x-hearth-target a/m
 expect files-lack "long question"

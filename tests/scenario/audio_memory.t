@@ -1,5 +1,6 @@
 # However large an upload is, memory stays flat while it is held, on disk and without a name; what is asked elsewhere is sent from there again.
 # slow
+# plain: memory is not measured with a sanitizer, and looking through 40 MB takes longer there than an upload may pause.
 upstream a openai
 upstream b openai
 config <<X

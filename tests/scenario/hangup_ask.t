@@ -2,6 +2,7 @@
 each how status <<X
 pipe | 1
 int | 130
+int-ignored | 130
 X
 upstream a openai
 config <<X

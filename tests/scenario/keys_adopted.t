@@ -2,10 +2,12 @@
 elsewhere
 upstream a openai key: passthrough
 upstream b openai
+upstream c anthropic dialect: anthropic, key: passthrough
 config <<X
 loops: 1
 jobs:
   bulk: { chain: [a/m, b/m] }
+  talk: { chain: [c/m] }
 X
 env OLD sk-litellm-0123456789abcdef
 script b reply "from b"
@@ -31,6 +33,12 @@ X
 expect request a header authorization "Bearer sk-vendor"
 expect request a head lacks "litellm"
 forget a
+client POST /v1/messages -H "x-api-key: sk-litellm-0123456789abcdef" -H "authorization: Bearer sk-vendor" -H "anthropic-version: 2023-06-01" <<X
+{"model":"talk","max_tokens":100,"messages":[{"role":"user","content":"hello"}]}
+X
+expect status 200
+expect request c header authorization "Bearer sk-vendor"
+expect request c head lacks "litellm"
 cli keys add again --from env:OLD
 expect cli status 1
 expect cli contains "`lite`"

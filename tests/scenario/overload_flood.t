@@ -1,5 +1,6 @@
 # Ten times the calls that there is room for: every refusal is quick, memory stays, and right after all is at full speed again.
 # soak: 12
+# plain: its rates are those of a plain build, and memory is not measured with a sanitizer.
 upstream a openai place: home, concurrent: 4, queue: { max: 8, wait: 2s }
 config <<X
 jobs:

@@ -20,6 +20,7 @@
 #pragma once
 #include "base/arena.h"
 #include "base/buf.h"
+#include "patience.h"
 #include "sim/sim.h"
 #include <stdio.h>
 #include <sys/types.h>
@@ -32,7 +33,7 @@ enum {
     COLUMNS_MAX = 8,
     REPLIES_MAX = 64,
     KEPT_MAX = 32,
-    SCENARIO_LIMIT_MS = 20000,
+    SCENARIO_LIMIT_MS = 30000 * SLOWER,
     POLL_MS = 2
 };
 
@@ -90,6 +91,7 @@ struct scenario {
     char *argument;    /* one more for `serve`; NULL: none */
     bool config_alone; /* it names its upstreams itself */
     int64_t deadline_ms;
+    bool int_ignored; /* what is started next begins with SIGINT ignored */
     struct sim *sim;
     struct upstream upstream[UPSTREAMS_MAX];
     int upstream_count;

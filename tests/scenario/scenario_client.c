@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { REPLY_MS = 15000, CONNECT_MS = 2000 };
+enum { REPLY_MS = 15000 * SLOWER, CONNECT_MS = 2000 * SLOWER };
 
 /* --- sockets ------------------------------------------------------------------------------------------------------ */
 
@@ -203,7 +203,7 @@ bool client_until_verb(struct scenario *s, struct words *w)
         buf_fini(&a.headers);
         return scenario_fail(s, "client-until STATUS MS METHOD PATH");
     }
-    int64_t until = now_ms() + limit;
+    int64_t until = now_ms() + limit * SLOWER;
     bool ok, again = true;
     while ((ok = ask(s, &a) && read_reply(s, s->current, 1)) && again &&
            (!s->current->reply_count || s->current->reply[0].status != status)) {
@@ -248,7 +248,7 @@ bool probe_verb(struct scenario *s, struct words *w)
         buf_fini(&a.headers);
         return scenario_fail(s, "probe UPSTREAM N MS METHOD PATH");
     }
-    until = now_ms() + limit;
+    until = now_ms() + limit * SLOWER;
     a.name = STR("probe");
     while (ok && seen.requests < count) {
         ok = ask(s, &a);

@@ -211,7 +211,7 @@ static bool expect_closed(struct scenario *s, struct words *w)
         (void)words_number(w, &limit);
     if (!c)
         return scenario_fail(s, "there is no client");
-    int64_t until = now_ms() + limit;
+    int64_t until = now_ms() + limit * SLOWER;
     while (!c->closed && now_ms() < until && now_ms() < s->deadline_ms)
         client_read_some(c, until);
     replies_parse(c);

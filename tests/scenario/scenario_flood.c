@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { FLOOD_MAX = 512, HEAD_BYTES = 4096, LATE_MS = 50, END_MS = 5000 };
+enum { FLOOD_MAX = 512, HEAD_BYTES = 4096, LATE_MS = 50, END_MS = 5000 * SLOWER };
 
 struct drop {
     int fd; /* -1: the place is free */

@@ -49,9 +49,8 @@ bool expect_memory(struct scenario *s, struct words *w)
     int64_t limit, now;
     if (!words_take(w, "grown") || !words_take(w, "under") || !words_number(w, &limit))
         return scenario_fail(s, "expect memory grown under KIB");
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    return true; /* a sanitizer keeps what is freed, and much of its own */
-#endif
+    if (SANITIZED)
+        return true; /* a sanitizer keeps what is freed, and much of its own */
     return memory_kib(s, &now) &&
            (now - s->memory_kib < limit || scenario_fail(s, "expected less than %lld KiB more memory, got %lld",
                                                          (long long)limit, (long long)(now - s->memory_kib)));

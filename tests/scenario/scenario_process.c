@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { READY_MS = 10000, END_MS = 10000, CLI_MS = 10000, OUTPUT_MAX = 16 * 1024 * 1024, ENV_MAX = 64, ARGS_MAX = 40 };
+enum { READY_MS = 10000 * SLOWER, END_MS = 10000 * SLOWER, CLI_MS = 10000 * SLOWER, OUTPUT_MAX = 16 * 1024 * 1024, ENV_MAX = 64, ARGS_MAX = 40 };
 
 extern char **environ;
 
@@ -145,6 +145,7 @@ static void become(struct scenario *s, char **argv, char **env, int out_fd, int 
     if (nothing < 0 || dup2(nothing, 0) < 0)
         _exit(127);
     (void)signal(SIGPIPE, SIG_DFL);
+    (void)signal(SIGINT, s->int_ignored ? SIG_IGN : SIG_DFL); /* however the runner was started */
     execve(s->binary, argv, env);
     _exit(127);
 }
@@ -274,7 +275,7 @@ bool process_ended(struct scenario *s, int limit_ms)
     int status = 0;
     if (!s->pid)
         return scenario_fail(s, "the binary does not run");
-    if (!wait_end(s, s->pid, limit_ms, &status))
+    if (!wait_end(s, s->pid, limit_ms * SLOWER, &status))
         return fail_with_output(s, "the binary has not ended");
     s->pid = 0;
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
@@ -363,17 +364,21 @@ bool process_cli(struct scenario *s, struct words *w, struct buf *out, int *stat
     return reserve_port(s) && write_config(s) && spawn(s, argv, "cli.log", O_TRUNC, &pid) && cli_result(s, argv, pid, out, status);
 }
 
-/* `cli-left pipe|int WORDS…`: when the first byte is printed, its reader goes away, or the person presses Ctrl-C. */
+/* `cli-left pipe|int|int-ignored WORDS…`: when the first byte is printed, its reader goes away, or it gets SIGINT; the last
+ * was started like a shell's background job, which ignores that signal until it says otherwise. */
 bool process_cli_left(struct scenario *s, struct words *w, struct buf *out, int *status)
 {
     char *argv[ARGS_MAX] = {0}, first;
     int ends[2];
     pid_t pid;
-    bool by_signal = str_eq(words_next(w), STR("int"));
+    struct str how = words_next(w);
+    s->int_ignored = str_eq(how, STR("int-ignored"));
+    bool by_signal = s->int_ignored || str_eq(how, STR("int"));
     cli_arguments(s, w, argv);
     if (pipe2(ends, O_CLOEXEC) != 0)
         return scenario_fail(s, "no pipe");
     bool ok = reserve_port(s) && write_config(s) && spawn_to(s, argv, "cli.log", O_TRUNC, ends[1], &pid);
+    s->int_ignored = false;
     close(ends[1]);
     struct pollfd printed = {.fd = ends[0], .events = POLLIN};
     if (ok && (poll(&printed, 1, CLI_MS) != 1 || read(ends[0], &first, 1) != 1))

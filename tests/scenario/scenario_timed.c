@@ -27,7 +27,7 @@ enum {
     PARTS = 40,   /* one in so many calls, the least disturbed, is looked at */
     CALLS_MIN = 5 * PARTS,
     ROUNDS = 6, /* a machine that is busy for a whole round may have a better one: a wrong header never has */
-    READ_MS = 10000,
+    READ_MS = 10000 * SLOWER,
 };
 
 struct conn {

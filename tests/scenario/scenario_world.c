@@ -5,7 +5,7 @@
 #include "scenario.h"
 #include <signal.h>
 
-enum { SETTLE_MS = 3000, LEDGER_MS = 3000 };
+enum { SETTLE_MS = 5000 * SLOWER, LEDGER_MS = 5000 * SLOWER };
 
 /* --- numbers ------------------------------------------------------------------------------------------------------ */
 
@@ -85,7 +85,7 @@ static bool expect_aborted(struct scenario *s, struct words *w)
     struct sim_seen seen;
     if (!u || u->sim < 0 || !words_take(w, "within") || !words_number(w, &limit))
         return scenario_fail(s, "expect aborted UPSTREAM within MS");
-    int64_t until = s->aborted_ms + limit;
+    int64_t until = s->aborted_ms + limit * SLOWER;
     for (;;) {
         sim_seen(s->sim, u->sim, &seen);
         if (seen.aborted > 0 && seen.last_abort_ms >= s->aborted_ms)
@@ -141,6 +141,20 @@ static bool expect_request(struct scenario *s, struct words *w)
         return scenario_fail(s, "expected a header %.*s upstream; the head was: %.*s", STR_FMT(name),
                              STR_FMT(as_reply.head));
     return expect_text(s, "request header", value, w);
+}
+
+/* expect wire a ...: all that it has read, since `forget`. */
+static bool expect_wire(struct scenario *s, struct words *w)
+{
+    struct upstream *u = upstream_named(s, words_next(w));
+    AUTO_BUF struct buf wire = BUF_INIT(256 * MiB);
+    if (!u || u->sim < 0)
+        return scenario_fail(s, "expect wire UPSTREAM ...");
+    if (sim_wire(s->sim, u->sim, &wire) != 0)
+        return scenario_fail(s, "upstream %.*s has read more than is kept: `forget` it in between", STR_FMT(u->name));
+    if (!wire.len)
+        return scenario_fail(s, "upstream %.*s has read nothing", STR_FMT(u->name));
+    return expect_text(s, "wire", buf_str(&wire), w);
 }
 
 /* --- the ledger --------------------------------------------------------------------------------------------------- */
@@ -338,7 +352,7 @@ bool expect_world(struct scenario *s, struct str what, struct words *w, bool *kn
     } table[] = {{"seen", expect_seen},     {"aborted", expect_aborted}, {"request", expect_request},
                  {"ledger", expect_ledger}, {"log", expect_log},         {"files-lack", expect_files_lack},
                  {"cli", expect_cli},       {"running", expect_running}, {"memory", expect_memory},
-                 {"mode", expect_mode}};
+                 {"mode", expect_mode},     {"wire", expect_wire}};
     *known = true;
     for (size_t i = 0; i < COUNT_OF(table); i++)
         if (str_eq(what, str_from(table[i].word)))

@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { CLI_WAIT_MS = 30000, CLI_ENV_MAX = 32 };
+enum { CLI_WAIT_MS = 30000 * SLOWER, CLI_ENV_MAX = 32 };
 #define CLI_UNUSED __attribute__((unused))
 
 struct cli_world {
@@ -92,6 +92,7 @@ static CLI_UNUSED bool cli_start(struct cli_run *r, const struct cli_world *w, b
         if (setsid() < 0 || chdir(w->folder) || dup2(terminal ? slave : nothing, 0) < 0 || dup2(to, 1) < 0 ||
             dup2(to, 2) < 0)
             _exit(126);
+        (void)signal(SIGINT, SIG_DFL); /* ignored when the tests are a shell's background job */
         execve(argv[0], (char *const *)argv, w->env);
         _exit(127);
     }

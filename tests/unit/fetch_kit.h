@@ -670,17 +670,17 @@ static inline int64_t now_ms(void)
     return clock_mono_us(clock_system()) / 1000;
 }
 
-/* Turns until the condition holds, at most 15 seconds. */
+/* Turns until the condition holds, at most 15 seconds of a plain build. */
 #define TURN_UNTIL(w, condition)                                                \
     do {                                                                        \
-        for (int64_t end_ = now_ms() + 15000; !(condition) && now_ms() < end_;) \
+        for (int64_t end_ = now_ms() + 15000 * SLOWER; !(condition) && now_ms() < end_;) \
             loop_turn((w)->loop, 20);                                           \
         EXPECT(condition);                                                      \
     } while (0)
 /* The same without our loop taking part. */
 #define WAIT_UNTIL(condition)                                                   \
     do {                                                                        \
-        for (int64_t end_ = now_ms() + 15000; !(condition) && now_ms() < end_;) \
+        for (int64_t end_ = now_ms() + 15000 * SLOWER; !(condition) && now_ms() < end_;) \
             (void)poll(NULL, 0, 1);                                             \
         EXPECT(condition);                                                      \
     } while (0)

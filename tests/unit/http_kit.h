@@ -13,7 +13,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-enum { TURNS_MAX = 3000, TURN_MS = 2 }; /* six seconds of patience */
+enum { TURNS_MAX = 3000 * SLOWER, TURN_MS = 2 }; /* six seconds of patience */
 
 struct site { /* a server and what its handler saw */
     struct clock clock;

@@ -30,7 +30,7 @@ static inline int matrix_write(const struct chat *c, const struct matrix_target 
     w.vendor = t->vendor ? vendor_find(str_from(t->vendor)) : NULL;
     w.fact = t->vendor ? model_find(str_from(t->vendor), model) : NULL;
     *lost = (struct lost){.count = 0};
-    return codec_of(t->dialect)->request_write(c, &w, out, e);
+    return codec_request_write(codec_of(t->dialect), c, &w, out, e);
 }
 
 /* --- what a conversation says ------------------------------------------------------------------------------------------------- */

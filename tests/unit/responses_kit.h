@@ -92,6 +92,7 @@ static inline void kit_delta(struct buf *b, const struct delta *d)
                                 (long long)d->usage.output, (long long)d->usage.reasoning);
         break;
     case DELTA_ALIVE: (void)buf_append_text(b, "."); return;
+    case DELTA_DETAIL: (void)buf_append_format(b, "detail(%.*s)", STR_FMT(d->text)); break;
     case DELTA_FAILED: (void)buf_append_text(b, "failed"); break;
     case DELTA_END: (void)buf_append_text(b, "end"); break;
     }

@@ -5,6 +5,7 @@
 #pragma once
 #include "base/mem.h"
 #include "base/str.h"
+#include "patience.h"
 #include <stdio.h>
 
 struct test {

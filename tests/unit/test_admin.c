@@ -12,7 +12,7 @@
 
 #define PAGE "docs/reference/openapi.json"
 #define YAML "upstreams:\n  a: { url: \"http://127.0.0.1:9/v1\", place: home }\n  plan: { url: \"http://127.0.0.1:9/v1\", key: passthrough, regime: plan, plan: { windows: [5h] } }\njobs:\n  bulk: { chain: [a/m] }\n"
-enum { TURN_MS = 20, LIMIT_MS = 10000 };
+enum { TURN_MS = 20, LIMIT_MS = 10000 * SLOWER };
 
 struct house {
     struct kit_dir dir;

@@ -1,6 +1,7 @@
 /* test_affinity.c: where conversations are, with a clock of our own: who stays, who moves, and what is a conversation. */
 #include "config/config.h"
 #include "mesh/mesh_priv.h"
+#include "net/loop.h"
 #include "test.h"
 
 #define MINUTE_MS 60000
@@ -25,7 +26,8 @@ static bool bench_open(struct bench *b, const char *jobs)
     *b = (struct bench){.clock = clock_fake(1700000000000), .arena = ARENA_INIT(16 * MiB)};
     (void)buf_append_format(&yaml, UPSTREAMS "%s", jobs);
     bool fine = config_read(&b->config, buf_str(&yaml), STR("t.yaml"), &e) == 0 &&
-                mesh_open(&b->mesh, &(struct mesh_options){.config = b->config, .clock = &b->clock}, &e) == 0;
+                mesh_open(&b->mesh, &(struct mesh_options){.config = b->config, .clock = &b->clock}, &e) == 0 &&
+                loop_open(&b->ml.loop, &(struct loop_options){.clock = &b->clock}, &e) == 0;
     if (!fine)
         test_fail(__FILE__, __LINE__, "%s", e.text);
     b->ml.mesh = b->mesh;
@@ -37,6 +39,7 @@ static void bench_close(struct bench *b)
 {
     arena_fini(&b->call.arena);
     arena_fini(&b->arena);
+    loop_close(b->ml.loop);
     mesh_close(b->mesh);
     config_free(b->config);
 }
@@ -268,8 +271,8 @@ TEST(cheapest_counts_the_lost_prefix_and_moves_when_that_is_cheaper_all_the_same
     EXPECT_I64(affinity_cached(&b.call, member(&b, 1)), 5000);
     EXPECT_I64(affinity_cached(&b.call, member(&b, 0)), 0);
     b.call.facts.max_tokens = 100;
-    EXPECT_I64(balance_cost(&b.call, member(&b, 0)), 6000 * 1000 + 100 * 2000);
-    EXPECT_I64(balance_cost(&b.call, member(&b, 1)), 5000 * 100 + 1000 * 2000 + 100 * 2000);
+    EXPECT_I64(cost_of_call(&b.call, member(&b, 0)), 6000 * 1000 + 100 * 2000);
+    EXPECT_I64(cost_of_call(&b.call, member(&b, 1)), 5000 * 100 + 1000 * 2000 + 100 * 2000);
     EXPECT_I64(first(&b), 1);
     ask(&b, TALK(NEXT_TURN), 12000); /* so much is new that the cached part no longer pays */
     EXPECT_I64(first(&b), 0);
@@ -310,7 +313,167 @@ TEST(where_only_marked_parts_are_cached_that_is_what_counts)
     answer(&b, member(&b, 1), (struct usage){.input = 6000, .cached = 1000, .cache_write = 3000, .reported = true});
     ask(&b, TALK(NEXT_TURN), 6000);
     EXPECT(b.call.talk.holder == member(&b, 1));
-    EXPECT_I64(b.call.talk.prefix, 4000);
+    EXPECT_I64(b.call.talk.known.last.prefix, 4000);
+    bench_close(&b);
+}
+
+/* --- between the steps of a chain ------------------------------------------------------------------------------------------- */
+
+static const struct target *step(struct bench *b, int i)
+{
+    return b->mesh->job[0].step[i].of[0].target;
+}
+
+/* A turn of the conversation, of so many tokens in and 100 out; how it was weighed. It is answered where that says it goes: by the
+ * first step, or where it was. */
+static enum stay_why turn(struct bench *b, int64_t tokens)
+{
+    ask(b, TALK(NEXT_TURN), tokens);
+    b->call.facts.max_tokens = 100;
+    const struct target *t = stay_is_cheaper(&b->call) ? b->call.talk.holder : step(b, 0);
+    answer(b, t, (struct usage){.input = tokens, .cached = affinity_cached(&b->call, t), .output = 100, .reported = true});
+    return b->call.talk.why;
+}
+
+static void begin_at(struct bench *b, int i, int64_t tokens)
+{
+    ask(b, TALK(""), tokens);
+    answer(b, step(b, i), (struct usage){.input = tokens, .output = 100, .reported = true});
+}
+
+#define CHAIN(steps, a, b) "jobs: { j: { chain: " steps " } }\nprices:\n  a/m: { input: " a " }\n  b/m: { input: " b " }\n"
+
+/* b costs more for each turn, but has the prefix: it is stayed at, until that has cost as much more as reading it anew at a. */
+TEST(a_chain_takes_a_conversation_back_when_staying_has_cost_as_much_as_going_back)
+{
+    struct bench b;
+    REQUIRE(bench_open(&b, CHAIN("[a/m, b/m]", "1, cached: 0.1, output: 1", "2, cached: 0.2, output: 2")));
+    begin_at(&b, 1, 10000);
+    /* A turn costs $ 0.0022 at b, 0.0011 at a once it is warm, 0.0101 at a now: going back costs 0.009, and staying 0.0011 a turn. */
+    for (int i = 1; i <= 8; i++) {
+        EXPECT_I64(turn(&b, 10000), STAY_PREFIX);
+        EXPECT_I64(b.call.talk.paid_nusd, i * 1100000);
+    }
+    EXPECT_I64(turn(&b, 10000), STAY_REPAID);
+    ask(&b, TALK(NEXT_TURN), 10000);
+    EXPECT(b.call.talk.holder == step(&b, 0) && b.call.talk.known.paid_nusd == 0);
+    bench_close(&b);
+}
+
+/* Nothing is saved with any turn to come, so nothing adds up: it goes back when its prefix is forgotten. */
+TEST(a_chain_of_one_price_leaves_a_conversation_where_it_is_cached)
+{
+    struct bench b;
+    REQUIRE(bench_open(&b, CHAIN("[a/m, b/m]", "1, cached: 0.1, output: 1", "1, cached: 0.1, output: 1")));
+    begin_at(&b, 1, 10000);
+    for (int i = 0; i < 100; i++)
+        EXPECT_I64(turn(&b, 10000), STAY_PREFIX);
+    clock_advance(&b.clock, 6 * MINUTE_MS);
+    ask(&b, TALK(NEXT_TURN), 10000);
+    EXPECT(!b.call.talk.holder && !stay_is_cheaper(&b.call));
+    bench_close(&b);
+}
+
+TEST(a_dearer_step_that_stands_first_takes_its_conversation_back_at_once_unless_the_steps_go_by_price)
+{
+    struct bench b;
+    REQUIRE(bench_open(&b, CHAIN("[a/m, b/m]", "5, cached: 0.5, output: 25", "1, cached: 0.1, output: 2")));
+    begin_at(&b, 1, 10000);
+    EXPECT_I64(turn(&b, 10000), STAY_ORDER);
+    bench_close(&b);
+    REQUIRE(bench_open(&b, CHAIN("[a/m, b/m], balance: cheapest", "5, cached: 0.5, output: 25", "1, cached: 0.1, output: 2")));
+    begin_at(&b, 1, 10000);
+    EXPECT_I64(turn(&b, 10000), STAY_PREFIX);
+    bench_close(&b);
+}
+
+/* One call went to b; what a has of the conversation is still there, and going back costs next to nothing. */
+TEST(the_cache_of_the_place_before_is_not_lost_by_one_call_elsewhere)
+{
+    struct bench b;
+    REQUIRE(bench_open(&b, CHAIN("[a/m, b/m]", "1, cached: 0.1, output: 1", "2, cached: 0.2, output: 2")));
+    begin_at(&b, 0, 10000);
+    begin_at(&b, 1, 10500);
+    ask(&b, TALK(NEXT_TURN), 11000);
+    EXPECT_I64(affinity_cached(&b.call, step(&b, 0)), 10000);
+    EXPECT_I64(affinity_cached(&b.call, step(&b, 1)), 10500);
+    EXPECT_I64(turn(&b, 11000), STAY_CHEAPER);
+    clock_advance(&b.clock, 4 * MINUTE_MS);
+    EXPECT_I64(turn(&b, 11500), STAY_NONE); /* it is at the first step again */
+    clock_advance(&b.clock, 2 * MINUTE_MS);
+    ask(&b, TALK(NEXT_TURN), 12000);
+    EXPECT_I64(affinity_cached(&b.call, step(&b, 0)), 11500);
+    EXPECT_I64(affinity_cached(&b.call, step(&b, 1)), 0); /* six minutes ago */
+    bench_close(&b);
+}
+
+TEST(what_costs_nothing_more_takes_a_conversation_back_at_once)
+{
+    struct bench b;
+    REQUIRE(bench_open(&b, "jobs: { j: { chain: [h/m, b/m] } }\nprices:\n  b/m: { input: 1, cached: 0.01, output: 1 }\n"));
+    begin_at(&b, 1, 10000);
+    EXPECT_I64(turn(&b, 10000), STAY_CHEAPER);
+    bench_close(&b);
+}
+
+TEST(without_a_known_price_the_order_stands)
+{
+    struct bench b;
+    REQUIRE(bench_open(&b, "jobs: { j: { chain: [a/m, b/m] } }\nprices:\n  b/m: { input: 1, cached: 0.01, output: 1 }\n"));
+    begin_at(&b, 1, 10000);
+    EXPECT_I64(turn(&b, 10000), STAY_UNPRICED);
+    bench_close(&b);
+    REQUIRE(bench_open(&b, "jobs: { j: { chain: [a/m, b/m] } }\nprices:\n  a/m: { input: 1, cached: 0.01, output: 1 }\n"));
+    begin_at(&b, 1, 10000);
+    EXPECT_I64(turn(&b, 10000), STAY_UNPRICED);
+    bench_close(&b);
+}
+
+TEST(an_earlier_step_that_may_not_take_it_is_not_weighed)
+{
+    struct bench b;
+    struct rng rng;
+    rng_seed(&rng, 1);
+    REQUIRE(bench_open(&b, CHAIN("[a/m, b/m]", "1, cached: 0.1, output: 1", "2, cached: 0.2, output: 2")));
+    begin_at(&b, 1, 10000);
+    (void)breaker_failure(&step(&b, 0)->state->breaker, COOL_LONG, false, -1, loop_now_ms(b.ml.loop), &rng);
+    ask(&b, TALK(NEXT_TURN), 10000);
+    EXPECT(!stay_is_cheaper(&b.call));
+    EXPECT_I64(b.call.talk.why, STAY_NONE);
+    bench_close(&b);
+}
+
+/* Reading anew at Anthropic means writing into its cache, where the client marks what is to be cached: a quarter dearer than plain input. */
+TEST(going_back_is_priced_with_what_is_written_into_the_cache)
+{
+    struct bench b;
+    REQUIRE(bench_open(&b, "jobs: { j: { chain: [ant/claude-sonnet-5-5, b/m] } }\nprices:\n"
+                           "  ant/claude-sonnet-5-5: { input: 2, cached: 0.1, cache_write: 2.5, output: 10 }\n  b/m: { input: 3, cached: 0.2, output: 10 }\n"));
+    ask(&b, TALK(NEXT_TURN), 10000);
+    b.call.facts.max_tokens = 100;
+    EXPECT_I64(cost_of_call(&b.call, step(&b, 0)), 10000 * 2000 + 100 * 10000); /* nothing is marked */
+    (void)chat_key(&b, CLAUDE("cch=1;", ",\"cache_control\":{\"type\":\"ephemeral\"}", "one"));
+    struct message m = {.part = &(struct part){.kind = PART_TEXT, .cache = STR("{}")}};
+    struct chat chat = {.message = &m};
+    b.call.chat = &chat;
+    b.call.facts.op = WIRE_CHAT;
+    b.call.facts.tokens_estimated = 10000;
+    b.call.facts.max_tokens = 100;
+    EXPECT_I64(cost_of_call(&b.call, step(&b, 0)), 10000 * 2500 + 100 * 10000);
+    EXPECT_I64(cost_with_cached(&b.call, step(&b, 0), 8000), 8000 * 100 + 2000 * 2500 + 100 * 10000);
+    m.part->cache = STR_NONE;
+    EXPECT_I64(cost_of_call(&b.call, step(&b, 0)), 10000 * 2000 + 100 * 10000);
+    chat.tool = &(struct tool){.cache = STR("{}")};
+    EXPECT_I64(cost_of_call(&b.call, step(&b, 0)), 10000 * 2500 + 100 * 10000);
+    b.call.facts.tokens_estimated = PREFIX_TOKENS_MIN - 1; /* too little to be cached at all */
+    EXPECT_I64(cost_of_call(&b.call, step(&b, 0)), (PREFIX_TOKENS_MIN - 1) * 2000 + 100 * 10000);
+    b.call.chat = NULL;
+    bench_close(&b);
+    /* OpenAI's newer models cache by themselves, and charge for it */
+    REQUIRE(bench_open(&b, CHAIN("[a/m, b/m]", "2, cached: 0.1, cache_write: 2.5, output: 10", "3, cached: 0.2, output: 10")));
+    ask(&b, TALK(NEXT_TURN), 10000);
+    b.call.facts.max_tokens = 100;
+    EXPECT_I64(cost_of_call(&b.call, step(&b, 0)), 10000 * 2500 + 100 * 10000);
     bench_close(&b);
 }
 
@@ -333,19 +496,18 @@ TEST(another_config_knows_the_conversations_of_the_one_before)
 TEST(the_table_is_bounded_and_forgets_what_was_used_longest_ago)
 {
     struct affinity *t = affinity_new();
-    uint64_t place;
-    int64_t prefix;
+    struct conversation c;
     REQUIRE(t);
     for (uint64_t key = 1; key <= 100000; key++)
-        affinity_put(t, key, key, (int64_t)key, 1000 + (int64_t)key);
+        affinity_put(t, key, &(struct conversation){.last = {.place = key, .prefix = (int64_t)key, .until_ms = 1000 + (int64_t)key}});
     int found = 0;
     for (uint64_t key = 1; key <= 100000; key++)
-        if (affinity_find(t, key, 500, &place, &prefix)) {
-            EXPECT(place == key && prefix == (int64_t)key);
+        if (affinity_find(t, key, 500, &c)) {
+            EXPECT(c.last.place == key && c.last.prefix == (int64_t)key);
             found++;
         }
     EXPECT_I64(found, 4096);
-    EXPECT(affinity_find(t, 100000, 500, &place, &prefix) && !affinity_find(t, 1, 500, &place, &prefix));
-    EXPECT(!affinity_find(t, 100000, 101000, &place, &prefix)); /* its time is over */
+    EXPECT(affinity_find(t, 100000, 500, &c) && !affinity_find(t, 1, 500, &c));
+    EXPECT(!affinity_find(t, 100000, 101000, &c)); /* its time is over */
     affinity_unref(t);
 }

@@ -790,6 +790,36 @@ TEST(depth_has_an_end_and_no_dead_end)
     grammar_free(g);
 }
 
+/* As deep as possible, with the shortest way out longer than a step: whoever opens what can be opened still comes to an end. */
+TEST(what_is_opened_at_the_greatest_depth_can_be_closed)
+{
+    static const char *const schema[] = {
+        "{\"$defs\":{\"a\":{\"anyOf\":[{\"type\":\"null\"},{\"type\":\"object\",\"properties\":{\"x\":{\"$ref\":\"#/$defs/b\"}},\"required\":[\"x\"]}]},"
+        "\"b\":{\"type\":\"array\",\"minItems\":1,\"items\":{\"$ref\":\"#/$defs/c\"}},\"c\":{\"allOf\":[{\"$ref\":\"#/$defs/a\"}]}},\"$ref\":\"#/$defs/a\"}",
+        "{\"type\":\"array\",\"items\":{\"anyOf\":[{\"$ref\":\"#\"},{\"type\":\"object\",\"required\":[\"x\"],\"additionalProperties\":{\"$ref\":\"#\"}}]}}"};
+    for (size_t i = 0; i < COUNT_OF(schema); i++) {
+        struct grammar *g = NULL;
+        struct grammar_run *r = NULL;
+        int steps = 0, deepest = 0, depth = 0;
+        REQUIRE(grammar_schema(&g, str_from(schema[i]), NULL) == 0 && grammar_run_new(&r, g, vocab(), NULL) == 0);
+        while (!grammar_complete(r) && steps++ < 5000) {
+            static const char order[] = "{[:x\"nul]}";
+            const char *c = order;
+            if (steps == 1 && i == 1)
+                c++;
+            while (*c && grammar_advance(r, str_of(c, 1), NULL) < 0)
+                c++;
+            REQUIRE(*c); /* no dead end */
+            depth += *c == '[' ? 1 : *c == ']' ? -1 : 0;
+            deepest = depth > deepest ? depth : deepest;
+        }
+        EXPECT(grammar_complete(r));
+        EXPECT(deepest > 12);
+        grammar_run_free(r);
+        grammar_free(g);
+    }
+}
+
 /* Tables that are full are emptied on the way. */
 TEST(long_texts_outlive_the_tables)
 {

@@ -1109,10 +1109,12 @@ TEST(https_works_with_the_right_authority_and_keeps_its_connection)
     authority_close(&a);
 }
 
-TEST(tls_sessions_are_resumed_across_connections_and_pools)
+static void expect_sessions_resumed(int version)
 {
     struct authority a;
     REQUIRE(authority_open(&a, "IP:127.0.0.1"));
+    SSL_CTX_set_max_proto_version(a.context, version);
+    SSL_CTX_set_session_cache_mode(a.context, SSL_SESS_CACHE_OFF); /* tickets alone, as servers of many machines have it */
     struct world w;
     REQUIRE(world_open_with(&w, a.context, (struct http_client_options){.ca_file = a.path}, false));
     struct run r[3];
@@ -1128,6 +1130,16 @@ TEST(tls_sessions_are_resumed_across_connections_and_pools)
     }
     world_close(&w);
     authority_close(&a);
+}
+
+TEST(tls_sessions_are_resumed_across_connections_and_pools)
+{
+    expect_sessions_resumed(TLS1_3_VERSION);
+}
+
+TEST(tls_sessions_of_version_1_2_are_resumed_by_their_tickets)
+{
+    expect_sessions_resumed(TLS1_2_VERSION);
 }
 
 TEST(a_certificate_that_does_not_fit_is_refused)

@@ -40,12 +40,13 @@ TEST(it_is_found_by_whom_it_belongs_to)
     struct keepsakes *k = keepsakes_new();
     struct keepsake out;
     struct digest mine = digest("k", "", "call_1", "{\"a\":1}");
-    keepsakes_put(k, mine.of, &(struct keepsake){STR("thought"), STR("{\"x\":1}"), STR("rs_1"), STR("ENC")}, 1000);
+    keepsakes_put(k, mine.of, &(struct keepsake){STR("thought"), STR("{\"x\":1}"), STR("rs_1"), STR("ENC"), STR("[{}]")}, 1000);
     REQUIRE(keepsakes_find(k, mine.of, 1000, &arena, &out));
     EXPECT_STR(out.thought, "thought");
     EXPECT_STR(out.extra, "{\"x\":1}");
     EXPECT_STR(out.sealed_id, "rs_1");
     EXPECT_STR(out.sealed, "ENC");
+    EXPECT_STR(out.details, "[{}]");
     for (size_t i = 0; i < COUNT_OF(others); i++)
         EXPECT(!keepsakes_find(k, digest(others[i][0], others[i][1], others[i][2], others[i][3]).of, 1000, &arena, &out));
     struct digest a = digest("k", "", "c", same[0]), b = digest("k", "", "c", same[1]); /* as another library writes it */
@@ -122,7 +123,8 @@ static bool find(void *ctx, const struct part *call, struct keepsake *out)
     (void)ctx;
     if (!str_eq(call->id, STR("known")))
         return false;
-    *out = (struct keepsake){STR("so \"it\" is"), STR("{\"google\":{\"thought_signature\":\"S\"}}"), STR("rs_1"), STR("ENC")};
+    *out = (struct keepsake){STR("so \"it\" is"), STR("{\"google\":{\"thought_signature\":\"S\"}}"), STR("rs_1"), STR("ENC"),
+                             STR("[{\"data\":\"E\"}]")};
     return true;
 }
 static const struct recall recall = {find, NULL};
@@ -156,6 +158,11 @@ TEST(a_body_that_passes_is_mended_where_it_has_to_be)
         {MEND_SIGNATURE, "{\"messages\":[" TURN("", CALL("new", "") ", " CALL("known", "")) "]}",
          "{\"messages\":[" TURN("", CALL("new", DUMMY) ", " CALL("known", SIGNED)) "]}"},
         {MEND_SIGNATURE, "{\"messages\":[" TURN("", CALL("known", SIGNED)) "]}", NULL},
+        {MEND_DETAILS, "{\"messages\":[" TURN("", CALL("new", "")) "," TURN("", CALL("x", "") "," CALL("known", "")) "]}",
+         "{\"messages\":[" TURN("", CALL("new", "")) "," TURN("\"reasoning_details\":[{\"data\":\"E\"}],", CALL("x", "") "," CALL("known", "")) "]}"},
+        {MEND_DETAILS, "{\"messages\":[" TURN("\"reasoning_details\": null,", CALL("known", "")) "]}",
+         "{\"messages\":[" TURN("\"reasoning_details\": [{\"data\":\"E\"}],", CALL("known", "")) "]}"},
+        {MEND_DETAILS, "{\"messages\":[" TURN("\"reasoning_details\":[],", CALL("known", "")) "]}", NULL},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         AUTO_BUF struct buf out = BUF_INIT(MiB);
@@ -198,6 +205,7 @@ TEST(writers_put_it_back)
     EXPECT(str_find(written("deepseek", "deepseek-flash", DIALECT_OPENAI, false), STR("\"reasoning_content\":\"so \\\"it\\\" is\"")) > 0);
     EXPECT(str_find(written("deepseek", "deepseek-flash", DIALECT_OPENAI, true), STR("\"reasoning_content\":\"mine\"")) > 0);
     EXPECT(str_find(written("moonshot", "kimi-k2.6", DIALECT_OPENAI, false), STR("\"reasoning_content\":\"so \\\"it\\\" is\"")) > 0);
+    EXPECT(str_find(written("openrouter", "x/y", DIALECT_OPENAI, true), STR("\"reasoning_details\":[{\"data\":\"E\"}],\"tool_calls\"")) > 0);
     EXPECT(str_find(written("groq", "x", DIALECT_OPENAI, false), STR("so \\\"it\\\"")) < 0);
     EXPECT(str_find(written("gemini", "gemini-3-pro", DIALECT_OPENAI, false), STR("\"thought_signature\":\"S\"")) > 0);
     EXPECT(str_find(written("gemini", "gemini-2.5-pro", DIALECT_OPENAI, false), STR("thought_signature")) < 0);
@@ -205,6 +213,33 @@ TEST(writers_put_it_back)
     EXPECT(str_find(r, STR("\"include\":[\"reasoning.encrypted_content\"]")) > 0);
     EXPECT(str_find(r, STR("{\"type\":\"reasoning\",\"id\":\"rs_1\",\"summary\":[],\"encrypted_content\":\"ENC\"},{\"type\":\"function_call\"")) > 0);
     arena_fini(&arena);
+}
+
+/* Texts of one place go on from element to element, up to their seal; what is encrypted stands alone; nothing is dropped. */
+TEST(thinking_in_pieces_becomes_the_list_that_was_meant)
+{
+    static const struct {
+        const char *pieces, *whole;
+    } cases[] = {
+        {"[]", "[]"},
+        {"[{\"type\":\"reasoning.text\",\"text\":\"a\",\"x\":1}]", "[{\"type\":\"reasoning.text\",\"text\":\"a\",\"x\":1}]"},
+        {"[{\"type\":\"reasoning.text\",\"text\":\"a \\\"\",\"format\":\"f\",\"index\":0,\"signature\":null},"
+         "{\"type\":\"reasoning.text\",\"text\":\"b\",\"index\":0},{\"type\":\"reasoning.text\",\"signature\":\"S\",\"index\":0},"
+         "{\"type\":\"reasoning.text\",\"text\":\"c\",\"index\":0}]",
+         "[{\"type\":\"reasoning.text\",\"text\":\"a \\\"b\",\"signature\":\"S\",\"format\":\"f\",\"index\":0},"
+         "{\"type\":\"reasoning.text\",\"text\":\"c\",\"index\":0}]"},
+        {"[{\"type\":\"reasoning.summary\",\"summary\":\"a\",\"id\":\"i\",\"index\":0},{\"type\":\"reasoning.summary\",\"summary\":\"b\",\"index\":0},"
+         "{\"type\":\"reasoning.encrypted\",\"data\":\"D\",\"index\":0},{\"type\":\"reasoning.encrypted\",\"data\":\"E\",\"index\":0},"
+         "{\"type\":\"reasoning.summary\",\"summary\":\"c\",\"index\":1},{\"type\":\"reasoning.summary\",\"summary\":\"d\",\"index\":2}]",
+         "[{\"type\":\"reasoning.summary\",\"summary\":\"ab\",\"id\":\"i\",\"index\":0},"
+         "{\"type\":\"reasoning.encrypted\",\"data\":\"D\",\"index\":0},{\"type\":\"reasoning.encrypted\",\"data\":\"E\",\"index\":0},"
+         "{\"type\":\"reasoning.summary\",\"summary\":\"c\",\"index\":1},{\"type\":\"reasoning.summary\",\"summary\":\"d\",\"index\":2}]"},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        AUTO_BUF struct buf out = BUF_INIT(MiB);
+        EXPECT_I64(openai_details_join(str_from(cases[i].pieces), &out), 0);
+        EXPECT_STR(buf_str(&out), cases[i].whole);
+    }
 }
 
 /* A new id begins the next call, what has none goes on with the last; choices count for themselves. */

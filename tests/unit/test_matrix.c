@@ -407,6 +407,36 @@ static void same_words(const struct side *from, const struct side *to, struct st
     heard_fini(&read);
 }
 
+/* The same stream as other servers would send it: other ends of lines, comments, no last blank line, no [DONE]. */
+enum dress { DRESS_CRLF, DRESS_CR, DRESS_COMMENTS, DRESS_NO_LAST_BLANK, DRESS_NO_DONE, DRESS_COUNT };
+
+static void dress_up(struct str in, enum dress how, struct buf *out)
+{
+    struct str done = STR("data: [DONE]\n\n"), line;
+    if (how == DRESS_NO_DONE && str_ends(in, done))
+        in = str_slice(in, 0, in.len - done.len);
+    if (how == DRESS_NO_LAST_BLANK)
+        in = str_slice(in, 0, in.len - 1);
+    while (in.len && str_cut(&in, '\n', &line)) {
+        (void)buf_append(out, line);
+        (void)buf_append_text(out, how == DRESS_CRLF ? "\r\n" : how == DRESS_CR ? "\r" : "\n");
+        if (how == DRESS_COMMENTS && line.len == 0)
+            (void)buf_append_text(out, ": OPENROUTER PROCESSING\n\n:\nx-unknown: field\n\n");
+    }
+}
+
+static void dressed_stream_to(const struct side *from, const struct side *to, struct str in, struct str want, const char *title)
+{
+    for (int how = 0; how < DRESS_COUNT && from->dialect != DIALECT_OLLAMA; how++) {
+        AUTO_BUF struct buf other = BUF_INIT(1 * MiB);
+        struct translator t;
+        dress_up(in, (enum dress)how, &other);
+        if (!translate(&t, from, to, buf_str(&other), other.len / 2) || !str_eq(buf_str(&t.out), want))
+            test_fail(__FILE__, __LINE__, "%s: %s to %s, dressed up as %d, is another stream", title, from->name, to->name, how);
+        close_translator(&t);
+    }
+}
+
 static void stream_to(const struct side *from, const struct side *to, struct str in, struct buf *out, const char *title)
 {
     struct translator whole, cut;
@@ -419,6 +449,7 @@ static void stream_to(const struct side *from, const struct side *to, struct str
             test_fail(__FILE__, __LINE__, "%s: %s to %s, cut at byte %zu, is another stream", title, from->name, to->name, at);
         close_translator(&cut);
     }
+    dressed_stream_to(from, to, in, buf_str(&whole.out), title);
     close_translator(&whole);
 }
 

@@ -113,7 +113,7 @@ static bool house_open(struct house *h, const char *script)
 /* Runs one call to its end; false when it does not end within ten seconds. */
 static bool house_call(struct house *h, const char *body)
 {
-    enum { TURN_MS = 50, LIMIT_MS = 10000 };
+    enum { TURN_MS = 50, LIMIT_MS = 10000 * SLOWER };
     struct mesh_call *call;
     struct mesh_ask ask = {.op = WIRE_CHAT, .body = str_from(body), .key = STR("-"), .received_us = clock_mono_us(clock_system()), .sink = &sink, .ctx = h};
     int64_t start = clock_mono_us(clock_system());
@@ -220,7 +220,7 @@ TEST(a_hedged_call_survives_every_failed_allocation)
 /* Two calls for one place: the second waits in the line, gets the place by a message, and is answered. */
 static int two_calls(void *ctx)
 {
-    enum { TURN_MS = 50, TURNS_MAX = 200 };
+    enum { TURN_MS = 50, TURNS_MAX = 200 * SLOWER };
     struct house *h = ctx;
     struct mesh_call *call[2] = {NULL, NULL};
     bool fine = true;
@@ -252,7 +252,7 @@ TEST(a_call_that_waits_in_line_survives_every_failed_allocation)
 
 TEST(the_end_of_the_grace_tells_a_stream_that_it_was_cut)
 {
-    enum { TURNS_MAX = 400, TURN_MS = 25 };
+    enum { TURNS_MAX = 400 * SLOWER, TURN_MS = 25 };
     struct house h;
     struct mesh_call *call;
     REQUIRE(house_open(&h, "tokens 1000 every 50"));

@@ -241,6 +241,32 @@ TEST(it_rests_until_the_latest_of_retry_after_and_the_rejected_windows)
     house_close(&h);
 }
 
+/* A provider that names its windows anew every few weeks, or a hostile one: the windows of today are heard all the same. */
+TEST(windows_that_are_told_no_more_make_way)
+{
+    struct house h;
+    struct plan_window_view v;
+    REQUIRE(house_make(&h));
+    h.terms = (struct plan_terms){0};
+    REQUIRE(ledger_plan(&h.plan, h.ledger, STR("plan"), &h.terms, NULL) == 0);
+    for (int i = 0; i < 8; i++) {
+        char lines[512];
+        text_format(lines, sizeof lines, U "status: allowed\n" U "%dd_a-utilization: 0.1\n" U "%dd_b-utilization: 0.1\n" U "%dd_c-utilization: 0.1\n", i + 1, i + 1, i + 1);
+        EXPECT_I64(call(&h, 200, lines, 0).verdict, PLAN_FINE);
+        clock_advance(&h.clock, 1000);
+    }
+    EXPECT(!find_window(&h, "1d_a", &v) && find_window(&h, "8d_c", &v));
+    EXPECT_I64(call(&h, 429, REJECTED, 3600000).verdict, PLAN_EXHAUSTED);
+    EXPECT(find_window(&h, "5h", &v) && v.spent);
+    EXPECT(find_window(&h, "7d", &v) && find_window(&h, "8d_c", &v));
+    EXPECT_I64(look(&h, "claude-opus-5-5"), PLAN_SPENT);
+    clock_advance(&h.clock, 3590000);
+    EXPECT_I64(look(&h, "claude-opus-5-5"), PLAN_SPENT);
+    clock_advance(&h.clock, 45000);
+    EXPECT_I64(look(&h, "claude-opus-5-5"), PLAN_PROBE);
+    house_close(&h);
+}
+
 TEST(a_model_classes_window_rests_that_family_alone)
 {
     struct house h;
@@ -668,6 +694,14 @@ TEST(use_beside_hearth_is_an_estimate_that_keeps_the_reserve_and_spends_nothing)
     struct plan_window_view w = {.used_ppm = -1};
     (void)plan_views(h.plan, now_of(&h), find_elsewhere, &w);
     EXPECT(w.used_ppm == 1000000 && w.estimate && w.own_nusd == 12000000000 && w.reset_estimate && !w.spent);
+    EXPECT_I64(w.reset_ms, told.reset_ms);
+    struct plan_now between = now_of(&h); /* the wall clock has come to its next millisecond, the other one not yet */
+    between.mono_ms++;
+    (void)plan_views(h.plan, between, find_elsewhere, &w);
+    EXPECT_I64(w.reset_ms, told.reset_ms);
+    between.mono_ms += 60000;
+    (void)plan_views(h.plan, between, find_elsewhere, &w);
+    EXPECT_I64(w.reset_ms, told.reset_ms - 60001);
     told.list_nusd = 5000000000; /* what is told replaces what was */
     (void)plan_estimated(h.plan, &told, 1, now_of(&h));
     (void)plan_views(h.plan, now_of(&h), find_elsewhere, &w);

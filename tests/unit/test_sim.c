@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { WAIT_MS = 5000 };
+enum { WAIT_MS = 5000 * SLOWER };
 
 /* --- a small client ----------------------------------------------------------------------------------------------- */
 
@@ -168,6 +168,37 @@ TEST(steps_are_used_up_and_the_last_one_stays)
     sim_script_unref(s);
 }
 
+TEST(steps_for_what_a_body_holds_are_no_part_of_the_turns)
+{
+    struct sim_script *s;
+    REQUIRE(sim_script_parse(&s, STR("when \"a b\" status 400; status 500; when b status 401; reply"), NULL) == 0);
+    EXPECT_I64(sim_script_when(s, STR("xa bx"))->status, 400);
+    EXPECT_I64(sim_script_when(s, STR("b"))->status, 401);
+    EXPECT(sim_script_when(s, STR("c")) == NULL);
+    EXPECT_I64(sim_script_take(s)->status, 500);
+    EXPECT_I64(sim_script_take(s)->act, ACT_REPLY);
+    EXPECT_I64(sim_script_take(s)->act, ACT_REPLY);
+    sim_script_unref(s);
+    REQUIRE(sim_script_parse(&s, STR("when x status 400"), NULL) == 0);
+    EXPECT_I64(sim_script_take(s)->act, ACT_REPLY); /* the usual answer for everybody else */
+    sim_script_unref(s);
+}
+
+TEST(a_step_for_what_a_body_holds_answers_in_its_place)
+{
+    struct sim *s;
+    AUTO_BUF struct buf out = BUF_INIT(1 * MiB);
+    REQUIRE(sim_open(&s, NULL) == 0);
+    int a = sim_add(s, "a", "openai", 0, NULL);
+    REQUIRE(sim_script(s, a, "when NEEDLE reply \"found\"; reply \"usual\"", NULL) == 0);
+    EXPECT_I64(ask(sim_port(s, a), "/v1/chat/completions", CHAT, &out), 0);
+    EXPECT(str_find(buf_str(&out), STR("usual")) >= 0);
+    buf_clear(&out);
+    EXPECT_I64(ask(sim_port(s, a), "/v1/chat/completions", "{\"messages\":[{\"role\":\"user\",\"content\":\"NEEDLE\"}]}", &out), 0);
+    EXPECT(str_find(buf_str(&out), STR("found")) >= 0);
+    sim_close(s);
+}
+
 static int parse_for_torture(void *ctx)
 {
     struct sim_script *s;
@@ -260,6 +291,17 @@ TEST(the_last_request_is_kept_as_it_arrived)
     request_text(&sent, "/v1/chat/completions", CHAT);
     EXPECT_I64(sim_last_request(s, a, &last), 0);
     EXPECT(str_eq(buf_str(&last), buf_str(&sent)));
+    buf_clear(&out);
+    EXPECT_I64(ask(sim_port(s, a), "/v1/chat/completions", CHAT, &out), 0);
+    size_t one = sent.len;
+    buf_clear(&last);
+    EXPECT_I64(sim_wire(s, a, &last), 0);
+    EXPECT_I64(last.len, 2 * one);
+    EXPECT(str_eq(str_skip(buf_str(&last), one), buf_str(&sent)));
+    sim_seen_reset(s, a);
+    buf_clear(&last);
+    EXPECT_I64(sim_wire(s, a, &last), 0);
+    EXPECT_I64(last.len, 0);
     sim_close(s);
 }
 

@@ -249,7 +249,7 @@ TEST(a_conversation_is_put_in_order)
                "{\"type\":\"tool_result\",\"tool_use_id\":\"c\",\"content\":\"no "
                "result\",\"is_error\":true},{\"type\":\"text\",\"text\":\"and\"}]},"
                "{\"role\":\"assistant\",\"content\":\"done\"}]");
-    EXPECT_STR(lost_text(&names), "reasoning_content");
+    EXPECT_STR(lost_text(&names), "reasoning_content,tool_result");
     reset();
 }
 
@@ -493,7 +493,13 @@ TEST(tools_and_choices_are_written)
     c.choice = CHOICE_UNSET;
     REQUIRE(write_chat(&c, "claude-opus-5", NULL, &out, NULL) == 0);
     EXPECT_STR(member_of(&out, "tool_choice"), "{\"type\":\"auto\",\"disable_parallel_tool_use\":true}");
-    chat_tool_add(&c)->opaque = STR("web_search");
+    struct tool *searches = chat_tool_add(&c);
+    searches->opaque = STR("web_search");
+    REQUIRE(write_chat(&c, "claude-opus-5", NULL, &out, NULL) == 0); /* it has others, and need not call any */
+    EXPECT_I64(lost.count, 1);
+    EXPECT_STR(lost.name[0], "tools.hosted");
+    EXPECT(str_find(member_of(&out, "tools"), STR("web_search")) < 0);
+    c.tool = searches;
     EXPECT_I64(write_chat(&c, "claude-opus-5", NULL, &out, &e), ERR_INVALID);
     EXPECT_STR(
         str_from(e.text),

@@ -61,6 +61,34 @@ TEST(answers_of_every_format_are_recognised)
     }
 }
 
+TEST(subtitles_are_made_of_segments)
+{
+#define GIVEN(segments) "{\"text\":\"x\",\"segments\":[" segments "],\"duration\":9}"
+    static const struct {
+        const char *format, *body;
+        int rc;
+        const char *want;
+    } cases[] = {
+        {"srt", GIVEN("{\"id\":0,\"start\":0.0,\"end\":3.3004,\"text\":\" the \\u00e9nd\\n\\nof it \"},{\"start\":3661.5,\"end\":36000.0425,\"text\":\"b\"}"), 0,
+         "1\n00:00:00,000 --> 00:00:03,300\nthe \xc3\xa9nd  of it\n\n2\n01:01:01,500 --> 10:00:00,043\nb\n\n"},
+        {"vtt", GIVEN("{\"start\":\"1.5\",\"end\":1,\"text\":\"a --> b\"}"), 0, "WEBVTT\n\n00:00:01.500 --> 00:00:01.500\na -> b\n\n"},
+        {"vtt", GIVEN(""), 0, "WEBVTT\n\n"}, /* silence */
+        {"srt", GIVEN("{\"start\":-1,\"end\":1e300,\"text\":7},3"), 0, "1\n00:00:00,000 --> 00:00:00,000\n\n\n2\n00:00:00,000 --> 00:00:00,000\n\n\n"},
+        {"srt", "{\"text\":\"x\"}", ERR_SYNTAX, NULL},
+        {"srt", "{\"segments\":null}", ERR_SYNTAX, NULL},
+        {"srt", "{\"segments\":[{\"start\":0", ERR_SYNTAX, NULL},
+        {"srt", "x", ERR_SYNTAX, NULL},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        AUTO_BUF struct buf out = BUF_INIT(64 * KiB);
+        struct audio_form f;
+        form_with(&f, cases[i].format);
+        EXPECT_I64(audio_subtitles_write(&f, str_from(cases[i].body), &out), cases[i].rc);
+        if (cases[i].want)
+            EXPECT_STR(buf_str(&out), cases[i].want);
+    }
+}
+
 TEST(events_of_a_stream_are_recognised)
 {
     struct wire_answer w;

@@ -128,6 +128,28 @@ TEST(a_question_has_a_size)
     EXPECT(facts.tokens_estimated >= 4 && facts.tokens_estimated <= 8);
 }
 
+/* One more than OpenAI takes at once: it says so itself; all of them go on, in their order. */
+TEST(more_inputs_than_a_vendor_takes_all_go_on)
+{
+    enum { INPUTS = 2049 };
+    AUTO_BUF struct buf body = BUF_INIT(1 * MiB);
+    struct embed m;
+    int n = 0;
+    (void)buf_append_text(&body, "{\"model\":\"m\",\"input\":[");
+    for (int i = 0; i < INPUTS; i++)
+        (void)buf_append_format(&body, "%s\"t%d\"", i ? "," : "", i);
+    (void)buf_append_text(&body, "]}");
+    REQUIRE(read_question(&m, OPENAI, buf_text(&body), NULL) == 0);
+    EXPECT_I64(m.count, INPUTS);
+    for (const struct embed_input *in = m.input; in; in = in->next, n++) {
+        char want[16];
+        text_format(want, sizeof want, "t%d", n);
+        if (!str_eq(in->text, str_from(want)))
+            test_fail(__FILE__, __LINE__, "input %d is %.*s", n, STR_FMT(in->text));
+    }
+    EXPECT_I64(n, INPUTS);
+}
+
 /* --- answers -------------------------------------------------------------------------------------------------------------- */
 
 struct reply {

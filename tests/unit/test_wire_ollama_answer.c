@@ -98,7 +98,7 @@ TEST(odd_lines_are_understood)
         "{\"message\":{\"tool_calls\":[{\"id\":\"a\\u0062\",\"function\":{\"name\":\"f\\/"
         "\",\"arguments\":\"{\\\"x\\\":1}\"}},"
         "{\"id\":\"c\",\"function\":{\"name\":\"g\"}},{\"function\":{}},3]},\"done\":true,\"done_reason\":\"length\"}",
-        "BEGIN\nCALL 0 id=ab name=f/\nARGUMENTS 0 text={\"x\":1}\nCALL 1 id=c name=g\nFINISH length\nEND\n");
+        "BEGIN\nCALL 0 id=ab name=f/\nARGUMENTS 0 text={\"x\":1}\nCALL 1 id=c name=g\nARGUMENTS 1 text={}\nFINISH length\nEND\n");
     EXPECT_DELTAS("{\"model\":5,\"message\":null,\"done\":\"yes\"}", "BEGIN\n");
     EXPECT_DELTAS("{\"model\":\"m\",\"message\":{\"content\":null,\"tool_calls\":null},\"error\":null}",
                   "BEGIN model=m\n");

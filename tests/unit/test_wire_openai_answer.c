@@ -88,6 +88,7 @@ TEST(an_answer_is_understood_in_each_vendors_dress)
         {"{\"choices\":[{\"message\":{\"content\":\"\"},\"finish_reason\":\"repetition\"}]}", " other"},
         {"{\"error\":{\"message\":\"x\",\"code\":500},\"choices\":[{\"message\":{\"content\":\"a\"}}]}", "error"},
         {"{\"choices\":[{\"error\":{\"code\":502},\"message\":{\"content\":\"a\"}}]}", "error"},
+        {"{\"choices\":[{\"message\":{\"content\":\"a\"}},{\"index\":1,\"error\":{\"code\":502}}]}", "error"},
         {"{\"object\":\"error\",\"message\":\"x\"}", "error"},
         {"{\"choices\":[]}", " none"},
     };

@@ -172,7 +172,8 @@ TEST(what_is_wrong_is_named)
         {"{\"model\":\"m\",\"input\":[{\"type\":\"function_call_output\",\"call_id\":\"c\",\"output\":[7]}]}",
          "input.0.output.0 must be an object", ERR_INVALID},
         {"{\"model\":\"m\",\"input\":[{\"type\":\"item_reference\",\"id\":\"msg_SECRET\"}]}",
-         "input.0 is an item_reference, which cannot be followed: this server keeps no responses", ERR_INVALID},
+         "input.0 is an item_reference, which cannot be followed: this server keeps no responses; set `store` to false, and the client sends the whole "
+         "conversation in `input` (Vercel's AI SDK: providerOptions: { openai: { store: false } })", ERR_INVALID},
         {"{\"model\":\"m\",\"input\":\"x\",\"previous_response_id\":\"SECRET\"}",
          "previous_response_id cannot be followed: this server keeps no responses; send the whole conversation in `input`",
          ERR_INVALID},
@@ -389,9 +390,39 @@ TEST(only_reasoning_that_its_vendor_sealed_goes_back)
                "{\"type\":\"reasoning\",\"id\":\"rs_1\",\"summary\":[{\"type\":\"summary_text\",\"text\":\"s1\"},{\"type\":"
                "\"summary_text\",\"text\":\"s2\"}],\"encrypted_content\":\"ENC\"},"
                "{\"type\":\"reasoning\",\"id\":\"rs_2\",\"summary\":[],\"encrypted_content\":\"ENC2\"},"
-               "{\"type\":\"function_call\",\"call_id\":\"c1\",\"name\":\"f\",\"arguments\":\"{}\"}]}");
+               "{\"type\":\"function_call\",\"call_id\":\"c1\",\"name\":\"f\",\"arguments\":\"{}\"},"
+               "{\"type\":\"function_call_output\",\"call_id\":\"c1\",\"output\":\"Error: no result of this call was kept\"}]}");
     EXPECT_I64(lost.count, 1);
     EXPECT_STR(lost.name[0], "reasoning_content");
+    arena_fini(&a);
+}
+
+/* OpenAI refuses a call without its result and a result without its call: the one gets one, the other is told in words. */
+TEST(calls_and_results_that_miss_each_other_are_repaired)
+{
+    struct arena a = ARENA_INIT(MiB);
+    AUTO_BUF struct buf out = BUF_INIT(MiB);
+    struct chat c = {.arena = &a, .from = DIALECT_ANTHROPIC, .max_tokens = -1, .budget = -1, .choices = 1};
+    struct lost lost = {.count = 0};
+    struct err e = {0};
+    struct message *m = chat_message_add(&c, ROLE_ASSISTANT);
+    call(m, &c, "c1", "f", "{}");
+    call(m, &c, "c2", "f", "{}");
+    m = chat_message_add(&c, ROLE_USER);
+    struct part *p = say(m, &c, PART_RESULT, NULL);
+    p->id = STR("nobody");
+    chat_part_add(&c, &p->content, PART_TEXT)->text = STR("late");
+    say(m, &c, PART_RESULT, NULL)->id = STR("c2");
+    EXPECT_I64(write_request(&c, &a, &lost, &out, &e), 0);
+    EXPECT_STR(buf_str(&out),
+               "{\"model\":\"up\",\"store\":false,\"input\":["
+               "{\"type\":\"function_call\",\"call_id\":\"c1\",\"name\":\"f\",\"arguments\":\"{}\"},"
+               "{\"type\":\"function_call\",\"call_id\":\"c2\",\"name\":\"f\",\"arguments\":\"{}\"},"
+               "{\"type\":\"function_call_output\",\"call_id\":\"c1\",\"output\":\"Error: no result of this call was kept\"},"
+               "{\"type\":\"message\",\"role\":\"user\",\"content\":["
+               "{\"type\":\"input_text\",\"text\":\"Output of a tool call that is not part of this conversation:\"},"
+               "{\"type\":\"input_text\",\"text\":\"late\"}]},"
+               "{\"type\":\"function_call_output\",\"call_id\":\"c2\",\"output\":\"\"}]}");
     arena_fini(&a);
 }
 
@@ -403,7 +434,10 @@ TEST(results_come_first_and_failures_are_said)
     struct chat c = {.arena = &a, .from = DIALECT_ANTHROPIC, .max_tokens = 1, .budget = 8000, .choices = 1};
     struct lost lost = {.count = 0};
     struct err e = {0};
-    struct message *m = chat_message_add(&c, ROLE_USER);
+    struct message *m = chat_message_add(&c, ROLE_ASSISTANT);
+    call(m, &c, "an-id-that-is-longer-than-the-sixty-four-bytes-which-the-api-takes-for-it", "f", "{}");
+    call(m, &c, "c2", "f", "{}");
+    m = chat_message_add(&c, ROLE_USER);
     say(m, &c, PART_TEXT, "and?");
     struct part *p = say(m, &c, PART_RESULT, NULL);
     p->id = STR("an-id-that-is-longer-than-the-sixty-four-bytes-which-the-api-takes-for-it");
@@ -414,6 +448,8 @@ TEST(results_come_first_and_failures_are_said)
     EXPECT_I64(write_request(&c, &a, &lost, &out, &e), 0);
     EXPECT_STR(buf_str(&out),
                "{\"model\":\"up\",\"store\":false,\"max_output_tokens\":16,\"reasoning\":{\"effort\":\"medium\"},\"input\":["
+               "{\"type\":\"function_call\",\"call_id\":\"call_4527276ecb31480a\",\"name\":\"f\",\"arguments\":\"{}\"},"
+               "{\"type\":\"function_call\",\"call_id\":\"c2\",\"name\":\"f\",\"arguments\":\"{}\"},"
                "{\"type\":\"function_call_output\",\"call_id\":\"call_4527276ecb31480a\",\"output\":\"Error: no file\"},"
                "{\"type\":\"function_call_output\",\"call_id\":\"c2\",\"output\":\"\"},"
                "{\"type\":\"message\",\"role\":\"user\",\"content\":[{\"type\":\"input_text\",\"text\":\"and?\"}]}]}");
@@ -448,6 +484,43 @@ TEST(a_client_of_the_same_dialect_keeps_its_settings)
                "\"temperature\":0.5,\"input\":[{\"type\":\"message\",\"role\":\"user\",\"content\":[{\"type\":\"input_text\",\"text\":"
                "\"a\"}]},{\"type\":\"web_search_call\",\"id\":\"ws\"},{\"type\":\"message\",\"role\":\"assistant\",\"phase\":"
                "\"final_answer\",\"content\":[{\"type\":\"output_text\",\"text\":\"b\",\"annotations\":[],\"logprobs\":[]}]}]}");
+    arena_fini(&a);
+}
+
+/* Elsewhere a function of a namespace has a longer name; here it keeps both, there and back. */
+TEST(functions_stay_in_their_namespaces)
+{
+    static const char body[] = "{\"model\":\"m\",\"tools\":[{\"type\":\"namespace\",\"name\":\"n\",\"tools\":[{\"type\":\"function\",\"name\":\"f\"}]}],"
+                               "\"input\":[{\"type\":\"function_call\",\"call_id\":\"c\",\"name\":\"f\",\"namespace\":\"n\",\"arguments\":\"{}\"},"
+                               "{\"type\":\"function_call_output\",\"call_id\":\"c\",\"output\":\"r\"}]}";
+    static const char answer[] = "{\"id\":\"resp_1\",\"object\":\"response\",\"status\":\"completed\",\"model\":\"m\",\"output\":[{\"type\":\"function_call\","
+                                 "\"id\":\"fc_1\",\"call_id\":\"d\",\"name\":\"f\",\"namespace\":\"n\",\"arguments\":\"{}\",\"status\":\"completed\"}]}";
+    struct arena a = ARENA_INIT(MiB);
+    AUTO_BUF struct buf out = BUF_INIT(MiB);
+    struct chat c;
+    struct lost lost = {.count = 0};
+    struct err e = {0};
+    EXPECT_I64(read_request(&c, &a, body, &e), 0);
+    REQUIRE(c.tool && !c.tool->next && c.message && c.message->part);
+    EXPECT_STR(c.tool->name, "n__f");
+    EXPECT_STR(c.message->part->name, "n__f");
+    EXPECT_I64(write_request(&c, &a, &lost, &out, &e), 0);
+    EXPECT(str_find(buf_str(&out), STR("\"name\":\"f\",\"namespace\":\"n\",\"arguments\"")) > 0);
+    EXPECT(str_find(buf_str(&out), STR("n__f")) < 0);
+
+    struct chat_answer said = {.arena = &a, .asked = &c};
+    EXPECT_I64(it->answer_read(&said, WIRE_CHAT, str_from(answer), &e), 0);
+    REQUIRE(said.part);
+    EXPECT_STR(said.part->name, "n__f");
+    buf_clear(&out);
+    EXPECT_I64(it->answer_write(&said, WIRE_CHAT, &lost, &out), 0);
+    EXPECT(str_find(buf_str(&out), STR("\"name\":\"f\",\"namespace\":\"n\"")) > 0);
+    EXPECT_I64(lost.count, 0);
+
+    EXPECT_I64(read_request(&c, &a, "{\"model\":\"m\",\"input\":\"x\",\"tools\":[{\"type\":\"namespace\",\"name\":\"n\"}]}", &e), ERR_INVALID);
+    EXPECT_STR(str_from(e.text), "tools.0.tools must be an array");
+    EXPECT_I64(read_request(&c, &a, "{\"model\":\"m\",\"input\":\"x\",\"tools\":[{\"type\":\"namespace\",\"name\":\"n\",\"tools\":[{\"type\":\"function\"}]}]}", &e), ERR_INVALID);
+    EXPECT_STR(str_from(e.text), "tools.0.tools.0.name is missing");
     arena_fini(&a);
 }
 

@@ -127,6 +127,7 @@ static int hear(const struct delta *d, void *ctx)
     case DELTA_REFUSAL:
     case DELTA_FAILED: h->failed = true; break;
     case DELTA_BEGIN:
+    case DELTA_DETAIL:
     case DELTA_ALIVE: break;
     }
     return 0;

@@ -19,11 +19,15 @@
 #else
 #pragma GCC push_options
 #pragma GCC target("avx2,fma,f16c")
+#pragma GCC optimize("O3") /* loops over a handful of columns must become registers */
 #endif
 
 #define INLINE static inline __attribute__((always_inline))
 
 enum { ROWS = 8, PANEL = 256, STEPS = PANEL / 4, COLUMNS = 4 };
+
+/* The compiler may reorder a sum of integers, and then keeps all its parts at once, more than there are registers: not past here. */
+#define IN_ORDER(vector) __asm__("" : "+x"(vector))
 
 INLINE __m256i load256(const void *p)
 {
@@ -389,6 +393,8 @@ INLINE void products(const struct tile *t, const struct columns *x, int n, int f
         __m256i w = t->code[s];
         for (int c = 0; c < n; c++)
             sum[c] = _mm256_add_epi16(sum[c], _mm256_maddubs_epi16(w, _mm256_set1_epi32(load32(x->q[c] + 4 * s))));
+        for (int c = 0; c < n; c++)
+            IN_ORDER(sum[c]);
     }
 }
 
@@ -467,6 +473,8 @@ INLINE void signed_group(const struct tile *t, const struct columns *x, int n, i
         __m256i w = t->code[s], magnitude = _mm256_abs_epi8(w);
         for (int c = 0; c < n; c++)
             total[c] = _mm256_add_epi32(total[c], signed_step(w, magnitude, x->q[c] + 4 * s, scale));
+        for (int c = 0; c < n; c++)
+            IN_ORDER(total[c]);
     }
 }
 

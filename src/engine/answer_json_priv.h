@@ -1,4 +1,4 @@
-/* answer_json.h: JSON one byte at a time: whether it is still right, and where values begin and end.
+/* answer_json_priv.h: JSON one byte at a time: whether it is still right, and where values begin and end.
  *
  * base/json.h reads texts that are there; a call of a tool arrives in pieces and is passed on before it is whole. Strict as RFC
  * 8259, but for the inside of strings, where any byte from 0x20 up will do. Nothing allocates; one thread. */
@@ -8,8 +8,26 @@
 enum { ANSWER_JSON_DEPTH_MAX = 128 };
 
 enum answer_json_state {
-    AJ_VALUE, AJ_VALUE_OR_END, AJ_KEY_OR_END, AJ_KEY, AJ_COLON, AJ_AFTER, AJ_STRING, AJ_ESCAPE, AJ_HEX, AJ_LITERAL, AJ_MINUS,
-    AJ_ZERO, AJ_DIGITS, AJ_POINT, AJ_FRACTION, AJ_E, AJ_E_SIGN, AJ_EXPONENT, AJ_DONE, AJ_BAD
+    AJ_VALUE,
+    AJ_VALUE_OR_END,
+    AJ_KEY_OR_END,
+    AJ_KEY,
+    AJ_COLON,
+    AJ_AFTER,
+    AJ_STRING,
+    AJ_ESCAPE,
+    AJ_HEX,
+    AJ_LITERAL,
+    AJ_MINUS,
+    AJ_ZERO,
+    AJ_DIGITS,
+    AJ_POINT,
+    AJ_FRACTION,
+    AJ_E,
+    AJ_E_SIGN,
+    AJ_EXPONENT,
+    AJ_DONE,
+    AJ_BAD
 };
 
 struct answer_json {
