@@ -9,11 +9,15 @@
  *   tile.code[step]:  row 0: k k+1 k+2 k+3 | row 1: k k+1 k+2 k+3 | … | row 7       (k = 4 * step)
  *   x broadcast:          x x+1 x+2 x+3   |     x x+1 x+2 x+3   | …
  *
- * Long, because it is one table of variants of the same few loops; read matmul_tiles() first. */
-#if defined(__x86_64__) && defined(__GNUC__)
-#include <immintrin.h> /* first: it calls what our headers ban */
-
+ * One piece in spite of its length: it is one table of variants of the same few loops, and they share their inline pieces. Read
+ * matmul_tiles() first. */
 #include "engine/kernels/kernels_priv.h"
+
+#if defined(__x86_64__) && defined(__GNUC__)
+/* The compilers' header brings an allocator of its own, made of what ours ban; it goes without. */
+#define _MM_MALLOC_H_INCLUDED
+#define __MM_MALLOC_H
+#include <immintrin.h>
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
 #else
@@ -1157,8 +1161,6 @@ const struct kernels *kernels_avx2(void)
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c") ? &table : NULL;
 }
 #else
-#include "engine/kernels/kernels.h"
-
 const struct kernels *kernels_avx2(void)
 {
     return NULL;
