@@ -9,21 +9,29 @@
  *   tile.code[step]:  row 0: k k+1 k+2 k+3 | row 1: k k+1 k+2 k+3 | … | row 7       (k = 4 * step)
  *   x broadcast:          x x+1 x+2 x+3   |     x x+1 x+2 x+3   | …
  *
- * Long, because it is one table of variants of the same few loops; read matmul_tiles() first. */
-#if defined(__x86_64__) && defined(__GNUC__)
-#include <immintrin.h> /* first: it calls what our headers ban */
-
+ * One piece in spite of its length: it is one table of variants of the same few loops, and they share their inline pieces. Read
+ * matmul_tiles() first. */
 #include "engine/kernels/kernels_priv.h"
+
+#if defined(__x86_64__) && defined(__GNUC__)
+/* The compilers' header brings an allocator of its own, made of what ours ban; it goes without. */
+#define _MM_MALLOC_H_INCLUDED
+#define __MM_MALLOC_H
+#include <immintrin.h>
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
 #else
 #pragma GCC push_options
 #pragma GCC target("avx2,fma,f16c")
+#pragma GCC optimize("O3") /* loops over a handful of columns must become registers */
 #endif
 
 #define INLINE static inline __attribute__((always_inline))
 
 enum { ROWS = 8, PANEL = 256, STEPS = PANEL / 4, COLUMNS = 4 };
+
+/* The compiler may reorder a sum of integers, and then keeps all its parts at once, more than there are registers: not past here. */
+#define IN_ORDER(vector) __asm__("" : "+x"(vector))
 
 INLINE __m256i load256(const void *p)
 {
@@ -389,6 +397,8 @@ INLINE void products(const struct tile *t, const struct columns *x, int n, int f
         __m256i w = t->code[s];
         for (int c = 0; c < n; c++)
             sum[c] = _mm256_add_epi16(sum[c], _mm256_maddubs_epi16(w, _mm256_set1_epi32(load32(x->q[c] + 4 * s))));
+        for (int c = 0; c < n; c++)
+            IN_ORDER(sum[c]);
     }
 }
 
@@ -467,6 +477,8 @@ INLINE void signed_group(const struct tile *t, const struct columns *x, int n, i
         __m256i w = t->code[s], magnitude = _mm256_abs_epi8(w);
         for (int c = 0; c < n; c++)
             total[c] = _mm256_add_epi32(total[c], signed_step(w, magnitude, x->q[c] + 4 * s, scale));
+        for (int c = 0; c < n; c++)
+            IN_ORDER(total[c]);
     }
 }
 
@@ -1149,8 +1161,6 @@ const struct kernels *kernels_avx2(void)
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c") ? &table : NULL;
 }
 #else
-#include "engine/kernels/kernels.h"
-
 const struct kernels *kernels_avx2(void)
 {
     return NULL;
