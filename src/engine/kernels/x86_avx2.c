@@ -463,23 +463,49 @@ INLINE void super_16(const struct tile *t, const struct columns *x, int n, int s
     }
 }
 
-/* One step of signed codes: |w| * (x with w's sign), pairs of which fit 16 bits, times `scale`. */
-INLINE __m256i signed_step(__m256i w, __m256i magnitude, const int8_t *q, __m256i scale)
+/* Signed codes do not go through the multiplication of unsigned bytes without help for their sign. Widened to 16 bits they need none:
+ * a step is two registers of four rows, each of which adds two pairs of products for a row, side by side until group_rows(). */
+struct halves {
+    __m256i low[COLUMNS], high[COLUMNS];
+};
+struct wide {
+    _Alignas(32) int16_t q[COLUMNS][PANEL];
+};
+
+INLINE void widen(struct wide *to, const struct columns *x, int n, size_t elems)
 {
-    __m256i x = _mm256_sign_epi8(_mm256_set1_epi32(load32(q)), w);
-    return _mm256_madd_epi16(_mm256_maddubs_epi16(magnitude, x), scale);
+    for (int c = 0; c < n; c++)
+        for (size_t i = 0; i < elems; i += 16)
+            _mm256_store_si256((__m256i *)(void *)(to->q[c] + i), _mm256_cvtepi8_epi16(load128(x->q[c] + i)));
 }
 
-INLINE void signed_group(const struct tile *t, const struct columns *x, int n, int group, __m256i scale, __m256i total[COLUMNS])
+INLINE void halves_clear(struct halves *h, int n)
 {
-#pragma GCC unroll 8
-    for (int s = 8 * group; s < 8 * group + 8; s++) {
-        __m256i w = t->code[s], magnitude = _mm256_abs_epi8(w);
-        for (int c = 0; c < n; c++)
-            total[c] = _mm256_add_epi32(total[c], signed_step(w, magnitude, x->q[c] + 4 * s, scale));
-        for (int c = 0; c < n; c++)
-            IN_ORDER(total[c]);
+    for (int c = 0; c < n; c++)
+        h->low[c] = h->high[c] = _mm256_setzero_si256();
+}
+
+INLINE void signed_group(const struct tile *t, const struct wide *x, int n, int group, struct halves *h)
+{
+    for (int i = 0; i < 8; i++) {
+        const int8_t *w = (const int8_t *)&t->code[8 * group + i];
+        __m256i low = _mm256_cvtepi8_epi16(load128(w)), high = _mm256_cvtepi8_epi16(load128(w + 16));
+        for (int c = 0; c < n; c++) {
+            __m256i q = _mm256_castpd_si256(_mm256_broadcast_sd((const double *)(const void *)(x->q[c] + 4 * (8 * group + i))));
+            h->low[c] = _mm256_add_epi32(h->low[c], _mm256_madd_epi16(low, q));
+            h->high[c] = _mm256_add_epi32(h->high[c], _mm256_madd_epi16(high, q));
+        }
+        for (int c = 0; c < n; c++) {
+            IN_ORDER(h->low[c]);
+            IN_ORDER(h->high[c]);
+        }
     }
+}
+
+/* Pairs added, rows 0 to 7 in their order. */
+INLINE __m256i group_rows(const struct halves *h, int c)
+{
+    return _mm256_permute4x64_epi64(_mm256_hadd_epi32(h->low[c], h->high[c]), 0xd8);
 }
 
 INLINE void super_signed(const struct tile *t, const struct columns *x, int n)
@@ -487,21 +513,29 @@ INLINE void super_signed(const struct tile *t, const struct columns *x, int n)
     __m256i total[COLUMNS];
     for (int c = 0; c < n; c++)
         total[c] = _mm256_setzero_si256();
-    for (int g = 0; g < 8; g++)
-        signed_group(t, x, n, g, t->scale[g], total);
+    struct wide wide;
+    widen(&wide, x, n, PANEL);
+    for (int g = 0; g < 8; g++) {
+        struct halves h;
+        halves_clear(&h, n);
+        signed_group(t, &wide, n, g, &h);
+        for (int c = 0; c < n; c++) /* the scale stands in both halves of its lane: the low one alone, with its sign */
+            total[c] = _mm256_add_epi32(total[c], _mm256_mullo_epi32(group_rows(&h, c), _mm256_srai_epi32(t->scale[g], 16)));
+    }
     for (int c = 0; c < n; c++)
         add_scaled(x->y[c], t->d[0], x->d[c][0], total[c]);
 }
 
 INLINE void small_signed(const struct tile *t, const struct columns *x, int n, size_t blocks)
 {
+    struct wide wide;
+    widen(&wide, x, n, 32 * blocks);
     for (size_t b = 0; b < blocks; b++) {
-        __m256i total[COLUMNS];
+        struct halves h;
+        halves_clear(&h, n);
+        signed_group(t, &wide, n, (int)b, &h);
         for (int c = 0; c < n; c++)
-            total[c] = _mm256_setzero_si256();
-        signed_group(t, x, n, (int)b, _mm256_set1_epi16(1), total);
-        for (int c = 0; c < n; c++)
-            add_scaled(x->y[c], t->d[b], x->d[c][b], total[c]);
+            add_scaled(x->y[c], t->d[b], x->d[c][b], group_rows(&h, c));
     }
 }
 
