@@ -907,6 +907,8 @@ INLINE void float_tile(enum quant_type type, const struct matmul *m, size_t row,
             }
         for (; c + FLOAT_COLUMNS <= a->n; c += FLOAT_COLUMNS)
             float_columns(s, a, k0, count, c, FLOAT_COLUMNS);
+        for (; c + FLOAT_COLUMNS / 2 <= a->n; c += FLOAT_COLUMNS / 2)
+            float_columns(s, a, k0, count, c, FLOAT_COLUMNS / 2);
         for (; c < a->n; c++)
             float_columns(s, a, k0, count, c, 1);
     }
