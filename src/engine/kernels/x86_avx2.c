@@ -111,6 +111,7 @@ static void quantise(enum act_form form, const float *x, size_t k, int8_t *q, fl
 
 struct tile {
     __m256i code[STEPS];     /* as drawn above; unsigned or signed bytes, as the type's loop wants them */
+    __m256i wide[2 * STEPS]; /* signed codes in 16 bits, two elements of each row */
     __m256i scale[16];       /* per group: the row's scale in both halves of its lane */
     __m256i pair[8];         /* offsets or minima of two neighbouring groups in the halves of the row's lane */
     __m256 d[8], dmin[8];    /* per block */
@@ -253,10 +254,21 @@ static void take_q6_k(struct tile *t, const uint8_t *w, size_t row_bytes, size_t
     t->d[0] = f16_rows(w + 208, row_bytes);
 }
 
+/* Signed bytes of a step, four of each row, as two registers of two in 16 bits. */
+INLINE void take_wide(struct tile *t, size_t step, __m256i v)
+{
+    const __m256i first = _mm256_setr_epi8(-1, 0, -1, 1, -1, 4, -1, 5, -1, 8, -1, 9, -1, 12, -1, 13, -1, 0, -1, 1, -1, 4, -1, 5, -1, 8, -1, 9, -1, 12, -1, 13);
+    t->wide[2 * step] = _mm256_srai_epi16(_mm256_shuffle_epi8(v, first), 8);
+    t->wide[2 * step + 1] = _mm256_srai_epi16(_mm256_shuffle_epi8(v, _mm256_add_epi8(first, _mm256_set1_epi16(0x0200))), 8);
+}
+
 static void take_q8_0(struct tile *t, const uint8_t *w, size_t row_bytes, size_t blocks)
 {
     for (size_t b = 0; b < blocks; b++) {
-        load_rows(w + 34 * b + 2, row_bytes, &t->code[8 * b]);
+        __m256i v[8];
+        load_rows(w + 34 * b + 2, row_bytes, v);
+        for (size_t s = 0; s < 8; s++)
+            take_wide(t, 8 * b + s, v[s]);
         t->d[b] = f16_rows(w + 34 * b, row_bytes);
     }
 }
@@ -330,7 +342,7 @@ static void take_q5_1(struct tile *t, const uint8_t *w, size_t row_bytes, size_t
 }
 
 /* The types that few files hold: taken apart by the plain code, each row on its own. Codes are signed but where `offset` makes
- * them unsigned. */
+ * them unsigned; the signed ones are to be widened. */
 INLINE void take_plainly(enum quant_type type, int offset, struct tile *t, const uint8_t *w, size_t row_bytes, size_t blocks)
 {
     const struct block_kind *kind = block_kind(type);
@@ -360,21 +372,28 @@ static void take_q3_k(struct tile *t, const uint8_t *w, size_t row_bytes, size_t
     take_plainly(QUANT_Q3_K, 4, t, w, row_bytes, blocks);
 }
 
+INLINE void take_signed(enum quant_type type, struct tile *t, const uint8_t *w, size_t row_bytes, size_t blocks)
+{
+    take_plainly(type, 0, t, w, row_bytes, blocks);
+    for (size_t s = 0; s < blocks * block_kind(type)->elems / 4; s++)
+        take_wide(t, s, t->code[s]);
+}
+
 static void take_iq4_xs(struct tile *t, const uint8_t *w, size_t row_bytes, size_t blocks)
 {
-    take_plainly(QUANT_IQ4_XS, 0, t, w, row_bytes, blocks);
+    take_signed(QUANT_IQ4_XS, t, w, row_bytes, blocks);
     for (int j = 0; j < 8; j++) /* its groups are of 32 */
         t->scale[j] = t->scale[2 * j];
 }
 
 static void take_iq4_nl(struct tile *t, const uint8_t *w, size_t row_bytes, size_t blocks)
 {
-    take_plainly(QUANT_IQ4_NL, 0, t, w, row_bytes, blocks);
+    take_signed(QUANT_IQ4_NL, t, w, row_bytes, blocks);
 }
 
 static void take_mxfp4(struct tile *t, const uint8_t *w, size_t row_bytes, size_t blocks)
 {
-    take_plainly(QUANT_MXFP4, 0, t, w, row_bytes, blocks);
+    take_signed(QUANT_MXFP4, t, w, row_bytes, blocks);
 }
 
 /* --- a tile times up to four columns ------------------------------------------------------------------------------------------- */
@@ -464,10 +483,7 @@ INLINE void super_16(const struct tile *t, const struct columns *x, int n, int s
 }
 
 /* Signed codes do not go through the multiplication of unsigned bytes without help for their sign. Widened to 16 bits they need none:
- * a step is two registers of four rows, each of which adds two pairs of products for a row, side by side until group_rows(). */
-struct halves {
-    __m256i low[COLUMNS], high[COLUMNS];
-};
+ * a register then holds two elements of each row, and a broadcast two activations, widened too. */
 struct wide {
     _Alignas(32) int16_t q[COLUMNS][PANEL];
 };
@@ -479,48 +495,30 @@ INLINE void widen(struct wide *to, const struct columns *x, int n, size_t elems)
             _mm256_store_si256((__m256i *)(void *)(to->q[c] + i), _mm256_cvtepi8_epi16(load128(x->q[c] + i)));
 }
 
-INLINE void halves_clear(struct halves *h, int n)
+INLINE void signed_group(const struct tile *t, const struct wide *x, int n, int group, __m256i sum[COLUMNS])
 {
     for (int c = 0; c < n; c++)
-        h->low[c] = h->high[c] = _mm256_setzero_si256();
-}
-
-INLINE void signed_group(const struct tile *t, const struct wide *x, int n, int group, struct halves *h)
-{
-    for (int i = 0; i < 8; i++) {
-        const int8_t *w = (const int8_t *)&t->code[8 * group + i];
-        __m256i low = _mm256_cvtepi8_epi16(load128(w)), high = _mm256_cvtepi8_epi16(load128(w + 16));
-        for (int c = 0; c < n; c++) {
-            __m256i q = _mm256_castpd_si256(_mm256_broadcast_sd((const double *)(const void *)(x->q[c] + 4 * (8 * group + i))));
-            h->low[c] = _mm256_add_epi32(h->low[c], _mm256_madd_epi16(low, q));
-            h->high[c] = _mm256_add_epi32(h->high[c], _mm256_madd_epi16(high, q));
-        }
-        for (int c = 0; c < n; c++) {
-            IN_ORDER(h->low[c]);
-            IN_ORDER(h->high[c]);
-        }
+        sum[c] = _mm256_setzero_si256();
+    for (int i = 16 * group; i < 16 * group + 16; i++) {
+        __m256i w = t->wide[i];
+        for (int c = 0; c < n; c++)
+            sum[c] = _mm256_add_epi32(sum[c], _mm256_madd_epi16(w, _mm256_set1_epi32(load32(x->q[c] + 2 * i))));
+        for (int c = 0; c < n; c++)
+            IN_ORDER(sum[c]);
     }
-}
-
-/* Pairs added, rows 0 to 7 in their order. */
-INLINE __m256i group_rows(const struct halves *h, int c)
-{
-    return _mm256_permute4x64_epi64(_mm256_hadd_epi32(h->low[c], h->high[c]), 0xd8);
 }
 
 INLINE void super_signed(const struct tile *t, const struct columns *x, int n)
 {
-    __m256i total[COLUMNS];
+    struct wide wide;
+    __m256i sum[COLUMNS], total[COLUMNS];
+    widen(&wide, x, n, PANEL);
     for (int c = 0; c < n; c++)
         total[c] = _mm256_setzero_si256();
-    struct wide wide;
-    widen(&wide, x, n, PANEL);
     for (int g = 0; g < 8; g++) {
-        struct halves h;
-        halves_clear(&h, n);
-        signed_group(t, &wide, n, g, &h);
-        for (int c = 0; c < n; c++) /* the scale stands in both halves of its lane: the low one alone, with its sign */
-            total[c] = _mm256_add_epi32(total[c], _mm256_mullo_epi32(group_rows(&h, c), _mm256_srai_epi32(t->scale[g], 16)));
+        signed_group(t, &wide, n, g, sum);
+        for (int c = 0; c < n; c++) /* the scale stands in both halves of its lane: as one number, with its sign */
+            total[c] = _mm256_add_epi32(total[c], _mm256_mullo_epi32(sum[c], _mm256_srai_epi32(t->scale[g], 16)));
     }
     for (int c = 0; c < n; c++)
         add_scaled(x->y[c], t->d[0], x->d[c][0], total[c]);
@@ -529,20 +527,27 @@ INLINE void super_signed(const struct tile *t, const struct columns *x, int n)
 INLINE void small_signed(const struct tile *t, const struct columns *x, int n, size_t blocks)
 {
     struct wide wide;
+    __m256i sum[COLUMNS];
+    __m256 y[COLUMNS];
     widen(&wide, x, n, 32 * blocks);
+    for (int c = 0; c < n; c++)
+        y[c] = _mm256_loadu_ps(x->y[c]);
     for (size_t b = 0; b < blocks; b++) {
-        struct halves h;
-        halves_clear(&h, n);
-        signed_group(t, &wide, n, (int)b, &h);
+        signed_group(t, &wide, n, (int)b, sum);
         for (int c = 0; c < n; c++)
-            add_scaled(x->y[c], t->d[b], x->d[c][b], group_rows(&h, c));
+            y[c] = _mm256_fmadd_ps(_mm256_mul_ps(t->d[b], _mm256_set1_ps(x->d[c][b])), _mm256_cvtepi32_ps(sum[c]), y[c]);
     }
+    for (int c = 0; c < n; c++)
+        _mm256_storeu_ps(x->y[c], y[c]);
 }
 
 /* Unsigned codes of small blocks: Q4_0 and Q5_0 with an offset, Q4_1 and Q5_1 with a minimum. */
 INLINE void small_unsigned(const struct tile *t, const struct columns *x, int n, size_t blocks, int steps, int offset)
 {
     const __m256i one = _mm256_set1_epi16(1);
+    __m256 y[COLUMNS];
+    for (int c = 0; c < n; c++)
+        y[c] = _mm256_loadu_ps(x->y[c]);
     for (size_t b = 0; b < blocks; b++) {
         __m256i sum[COLUMNS], total[COLUMNS];
         for (int c = 0; c < n; c++)
@@ -553,11 +558,14 @@ INLINE void small_unsigned(const struct tile *t, const struct columns *x, int n,
                 total[c] = _mm256_add_epi32(total[c], _mm256_madd_epi16(sum[c], one));
         }
         for (int c = 0; c < n; c++) {
-            add_scaled(x->y[c], t->d[b], x->d[c][b], total[c]);
+            __m256 d = _mm256_set1_ps(x->d[c][b]);
+            y[c] = _mm256_fmadd_ps(_mm256_mul_ps(t->d[b], d), _mm256_cvtepi32_ps(total[c]), y[c]);
             if (!offset)
-                take_scaled(x->y[c], t->dmin[b], x->d[c][b], _mm256_set1_epi32(x->sum32[c][b]));
+                y[c] = _mm256_fnmadd_ps(_mm256_mul_ps(t->dmin[b], d), _mm256_set1_ps((float)x->sum32[c][b]), y[c]);
         }
     }
+    for (int c = 0; c < n; c++)
+        _mm256_storeu_ps(x->y[c], y[c]);
 }
 
 /* --- all columns of a run of rows -------------------------------------------------------------------------------------------- */
