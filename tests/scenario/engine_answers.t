@@ -11,7 +11,7 @@ jobs:
 Y
 start
 expect log contains "shut in: system calls limited"
-expect mode engine.sock 600
+expect mode data/engine.sock 600
 expect engine processes 1
 client POST /v1/chat/completions <<J
 {"model":"fast","messages":[{"role":"user","content":"one two three"}],"max_tokens":6,"temperature":0}
@@ -19,7 +19,7 @@ J
 expect status 200
 expect header x-hearth-target "engine/tiny:1b"
 expect json .usage.completion_tokens any
-expect ledger last target "engine/tiny:1b" regime power state done
+expect ledger last target "engine/tiny:1b" regime power outcome done input 21 output 6 estimated false
 client POST /v1/chat/completions <<J
 {"model":"private","messages":[{"role":"user","content":"one two three"}],"max_tokens":6,"temperature":0,"stream":true}
 J
