@@ -3,6 +3,9 @@
 #include "scenario.h"
 #include <dirent.h>
 #include <signal.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 enum { ENGINE_MS = 10000 * SLOWER };
@@ -52,6 +55,37 @@ static int children(struct scenario *s, pid_t *pid)
     return count;
 }
 
+/* What the engine says of itself on its own socket, which only its daemon uses otherwise; false when it says nothing. */
+static bool ask_engine(struct scenario *s, struct buf *reply)
+{
+    static const char request[] = "GET /v1/models HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    char some[4096];
+    ssize_t n = 0;
+    (void)text_format(a.sun_path, sizeof a.sun_path, "%.80s/data/engine.sock", s->folder);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct timeval limit = {.tv_sec = 5};
+    (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    if (fd >= 0 && connect(fd, (struct sockaddr *)&a, sizeof a) == 0 && write(fd, request, sizeof request - 1) == (ssize_t)sizeof request - 1)
+        while ((n = read(fd, some, sizeof some)) > 0 && buf_append(reply, str_of(some, (size_t)n)) == 0)
+            ;
+    if (fd >= 0)
+        (void)close(fd);
+    return reply->len > 0;
+}
+
+/* engine running: waits until it computes a call. */
+static bool wait_running(struct scenario *s)
+{
+    int64_t until_ms = now_ms() + ENGINE_MS;
+    do {
+        AUTO_BUF struct buf reply = BUF_INIT(64 * KiB);
+        if (ask_engine(s, &reply) && str_find(buf_str(&reply), STR("\"running\":1")) >= 0)
+            return true;
+    } while (poll_again(s, until_ms));
+    return scenario_fail(s, "the engine computes no call");
+}
+
 /* engine kill | stop | TERM: to its process, of which there is one. */
 bool engine_verb(struct scenario *s, struct words *w)
 {
@@ -62,6 +96,8 @@ bool engine_verb(struct scenario *s, struct words *w)
     struct str what = words_next(w);
     int64_t until_ms = now_ms() + ENGINE_MS;
     pid_t pid = 0;
+    if (str_eq(what, STR("running")))
+        return wait_running(s);
     while (s->pid && children(s, &pid) != 1)
         if (!poll_again(s, until_ms))
             return scenario_fail(s, "the binary has no engine process, or several");
