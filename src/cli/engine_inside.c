@@ -20,6 +20,7 @@ struct inside {
     const struct json_node *command;
     const int *fd; /* that came with it */
     size_t fd_count;
+    bool listens;  /* it has a listening socket, and takes calls from it */
 };
 
 /* --- commands -------------------------------------------------------------------------------------------------------------- */
@@ -50,6 +51,15 @@ static const struct json_node *listed(const struct json_node *models, int64_t id
     return NULL;
 }
 
+/* Calls wait on the socket until there is a list: of a process that has just been started again they would hear that it knows no model. */
+static int listen_once(struct inside *s, struct err *e)
+{
+    if (s->listens || fcntl(ENGINE_LISTENER_FD, F_GETFD) < 0)
+        return 0;
+    s->listens = engine_face_listen(s->process.face, ENGINE_LISTENER_FD) == 0;
+    return s->listens ? 0 : err_set(e, ERR_IO, "the listening socket cannot be watched");
+}
+
 /* What is not in the list goes; then what is new in it comes, so that a name can change hands between two calls. */
 static int do_serve(struct inside *s, struct json_writer *w, struct err *e)
 {
@@ -67,7 +77,7 @@ static int do_serve(struct inside *s, struct json_writer *w, struct err *e)
     for (struct engine_loaded *l = p->loaded; l && rc == 0; l = l->next)
         if (!l->leaving && !l->name.ptr)
             rc = engine_process_serve(p, l, json_get_text(listed(models, l->id), "name"), e);
-    return rc;
+    return rc < 0 ? rc : listen_once(s, e);
 }
 
 static int do_prove(struct inside *s, struct json_writer *w, struct err *e)
@@ -156,12 +166,9 @@ static int say_walls(const struct inside *s, int rc, const struct err *e)
 
 static int start(struct inside *s, struct err *e)
 {
-    bool serves = fcntl(ENGINE_LISTENER_FD, F_GETFD) >= 0;
     int rc = engine_process_open(&s->process, e);
     if (rc == 0)
         rc = engine_process_confine(&s->process, false, e);
-    if (rc == 0 && serves)
-        rc = engine_face_listen(s->process.face, ENGINE_LISTENER_FD) < 0 ? err_set(e, ERR_IO, "listening") : 0;
     if (rc == 0 && loop_io_add(s->process.loop, &s->io, ENGINE_CONTROL_FD, EPOLLIN, on_control) < 0)
         rc = err_set(e, ERR_IO, "the control socket cannot be watched");
     return rc;

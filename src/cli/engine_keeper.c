@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "cli/engine_priv.h"
+#include "gateway/gateway.h"
 #include "net/http_server.h"
 #include <errno.h>
 #include <poll.h>
@@ -218,9 +219,9 @@ struct str engine_keeper_socket(const struct engine_keeper *k)
     return k->listener < 0 ? STR_NONE : buf_str(&k->path);
 }
 
-void engine_keeper_look(const struct engine_keeper *k, struct engine_state *out)
+void engine_keeper_look(const struct engine_keeper *k, struct gateway_engine *out)
 {
-    *out = (struct engine_state){.configured = atomic_load(&k->configured), .up = atomic_load(&k->up), .restarts = atomic_load(&k->restarts)};
+    *out = (struct gateway_engine){.configured = atomic_load(&k->configured), .up = atomic_load(&k->up), .restarts = atomic_load(&k->restarts)};
 }
 
 void engine_keeper_close(struct engine_keeper *k)

@@ -7,11 +7,7 @@
 
 struct config;
 struct engine_keeper;
-
-struct engine_state {
-    bool configured, up;
-    int64_t restarts; /* since the service began */
-};
+struct gateway_engine;
 
 /* Opens the socket in the data folder, starts the process and loads the models of the config. Without an engine in it the keeper does
  * nothing until a config has one. Errors of models have their line. */
@@ -21,7 +17,7 @@ struct str engine_keeper_socket(const struct engine_keeper *k); /* its path; emp
  * is left over goes with its last call. Each offer is settled. */
 int engine_keeper_offer(struct engine_keeper *k, const struct config *c, struct err *e);
 void engine_keeper_settle(struct engine_keeper *k, bool taken);
-void engine_keeper_look(const struct engine_keeper *k, struct engine_state *out); /* any thread */
+void engine_keeper_look(const struct engine_keeper *k, struct gateway_engine *out); /* any thread */
 void engine_keeper_close(struct engine_keeper *k); /* the process has ended when it returns; NULL is fine */
 
 /* Would `serve` take the models of this config? Loads them in a process of its own. The error has its line. */

@@ -115,6 +115,11 @@ static struct generation *generation_first(struct service *s)
     return g;
 }
 
+static void look_at_engine(void *service, struct gateway_engine *out)
+{
+    engine_keeper_look(((struct service *)service)->engine, out);
+}
+
 int service_open(struct service **out, const struct service_options *opt, struct err *e)
 {
     struct service *s = new0(struct service);
@@ -151,7 +156,7 @@ int service_open(struct service **out, const struct service_options *opt, struct
     }
     struct gateway_options gateway = {.config = opt->config, .listen = opt->listen, .key = opt->key, .data_dir = opt->data_dir, .held = &s->held,
                                       .connections_max = (size_t)(capacity.connections / s->loops),
-                                      .control = {.ctx = s, .reload = service_ask_reload}, .news = s->news};
+                                      .control = {.ctx = s, .reload = service_ask_reload, .engine = look_at_engine}, .news = s->news};
     if (rc == 0) {
         gateway.mesh = s->generation->mesh;
         rc = gateway_open(&s->gateway, &gateway, e);

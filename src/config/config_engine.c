@@ -73,9 +73,8 @@ static int check_own(struct config_reader *r, const struct config_upstream *u)
         return FAIL(r, u->place_mark, "upstream %s is the built-in engine, which is always at home", name);
     if (u->regime.text.ptr && !str_eq(u->regime.text, STR("power")))
         return FAIL(r, u->regime.mark, "upstream %s is the built-in engine, which is paid by your electricity: `regime: power`, or none", name);
-    if (!u->model_file[0].text.ptr)
-        return FAIL(r, u->model_mark.line ? u->model_mark : u->mark, "upstream %s is the built-in engine: name its models and their files, "
-                    "`models: { llama3.2:3b: models/Llama-3.2-3B-Q4_K_M.gguf }`", name);
+    if (u->model_count && !u->model_file[0].text.ptr)
+        return FAIL(r, u->model_mark, "upstream %s is the built-in engine: its models have files, `models: { llama3.2:3b: models/Llama-3.2-3B-Q4_K_M.gguf }`", name);
     return 0;
 }
 

@@ -30,6 +30,9 @@ static int upstream_dialect(struct upstream *u, const struct config_upstream *c,
         enum dialect dialect;
     } words[] = {{"openai", DIALECT_OPENAI}, {"responses", DIALECT_RESPONSES}, {"anthropic", DIALECT_ANTHROPIC}, {"ollama", DIALECT_OLLAMA},
                  {"engine", DIALECT_OPENAI}};
+    if (c->engine && !c->model_count)
+        return refuse(e, c->mark, "upstream %.*s is the built-in engine: name its models and their files, "
+                      "`models: { llama3.2:3b: models/Llama-3.2-3B-Q4_K_M.gguf }`", STR_FMT(c->name.text));
     for (size_t i = 0; i < COUNT_OF(words); i++)
         if (!c->dialect.text.ptr || str_eq(c->dialect.text, str_from(words[i].name))) {
             u->dialect = words[i].dialect;
