@@ -174,6 +174,18 @@ static int start(struct inside *s, struct err *e)
     return rc;
 }
 
+/* The daemon's environment holds keys, and its descriptors are its clients': nothing of either may have come along. */
+static int check_inherited(struct err *e)
+{
+    enum { LOOK_AT = 256 }; /* low numbers are given out first */
+    if (environ && environ[0])
+        return err_set(e, ERR_REFUSED, "it was started with an environment, which may hold secrets");
+    for (int fd = ENGINE_LISTENER_FD + 1; fd < LOOK_AT; fd++)
+        if (fcntl(fd, F_GETFD) >= 0)
+            return err_set(e, ERR_REFUSED, "it was started with descriptor %d open, which is none of its own", fd);
+    return 0;
+}
+
 int engine_by_daemon(void)
 {
     struct inside s = {.io = LOOP_IO_INIT};
@@ -183,7 +195,9 @@ int engine_by_daemon(void)
     (void)signal(SIGTERM, SIG_IGN);
     (void)signal(SIGINT, SIG_IGN);
     (void)signal(SIGHUP, SIG_IGN);
-    int rc = start(&s, &e);
+    int rc = check_inherited(&e);
+    if (rc == 0)
+        rc = start(&s, &e);
     if (say_walls(&s, rc, &e) == 0 && rc == 0)
         loop_run(s.process.loop);
     if (s.process.loop)

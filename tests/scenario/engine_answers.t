@@ -1,4 +1,4 @@
-# A GGUF file answers through the daemon: chat, a stream, embeddings, the list of models; booked under regime power, from a process that is shut in.
+# A GGUF file answers through the daemon: chat, a stream, embeddings, the list of models; booked under regime power.
 model chat.gguf tiny-llama3 Q8_0 1
 model embed.gguf tiny-nomic-bert Q8_0 1
 config alone <<Y
@@ -10,7 +10,6 @@ jobs:
   embed: { chain: [engine/nomic-embed-text], boundary: home }
 Y
 start
-expect log contains "shut in: system calls limited"
 expect mode data/engine.sock 600
 expect engine processes 1
 client POST /v1/chat/completions <<J

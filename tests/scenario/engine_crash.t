@@ -8,7 +8,7 @@ jobs:
 Y
 start
 client one POST /v1/chat/completions <<J &
-{"model":"fast","messages":[{"role":"user","content":"one two three"}],"max_tokens":8000,"temperature":1,"seed":3,"stream":true,"logit_bias":{}}
+{"model":"fast","messages":[{"role":"user","content":"one two three"}],"max_tokens":8000,"temperature":1,"seed":3,"stream":true}
 J
 read one until "content"
 engine kill
@@ -24,3 +24,6 @@ expect engine other
 expect log count 1 "was killed by signal 9"
 expect log count 1 "is started again as"
 expect ledger count 1 outcome done
+client GET /metrics
+expect metrics "hearth_engine_up 1"
+expect metrics "hearth_engine_restarts_total 1"
