@@ -95,7 +95,7 @@ static void tell_proof(const struct proof *p, struct buf *out)
     }
     for (const struct json_node *t = tries ? tries->child : NULL; t; t = t->next) {
         struct str what = json_get_text(t, "what"), error = json_get_text(t, "error");
-        (void)buf_append_format(out, "  %s  %.*s: %.*s\n", json_get_bool(t, "refused", false) ? "refused" : "GOT OUT", STR_FMT(what), STR_FMT(error));
+        (void)buf_append_format(out, "  %s  %.*s: %.*s\n", json_get_bool(t, "refused", false) ? "refused" : "NOT REFUSED", STR_FMT(what), STR_FMT(error));
     }
     if (!json_get_bool(layers, "system_calls", false))
         (void)buf_append_text(out, "  nothing was tried: this process stands behind no walls\n");

@@ -48,6 +48,7 @@ static int spawn(pid_t *pid, int control, int listener)
     bool json;
     char log[32];
     log_settings(&lowest, &json);
+    lowest = listener < 0 && lowest < LOG_WARN ? LOG_WARN : lowest; /* for a look only: who looks tells what came of it */
     text_format(log, sizeof log, "%s:%d", json ? "json" : "human", (int)lowest);
     char *argv[] = {(char *)(uintptr_t)"hearth", (char *)(uintptr_t)"engine", (char *)(uintptr_t)"--by-daemon", log, NULL}, *environment[] = {NULL};
     posix_spawn_file_actions_t actions;
