@@ -2,9 +2,9 @@
  *
  * Two ways to start it. By hand (engine_hand.c): model files and an address. By the daemon (engine_inside.c): a listening socket and a
  * control socket it inherits, over which models come as open descriptors; then not even their files are opened here. */
+#include "cli/engine_priv.h"
 #include "base/log.h"
 #include "cli/cli_priv.h"
-#include "cli/engine_priv.h"
 #include "engine/pool.h"
 
 static const char details[] =
