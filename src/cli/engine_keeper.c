@@ -159,6 +159,10 @@ static int begin(struct engine_keeper *k, struct err *e)
     k->path.max = 4 * KiB;
     if (engine_socket_path(&k->path, str_from(k->data_dir)) < 0 || buf_append_format(&address, "unix:%.*s", STR_FMT(buf_str(&k->path))) < 0)
         return err_set(e, ERR_LIMIT, "the data folder's name is too long for the engine's socket in it");
+    /* The data folder is ours alone (the ledger's lock), so whoever still listens there is the engine of a daemon that was killed, and about
+     * to end: it must not keep this one from starting. */
+    if (buf_text(&k->path))
+        (void)unlink(k->path.ptr);
     int rc = http_listener_open(&k->listener, buf_str(&address), e);
     if (rc == 0)
         rc = bring_up(k, true, e);

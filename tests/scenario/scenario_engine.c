@@ -109,7 +109,14 @@ bool engine_verb(struct scenario *s, struct words *w)
     return scenario_fail(s, "engine kill | stop | TERM | INT, while the binary runs");
 }
 
-/* expect engine processes N; engine same, engine other: than the one that got a signal last. */
+static bool is_gone(struct scenario *s, pid_t pid)
+{
+    AUTO_BUF struct buf text = BUF_INIT(8 * KiB);
+    bool there = buf_read_file(&text, arena_format(&s->arena, "/proc/%d/stat", (int)pid), NULL) == 0;
+    return !there || str_find(buf_str(&text), STR(") Z ")) >= 0; /* nobody may have waited for it here */
+}
+
+/* expect engine processes N; engine same, engine other, engine gone: than the one that got a signal last. */
 bool expect_engine(struct scenario *s, struct words *w)
 {
     int64_t want;
@@ -117,6 +124,8 @@ bool expect_engine(struct scenario *s, struct words *w)
     int count = children(s, &pid);
     if (words_take(w, "processes"))
         return (words_number(w, &want) && count == want) || scenario_fail(s, "the binary has %d engine processes", count);
+    if (words_take(w, "gone"))
+        return is_gone(s, s->engine_pid) || scenario_fail(s, "the engine process is still there");
     bool same = pid == s->engine_pid;
     if (count != 1 || (!words_take(w, same ? "same" : "other")))
         return scenario_fail(s, "%d engine processes; it is %s as before", count, same ? "the same" : "not the same");
