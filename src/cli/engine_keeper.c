@@ -6,8 +6,10 @@
  * calls. There is never a second process: the next one is started when the last one has been waited for. */
 #include "cli/engine_keeper.h"
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/news.h"
 #include "cli/engine_priv.h"
 #include "gateway/gateway.h"
 #include "net/http_server.h"
@@ -21,6 +23,7 @@
 enum { PAUSE_FIRST_MS = 200, PAUSE_MAX_MS = 30 * 1000, HEALTH_MS = 60 * 1000 };
 
 struct engine_keeper {
+    struct news *news;
     struct buf path; /* of the socket */
     char *data_dir;  /* owned */
     int listener;    /* -1: there was no engine in any config yet */
@@ -85,6 +88,23 @@ static int bring_up(struct engine_keeper *k, bool strict, struct err *e)
     return 0;
 }
 
+/* `how`: NULL when it is back. */
+static void tell_news(struct engine_keeper *k, const char *how)
+{
+    AUTO_BUF struct buf text = BUF_INIT(NEWS_BYTES_MAX);
+    struct json_writer w = JSON_WRITER(&text);
+    json_object_begin(&w);
+    if (how) {
+        json_key(&w, "how"), json_text(&w, how);
+        json_key(&w, "again_ms"), json_i64(&w, k->pause_ms);
+    } else {
+        json_key(&w, "models"), json_i64(&w, (int64_t)k->now.count);
+    }
+    json_object_end(&w);
+    if (json_done(&w) == 0)
+        news_tell(k->news, how ? "engine_ended" : "engine_back", buf_str(&text));
+}
+
 static void plan_again(struct engine_keeper *k)
 {
     k->again_ms = now_ms() + k->pause_ms;
@@ -101,6 +121,7 @@ static void bury(struct engine_keeper *k)
         k->pause_ms = PAUSE_FIRST_MS;
     log_line(LOG_ERROR, "engine", "the engine process %d %s; calls under way there have failed, others wait; it is started again in %lld ms", pid, how,
              (long long)k->pause_ms);
+    tell_news(k, how);
     plan_again(k);
 }
 
@@ -114,6 +135,7 @@ static void start_again(struct engine_keeper *k)
         return;
     }
     (void)atomic_fetch_add(&k->restarts, 1);
+    tell_news(k, NULL);
     log_line(LOG_INFO, "engine", "the engine process is started again as %d, with %zu model%s", (int)k->child.pid, k->now.count, k->now.count == 1 ? "" : "s");
 }
 
@@ -191,13 +213,14 @@ static void number_all(struct engine_keeper *k, struct engine_files *files)
         files->model[i].id = ++k->last_id;
 }
 
-int engine_keeper_open(struct engine_keeper **out, const struct config *c, struct str data_dir, struct err *e)
+int engine_keeper_open(struct engine_keeper **out, const struct config *c, struct str data_dir, struct news *news, struct err *e)
 {
     struct engine_keeper *k = new0(struct engine_keeper);
     if (!k)
         return err_set(e, ERR_NOMEM, "engine");
     k->listener = k->child.control = -1;
     k->pause_ms = PAUSE_FIRST_MS;
+    k->news = news;
     (void)pthread_mutex_init(&k->lock, NULL);
     k->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     k->data_dir = mem_alloc(data_dir.len + 1);

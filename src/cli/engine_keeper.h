@@ -8,10 +8,11 @@
 struct config;
 struct engine_keeper;
 struct gateway_engine;
+struct news;
 
 /* Opens the socket in the data folder, starts the process and loads the models of the config. Without an engine in it the keeper does
- * nothing until a config has one. Errors of models have their line. */
-int engine_keeper_open(struct engine_keeper **out, const struct config *c, struct str data_dir, struct err *e);
+ * nothing until a config has one. `news` (may be NULL) hears when it ends and when it is back, and outlives the keeper. Errors of models have their line. */
+int engine_keeper_open(struct engine_keeper **out, const struct config *c, struct str data_dir, struct news *news, struct err *e);
 struct str engine_keeper_socket(const struct engine_keeper *k); /* its path; empty: there was no engine yet */
 /* Another config, in two steps: what is new in it is loaded and served beside what was there; then, when it is in force (or not), what
  * is left over goes with its last call. Each offer is settled. */

@@ -147,7 +147,7 @@ int service_open(struct service **out, const struct service_options *opt, struct
     if (rc == 0)
         rc = resolver_open(&s->resolver, &names, e);
     if (rc == 0) /* after the ledger, whose lock says that the data folder is ours */
-        rc = engine_keeper_open(&s->engine, opt->config, opt->data_dir, e);
+        rc = engine_keeper_open(&s->engine, opt->config, opt->data_dir, s->news, e);
     struct mesh_options mesh = {.config = opt->config, .ledger = s->ledger, .resolver = s->resolver, .clock = clock_system(),
                                 .calls = &s->calls, .held = &s->held, .news = s->news};
     if (rc == 0) {

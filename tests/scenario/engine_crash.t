@@ -7,6 +7,9 @@ jobs:
   fast: { chain: [engine/tiny] }
 Y
 start
+keep token file data/admin-token
+client watcher GET /hearth/v1/events -H "authorization: Bearer $token" &
+read watcher until "event: hello"
 client one POST /v1/chat/completions <<J &
 {"model":"fast","messages":[{"role":"user","content":"one two three"}],"max_tokens":8000,"temperature":1,"seed":3,"stream":true}
 J
@@ -27,3 +30,6 @@ expect ledger count 1 outcome done
 client GET /metrics
 expect metrics "hearth_engine_up 1"
 expect metrics "hearth_engine_restarts_total 1"
+read watcher until "event: engine_ended"
+read watcher until "{\"how\":\"was killed by signal 9 (KILL)\",\"again_ms\":200}"
+read watcher until "event: engine_back"
