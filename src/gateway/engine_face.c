@@ -4,7 +4,9 @@
  * loop. It is freed here when its last host has ended it, whether its client is still there or not. */
 #include "gateway/engine_face.h"
 #include "base/mem.h"
+#include "engine/confine.h"
 #include "gateway/engine_face_priv.h"
+#include <assert.h>
 #include <sched.h>
 
 enum { BODY_BYTES_MAX = 64 << 20, IDLE_MS = 3600 * 1000 /* its one client is the daemon */ };
@@ -12,20 +14,24 @@ enum { BODY_BYTES_MAX = 64 << 20, IDLE_MS = 3600 * 1000 /* its one client is the
 struct face_model {
     struct str name; /* owned */
     struct host *host;
+    size_t calls; /* under way */
+    void (*gone)(struct host *h, void *ctx); /* set: removed, and freed with its last call */
+    void *gone_ctx;
 };
 
 struct engine_face {
     struct loop *loop;
     struct http_server *server;
-    struct face_model model[ENGINE_MODELS_MAX];
+    struct face_model *model[ENGINE_MODELS_MAX]; /* owned */
     size_t model_count;
     size_t busy;
+    const struct confinement *walls; /* NULL: none */
 };
 
 struct face_call {
     struct engine_face *face;
     struct http_exchange *x; /* NULL: the client has left, or was answered */
-    const struct face_model *model;
+    struct face_model *model; /* one of its `calls` */
     struct host_call *host[ENGINE_TEXTS_MAX];
     size_t host_count, ended;
     struct engine_say say;
@@ -75,13 +81,30 @@ static void reply_err(struct http_exchange *x, const struct err *e)
 
 /* --- from the hosts ------------------------------------------------------------------------------------------------------------------------ */
 
+static void model_free(struct face_model *m)
+{
+    mem_free((char *)(uintptr_t)m->name.ptr);
+    mem_free(m);
+}
+
+static void model_look(struct face_model *m)
+{
+    if (!m->gone || m->calls)
+        return;
+    m->gone(m->host, m->gone_ctx);
+    model_free(m);
+}
+
 static void call_free(struct face_call *c)
 {
+    struct face_model *m = c->model;
     for (size_t i = 0; i < c->host_count; i++)
         host_release(c->host[i]);
     c->face->busy--;
     engine_say_fini(&c->say);
     mem_free(c);
+    m->calls--;
+    model_look(m);
 }
 
 /* The client is told that it gets no more. */
@@ -217,11 +240,11 @@ static void on_host_event(void *ctx, const struct host_event *ev)
 
 /* --- requests -------------------------------------------------------------------------------------------------------------------------------- */
 
-static const struct face_model *model_find(const struct engine_face *f, struct str name)
+static struct face_model *model_find(const struct engine_face *f, struct str name)
 {
     for (size_t i = 0; i < f->model_count; i++)
-        if (str_eq(f->model[i].name, name))
-            return &f->model[i];
+        if (str_eq(f->model[i]->name, name))
+            return f->model[i];
     return NULL;
 }
 
@@ -240,7 +263,7 @@ static void say_begin(struct face_call *c, const struct engine_ask *ask)
 }
 
 /* One call of the host, or one for each text. When one is refused the others are taken back, and the client gets the story. */
-static void begin(struct engine_face *f, struct http_exchange *x, const struct face_model *m, struct engine_ask *ask)
+static void begin(struct engine_face *f, struct http_exchange *x, struct face_model *m, struct engine_ask *ask)
 {
     struct err e = {0};
     struct face_call *c = new0(struct face_call);
@@ -249,6 +272,7 @@ static void begin(struct engine_face *f, struct http_exchange *x, const struct f
         return;
     }
     f->busy++;
+    m->calls++;
     c->face = f;
     c->model = m;
     c->x = x;
@@ -279,7 +303,7 @@ static void take_call(struct engine_face *f, struct http_exchange *x, enum host_
     if (engine_ask_read(&ask, kind, http_exchange_request(x)->body, loop_now_us(f->loop), &e) < 0) {
         reply_err(x, &e);
     } else {
-        const struct face_model *m = model_find(f, ask.model);
+        struct face_model *m = model_find(f, ask.model);
         char text[300];
         size_t len = m ? 0 : text_format(text, sizeof text, "the engine holds no model `%.*s`", (int)(ask.model.len < 200 ? ask.model.len : 200), ask.model.ptr);
         if (m)
@@ -299,12 +323,12 @@ static void list_models(struct engine_face *f, struct http_exchange *x)
     json_key(&w, "data");
     json_array_begin(&w);
     for (size_t i = 0; i < f->model_count; i++) {
-        struct host_counts n = host_counts(f->model[i].host);
+        struct host_counts n = host_counts(f->model[i]->host);
         json_object_begin(&w);
-        json_key(&w, "id"), json_str(&w, f->model[i].name);
+        json_key(&w, "id"), json_str(&w, f->model[i]->name);
         json_key(&w, "object"), json_text(&w, "model");
         json_key(&w, "owned_by"), json_text(&w, "hearth");
-        json_key(&w, "context_length"), json_i64(&w, (int64_t)host_context(f->model[i].host));
+        json_key(&w, "context_length"), json_i64(&w, (int64_t)host_context(f->model[i]->host));
         json_key(&w, "running"), json_i64(&w, (int64_t)n.running);
         json_key(&w, "waiting"), json_i64(&w, (int64_t)n.waiting);
         json_object_end(&w);
@@ -312,6 +336,16 @@ static void list_models(struct engine_face *f, struct http_exchange *x)
     json_array_end(&w);
     json_object_end(&w);
     if (json_done(&w) < 0)
+        http_reply_abort(x);
+    else
+        reply_json(x, 200, buf_str(&out));
+}
+
+static void prove_fence(struct engine_face *f, struct http_exchange *x)
+{
+    static const struct confinement none;
+    AUTO_BUF struct buf out = BUF_INIT(64 * KiB);
+    if (confine_prove_json(f->walls ? f->walls : &none, &out) < 0)
         http_reply_abort(x);
     else
         reply_json(x, 200, buf_str(&out));
@@ -335,6 +369,8 @@ static void on_request(struct http_exchange *x, void *ctx)
         list_models(f, x);
     else if (get && str_eq(r->path, STR("/healthz")))
         reply_json(x, 200, STR("{\"status\":\"ok\"}"));
+    else if (get && str_eq(r->path, STR("/fence")))
+        prove_fence(f, x);
     else
         reply_error(x, 404, NULL, STR("there is nothing here: the engine serves /v1/chat/completions, /v1/completions, /v1/embeddings and /v1/models"));
 }
@@ -374,7 +410,7 @@ void engine_face_close(struct engine_face *f)
         return;
     http_server_close(f->server);
     for (size_t i = 0; i < f->model_count; i++)
-        mem_free((char *)(uintptr_t)f->model[i].name.ptr);
+        model_free(f->model[i]);
     mem_free(f);
 }
 
@@ -394,9 +430,30 @@ int engine_face_add(struct engine_face *f, struct str name, struct host *h, stru
         return err_set(e, ERR_EXISTS, "there is a model `%.*s` already", STR_FMT(name));
     if (f->model_count == ENGINE_MODELS_MAX)
         return err_set(e, ERR_LIMIT, "the engine holds %d models at most", ENGINE_MODELS_MAX);
-    char *copy_of = mem_dup(name.ptr, name.len);
-    if (!copy_of)
+    struct face_model *m = new0(struct face_model);
+    char *copy_of = m ? mem_dup(name.ptr, name.len) : NULL;
+    if (!copy_of) {
+        mem_free(m);
         return err_set(e, ERR_NOMEM, "engine");
-    f->model[f->model_count++] = (struct face_model){str_of(copy_of, name.len), h};
+    }
+    *m = (struct face_model){.name = str_of(copy_of, name.len), .host = h};
+    f->model[f->model_count++] = m;
     return 0;
+}
+
+void engine_face_remove(struct engine_face *f, struct str name, void (*gone)(struct host *h, void *ctx), void *ctx)
+{
+    struct face_model *m = model_find(f, name);
+    assert(m);
+    for (size_t i = 0; i < f->model_count; i++)
+        if (f->model[i] == m)
+            f->model[i--] = f->model[--f->model_count];
+    m->gone = gone;
+    m->gone_ctx = ctx;
+    model_look(m);
+}
+
+void engine_face_walls(struct engine_face *f, const struct confinement *c)
+{
+    f->walls = c;
 }
