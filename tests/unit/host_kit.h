@@ -113,8 +113,25 @@ static inline void said_wait(struct said *s, size_t events)
         test_fail(__FILE__, __LINE__, "a call did not go on for %d s", HOST_WAIT_MS / 1000);
 }
 
-/* The file is gone when this returns: the host has it mapped. */
-static inline struct host *host_of(const char *shape, const struct host_options *opt)
+/* Puts `to` in the place of `from`, which is as long, in a file. */
+static inline bool file_patch(const char *path, const char *from, const char *to)
+{
+    struct buf b = BUF_INIT(64 * MiB);
+    struct err e = {0};
+    bool done = buf_read_file(&b, path, &e) == 0 && strlen(from) == strlen(to);
+    int64_t at = done ? str_find(buf_str(&b), str_from(from)) : -1;
+    if (at >= 0)
+        memcpy(b.ptr + at, to, strlen(to));
+    FILE *f = at >= 0 ? fopen(path, "wb") : NULL;
+    done = f && fwrite(b.ptr, 1, b.len, f) == b.len;
+    if (f)
+        done = fclose(f) == 0 && done;
+    buf_fini(&b);
+    return done;
+}
+
+/* The file is gone when this returns: the host has it mapped. With `from`, a text in it is replaced by one as long first. */
+static inline struct host *host_of_patched(const char *shape, const struct host_options *opt, const char *from, const char *to)
 {
     char path[64];
     struct gguf *g = NULL;
@@ -122,6 +139,8 @@ static inline struct host *host_of(const char *shape, const struct host_options 
     struct err e = {0};
     (void)text_format(path, sizeof path, "/tmp/hearth-host-%d.gguf", (int)getpid());
     int rc = synthetic_write(path, str_from(shape), STR("Q8_0"), 3, &e);
+    if (rc == 0 && from && !file_patch(path, from, to))
+        rc = err_set(&e, ERR_NOT_FOUND, "the file does not have the text to be replaced");
     if (rc == 0)
         rc = gguf_open(&g, path, &e);
     if (rc == 0)
@@ -130,6 +149,11 @@ static inline struct host *host_of(const char *shape, const struct host_options 
     if (rc < 0)
         test_fail(__FILE__, __LINE__, "%s: %s", shape, e.text);
     return rc < 0 ? NULL : h;
+}
+
+static inline struct host *host_of(const char *shape, const struct host_options *opt)
+{
+    return host_of_patched(shape, opt, NULL, NULL);
 }
 
 static inline int call_begin(struct host *h, const struct host_request *r, struct said *s, struct err *e)

@@ -455,6 +455,88 @@ TEST(a_call_that_must_be_is_made_with_arguments_that_fit)
     }
 }
 
+/* Marks of calls are control tokens in these families: the parser has to see them, and nobody else. */
+TEST(marks_that_are_control_tokens_are_read_where_there_are_tools_and_hidden_else)
+{
+    static const char *const marks[][2] = {{"tiny-mistral", "[TOOL_CALLS]"}, {"tiny-llama", "<|python_tag|>"}};
+    for (size_t i = 0; i < COUNT_OF(marks); i++) {
+        struct host *h = host_of(marks[i][0], &plain);
+        REQUIRE(h);
+        for (int tools = 0; tools <= 1; tools++) {
+            struct arena a = ARENA_INIT(MiB);
+            struct host_request r = chat_request(&a, HELLO, 3);
+            struct sampler_bias bias;
+            struct said s;
+            said_init(&s);
+            REQUIRE(force(h, marks[i][1], &bias, &r));
+            r.tools = tools ? json_of(&a, TOOLS) : NULL;
+            EXPECT(call_run(h, &r, &s, NULL) == 0);
+            /* no call follows the mark: it is given back as text */
+            EXPECT(tools ? str_starts(buf_str(&s.text), str_from(marks[i][1])) : s.text.len == 0);
+            EXPECT(s.finish == HOST_LENGTH && s.calls == 0 && s.counts.answer == 3);
+            said_fini(&s);
+            arena_fini(&a);
+        }
+        host_close(h);
+    }
+}
+
+#define THINKS "'<think>\\n\\n</think>\\n\\n' }}", "'<think>\\n' }}{#</think>#}  " /* its prompt ends inside of the reasoning */
+
+TEST(reasoning_is_told_apart_from_text)
+{
+    struct host *h = host_of_patched("tiny-qwen3", &plain, THINKS);
+    REQUIRE(h);
+    for (int thinks = 0; thinks <= 1; thinks++) {
+        struct arena a = ARENA_INIT(MiB);
+        struct host_request r = chat_request(&a, HELLO, 3);
+        struct sampler_bias bias;
+        struct said s;
+        said_init(&s);
+        REQUIRE(force(h, " water", &bias, &r));
+        r.kwargs = thinks ? json_of(&a, "{\"enable_thinking\":false}") : NULL;
+        EXPECT(call_run(h, &r, &s, NULL) == 0);
+        EXPECT_STR(str_trim(buf_str(thinks ? &s.reasoning : &s.text)), "water water water");
+        EXPECT_I64((thinks ? &s.text : &s.reasoning)->len, 0);
+        said_fini(&s);
+        arena_fini(&a);
+    }
+    host_close(h);
+}
+
+/* The prompt ends inside of the reasoning. The model is made to end it at once, and would go on saying the mark: from there on the form
+ * holds, from the very first token. */
+TEST(a_form_holds_from_the_end_of_the_reasoning)
+{
+    struct host *h = host_of_patched("tiny-qwen3", &plain, THINKS);
+    REQUIRE(h);
+    size_t whole = 0;
+    for (uint64_t seed = 0; seed < 8; seed++) {
+        struct arena a = ARENA_INIT(MiB);
+        struct host_request r = chat_request(&a, HELLO, 100);
+        struct sampler_bias bias;
+        struct said s;
+        struct err e = {0};
+        said_init(&s);
+        REQUIRE(force(h, "</think>", &bias, &r));
+        r.kwargs = json_of(&a, "{\"enable_thinking\":false}");
+        r.schema = STR("{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"boolean\"}},\"required\":[\"a\"]}");
+        r.sampling.temperature = 1.4f;
+        r.sampling.seed = seed;
+        if (call_run(h, &r, &s, &e) < 0)
+            test_fail(__FILE__, __LINE__, "%s", e.text);
+        EXPECT(s.reasoning.len == 0 && s.finish == HOST_STOP);
+        if (json_check(buf_str(&s.text), &e) == 0)
+            whole++;
+        else
+            test_fail(__FILE__, __LINE__, "%.*s", STR_FMT(buf_str(&s.text)));
+        said_fini(&s);
+        arena_fini(&a);
+    }
+    EXPECT_I64(whole, 8);
+    host_close(h);
+}
+
 /* --- overflow ------------------------------------------------------------------------------------------------------------------------------------ */
 
 #define LONG "the people of the city went down to the water and said that the world was high"
