@@ -282,14 +282,21 @@ int host_begin(struct host *h, const struct host_request *r, const struct host_s
         return rc;
     }
     atomic_store(&c->refs, 2);
-    *out = c;
     (void)pthread_mutex_lock(&h->lock);
-    assert(!h->stop);
-    *h->inbox_end = c;
-    h->inbox_end = &c->next;
-    (void)pthread_cond_signal(&h->wake);
+    bool stop = h->stop;
+    if (!stop) {
+        *out = c; /* before anything can be said of it */
+        *h->inbox_end = c;
+        h->inbox_end = &c->next;
+        (void)pthread_cond_signal(&h->wake);
+    }
     (void)pthread_mutex_unlock(&h->lock);
-    return 0;
+    if (!stop)
+        return 0;
+    atomic_store(&c->refs, 1);
+    host_release(c);
+    (void)atomic_fetch_sub(&h->held, 1);
+    return err_set(e, ERR_CLOSED, "the engine is being stopped");
 }
 
 void host_cancel(struct host_call *c)

@@ -62,12 +62,12 @@ struct host_sink {
 
 /* Takes `file`, also when it fails. `clock` outlives the host. */
 int host_open(struct host **out, struct gguf *file, const struct host_options *opt, const struct clock *clock, struct err *e);
-/* Every call under way has ended as cancelled when it returns; there may be no more. The host is still to be closed. */
+/* Every call under way has ended as cancelled when it returns, and later ones are refused. The host is still to be closed. */
 void host_stop(struct host *h);
 void host_close(struct host *h);
 /* Texts of the request are not needed after the return. `note` (may be NULL): what was put differently than asked, to be announced.
  * ERR_CONTEXT: it does not fit into the context; the story has the numbers. ERR_INVALID, ERR_UNSUPPORTED, ERR_SYNTAX, ERR_LIMIT: the
- * request, in words for its author. ERR_BUSY: the queue is full. ERR_NOMEM. */
+ * request, in words for its author. ERR_BUSY: the queue is full. ERR_CLOSED: the host was stopped. ERR_NOMEM. */
 int host_begin(struct host *h, const struct host_request *r, const struct host_sink *sink, struct buf *note, struct host_call **out, struct err *e);
 void host_cancel(struct host_call *c);  /* it ends soon, as cancelled; fine when it has ended */
 size_t host_dropped(const struct host_call *c); /* tokens of the prompt that drop_oldest left out */
