@@ -19,15 +19,18 @@ void host_release(struct host_call *c)
     mem_free(c);
 }
 
-static int encode_prompt(struct host *h, const struct chat_prompt *p, struct host_call *c, struct err *e)
+/* The tokenizer puts its BOS in front; a template's own was taken out then (chat_prompt.h). */
+static int encode_prompt(struct host *h, const struct chat_prompt *p, struct arena *a, struct host_call *c, struct err *e)
 {
+    struct tokenizer_part *part = arena_new_array(a, struct tokenizer_part, p->count + 1);
+    if (!part)
+        return err_set(e, ERR_NOMEM, "prompt");
+    for (size_t i = 0; i < p->count; i++)
+        part[i] = (struct tokenizer_part){p->piece[i].text, p->piece[i].special};
     int rc = 0;
-    /* The tokenizer's own BOS, unless the template printed it. */
     if (tokenizer_adds_bos(h->tokenizer) && tokenizer_bos(h->tokenizer) != TOKEN_NONE)
         rc = token_list_push(&c->prompt, tokenizer_bos(h->tokenizer));
-    for (size_t i = 0; i < p->count && rc == 0; i++)
-        rc = tokenizer_encode(h->tokenizer, p->piece[i].text, p->piece[i].special ? TOKENIZE_SPECIAL : 0, &c->prompt, e);
-    return rc;
+    return rc < 0 ? err_set(e, rc, "prompt") : tokenizer_encode_parts(h->tokenizer, part, p->count, 0, &c->prompt, e);
 }
 
 static struct str name_of(const struct json_node *tool)
@@ -68,7 +71,7 @@ static int prepare_chat(struct host *h, const struct host_request *r, struct hos
     if (rc == 0 && note && p.note.len)
         rc = buf_append(note, p.note);
     if (rc == 0)
-        rc = encode_prompt(h, &p, c, e);
+        rc = encode_prompt(h, &p, &a, c, e);
     if (rc == 0)
         rc = open_parser(c, h->form, &p, r->tools, e);
     arena_fini(&a);
