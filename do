@@ -21,6 +21,7 @@ usage: ./do VERB
   soak [MINUTES]         the crash tests a hundred times, then mixed load for an hour: growth, leaks, whole books
   mutants [NAME…]        breaks each promise with tests/mutants/*.patch; its test must turn red
   bench [FIGURE…]        figures beside nginx in the same run
+  arm                    the engine's kernels for 64-bit ARM, cross-built and tested in an emulated processor
   dist                   the Debian package, under build/dist
   dist-check             installs it in a bare Debian, and runs the container's steps in another; needs root
   tidy                   layers, banned calls, headers alone, dead functions, openings, names, docs
@@ -57,6 +58,7 @@ fuzz) need build fuzz; exec tools/fuzz "$@" ;;
 soak) build; need test; tools/test soak; exec bench/soak "$@" ;;
 mutants) need mutants test client; exec tools/mutants "$@" ;;
 bench) build; need bench; exec bench/run "$@" ;;
+arm) exec tools/arm-check ;;
 dist) need build dist; exec tools/dist ;;
 dist-check) need build dist; exec tools/dist-check "$@" ;;
 tidy) build; exec tools/tidy ;;

@@ -174,7 +174,9 @@ static int bench_decode(struct bench *b, size_t streams, size_t context, float *
 
 static int bench_embed(struct bench *b, size_t texts, struct err *e)
 {
-    size_t rounds = (TEXTS + texts - 1) / texts, length = b->engine->rows_max < TEXT_TOKENS ? b->engine->rows_max : TEXT_TOKENS;
+    size_t room = b->engine->rows_max / texts, length = b->engine->context < TEXT_TOKENS ? b->engine->context : TEXT_TOKENS;
+    length = length < room ? length : room; /* as many tokens of each as a step has room for */
+    size_t rounds = (TEXTS + texts - 1) / texts;
     struct kv_sequence s[TEXTS] = {0};
     struct forward_row *row = new0_array(struct forward_row, texts * length);
     float *out = mem_zalloc_array(texts * length, b->engine->model->width * sizeof *out);
@@ -241,8 +243,8 @@ static void tell(struct buf *out, const struct bench *b)
 {
     const struct engine *g = b->engine;
     struct engine_memory mem = engine_memory(g);
-    (void)buf_append_format(out, "%.*s, %.*s, %zu threads, kernels %s\n", STR_FMT(g->model->name), STR_FMT(g->model->architecture),
-                            pool_threads(g->pool), g->kernels->name);
+    (void)buf_append_format(out, "%.*s, %.*s, %zu threads, kernels %s, keys and values in %s\n", STR_FMT(g->model->name), STR_FMT(g->model->architecture),
+                            pool_threads(g->pool), g->kernels->name, kv_type_name(kv_type(g->kv)));
     (void)buf_append_format(out, "weights %.1f MiB; loaded in %.1f ms; memory is read at %.1f GB/s\n\n", (double)mem.weights / MiB, b->load_seconds * 1e3,
                             b->bandwidth / 1e9);
     (void)buf_append_format(out, "work      streams  context   tok/s      GB/s of weights\n");
@@ -268,6 +270,7 @@ static void tell_json(struct buf *out, const struct bench *b)
     json_key(&w, "architecture"), json_str(&w, g->model->architecture);
     json_key(&w, "threads"), json_i64(&w, (int64_t)pool_threads(g->pool));
     json_key(&w, "kernels"), json_text(&w, g->kernels->name);
+    json_key(&w, "kv"), json_text(&w, kv_type_name(kv_type(g->kv)));
     json_key(&w, "load_ms"), json_double(&w, b->load_seconds * 1e3);
     json_key(&w, "bandwidth"), json_double(&w, b->bandwidth);
     json_key(&w, "bytes_per_token"), json_i64(&w, (int64_t)b->bytes_per_token);
@@ -324,12 +327,12 @@ static const char details[] =
     "Tokens are random ones: what they are makes no difference to the speed. Decode reads every weight once for each step; beside it\n"
     "stands the share of the speed at which this machine reads the same mapped file with as many threads. The best way to read the\n"
     "figures is on a machine that does nothing else.\n\n"
-    "--json: one object: model, architecture, threads, kernels, load_ms, bandwidth (bytes a second), bytes_per_token, weights_bytes,\n"
+    "--json: one object: model, architecture, threads, kernels, kv, load_ms, bandwidth (bytes a second), bytes_per_token, weights_bytes,\n"
     "kv_bytes (when the cache is full), work_bytes (planned), anonymous_bytes and mapped_bytes (resident at the end), results: work\n"
     "(prefill, decode, embed), streams (sequences or texts at once), context, tokens (over all streams), seconds.";
 
 struct typed {
-    const char *kernels, *shape, *quant, *write;
+    const char *kernels, *shape, *quant, *write, *kv;
     int64_t threads;
     bool json;
 };
@@ -346,6 +349,7 @@ static int measure_and_tell(struct bench *b, const char *path, const struct type
     size_t streams = STREAMS_MEASURED * (KV_PAGE_TOKENS + (size_t)b->tokens + KV_PAGE_TOKENS);
     size_t one = (size_t)(b->prompt > b->context + b->tokens ? b->prompt : b->context + b->tokens);
     struct engine_options opt = {.kernels = t->kernels, .threads = (size_t)t->threads, .wanted_max = STREAMS_MAX,
+                                 .kv_type = kv_type_named(t->kv),
                                  .context = (streams > one ? streams : one) + 2 * KV_PAGE_TOKENS};
     struct err e = {0};
     rng_seed(&b->chance, 1);
@@ -376,7 +380,7 @@ static int measure_shape(struct bench *b, const struct typed *t)
 
 static int run(int argc, char **argv)
 {
-    struct typed t = {.quant = "Q4_K_M"};
+    struct typed t = {.quant = "Q4_K_M", .kv = "f16"};
     struct bench b = {.tokens = 64, .prompt = 512};
     const struct cli_option options[] = {
         {'n', "tokens", "N", "tokens to decode for each figure (64)", OPTION_NUMBER, &b.tokens},
@@ -384,6 +388,7 @@ static int run(int argc, char **argv)
         {'c', "context", "N", "measure decode also after so many tokens", OPTION_NUMBER, &b.context},
         {0, "threads", "N", "threads (one for each core)", OPTION_NUMBER, &t.threads},
         {0, "kernels", "NAME", "ref, or a level of this machine such as avx2 (the best)", OPTION_TEXT, &t.kernels},
+        {0, "kv", "TYPE", "how keys and values are kept: f16 (the default), f32 or q8_0", OPTION_TEXT, &t.kv},
         {0, "shape", "NAME", "measure a made-up model of this shape, such as llama-3.1-8b, in place of a file", OPTION_TEXT, &t.shape},
         {0, "quant", "NAME", "how its weights are stored (Q4_K_M)", OPTION_TEXT, &t.quant},
         {0, "write", "FILE", "only write the made-up model to FILE", OPTION_TEXT, &t.write},
@@ -397,6 +402,8 @@ static int run(int argc, char **argv)
         return cli_usage_error(&command_bench, words ? "one model file, or one --shape" : "which model file? Or --shape llama-3.1-8b, for one that is made up");
     if (t.write && !t.shape)
         return cli_usage_error(&command_bench, "--write goes with --shape");
+    if (kv_type_named(t.kv) == KV_TYPE_END)
+        return cli_usage_error(&command_bench, "--kv is f16, f32 or q8_0");
     if (out_of_range(&b, &t))
         return cli_usage_error(&command_bench, "a number is out of its range");
     return t.shape ? measure_shape(&b, &t) : measure_and_tell(&b, argv[0], &t);

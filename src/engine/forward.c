@@ -493,6 +493,22 @@ static void finish_head(struct forward *f, const struct layer *l, size_t row, co
         turn_head(rope, f->turn[l->sliding] + row * rope->dims, to);
 }
 
+/* The key w->k and the value v of one token into their page, in eight bits. */
+static void keep_small(struct worker *w, size_t dim, size_t slot, const float *v, const float *v_bias, int8_t *keys, int8_t *values)
+{
+    int8_t code[HEAD_DIM_MAX];
+    uint16_t scale[HEAD_DIM_MAX / KV_BLOCK];
+    size_t blocks = kv_blocks(dim);
+    kv_quantise(w->k, dim, code, scale);
+    for (size_t i = 0; i < dim; i++)
+        keys[i * KV_PAGE_TOKENS + slot] = code[i];
+    for (size_t b = 0; b < blocks; b++)
+        kv_scales(keys, dim)[b * KV_PAGE_TOKENS + slot] = scale[b];
+    for (size_t i = 0; i < dim; i++)
+        w->k[i] = v_bias ? v[i] + v_bias[i] : v[i];
+    kv_quantise(w->k, dim, values + slot * dim, kv_scales(values, dim) + slot * blocks);
+}
+
 /* Puts the row's key and value of one head into its page; keys lie transposed. */
 static void keep(struct forward *f, struct worker *w, size_t layer, size_t row, size_t head)
 {
@@ -504,6 +520,10 @@ static void keep(struct forward *f, struct worker *w, size_t layer, size_t row, 
     void *keys = kv_keys(f->kv, s, f->position[row] / KV_PAGE_TOKENS, layer, head);
     void *values = kv_values(f->kv, s, f->position[row] / KV_PAGE_TOKENS, layer, head);
     finish_head(f, l, row, k, l->k_bias ? l->k_bias + head * dim : NULL, l->k_norm, w->k);
+    if (f->opt.kv_type == KV_Q8_0) {
+        keep_small(w, dim, slot, v, v_bias, keys, values);
+        return;
+    }
     for (size_t i = 0; i < dim; i++) {
         float value = v_bias ? v[i] + v_bias[i] : v[i];
         if (f->opt.kv_type == KV_F32) {

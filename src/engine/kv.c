@@ -13,14 +13,9 @@ struct kv_pool {
     uint32_t *free;    /* stack of the numbers of free pages */
 };
 
-static size_t cell_bytes(enum kv_type type)
-{
-    return type == KV_F32 ? 4 : 2;
-}
-
 size_t kv_page_bytes(const struct kv_shape *s)
 {
-    size_t bytes = s->layers * s->heads * 2 * s->head_dim * KV_PAGE_TOKENS * cell_bytes(s->type);
+    size_t bytes = s->layers * s->heads * 2 * kv_head_bytes(s->type, s->head_dim);
     return (bytes + 4095) / 4096 * 4096;
 }
 
@@ -31,7 +26,7 @@ int kv_pool_new(struct kv_pool **out, const struct kv_shape *shape, size_t pages
         return err_set(e, ERR_NOMEM, "KV cache");
     p->shape = *shape;
     p->page_bytes = kv_page_bytes(shape);
-    p->head_bytes = shape->head_dim * KV_PAGE_TOKENS * cell_bytes(shape->type);
+    p->head_bytes = kv_head_bytes(shape->type, shape->head_dim);
     p->pages_max = p->free_count = pages_max;
     p->refs = new0_array(uint32_t, pages_max);
     p->free = new0_array(uint32_t, pages_max);
@@ -59,6 +54,21 @@ void kv_pool_free(struct kv_pool *p)
     mem_free(p->refs);
     mem_free(p->free);
     mem_free(p);
+}
+
+static const char *const type_names[KV_TYPE_END] = {[KV_F16] = "f16", [KV_F32] = "f32", [KV_Q8_0] = "q8_0"};
+
+const char *kv_type_name(enum kv_type type)
+{
+    return type_names[type];
+}
+
+enum kv_type kv_type_named(const char *name)
+{
+    enum kv_type type = 0;
+    while (type < KV_TYPE_END && strcmp(type_names[type], name) != 0)
+        type++;
+    return type;
 }
 
 enum kv_type kv_type(const struct kv_pool *p)

@@ -5,7 +5,9 @@
  * Address space is reserved once for all pages; the kernel gives a page its memory when it is first written, and takes it back
  * when the page is freed. One thread changes a pool and its sequences; the threads of a step only read and write page contents.
  *
- *   page: layer 0: head 0: keys (head_dim, 64) | values (64, head_dim) | head 1: … | layer 1: … */
+ *   page: layer 0: head 0: keys (head_dim, 64) | values (64, head_dim) | head 1: … | layer 1: …
+ *
+ * With KV_Q8_0, keys and values each have their scales behind them (kernels.h). */
 #pragma once
 #include "base/err.h"
 #include "engine/kernels/kernels.h"
@@ -22,6 +24,10 @@ struct kv_sequence {
     size_t page_count, page_max;
     size_t length; /* tokens that have their keys and values */
 };
+
+/* "f16", "f32", "q8_0"; KV_TYPE_END for another. */
+const char *kv_type_name(enum kv_type type);
+enum kv_type kv_type_named(const char *name);
 
 int kv_pool_new(struct kv_pool **out, const struct kv_shape *shape, size_t pages_max, struct err *e);
 void kv_pool_free(struct kv_pool *p); /* every sequence was cleared before */

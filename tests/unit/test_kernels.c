@@ -4,7 +4,9 @@
 #include "base/mem.h"
 #include "engine/kernels/kernels.h"
 #include "test.h"
+#include "vnni_emulated.h"
 #include <math.h>
+#include <stdlib.h>
 
 static struct rng chance;
 
@@ -106,16 +108,31 @@ static void run(const struct kernels *k, uint32_t type, struct bench *b, const s
 }
 
 static const struct shape shapes[] = {{256, 1, 1},  {256, 8, 1},  {512, 19, 1}, {256, 16, 2}, {768, 21, 3},  {1024, 32, 4},
-                                      {512, 9, 5},  {256, 40, 7}, {2048, 16, 9}, {512, 8, 33}, {11008 / 256 * 256, 8, 2}, {256, 16, MATMUL_COLUMNS_MAX}};
-static const struct shape small_shapes[] = {{32, 8, 1}, {96, 17, 2}, {896, 24, 6}, {320, 8, 4}, {32, 40, 13}};
+                                      {512, 9, 5},  {256, 40, 7}, {2048, 16, 9}, {512, 8, 33}, {11008 / 256 * 256, 8, 2}, {256, 16, MATMUL_COLUMNS_MAX}, {768, 48, 1},
+                                      {512, 35, 21}};
+static const struct shape small_shapes[] = {{32, 8, 1}, {96, 17, 2}, {896, 24, 6}, {320, 8, 4}, {32, 40, 13}, {96, 32, 1}, {352, 33, 3}};
 
-static const struct kernels *fast[4];
+enum { LEVELS_MAX = 5 };
+static const struct kernels *fast[LEVELS_MAX];
+
+/* What this machine runs beside the plain level, and what it does not run, over operations in plain C. */
 static size_t fast_levels(void)
 {
+    const struct kernels *all[] = {kernels_avx2(), kernels_vnni(), kernels_neon(), kernels_vnni_emulated()};
     size_t n = 0;
-    if (kernels_avx2())
-        fast[n++] = kernels_avx2();
+    for (size_t i = 0; i < COUNT_OF(all); i++)
+        if (all[i])
+            fast[n++] = all[i];
     return n;
+}
+
+/* Who runs these tests to see one level tested says so, and does not get a green run without it. */
+TEST(the_level_that_is_asked_for_runs_here)
+{
+    const char *name = getenv("HEARTH_TEST_KERNELS");
+    if (name && !kernels_pick(name))
+        test_fail(__FILE__, __LINE__, "there are no kernels `%s` that this machine can run", name);
+    EXPECT(kernels_pick("ref") == kernels_ref() && !kernels_pick("none") && kernels_pick(NULL));
 }
 
 static void level_agrees(const struct kernels *level, uint32_t type, const struct shape *s)
@@ -272,37 +289,84 @@ TEST(norms_and_gates_are_alike_and_right)
     }
 }
 
+/* Keys and values of some tokens in pages of a type, and what they are worth. */
+struct cache {
+    size_t pages, head_bytes;
+    uint8_t *k, *v;  /* (pages, head_bytes) */
+    float *kf, *vf; /* (pages, head_dim, KV_PAGE_TOKENS); (pages, KV_PAGE_TOKENS, head_dim) */
+};
+
+static void cache_put(struct cache *c, enum kv_type type, size_t head_dim, size_t token)
+{
+    size_t page = token / KV_PAGE_TOKENS, slot = token % KV_PAGE_TOKENS, at = page * head_dim * KV_PAGE_TOKENS;
+    float key[HEAD_DIM_MAX], value[HEAD_DIM_MAX], size = rng_below(&chance, 9) ? 1 : 0; /* and vectors of nothing */
+    int8_t code[2][HEAD_DIM_MAX];
+    uint16_t scale[2][HEAD_DIM_MAX / KV_BLOCK];
+    uint8_t *k = c->k + page * c->head_bytes, *v = c->v + page * c->head_bytes;
+    for (size_t d = 0; d < head_dim; d++) {
+        key[d] = quant_f16_to_f32(quant_f32_to_f16((float)uniform() * size));
+        value[d] = quant_f16_to_f32(quant_f32_to_f16((float)uniform() * size));
+    }
+    kv_quantise(key, head_dim, code[0], scale[0]);
+    kv_quantise(value, head_dim, code[1], scale[1]);
+    for (size_t d = 0; d < head_dim; d++) {
+        size_t ki = d * KV_PAGE_TOKENS + slot, vi = slot * head_dim + d, blocks = kv_blocks(head_dim), b = d / KV_BLOCK;
+        if (type == KV_F32) {
+            memcpy(k + 4 * ki, &key[d], 4);
+            memcpy(v + 4 * vi, &value[d], 4);
+        } else if (type == KV_F16) {
+            uint16_t h[2] = {quant_f32_to_f16(key[d]), quant_f32_to_f16(value[d])};
+            memcpy(k + 2 * ki, &h[0], 2);
+            memcpy(v + 2 * vi, &h[1], 2);
+        } else {
+            k[ki] = (uint8_t)code[0][d], v[vi] = (uint8_t)code[1][d];
+            kv_scales(k, head_dim)[b * KV_PAGE_TOKENS + slot] = scale[0][b];
+            kv_scales(v, head_dim)[slot * blocks + b] = scale[1][b];
+            key[d] = (float)code[0][d] * quant_f16_to_f32(scale[0][b]);
+            value[d] = (float)code[1][d] * quant_f16_to_f32(scale[1][b]);
+        }
+        c->kf[at + ki] = key[d], c->vf[at + vi] = value[d];
+    }
+}
+
+static void cache_init(struct cache *c, enum kv_type type, size_t head_dim, size_t keys)
+{
+    c->pages = (keys + KV_PAGE_TOKENS - 1) / KV_PAGE_TOKENS;
+    c->head_bytes = kv_head_bytes(type, head_dim);
+    c->k = aligned(c->pages * c->head_bytes), c->v = aligned(c->pages * c->head_bytes);
+    c->kf = aligned(c->pages * head_dim * KV_PAGE_TOKENS * 4), c->vf = aligned(c->pages * head_dim * KV_PAGE_TOKENS * 4);
+    for (size_t i = 0; i < c->pages * c->head_bytes; i++) /* what was never written is not looked at */
+        c->k[i] = c->v[i] = 0xff;
+    for (size_t i = 0; i < keys; i++)
+        cache_put(c, type, head_dim, i);
+}
+
 /* Attention over pages against the textbook's, and level against level. */
 static void attention(enum kv_type type, size_t head_dim, size_t heads, size_t keys, size_t first, float softcap)
 {
-    size_t pages = (keys + KV_PAGE_TOKENS - 1) / KV_PAGE_TOKENS, cell = type == KV_F32 ? 4 : 2, page = head_dim * KV_PAGE_TOKENS;
-    float *kf = aligned(pages * page * 4), *vf = aligned(pages * page * 4), *q = aligned(heads * head_dim * 4);
-    uint8_t *k = aligned(pages * page * cell), *v = aligned(pages * page * cell);
-    for (size_t i = 0; i < pages * page; i++) {
-        uint16_t a = quant_f32_to_f16((float)uniform()), b = quant_f32_to_f16((float)uniform());
-        kf[i] = quant_f16_to_f32(a), vf[i] = quant_f16_to_f32(b);
-        memcpy(k + i * cell, type == KV_F32 ? (void *)&kf[i] : &a, cell);
-        memcpy(v + i * cell, type == KV_F32 ? (void *)&vf[i] : &b, cell);
-    }
+    struct cache c;
+    cache_init(&c, type, head_dim, keys);
+    size_t pages = c.pages, page = head_dim * KV_PAGE_TOKENS;
+    float *kf = c.kf, *vf = c.vf, *q = aligned(heads * head_dim * 4);
     for (size_t i = 0; i < heads * head_dim; i++)
         q[i] = (float)uniform();
-    const struct kernels *levels[5] = {kernels_ref()};
+    const struct kernels *levels[1 + LEVELS_MAX] = {kernels_ref()};
     size_t count = 1 + fast_levels();
     for (size_t l = 1; l < count; l++)
         levels[l] = fast[l - 1];
-    float *o[5], m[5][HEAD_GROUP_MAX], sum[5][HEAD_GROUP_MAX];
+    float *o[1 + LEVELS_MAX], m[1 + LEVELS_MAX][HEAD_GROUP_MAX], sum[1 + LEVELS_MAX][HEAD_GROUP_MAX];
     for (size_t l = 0; l < count; l++) {
         o[l] = aligned(heads * head_dim * 4);
         for (size_t h = 0; h < heads; h++)
             m[l][h] = -INFINITY, sum[l][h] = 0;
         for (size_t p = first / KV_PAGE_TOKENS; p < pages; p++) {
             size_t from = first > p * KV_PAGE_TOKENS ? first - p * KV_PAGE_TOKENS : 0, left = keys - p * KV_PAGE_TOKENS;
-            struct attend a = {type, k + p * page * cell, v + p * page * cell, head_dim, from, left < KV_PAGE_TOKENS ? left : KV_PAGE_TOKENS, heads, q,
+            struct attend a = {type, c.k + p * c.head_bytes, c.v + p * c.head_bytes, head_dim, from, left < KV_PAGE_TOKENS ? left : KV_PAGE_TOKENS, heads, q,
                                softcap, m[l], sum[l], o[l]};
             levels[l]->attend_page(&a);
         }
-        if (l > 0)
-            EXPECT(memcmp(o[0], o[l], heads * head_dim * 4) == 0 && memcmp(m[0], m[l], heads * 4) == 0 && memcmp(sum[0], sum[l], heads * 4) == 0);
+        if (memcmp(o[0], o[l], heads * head_dim * 4) != 0 || memcmp(m[0], m[l], heads * 4) != 0 || memcmp(sum[0], sum[l], heads * 4) != 0)
+            test_fail(__FILE__, __LINE__, "%s, KV type %d, heads of %zu, %zu keys: not the bits of ref", levels[l]->name, (int)type, head_dim, keys);
     }
     for (size_t h = 0; h < heads; h++) {
         double total = 0, *out = mem_zalloc(head_dim * sizeof(double));
@@ -320,7 +384,7 @@ static void attention(enum kv_type type, size_t head_dim, size_t heads, size_t k
             EXPECT(fabs((double)o[0][h * head_dim + d] / (double)sum[0][h] - out[d] / total) < 1e-5);
         mem_free(out);
     }
-    void *all[] = {kf, vf, q, k, v};
+    void *all[] = {kf, vf, q, c.k, c.v};
     for (size_t i = 0; i < COUNT_OF(all); i++)
         mem_free(all[i]);
     for (size_t l = 0; l < count; l++)
@@ -338,4 +402,39 @@ TEST(attention_is_alike_and_right)
     attention(KV_F16, 256, 2, 300, 77, 50);
     attention(KV_F16, 96, 1, 70, 69, 0);
     attention(KV_F16, 24, 3, 70, 3, 0);
+    attention(KV_F16, 80, 9, 33, 0, 0);
+    attention(KV_F32, 48, 6, 130, 100, 0);
+    attention(KV_Q8_0, 64, 4, 1, 0, 0);
+    attention(KV_Q8_0, 128, 5, 200, 0, 0);
+    attention(KV_Q8_0, 80, 9, 130, 17, 0);
+    attention(KV_Q8_0, 256, 2, 300, 77, 50);
+    attention(KV_Q8_0, 16, 1, 40, 39, 0);
+    attention(KV_Q8_0, 24, 3, 70, 3, 0);
+}
+
+/* Half a step off at most, whatever the size; and nothing that is not a number comes out of what is none. */
+TEST(keys_in_eight_bits_are_close)
+{
+    rng_seed(&chance, 13);
+    enum { N = 80 };
+    float x[N];
+    int8_t code[N];
+    uint16_t scale[N / KV_BLOCK + 1];
+    for (int round = 0; round < 60; round++) {
+        double size = pow(10, (double)rng_below(&chance, 9) - 4);
+        for (int i = 0; i < N; i++)
+            x[i] = (float)(uniform() * size);
+        kv_quantise(x, N, code, scale);
+        for (int i = 0; i < N; i++) {
+            double step = (double)quant_f16_to_f32(scale[i / KV_BLOCK]);
+            /* the largest may be cut by what its scale lost in rounding: 127 steps of one in 2048 at most, a third of a step when large */
+            EXPECT(step > 0 && fabs(code[i] * step - (double)x[i]) <= step * 0.5001 + fabs((double)x[i]) * 0x1p-11 + 127 * 0x1p-25);
+        }
+    }
+    float odd[6] = {0, INFINITY, -INFINITY, NAN, 1e30f, -0.0f};
+    kv_quantise(odd, 6, code, scale);
+    EXPECT(isfinite(quant_f16_to_f32(scale[0])) && code[0] == 0);
+    memset(x, 0, sizeof x);
+    kv_quantise(x, N, code, scale);
+    EXPECT(scale[0] == 0 && code[0] == 0 && code[N - 1] == 0);
 }

@@ -2,6 +2,8 @@
  * clearness: the fast levels unpack what matters by themselves and use this for the rest. */
 #include "engine/kernels/kernels_priv.h"
 
+#define F16_MAX 65504.0f
+
 static const int8_t table_nl[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
 static const int8_t table_fp4[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
 
@@ -210,4 +212,19 @@ enum act_form kernels_form(enum quant_type type)
 size_t act_block(enum act_form form)
 {
     return form == ACT_Q8_256 ? 256 : form == ACT_Q8_32 ? 32 : 0;
+}
+
+/* The scale is rounded to what will be read before the codes are chosen. */
+void kv_quantise(const float *x, size_t n, int8_t *code, uint16_t *scale)
+{
+    for (size_t b = 0; b < kv_blocks(n); b++) {
+        size_t from = b * KV_BLOCK, to = from + KV_BLOCK < n ? from + KV_BLOCK : n;
+        float most = 0;
+        for (size_t i = from; i < to; i++)
+            most = fmaxf(most, fabsf(x[i]));
+        scale[b] = quant_f32_to_f16(fminf(most / 127.0f, F16_MAX));
+        float step = quant_f16_to_f32(scale[b]), inverse = step > 0 ? 1.0f / step : 0;
+        for (size_t i = from; i < to; i++)
+            code[i] = (int8_t)lrintf(fminf(fmaxf(x[i] * inverse, -127.0f), 127.0f));
+    }
 }

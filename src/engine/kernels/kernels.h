@@ -8,7 +8,10 @@
  *   a row of floats is one chain of fused multiply-adds in ascending order: machines put rows side by side, not elements.
  *   one vector (a norm) reduces over 16 lanes (element k goes to lane k mod 16, in ascending order), then the lanes pairwise:
  *   i + 8, i + 4, i + 2, i + 1.
- *   attention goes page by page (KV_PAGE_TOKENS keys), each with its own maximum, and pages are merged in ascending order.
+ *   attention goes page by page (KV_PAGE_TOKENS keys), each with its own maximum, and pages are merged in ascending order. With
+ *   keys of eight bits, the products with a block's codes are one chain from 0, and the blocks' chains are scaled and added in
+ *   ascending order, one fused multiply-add each; with values of eight bits, a key's weight is multiplied by the scale first,
+ *   and that by the codes as it would be by values.
  *
  * Nothing here allocates, fails or keeps state. Shapes are trusted: they were checked when the model was loaded. */
 #pragma once
@@ -16,6 +19,7 @@
 
 enum {
     KV_PAGE_TOKENS = 64,   /* keys in a page of the KV cache; the chunk of attention */
+    KV_BLOCK = 32,         /* of a head's elements have one scale, in eight bits */
     HEAD_DIM_MAX = 256,
     HEAD_GROUP_MAX = 16,   /* query heads that share one key head */
     MATMUL_TILE_ROWS = 16, /* rows are handed out in multiples of this */
@@ -49,13 +53,15 @@ struct matmul {
     size_t y_stride;
 };
 
-/* One page of one key head, keys transposed so that 64 scores come out side by side. */
-enum kv_type { KV_F16, KV_F32, KV_TYPE_END };
+/* One page of one key head, keys transposed so that 64 scores come out side by side. In eight bits the codes lie as the floats
+ * do, and the scales (binary16, one for KV_BLOCK elements of one token; the last block may be shorter) behind all of the codes:
+ * those of keys as (blocks, KV_PAGE_TOKENS), those of values as (KV_PAGE_TOKENS, blocks). */
+enum kv_type { KV_F16, KV_F32, KV_Q8_0, KV_TYPE_END };
 
 struct attend {
     enum kv_type type;
-    const void *k;      /* (head_dim, KV_PAGE_TOKENS) of this head in this page */
-    const void *v;      /* (KV_PAGE_TOKENS, head_dim) */
+    const void *k;      /* (head_dim, KV_PAGE_TOKENS) of this head in this page; scales as above */
+    const void *v;      /* (KV_PAGE_TOKENS, head_dim); scales as above */
     size_t head_dim;
     size_t first, end;  /* which keys of the page are seen: first <= i < end <= KV_PAGE_TOKENS */
     size_t heads;       /* query heads that share this key head */
@@ -65,10 +71,30 @@ struct attend {
     float *o;           /* (heads, head_dim): running weighted sum, 0 at the start */
 };
 
+static inline size_t kv_blocks(size_t head_dim)
+{
+    return (head_dim + KV_BLOCK - 1) / KV_BLOCK;
+}
+
+/* Bytes of the keys, or of the values, of one head in a page. */
+static inline size_t kv_head_bytes(enum kv_type type, size_t head_dim)
+{
+    return KV_PAGE_TOKENS * (type == KV_F32 ? 4 * head_dim : type == KV_F16 ? 2 * head_dim : head_dim + 2 * kv_blocks(head_dim));
+}
+
+/* Where the scales of keys or values in eight bits begin. */
+static inline uint16_t *kv_scales(void *codes, size_t head_dim)
+{
+    return (uint16_t *)codes + head_dim * KV_PAGE_TOKENS / 2;
+}
+
+/* The vector of one token and head in eight bits: n codes, kv_blocks(n) scales. What is not finite becomes something that is. */
+void kv_quantise(const float *x, size_t n, int8_t *code, uint16_t *scale);
+
 enum act_kind { ACT_SILU, ACT_GELU }; /* of gated and plain feed-forward layers; GELU is the tanh form */
 
 struct kernels {
-    const char *name; /* "ref", "avx2" */
+    const char *name; /* "ref", "avx2", "avx512vnni", "neon" */
     /* One column to integers. Exact. */
     void (*quantise)(enum act_form form, const float *x, size_t k, int8_t *q, float *d, int16_t *sum16, int16_t *sum32);
     /* Rows row_from to row_to of w times all columns. `scratch`: MATMUL_SCRATCH_BYTES, aligned to 64. Exact. */
@@ -88,5 +114,7 @@ size_t act_block(enum act_form form); /* 256, 32; 0 for ACT_FLOAT */
 const struct kernels *kernels_ref(void);
 /* NULL where the machine or the build has not got them. */
 const struct kernels *kernels_avx2(void);
-/* The best this machine has, or the one named ("ref", "avx2"); NULL when that one cannot run here. */
+const struct kernels *kernels_vnni(void);
+const struct kernels *kernels_neon(void);
+/* The best this machine has, or the one named; NULL when that one cannot run here. */
 const struct kernels *kernels_pick(const char *name);

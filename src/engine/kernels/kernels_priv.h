@@ -21,6 +21,16 @@ const struct block_kind *block_kind(enum quant_type type);
 
 extern const struct kernels kernels_ref_table;
 
+static inline const uint16_t *kv_key_scales(const struct attend *a) /* (blocks, KV_PAGE_TOKENS) */
+{
+    return (const uint16_t *)a->k + a->head_dim * KV_PAGE_TOKENS / 2;
+}
+
+static inline const uint16_t *kv_value_scales(const struct attend *a) /* (KV_PAGE_TOKENS, blocks) */
+{
+    return (const uint16_t *)a->v + a->head_dim * KV_PAGE_TOKENS / 2;
+}
+
 /* exp and what is made of it: the same polynomial at each level. exp(-inf) is 0. */
 #define EXP_LOG2E 1.44269504088896341f
 #define EXP_LN2_HIGH 0.693145751953125f

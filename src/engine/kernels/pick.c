@@ -7,7 +7,7 @@ enum { LEVELS_MAX = 8 };
 static size_t levels(const struct kernels *out[LEVELS_MAX])
 {
     size_t n = 0;
-    const struct kernels *all[] = {kernels_ref(), kernels_avx2()};
+    const struct kernels *all[] = {kernels_ref(), kernels_avx2(), kernels_vnni(), kernels_neon()};
     for (size_t i = 0; i < COUNT_OF(all); i++)
         if (all[i])
             out[n++] = all[i];

@@ -191,7 +191,30 @@ static void add(float *x, const float *y, size_t n)
 
 static float kv_at(enum kv_type type, const void *p, size_t i)
 {
-    return type == KV_F32 ? ((const float *)p)[i] : quant_f16_to_f32(((const uint16_t *)p)[i]);
+    switch (type) {
+    case KV_F32: return ((const float *)p)[i];
+    case KV_F16: return quant_f16_to_f32(((const uint16_t *)p)[i]);
+    default: return ((const int8_t *)p)[i];
+    }
+}
+
+static float score_of(const struct attend *a, const float *q, size_t key)
+{
+    size_t span = a->type == KV_Q8_0 ? KV_BLOCK : a->head_dim;
+    float s = 0;
+    for (size_t from = 0; from < a->head_dim; from += span) {
+        float t = 0;
+        for (size_t d = from; d < from + span && d < a->head_dim; d++)
+            t = fmaf(q[d], kv_at(a->type, a->k, d * KV_PAGE_TOKENS + key), t);
+        s = a->type == KV_Q8_0 ? fmaf(quant_f16_to_f32(kv_key_scales(a)[from / KV_BLOCK * KV_PAGE_TOKENS + key]), t, s) : t;
+    }
+    return s;
+}
+
+/* The key's weight for element d of its value. */
+static float weight_of(const struct attend *a, float p, size_t key, size_t d)
+{
+    return a->type == KV_Q8_0 ? p * quant_f16_to_f32(kv_value_scales(a)[key * kv_blocks(a->head_dim) + d / KV_BLOCK]) : p;
 }
 
 static void attend_head(const struct attend *a, size_t head)
@@ -199,9 +222,7 @@ static void attend_head(const struct attend *a, size_t head)
     const float *q = a->q + head * a->head_dim;
     float score[KV_PAGE_TOKENS], most = -INFINITY, lane[16] = {0}, out[HEAD_DIM_MAX] = {0};
     for (size_t i = a->first; i < a->end; i++) {
-        float s = 0;
-        for (size_t d = 0; d < a->head_dim; d++)
-            s = fmaf(q[d], kv_at(a->type, a->k, d * KV_PAGE_TOKENS + i), s);
+        float s = score_of(a, q, i);
         if (a->softcap > 0)
             s = a->softcap * hyperbolic_tangent(s / a->softcap);
         score[i] = s;
@@ -211,7 +232,7 @@ static void attend_head(const struct attend *a, size_t head)
         float p = exponential(score[i] - most);
         lane[i % 16] += p;
         for (size_t d = 0; d < a->head_dim; d++)
-            out[d] = fmaf(p, kv_at(a->type, a->v, i * a->head_dim + d), out[d]);
+            out[d] = fmaf(weight_of(a, p, i, d), kv_at(a->type, a->v, i * a->head_dim + d), out[d]);
     }
     /* merged with the pages before */
     float *m = a->m + head, *l = a->l + head, *o = a->o + head * a->head_dim;
