@@ -100,13 +100,13 @@ static uint32_t page_take(struct kv_pool *p)
     return page;
 }
 
-void kv_page_ref(struct kv_pool *p, uint32_t page)
+static void page_ref(struct kv_pool *p, uint32_t page)
 {
     assert(p->refs[page] > 0);
     p->refs[page]++;
 }
 
-void kv_page_unref(struct kv_pool *p, uint32_t page)
+static void page_unref(struct kv_pool *p, uint32_t page)
 {
     assert(p->refs[page] > 0);
     if (--p->refs[page])
@@ -135,7 +135,7 @@ static void own_last_page(struct kv_pool *p, struct kv_sequence *s)
 {
     uint32_t *last = &s->page[s->length / KV_PAGE_TOKENS], copy = page_take(p);
     memcpy(page_memory(p, copy), page_memory(p, *last), p->page_bytes);
-    kv_page_unref(p, *last);
+    page_unref(p, *last);
     *last = copy;
 }
 
@@ -164,7 +164,7 @@ int kv_share(struct kv_pool *p, const struct kv_sequence *from, size_t tokens, s
     if (rc < 0)
         return rc;
     for (size_t i = 0; i < count; i++) {
-        kv_page_ref(p, from->page[i]);
+        page_ref(p, from->page[i]);
         to->page[i] = from->page[i];
     }
     to->page_count = count;
@@ -176,7 +176,7 @@ void kv_truncate(struct kv_pool *p, struct kv_sequence *s, size_t tokens)
 {
     size_t keep = (tokens + KV_PAGE_TOKENS - 1) / KV_PAGE_TOKENS;
     while (s->page_count > keep)
-        kv_page_unref(p, s->page[--s->page_count]);
+        page_unref(p, s->page[--s->page_count]);
     if (s->length > tokens)
         s->length = tokens;
 }

@@ -47,7 +47,3 @@ void kv_clear(struct kv_pool *p, struct kv_sequence *s);                   /* gi
 /* Keys and values of one layer and head in the sequence's page `index`. */
 void *kv_keys(const struct kv_pool *p, const struct kv_sequence *s, size_t index, size_t layer, size_t head);
 void *kv_values(const struct kv_pool *p, const struct kv_sequence *s, size_t index, size_t layer, size_t head);
-
-/* A page by its number, for whoever keeps pages beyond a sequence (the index of prefixes). */
-void kv_page_ref(struct kv_pool *p, uint32_t page);
-void kv_page_unref(struct kv_pool *p, uint32_t page);

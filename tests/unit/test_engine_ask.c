@@ -1,4 +1,4 @@
-/* Requests to the engine, member by member: what is taken, and what is refused with the member's name in the story. */
+/* test_engine_ask.c: requests to the engine, member by member: what is taken, and what is refused with the member's name in the story. */
 #include "gateway/engine_face_priv.h"
 #include "test.h"
 #include <math.h>

@@ -1,4 +1,4 @@
-/* The real `hearth engine` on a unix socket, with tiny made-up models: whole answers and streams, tools, embeddings, refusals, clients
+/* test_engine_face.c: the real `hearth engine` on a unix socket, with tiny made-up models: whole answers and streams, tools, embeddings, refusals, clients
  * that leave, a full queue, memory over thousands of calls, an end in the middle. */
 #include "base/base64.h"
 #include "base/json.h"

@@ -1,4 +1,4 @@
-/* A model that answers, from request to last event, with tiny made-up models: what it says means nothing, so the tests look at what
+/* test_host.c: a model that answers, from request to last event, with tiny made-up models: what it says means nothing, so the tests look at what
  * must hold whatever a model says, or force what it says by logit_bias. */
 #include "base/json.h"
 #include "engine/host_priv.h"

@@ -1,4 +1,4 @@
-/* Pages of the KV cache: shared, copied before they are written, given back; and the index of kept prefixes on top of them. */
+/* test_kv.c: pages of the KV cache: shared, copied before they are written, given back; and the index of kept prefixes on top of them. */
 #include "engine/kv.h"
 #include "engine/prefix.h"
 #include "test.h"

@@ -1,4 +1,4 @@
-/* What a model file says about itself, checked: files that are right but for one thing, each refused with that thing in the story, and
+/* test_model.c: what a model file says about itself, checked: files that are right but for one thing, each refused with that thing in the story, and
  * none of them a reason to take memory that the file does not have. */
 #include "base/buf.h"
 #include "engine/engine.h"

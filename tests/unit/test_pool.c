@@ -1,4 +1,4 @@
-/* The pool: every thread runs every round, barriers let nobody through too early, waiting threads sleep and wake. */
+/* test_pool.c: the pool: every thread runs every round, barriers let nobody through too early, waiting threads sleep and wake. */
 #include "base/clock.h"
 #include "engine/pool.h"
 #include "test.h"

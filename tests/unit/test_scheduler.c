@@ -1,4 +1,4 @@
-/* The scheduler on a pretended machine under a clock of the test's own: thousands of calls that come, wait, are cancelled, are late,
+/* test_scheduler.c: the scheduler on a pretended machine under a clock of the test's own: thousands of calls that come, wait, are cancelled, are late,
  * run out of pages and start over. The machine keeps tokens in the pages of the KV cache as a true one keeps keys, and what it answers
  * is a function of all the tokens it finds there; so a page that is shared, copied or given away wrongly changes somebody's answer. */
 #include "engine/forward.h"

@@ -3,10 +3,10 @@
  *
  * What is here is the machine's side: each operation, four times. Its dot product takes both factors signed, so no code has to
  * be moved. Four columns of sixteen rows are sixteen of the 32 registers. */
-#if defined(__aarch64__) && defined(__linux__) && defined(__GNUC__)
-#include <arm_neon.h> /* first: it calls what our headers ban */
-
 #include "engine/kernels/kernels_priv.h"
+
+#if defined(__aarch64__) && defined(__linux__) && defined(__GNUC__)
+#include <arm_neon.h>
 #include <sys/auxv.h>
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((target("dotprod"))), apply_to = function)
@@ -170,8 +170,6 @@ const struct kernels *kernels_neon(void)
     return getauxval(AT_HWCAP) & HWCAP_ASIMDDP ? &table : NULL;
 }
 #else
-#include "engine/kernels/kernels.h"
-
 const struct kernels *kernels_neon(void)
 {
     return NULL;

@@ -1,4 +1,5 @@
-/* x86_avx2.c: the kernels for machines with AVX2, FMA and F16C: what most x86 machines of the last ten years are.
+/* x86_avx2.c: the kernels for machines with AVX2, FMA and F16C: what most x86 machines of the last ten years are. One piece in spite
+ * of its length: it is one table of variants of the same few loops, and they share their inline pieces. Read matmul_tiles() first.
  *
  * One column (decode) reads the blocks as they lie in the file, eight or four rows side by side, so that sums over the lanes
  * are made for several rows at once. Several columns (prefill, batches) first take a panel of eight rows and 256 elements
@@ -8,9 +9,7 @@
  *
  *   tile.code[step]:  row 0: k k+1 k+2 k+3 | row 1: k k+1 k+2 k+3 | … | row 7       (k = 4 * step)
  *   x broadcast:          x x+1 x+2 x+3   |     x x+1 x+2 x+3   | …
- *
- * One piece in spite of its length: it is one table of variants of the same few loops, and they share their inline pieces. Read
- * matmul_tiles() first. */
+ */
 #include "engine/kernels/kernels_priv.h"
 
 #if defined(__x86_64__) && defined(__GNUC__)

@@ -11,8 +11,9 @@
  * not, stay with AVX2. No mask is used but one compare, no gather, no 512-bit division outside of the activations.
  *
  * The tests compile this file a second time, with VNNI_OPERATIONS naming a header that has the same operations in plain C. */
-#if defined(VNNI_OPERATIONS)
 #include "engine/kernels/kernels_priv.h"
+
+#if defined(VNNI_OPERATIONS)
 #define INLINE static inline
 #include VNNI_OPERATIONS
 #elif defined(__x86_64__) && defined(__GNUC__)
@@ -20,9 +21,10 @@
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized" /* GCC 12 says these of its own header's "undefined" vectors */
 #pragma GCC diagnostic ignored "-Wuninitialized"
 #endif
-#include <immintrin.h> /* first: it calls what our headers ban */
-
-#include "engine/kernels/kernels_priv.h"
+/* The compilers' header brings an allocator of its own, made of what ours ban; it goes without. */
+#define _MM_MALLOC_H_INCLUDED
+#define __MM_MALLOC_H
+#include <immintrin.h>
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c"))), apply_to = function)
 #else
@@ -166,8 +168,6 @@ const struct kernels *kernels_vnni(void)
                : NULL;
 }
 #else
-#include "engine/kernels/kernels.h"
-
 const struct kernels *kernels_vnni(void)
 {
     return NULL;
