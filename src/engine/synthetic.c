@@ -22,14 +22,14 @@ void synthetic_put_u32(struct synthetic_head *h, uint32_t v)
     synthetic_put(h, &v, sizeof v);
 }
 
-static void put_u64(struct synthetic_head *h, uint64_t v)
+void synthetic_put_u64(struct synthetic_head *h, uint64_t v)
 {
     synthetic_put(h, &v, sizeof v);
 }
 
 void synthetic_put_text(struct synthetic_head *h, struct str s)
 {
-    put_u64(h, s.len);
+    synthetic_put_u64(h, s.len);
     synthetic_put(h, s.ptr, s.len);
 }
 
@@ -69,7 +69,7 @@ void synthetic_key_array(struct synthetic_head *h, const char *key, uint32_t typ
 {
     put_key(h, key, GGUF_ARRAY);
     synthetic_put_u32(h, type);
-    put_u64(h, count);
+    synthetic_put_u64(h, count);
 }
 
 static uint64_t aligned(uint64_t at)
@@ -90,7 +90,7 @@ static void put_tensors(struct synthetic_head *h, const struct synthetic_plan *p
         synthetic_put_u32(h, t->dims);
         synthetic_put(h, t->ne, t->dims * sizeof t->ne[0]);
         synthetic_put_u32(h, t->type);
-        put_u64(h, t->offset);
+        synthetic_put_u64(h, t->offset);
     }
     while (h->rc == 0 && h->out->len % ALIGNMENT)
         h->rc = buf_append_char(h->out, 0);
@@ -108,8 +108,8 @@ static int head_make(struct buf *out, struct synthetic_plan *p, const struct syn
     }
     synthetic_put(&h, "GGUF", 4);
     synthetic_put_u32(&h, VERSION);
-    put_u64(&h, p->count);
-    put_u64(&h, 0); /* the number of keys, once it is known */
+    synthetic_put_u64(&h, p->count);
+    synthetic_put_u64(&h, 0); /* the number of keys, once it is known */
     synthetic_key_text(&h, "general.architecture", p->shape->arch);
     synthetic_key_text(&h, "general.type", "model");
     synthetic_key_text(&h, "general.name", arena_format(a, "%s (made-up weights)", p->shape->name));

@@ -87,6 +87,7 @@ struct synthetic_head {
     int rc;
 };
 void synthetic_put(struct synthetic_head *h, const void *bytes, size_t n);
+void synthetic_put_u64(struct synthetic_head *h, uint64_t v);
 void synthetic_put_u32(struct synthetic_head *h, uint32_t v);
 void synthetic_put_text(struct synthetic_head *h, struct str s);
 void synthetic_key_u32(struct synthetic_head *h, const char *key, uint32_t v);

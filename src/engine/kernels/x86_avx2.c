@@ -1,4 +1,4 @@
-/* x86_avx2.c: the kernels for machines with AVX2, FMA and F16C: what most x86 machines of the last ten years are. One piece in spite
+/* x86_avx2.c: the kernels for machines with AVX2, FMA and F16C: what most x86 machines of the last ten years are. It is one piece in spite
  * of its length: it is one table of variants of the same few loops, and they share their inline pieces. Read matmul_tiles() first.
  *
  * One column (decode) reads the blocks as they lie in the file, eight or four rows side by side, so that sums over the lanes
