@@ -5,7 +5,7 @@
  *
  * Why the loops are as wide as they are: Sapphire Rapids and Zen 5 start two dot products of 512 bits a cycle, each 4 or 5
  * cycles long, and load two registers a cycle. Eight columns are eight chains, enough to keep both units busy, and need nine
- * loads (eight of them broadcasts inside the dot product) for eight products, so that loads do not bound them by much. Scaling
+ * loads (eight of them broadcasts of four bytes) for eight products, so that loads do not bound them by much. Scaling
  * (vpmulld, two operations on Intel) comes once in eight steps (Q4_K) or four (Q6_K). Twelve columns of floats are the same
  * count for fused multiply-adds. Machines with VNNI hold their frequency in 512 bits nearly or wholly; older ones, which do
  * not, stay with AVX2. No mask is used but one compare, no gather, no 512-bit division outside of the activations.
@@ -28,6 +28,7 @@
 #else
 #pragma GCC push_options
 #pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")
+#pragma GCC optimize("O3") /* loops over a handful of columns must become registers */
 #endif
 
 #define INLINE static inline __attribute__((always_inline))
