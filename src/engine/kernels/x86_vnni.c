@@ -10,12 +10,26 @@
  * count for fused multiply-adds. Machines with VNNI hold their frequency in 512 bits nearly or wholly; older ones, which do
  * not, stay with AVX2. No mask is used but one compare, no gather, no 512-bit division outside of the activations.
  *
- * The tests compile this file a second time, with VNNI_OPERATIONS naming a header that has the same operations in plain C. */
+ * The tests compile this file a second time, with VNNI_OPERATIONS naming a header that has the same operations in plain C. In
+ * builds with a sanitizer only that second time counts: compilers take many minutes over the first. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+#define SANITIZED
+#endif
+#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED
+#endif
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(SANITIZED)
+#define AVX512 1
+#else
+#define AVX512 0
+#endif
+
 #if defined(VNNI_OPERATIONS)
 #include "engine/kernels/kernels_priv.h"
-#define INLINE static inline
+#define INLINE static __attribute__((noinline, unused))
 #include VNNI_OPERATIONS
-#elif defined(__x86_64__) && defined(__GNUC__)
+#elif AVX512
 #if !defined(__clang__)
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized" /* GCC 12 says these of its own header's "undefined" vectors */
 #pragma GCC diagnostic ignored "-Wuninitialized"
@@ -140,7 +154,7 @@ INLINE vec op_quarters(const void *a, const void *b, const void *c, const void *
 }
 #endif
 
-#if defined(VNNI_OPERATIONS) || (defined(__x86_64__) && defined(__GNUC__))
+#if defined(VNNI_OPERATIONS) || AVX512
 #define LEVEL "avx512vnni"
 enum { COLUMNS = 8, FLOAT_COLUMNS = 12, ATTEND_WIDE = 2, CODE_FLIP = 0x80 };
 
@@ -152,7 +166,7 @@ const struct kernels *kernels_vnni_emulated(void)
 {
     return &table;
 }
-#elif defined(__x86_64__) && defined(__GNUC__)
+#elif AVX512
 #if defined(__clang__)
 #pragma clang attribute pop
 #else
