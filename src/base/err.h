@@ -19,7 +19,8 @@
     X(ERR_CLOSED, "the other side is gone")              \
     X(ERR_REFUSED, "refused")                            \
     X(ERR_UNSUPPORTED, "not supported")                  \
-    X(ERR_BUDGET, "budget exhausted")
+    X(ERR_BUDGET, "budget exhausted")                    \
+    X(ERR_CONTEXT, "context too long")
 
 enum err_code {
     ERR_OK = 0,

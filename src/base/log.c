@@ -17,6 +17,12 @@ void log_init(enum log_level lowest, bool json)
     atomic_store(&as_json, json);
 }
 
+void log_settings(enum log_level *lowest, bool *json)
+{
+    *lowest = (enum log_level)atomic_load(&lowest_level);
+    *json = atomic_load(&as_json);
+}
+
 static bool log_enabled(enum log_level level)
 {
     return (int)level >= atomic_load_explicit(&lowest_level, memory_order_relaxed);

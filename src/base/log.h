@@ -6,4 +6,5 @@
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 
 void log_init(enum log_level lowest, bool json);
+void log_settings(enum log_level *lowest, bool *json); /* for a process of ours that is to log alike */
 void log_line(enum log_level level, const char *area, const char *format, ...) __attribute__((format(printf, 3, 4)));

@@ -1,6 +1,7 @@
 /* ask.c: `hearth ask`: one question from the terminal, its answer as it comes, and what it cost on standard error. Uses the
  * running daemon; without one it opens the mesh for this one call. */
 #include "base/json.h"
+#include "base/log.h"
 #include "cli/cli_priv.h"
 #include "config/config.h"
 #include "ledger/ledger.h"
@@ -126,6 +127,7 @@ static int open_own(struct place *p, struct err *e)
     AUTO_BUF struct buf address = BUF_INIT(4 * KiB);
     struct service_options opt = {.config = p->config, .data_dir = buf_str(&p->data), .listen = STR("127.0.0.1:0"),
                                   .key = str_from(getenv("HEARTH_KEY"))};
+    log_init(LOG_WARN, !isatty(STDERR_FILENO)); /* what it says of itself while it starts is no part of the answer */
     int rc = service_open(&p->service, &opt, e);
     if (rc == 0)
         rc = service_start(p->service, e);

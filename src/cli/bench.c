@@ -174,7 +174,9 @@ static int bench_decode(struct bench *b, size_t streams, size_t context, float *
 
 static int bench_embed(struct bench *b, size_t texts, struct err *e)
 {
-    size_t rounds = (TEXTS + texts - 1) / texts, length = b->engine->rows_max < TEXT_TOKENS ? b->engine->rows_max : TEXT_TOKENS;
+    size_t room = b->engine->rows_max / texts, length = b->engine->context < TEXT_TOKENS ? b->engine->context : TEXT_TOKENS;
+    length = length < room ? length : room; /* as many tokens of each as a step has room for */
+    size_t rounds = (TEXTS + texts - 1) / texts;
     struct kv_sequence s[TEXTS] = {0};
     struct forward_row *row = new0_array(struct forward_row, texts * length);
     float *out = mem_zalloc_array(texts * length, b->engine->model->width * sizeof *out);

@@ -1,5 +1,6 @@
 /* config_cmd.c: `hearth config check`: would `serve` take this file, and what would it do? (`import` is in import.c.) */
 #include "cli/cli_priv.h"
+#include "cli/engine_keeper.h"
 #include "config/config.h"
 #include "mesh/mesh.h"
 
@@ -65,7 +66,8 @@ static int check(const char *path, bool json)
     if (cli_config(&c, path, &made, &said, &e) < 0)
         return e.line ? fail_at(STR_NONE, &e) : cli_fail_err(&e);
     int status;
-    if (mesh_open(&m, &(struct mesh_options){.config = c, .clock = clock_system()}, &e) < 0)
+    if (mesh_open(&m, &(struct mesh_options){.config = c, .clock = clock_system()}, &e) < 0 ||
+        engine_config_try(c, &e) < 0)
         status = fail_at(c->path, &e);
     else
         status = explain(c, m, json);

@@ -179,7 +179,10 @@ static int examine(struct doctor *d, struct str data_dir, bool json)
     d->tail = &d->first;
     d->latency_tail = &d->latency;
     for (int i = 0; i < d->config->upstream_count; i++)
-        doctor_upstream(d, &d->config->upstream[i]);
+        if (d->config->upstream[i].engine)
+            doctor_engine(d, &d->config->upstream[i], data_dir);
+        else
+            doctor_upstream(d, &d->config->upstream[i]);
     doctor_machine(d, data_dir);
     if (d->nomem)
         return cli_fail("out of memory");
@@ -227,22 +230,27 @@ static const char details[] = "Asks each upstream of the config for its list of 
                               "--json fields: well; findings: subject (an upstream, or `machine`), check, level (ok, "
                               "info, warn, fail), text, todo;\n"
                               "latency: upstream, connect_us (name, TCP, TLS), first_byte_us (of a list, on that "
-                              "connection), network_us (of it).";
+                              "connection), network_us (of it).\n"
+                              "--fence --json fields: holds; processes: process, holds, why_not (null: it could be asked), proof: layers (system_calls,\n"
+                              "no_new_privileges, network_namespace), tries (what, refused, error). Exit status 1 when anything got out.";
 
 static int run(int argc, char **argv)
 {
     const char *config = NULL, *data = NULL;
-    bool json = false;
+    bool json = false, fence = false;
     const struct cli_option options[] = {
         {'c', "config", "FILE", "the config; else where `serve` looks for it", OPTION_TEXT, &config},
         {'d', "data", "DIR", "the data folder", OPTION_TEXT, &data},
+        {0, "fence", NULL, "only try the engine's walls, from inside: connections, files and programs must be refused", OPTION_FLAG, &fence},
         {0, "json", NULL, "the findings as JSON", OPTION_FLAG, &json},
     };
     int words;
     int end = cli_parse(&command_doctor, options, COUNT_OF(options), details, argc, argv, &words);
     if (end)
         return end - 1;
-    return words ? cli_usage_error(&command_doctor, "unexpected `%s`", argv[0]) : doctor(config, data, json);
+    if (words)
+        return cli_usage_error(&command_doctor, "unexpected `%s`", argv[0]);
+    return fence ? doctor_fence(config, data, json) : doctor(config, data, json);
 }
 
 const struct cli_command command_doctor = {

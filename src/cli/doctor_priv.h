@@ -4,6 +4,8 @@
  *   doctor_ask.c       one request to an upstream, fenced, with its times
  *   doctor_upstream.c  each upstream: key, models, clock, latency
  *   doctor_ollama.c    what an Ollama says about itself
+ *   doctor_engine.c    the built-in engine's models
+ *   doctor_fence.c     --fence: the engine's walls, tried from inside
  *   doctor_machine.c   data folder, journal, file limit */
 #pragma once
 #include "base/arena.h"
@@ -66,6 +68,8 @@ int64_t doctor_network_us(const char *peer, struct str url);
 
 void doctor_upstream(struct doctor *d, const struct config_upstream *u);
 void doctor_ollama(struct doctor *d, struct doctor_client *c, const struct config_upstream *u, struct str base);
+void doctor_engine(struct doctor *d, const struct config_upstream *u, struct str data_dir);
+int doctor_fence(const char *config, const char *data, bool json); /* the exit status */
 void doctor_machine(struct doctor *d, struct str data_dir);
 /* Calls fn for every target of the config at this upstream, once each: its model, and where it is named first. */
 void doctor_each_target(const struct doctor *d, struct str upstream,

@@ -5,7 +5,7 @@
 #include "engine/engine.h"
 #include <stdlib.h>
 
-enum { OUT_MAX = 64 << 20, TOKENS_MAX = 1 << 20 };
+enum { OUT_MAX = 64 << 20 };
 
 struct asked {
     const char *path, *kernels;

@@ -115,6 +115,11 @@ static struct generation *generation_first(struct service *s)
     return g;
 }
 
+static void look_at_engine(void *service, struct gateway_engine *out)
+{
+    engine_keeper_look(((struct service *)service)->engine, out);
+}
+
 int service_open(struct service **out, const struct service_options *opt, struct err *e)
 {
     struct service *s = new0(struct service);
@@ -141,13 +146,17 @@ int service_open(struct service **out, const struct service_options *opt, struct
         rc = news_open(&s->news, clock_wall_ms(clock_system()), e);
     if (rc == 0)
         rc = resolver_open(&s->resolver, &names, e);
+    if (rc == 0) /* after the ledger, whose lock says that the data folder is ours */
+        rc = engine_keeper_open(&s->engine, opt->config, opt->data_dir, s->news, e);
     struct mesh_options mesh = {.config = opt->config, .ledger = s->ledger, .resolver = s->resolver, .clock = clock_system(),
                                 .calls = &s->calls, .held = &s->held, .news = s->news};
-    if (rc == 0)
+    if (rc == 0) {
+        mesh.engine_socket = engine_keeper_socket(s->engine);
         rc = mesh_open(&s->generation->mesh, &mesh, e);
+    }
     struct gateway_options gateway = {.config = opt->config, .listen = opt->listen, .key = opt->key, .data_dir = opt->data_dir, .held = &s->held,
                                       .connections_max = (size_t)(capacity.connections / s->loops),
-                                      .control = {.ctx = s, .reload = service_ask_reload}, .news = s->news};
+                                      .control = {.ctx = s, .reload = service_ask_reload, .engine = look_at_engine}, .news = s->news};
     if (rc == 0) {
         gateway.mesh = s->generation->mesh;
         rc = gateway_open(&s->gateway, &gateway, e);
@@ -239,6 +248,7 @@ void service_close(struct service *s)
     service_asks_close(&s->asks);
     for (int i = 0; i < s->loops; i++)
         close_worker(&s->worker[i]);
+    engine_keeper_close(s->engine);
     pulse_close(s->pulse);
     service_listeners_close(s);
     if (s->drained_fd >= 0)

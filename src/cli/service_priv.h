@@ -1,6 +1,7 @@
 /* service_priv.h: what the files of the running service share: the service, and its workers, one per loop thread. */
 #pragma once
 #include "cli/cli_priv.h"
+#include "cli/engine_keeper.h"
 #include "gateway/gateway.h"
 #include "net/loop.h"
 #include <pthread.h>
@@ -64,6 +65,7 @@ struct service {
     struct ledger *ledger;
     struct news *news;   /* what happens, for those who watch */
     struct resolver *resolver;
+    struct engine_keeper *engine; /* the built-in one, if a config has it */
     struct gauge calls, held;      /* of all loops together */
     struct generation *generation; /* in force; the daemon's thread only */
     atomic_bool place_taken[GENERATIONS_MAX];

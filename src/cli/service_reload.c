@@ -1,7 +1,7 @@
 /* service_reload.c: another config for a running service. A generation is a config and the mesh made of it; both never
  * change. Replacing it goes in three rounds through the loops, so that it happens everywhere or nowhere:
  *
- *   check    the new mesh is made once without the books: what is refused has changed nothing
+ *   check    the new mesh is made once without the books: what is refused has changed nothing; nor has what the built-in engine refuses
  *   open     each loop opens its part of the new mesh (upstream connections, a journal)
  *   switch   each loop takes new calls with the new part; the old one is retired
  *
@@ -209,8 +209,7 @@ static int check(const struct service *s, const struct config *c, struct err *e)
 
 static int generation_make(struct generation **out, struct service *s, struct config *c, struct err *e)
 {
-    int rc = check(s, c, e);
-    int place = rc ? rc : place_find(s, e);
+    int rc, place = place_find(s, e);
     if (place < 0)
         return place;
     struct generation *g = new0(struct generation);
@@ -226,7 +225,8 @@ static int generation_make(struct generation **out, struct service *s, struct co
                                .before = s->generation->mesh,
                                .calls = &s->calls,
                                .held = &s->held,
-                               .news = s->news};
+                               .news = s->news,
+                               .engine_socket = engine_keeper_socket(s->engine)};
     rc = mesh_open(&g->mesh, &opt, e);
     if (rc) {
         mem_free(g);
@@ -299,9 +299,15 @@ int service_reload(struct service *s, struct config *c, struct buf *said, struct
     struct generation *g = NULL;
     if (s->draining)
         return err_set(e, ERR_CLOSED, "Hearth is stopping");
-    int rc = generation_make(&g, s, c, e);
+    int rc = check(s, c, e);
+    if (rc == 0)
+        rc = engine_keeper_offer(s->engine, c, e);
+    if (rc)
+        return rc;
+    rc = generation_make(&g, s, c, e);
     if (rc == 0 && (rc = adopt(s, g, e)) < 0)
         generation_free(g); /* it does not own the config yet */
+    engine_keeper_settle(s->engine, rc == 0);
     if (rc)
         return rc;
     news_tell(s->news, "reloaded", STR("{}"));

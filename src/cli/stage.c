@@ -146,6 +146,9 @@ static int bend_upstream(struct stage *s, struct config_upstream *u, struct err 
         return index < 0 ? index : err_set(e, ERR_NOMEM, "stage");
     u->url.text = str_from(url);
     u->unix_path.text = u->plan_quota.text = STR_NONE;
+    if (u->engine)
+        u->dialect.text = STR("openai");
+    u->engine = false; /* its models are simulated like any other */
     u->rpm = 0; /* all is played within one minute: what fills that says nothing of who dies */
     u->tpm = 0;
     if (!str_eq(u->key.text, STR("passthrough")))

@@ -49,6 +49,13 @@ struct config_upstream {
     struct config_text plan_quota;   /* URL of its quota endpoint */
     struct config_text models[64]; /* `models: [..]`: bare names it serves, for /v1/models and bare-name lookups */
     int model_count;
+    /* The built-in engine (at most one upstream is it): `models: { NAME: FILE }`, files as paths that can be opened, from where the config lies. */
+    bool engine;
+    struct config_text model_file[32]; /* of models[i] */
+    struct config_mark model_mark;     /* of `models` */
+    int64_t engine_context;            /* tokens; 0 = what each model was trained for */
+    int engine_threads, engine_calls;  /* 0 = as many as cores; calls that are computed at once */
+    struct config_mark context_mark, threads_mark, calls_mark;
 };
 
 struct config_target {

@@ -148,6 +148,8 @@ struct hours_reading {
  * missing key is reported. */
 int config_option_read_map(struct config_reader *r, const struct option_table *t, const struct config_node *map,
                            struct config_mark at, void *base);
+/* A text or a list of texts under an option's rules, into the array and count of its row. */
+int config_option_read_texts(struct config_reader *r, const struct config_option *o, const struct config_node *n, void *base);
 /* A text under an option's rules, into *out. */
 int config_option_read_text(struct config_reader *r, const struct config_option *o, const struct config_node *n,
                             struct config_text *out);
@@ -162,7 +164,10 @@ int config_read_name(struct config_reader *r, const struct config_node *key, con
 
 /* The readers of their own. */
 config_read_fn config_read_upstreams, config_read_jobs, config_read_aliases, config_read_chain, config_read_try,
-    config_read_tags, config_read_defaults, config_read_prices, config_read_hours, config_read_days, config_read_fx;
+    config_read_tags, config_read_models, config_read_defaults, config_read_prices, config_read_hours, config_read_days, config_read_fx;
+/* config_engine.c: an upstream as a whole against the rules of the built-in engine, which is always home; and that there is one at most. */
+int config_check_engine(struct config_reader *r, struct config_upstream *u);
+int config_check_engines(struct config_reader *r);
 /* Jobs and aliases share one namespace; to be called when both are read. */
 int config_check_namespace(struct config_reader *r);
 

@@ -40,7 +40,7 @@ static int read_upstream(struct config_reader *r, const struct config_item *item
         return FAIL(r, u->mark, "upstream %s needs a `vendor`, a `dialect` or a `url`",
                     config_quoted(u->name.text).text);
     split_unix_url(u);
-    return 0;
+    return config_check_engine(r, u);
 }
 
 int config_read_upstreams(struct config_reader *r, const struct config_option *o, const struct config_item *item,
@@ -57,7 +57,7 @@ int config_read_upstreams(struct config_reader *r, const struct config_option *o
         return FAIL_NOMEM(r);
     for (const struct config_item *i = map->first; i && rc == 0; i = i->next)
         rc = read_upstream(r, i, &c->upstream[c->upstream_count++]);
-    return rc;
+    return rc < 0 ? rc : config_check_engines(r);
 }
 
 int config_read_aliases(struct config_reader *r, const struct config_option *o, const struct config_item *item,

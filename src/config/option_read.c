@@ -242,13 +242,18 @@ static int read_parts(struct config_reader *r, const struct config_option *o, co
     return rc;
 }
 
+int config_option_read_texts(struct config_reader *r, const struct config_option *o, const struct config_node *n, void *base)
+{
+    return read_parts(r, o, n, base, read_text_part);
+}
+
 static int read_value(struct config_reader *r, const struct config_option *o, const struct config_node *n, void *base)
 {
     int64_t value = 0;
     int index = 0, rc;
     switch (o->kind) {
     case OPTION_TEXT: return config_option_read_text(r, o, n, field_at(base, o->offset));
-    case OPTION_TEXTS: return read_parts(r, o, n, base, read_text_part);
+    case OPTION_TEXTS: return config_option_read_texts(r, o, n, base);
     case OPTION_DURATIONS: return read_parts(r, o, n, base, read_duration_part);
     case OPTION_BITS: return read_parts(r, o, n, base, read_bit_part);
     case OPTION_WORD:

@@ -73,6 +73,11 @@ void answer_parser_free(struct answer_parser *p)
     mem_free(p);
 }
 
+bool answer_reasons(const struct answer_parser *p)
+{
+    return p->phase == REASON;
+}
+
 /* --- events ------------------------------------------------------------------------------------------------------------- */
 
 static int flush(struct answer_parser *p)

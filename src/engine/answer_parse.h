@@ -46,5 +46,7 @@ struct answer_parser;
 int answer_parser_new(struct answer_parser **out, const struct answer_options *o, struct err *e);
 void answer_parser_free(struct answer_parser *p);
 int answer_feed(struct answer_parser *p, struct str bytes);
+/* What comes next still belongs to the reasoning. */
+bool answer_reasons(const struct answer_parser *p);
 /* The model has stopped, for whatever reason: what was held back comes out. */
 int answer_finish(struct answer_parser *p);

@@ -3,6 +3,7 @@
  * The list is what one event loop, the threads of the pool and the C library use; found by running the engine under the list and
  * looking at what was refused. `socket`, `connect`, `bind`, `openat`, `execve`, io_uring, ptrace and the rest are simply not on it. */
 #include "engine/confine.h"
+#include "base/json.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
@@ -149,11 +150,20 @@ int confine_self(struct confinement *out, struct err *e)
 
 /* --- the proof -------------------------------------------------------------------------------------------------------------------- */
 
+/* What a try opened, or why it could not. */
+static int ended(int fd, bool failed)
+{
+    int error_number = failed ? errno : 0;
+    if (fd >= 0)
+        (void)close(fd);
+    return error_number;
+}
+
 static int try_tcp(void)
 {
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(443), .sin_addr.s_addr = htonl(0xc0000201)}; /* 192.0.2.1: nobody's */
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    return fd < 0 ? errno : connect(fd, (struct sockaddr *)&to, sizeof to) < 0 && errno != EINPROGRESS ? errno : 0;
+    return ended(fd, fd < 0 || (connect(fd, (struct sockaddr *)&to, sizeof to) < 0 && errno != EINPROGRESS));
 }
 
 static int try_dns(void)
@@ -161,24 +171,29 @@ static int try_dns(void)
     static const unsigned char query[] = {0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 7, 'e', 'x', 'a', 'm', 'p', 'l', 'e', 0, 0, 1, 0, 1};
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(53), .sin_addr.s_addr = htonl(0xc0000235)}; /* 192.0.2.53 */
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    return fd < 0 ? errno : sendto(fd, query, sizeof query, 0, (struct sockaddr *)&to, sizeof to) < 0 ? errno : 0;
+    return ended(fd, fd < 0 || sendto(fd, query, sizeof query, 0, (struct sockaddr *)&to, sizeof to) < 0);
 }
 
 static int try_unix_socket(void)
 {
     struct sockaddr_un to = {.sun_family = AF_UNIX, .sun_path = "/run/dbus/system_bus_socket"};
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    return fd < 0 ? errno : connect(fd, (struct sockaddr *)&to, sizeof to) < 0 ? errno : 0;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    return ended(fd, fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof to) < 0);
 }
 
 static int try_file(void)
 {
-    return open("/etc/passwd", O_RDONLY | O_CLOEXEC) < 0 ? errno : 0;
+    int fd = open("/etc/passwd", O_RDONLY | O_CLOEXEC);
+    return ended(fd, fd < 0);
 }
 
 static int try_write(void)
 {
-    return open("/tmp/hearth-fence-proof", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600) < 0 ? errno : 0;
+    static const char path[] = "/tmp/hearth-fence-proof";
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd >= 0)
+        (void)unlink(path);
+    return ended(fd, fd < 0);
 }
 
 static int try_exec(void)
@@ -200,6 +215,38 @@ void confine_prove(struct confine_try out[CONFINE_TRIES])
     };
     for (size_t i = 0; i < CONFINE_TRIES; i++) {
         int error_number = tries[i].fn();
-        out[i] = (struct confine_try){tries[i].what, error_number != 0, error_number};
+        out[i] = (struct confine_try){tries[i].what, error_number == EPERM, error_number};
     }
+}
+
+static void tell_tries(struct json_writer *w)
+{
+    struct confine_try tries[CONFINE_TRIES];
+    confine_prove(tries);
+    for (size_t i = 0; i < CONFINE_TRIES; i++) {
+        json_object_begin(w);
+        json_key(w, "what"), json_text(w, tries[i].what);
+        json_key(w, "refused"), json_bool(w, tries[i].refused);
+        json_key(w, "error"), json_text(w, tries[i].error_number ? strerrordesc_np(tries[i].error_number) : "it went through");
+        json_object_end(w);
+    }
+}
+
+int confine_prove_json(const struct confinement *c, struct buf *out)
+{
+    struct json_writer w = JSON_WRITER(out);
+    json_object_begin(&w);
+    json_key(&w, "layers");
+    json_object_begin(&w);
+    json_key(&w, "system_calls"), json_bool(&w, c->system_calls);
+    json_key(&w, "no_new_privileges"), json_bool(&w, c->no_new_privileges);
+    json_key(&w, "network_namespace"), json_bool(&w, c->network_namespace);
+    json_object_end(&w);
+    json_key(&w, "tries");
+    json_array_begin(&w);
+    if (c->system_calls)
+        tell_tries(&w);
+    json_array_end(&w);
+    json_object_end(&w);
+    return json_done(&w);
 }

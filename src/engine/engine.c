@@ -5,7 +5,9 @@
 #include <assert.h>
 #include <sched.h>
 
-enum { ROWS_DEFAULT = 256, CONTEXT_MAX = 1 << 20 };
+enum { ROWS_DEFAULT = 256, CONTEXT_MAX = 1 << 20,
+       TEXTS_TOGETHER = 64 /* of a step, when they are short */,
+       TEXT_TOKENS_MAX = 1 << 14 /* of a model that sees both ways: its buffers hold a whole text; the longest in use read 8192 */ };
 
 static size_t cores(void)
 {
@@ -26,7 +28,24 @@ static int open_kernels(struct engine *g, const char *name, struct err *e)
 static size_t rows_of(const struct model *m, const struct engine_options *opt, size_t context)
 {
     size_t rows = opt->rows_max ? opt->rows_max : ROWS_DEFAULT;
-    return m->causal ? rows : rows > context ? rows : context;
+    return m->causal || rows > context ? rows : context;
+}
+
+/* What was asked for; else what the model was trained for, as far as the engine goes. */
+static size_t context_of(const struct model *m, const struct engine_options *opt)
+{
+    size_t most = m->causal ? CONTEXT_MAX : TEXT_TOKENS_MAX, context = opt->context;
+    if (context == 0)
+        context = m->context_trained < most ? m->context_trained : most;
+    if (!m->causal && context > m->context_trained)
+        context = m->context_trained;
+    return context;
+}
+
+/* Pages for so many tokens; texts that are read together each begin a page of their own, so they need more than their tokens do. */
+static size_t pages_of(const struct model *m, size_t context, size_t rows)
+{
+    return ((m->causal ? context : rows) + KV_PAGE_TOKENS - 1) / KV_PAGE_TOKENS + (m->causal ? 0 : TEXTS_TOGETHER);
 }
 
 static int open_all(struct engine *g, const struct engine_options *opt, struct err *e)
@@ -39,15 +58,14 @@ static int open_all(struct engine *g, const struct engine_options *opt, struct e
     if (rc < 0)
         return rc;
     const struct model *m = g->model;
-    size_t context = opt->context ? opt->context : m->context_trained;
-    if (!m->causal && context > m->context_trained)
-        context = m->context_trained;
-    if (context > CONTEXT_MAX)
-        return err_set(e, ERR_INVALID, "a context of %zu tokens: the engine takes up to %d", context, CONTEXT_MAX);
+    size_t context = context_of(m, opt), most = m->causal ? CONTEXT_MAX : TEXT_TOKENS_MAX;
+    if (context > most)
+        return err_set(e, ERR_INVALID, "a context of %zu tokens: the engine takes up to %zu", context, most);
+    g->context = context;
     g->rows_max = rows_of(m, opt, context);
     struct kv_shape shape;
     model_kv_shape(m, opt->kv_type, &shape);
-    rc = kv_pool_new(&g->kv, &shape, (context + KV_PAGE_TOKENS - 1) / KV_PAGE_TOKENS, e);
+    rc = kv_pool_new(&g->kv, &shape, pages_of(m, context, g->rows_max), e);
     struct forward_options fo = {.kernels = g->kernels, .pool = g->pool, .kv_type = opt->kv_type, .rows_max = g->rows_max,
                                  .wanted_max = m->output.data ? (opt->wanted_max ? opt->wanted_max : 1) : g->rows_max};
     return rc < 0 ? rc : forward_new(&g->forward, m, g->kv, &fo, e);

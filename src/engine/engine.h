@@ -22,6 +22,7 @@ struct engine {
     struct forward *forward;
     const struct kernels *kernels;
     size_t rows_max;
+    size_t context;        /* tokens of one text at most */
 };
 
 struct engine_memory { /* bytes */

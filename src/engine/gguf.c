@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 struct gguf_shown gguf_shown(struct str s)
@@ -54,10 +55,20 @@ static struct gguf_part *part_add(struct gguf *g, const char *name, struct err *
     return &parts[g->part_count++];
 }
 
+/* The C library's fstat may be a call that could look at any path, which an engine process has given up; this one looks at descriptors alone. */
+static int look_at(int fd, struct stat *out)
+{
+#if defined(__x86_64__) || defined(__aarch64__) /* where the kernel's struct is the library's */
+    return (int)syscall(SYS_fstat, fd, out);
+#else
+    return fstat(fd, out);
+#endif
+}
+
 static int part_map(struct gguf_part *p, int fd, struct err *e)
 {
     struct stat info;
-    if (fstat(fd, &info) != 0)
+    if (look_at(fd, &info) != 0)
         return err_set_errno(e, ERR_IO, errno, "%s: cannot be looked at", p->name);
     if (!S_ISREG(info.st_mode))
         return err_set(e, ERR_IO, "%s: %s, not a file", p->name,
@@ -152,10 +163,26 @@ static size_t split_prefix(const char *path, size_t count)
     return len > n && strcmp(path + len - n, ending) == 0 ? len - n : 0;
 }
 
+size_t gguf_parts_named(const char *path)
+{
+    enum { DIGITS = 5, ENDING = DIGITS + 5 }; /* NNNNN.gguf */
+    size_t len = strlen(path);
+    uint64_t count;
+    if (len <= ENDING || !str_to_u64(str_of(path + len - ENDING, DIGITS), &count) || count < 1 || count > GGUF_PARTS_MAX)
+        return 1;
+    return split_prefix(path, (size_t)count) ? (size_t)count : 1;
+}
+
+int gguf_part_name(struct buf *out, const char *path, size_t index, size_t count)
+{
+    if (index == 0)
+        return buf_append_text(out, path);
+    return buf_append_format(out, "%.*s-%05zu-of-%05zu.gguf", (int)split_prefix(path, count), path, index + 1, count);
+}
+
 static int open_others(struct gguf *g, const char *path, size_t count, struct err *e)
 {
-    size_t prefix = split_prefix(path, count);
-    if (!prefix)
+    if (!split_prefix(path, count))
         return err_set(
             e, ERR_INVALID,
             "%s: the first of %zu parts, but not named like one: the others are found only when it is called "
@@ -164,8 +191,7 @@ static int open_others(struct gguf *g, const char *path, size_t count, struct er
     AUTO_BUF struct buf name = BUF_INIT(64 * KiB);
     for (size_t i = 1; i < count; i++) {
         buf_clear(&name);
-        if (buf_append_format(&name, "%.*s-%05zu-of-%05zu.gguf", (int)prefix, path, i + 1, count) < 0 ||
-            !buf_text(&name))
+        if (gguf_part_name(&name, path, i, count) < 0 || !buf_text(&name))
             return err_set(e, ERR_NOMEM, "%s: the name of part %zu", path, i + 1);
         int rc = part_open(g, buf_text(&name), e);
         if (rc == 0)

@@ -7,6 +7,7 @@
  * ERR_UNSUPPORTED (another version, endianness or tensor type, by name), ERR_INVALID (not the first part, or not all parts),
  * ERR_LIMIT, ERR_NOMEM. */
 #pragma once
+#include "base/buf.h"
 #include "base/err.h"
 #include "engine/quant.h"
 
@@ -49,6 +50,9 @@ struct gguf_array {
 int gguf_open(struct gguf **out, const char *path, struct err *e);
 /* The same from descriptors that somebody else opened, in the order of the parts; they may be closed afterwards. */
 int gguf_open_fds(struct gguf **out, const int *fd, size_t count, struct err *e);
+/* How many parts a file of this name is the first of, by its name alone: 1 unless it ends in -00001-of-NNNNN.gguf. */
+size_t gguf_parts_named(const char *path);
+int gguf_part_name(struct buf *out, const char *path, size_t index, size_t count); /* of such a file: the name of part `index`, from 0 */
 /* From memory that outlives it, aligned to 8 bytes at least (tests, fuzzing). */
 int gguf_open_memory(struct gguf **out, struct str bytes, struct err *e);
 void gguf_close(struct gguf *g);

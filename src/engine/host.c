@@ -5,8 +5,8 @@
 #include "engine/host_priv.h"
 #include <assert.h>
 
-enum { CALLS_DEFAULT = 8, QUEUE_DEFAULT = 64, PREFIXES_DEFAULT = 64, STEP_US_DEFAULT = 150 * 1000, PATIENCE_US_DEFAULT = 30 * 1000 * 1000,
-       LOOK_MS = 200 /* how often deadlines are looked at while nothing runs */ };
+enum { CALLS_DEFAULT = 8, TEXTS_DEFAULT = 64 /* for embeddings: a step takes as many as fit */, QUEUE_DEFAULT = 64, PREFIXES_DEFAULT = 64, STEP_US_DEFAULT = 150 * 1000, PATIENCE_US_DEFAULT = 30 * 1000 * 1000,
+       LOOK_MS = 200 /* how often deadlines, and calls that no memory was left for, are looked at while nothing can be done */ };
 
 /* --- the scheduler's hooks -------------------------------------------------------------------------------------------------------- */
 
@@ -103,7 +103,7 @@ static bool look_around(struct host *h, bool idle)
         until.tv_nsec += LOOK_MS * 1000000L;
         until.tv_sec += until.tv_nsec / 1000000000L;
         until.tv_nsec %= 1000000000L;
-        if (!sched_waiting(h->scheduler))
+        if (!sched_waiting(h->scheduler) && !sched_running(h->scheduler))
             (void)pthread_cond_wait(&h->wake, &h->lock);
         else if (pthread_cond_timedwait(&h->wake, &h->lock, &until) != 0)
             break;
@@ -163,17 +163,18 @@ static void open_form(struct host *h)
 static int open_engine(struct host *h, struct gguf *file, const struct host_options *opt, struct err *e)
 {
     struct engine_options eo = opt->engine;
-    eo.wanted_max = opt->calls_max ? opt->calls_max : CALLS_DEFAULT;
+    eo.wanted_max = opt->calls_max ? opt->calls_max : CALLS_DEFAULT; /* answers; texts for embeddings need no such room */
     int rc = engine_open(&h->engine, file, &eo, e);
     if (rc == 0)
         rc = tokenizer_open(&h->tokenizer, h->engine->file, e);
     if (rc < 0)
         return rc;
     const struct model *m = h->engine->model;
-    size_t room = kv_pages_max(h->engine->kv) * KV_PAGE_TOKENS;
     h->context_max = opt->context_max ? opt->context_max : m->context_trained;
-    h->context_max = h->context_max < room ? h->context_max : room;
-    h->mask = new0_array(uint64_t, m->vocab / 64 + 1);
+    if (h->context_max > h->engine->context)
+        h->context_max = h->engine->context;
+    size_t tokens = (size_t)tokenizer_count(h->tokenizer);
+    h->mask = new0_array(uint64_t, (tokens > m->vocab ? tokens : m->vocab) / 64 + 1);
     h->vector = new0_array(float, m->width);
     if (!h->mask || !h->vector)
         return err_set(e, ERR_NOMEM, "engine");
@@ -188,13 +189,15 @@ static void step(void *ctx, const struct forward_row *row, size_t rows, float *o
 static int open_scheduler(struct host *h, const struct host_options *opt, struct err *e)
 {
     static const struct sched_hooks hooks = {host_next, on_states, on_ended};
+    size_t calls = opt->calls_max ? opt->calls_max : h->engine->model->causal ? CALLS_DEFAULT : TEXTS_DEFAULT;
     struct sched_options so = {
         .machine = {.step = step, .ctx = h, .kv = h->engine->kv, .causal = h->engine->model->causal, .result_floats = engine_result_floats(h->engine)},
-        .clock = h->clock, .rows_max = h->engine->rows_max, .calls_max = opt->calls_max ? opt->calls_max : CALLS_DEFAULT,
-        .queue_max = opt->queue_max ? opt->queue_max : QUEUE_DEFAULT, .context_max = h->context_max,
+        .clock = h->clock, .rows_max = h->engine->rows_max, .calls_max = calls,
+        .context_max = h->context_max,
         .prefixes_max = opt->prefixes_max ? opt->prefixes_max : PREFIXES_DEFAULT, .step_us_max = opt->step_us_max ? opt->step_us_max : STEP_US_DEFAULT,
         .patience_us = opt->patience_us ? opt->patience_us : PATIENCE_US_DEFAULT};
-    h->queue_max = so.queue_max + so.calls_max;
+    h->queue_max = (opt->queue_max ? opt->queue_max : QUEUE_DEFAULT) + so.calls_max;
+    so.queue_max = h->queue_max; /* nobody whom host_begin let in is turned away here */
     return sched_new(&h->scheduler, &so, &hooks, e);
 }
 
@@ -265,7 +268,7 @@ int host_begin(struct host *h, const struct host_request *r, const struct host_s
 {
     if (atomic_fetch_add(&h->held, 1) >= h->queue_max) {
         (void)atomic_fetch_sub(&h->held, 1);
-        return err_set(e, ERR_LIMIT, "%zu calls are under way or waiting for this model already", h->queue_max);
+        return err_set(e, ERR_BUSY, "%zu calls are under way or waiting for this model already", h->queue_max);
     }
     struct host_call *c = new0(struct host_call);
     int rc = c ? 0 : err_set(e, ERR_NOMEM, "call");
@@ -280,14 +283,21 @@ int host_begin(struct host *h, const struct host_request *r, const struct host_s
         return rc;
     }
     atomic_store(&c->refs, 2);
-    *out = c;
     (void)pthread_mutex_lock(&h->lock);
-    assert(!h->stop);
-    *h->inbox_end = c;
-    h->inbox_end = &c->next;
-    (void)pthread_cond_signal(&h->wake);
+    bool stop = h->stop;
+    if (!stop) {
+        *out = c; /* before anything can be said of it */
+        *h->inbox_end = c;
+        h->inbox_end = &c->next;
+        (void)pthread_cond_signal(&h->wake);
+    }
     (void)pthread_mutex_unlock(&h->lock);
-    return 0;
+    if (!stop)
+        return 0;
+    atomic_store(&c->refs, 1);
+    host_release(c);
+    (void)atomic_fetch_sub(&h->held, 1);
+    return err_set(e, ERR_CLOSED, "the engine is being stopped");
 }
 
 void host_cancel(struct host_call *c)
@@ -298,6 +308,11 @@ void host_cancel(struct host_call *c)
     h->cancels = true;
     (void)pthread_cond_signal(&h->wake);
     (void)pthread_mutex_unlock(&h->lock);
+}
+
+size_t host_dropped(const struct host_call *c)
+{
+    return c->dropped;
 }
 
 const struct engine *host_engine(const struct host *h)

@@ -17,7 +17,7 @@ struct host_call;
 struct host_options {
     struct engine_options engine;
     size_t context_max;  /* of one call; 0: what the model was trained for, at most what the cache holds */
-    size_t calls_max, queue_max, prefixes_max; /* 0: 8, 64, 64 */
+    size_t calls_max, queue_max, prefixes_max; /* 0: 8 (64 texts for embeddings), 64, 64 */
     int64_t step_us_max, patience_us;          /* 0: 150 ms, 30 s */
 };
 
@@ -26,6 +26,9 @@ enum host_kind { HOST_CHAT, HOST_TEXT, HOST_EMBED };
 struct host_request {
     enum host_kind kind;
     const struct json_node *messages, *tools, *kwargs; /* HOST_CHAT: as OpenAI's; tools and kwargs may be NULL */
+    bool must_call;          /* HOST_CHAT: the answer is a call of one of the tools */
+    struct str call_name;    /* with must_call: of this one; empty: of any */
+    bool drop_oldest;        /* HOST_CHAT: when the context is too small, the oldest turns are left out; host_dropped() tells */
     struct str text;                                   /* HOST_TEXT, HOST_EMBED */
     struct sampler_options sampling;
     struct str schema;       /* the answer is to fit it; empty: anything */
@@ -59,13 +62,15 @@ struct host_sink {
 
 /* Takes `file`, also when it fails. `clock` outlives the host. */
 int host_open(struct host **out, struct gguf *file, const struct host_options *opt, const struct clock *clock, struct err *e);
-/* Every call under way has ended as cancelled when it returns; there may be no more. The host is still to be closed. */
+/* Every call under way has ended as cancelled when it returns, and later ones are refused. The host is still to be closed. */
 void host_stop(struct host *h);
 void host_close(struct host *h);
 /* Texts of the request are not needed after the return. `note` (may be NULL): what was put differently than asked, to be announced.
- * ERR_INVALID, ERR_UNSUPPORTED: the request, in words for its author. ERR_LIMIT: the queue is full. ERR_NOMEM. */
+ * ERR_CONTEXT: it does not fit into the context; the story has the numbers. ERR_INVALID, ERR_UNSUPPORTED, ERR_SYNTAX, ERR_LIMIT: the
+ * request, in words for its author. ERR_BUSY: the queue is full. ERR_CLOSED: the host was stopped. ERR_NOMEM. */
 int host_begin(struct host *h, const struct host_request *r, const struct host_sink *sink, struct buf *note, struct host_call **out, struct err *e);
 void host_cancel(struct host_call *c);  /* it ends soon, as cancelled; fine when it has ended */
+size_t host_dropped(const struct host_call *c); /* tokens of the prompt that drop_oldest left out */
 void host_release(struct host_call *c); /* once for each host_begin, when the caller needs the name no more; NULL is fine */
 
 const struct engine *host_engine(const struct host *h);

@@ -1,5 +1,4 @@
 /* host_answer.c: from logits to what is said: mask, pick, characters, stop strings, reasoning and calls of tools. */
-#include "engine/embed.h"
 #include "engine/host_priv.h"
 
 void host_say(struct host_call *c, const struct host_event *event)
@@ -13,8 +12,12 @@ int host_on_answer(void *call, const struct answer_event *a)
                                           [ANSWER_CALL_ARGUMENTS] = HOST_SAID_ARGUMENTS, [ANSWER_CALL_END] = HOST_SAID_CALL_END};
     struct host_call *c = call;
     c->called = c->called || a->kind == ANSWER_CALL_BEGIN;
-    if (a->kind == ANSWER_TEXT)
-        c->reasoning = false;
+    /* The token that ended the reasoning may have begun the answer too: the form has not seen that yet. */
+    if (c->run && c->reasoning && a->kind == ANSWER_TEXT) {
+        int rc = grammar_advance(c->run, a->text, &c->error);
+        if (rc < 0)
+            return rc;
+    }
     host_say(c, &(struct host_event){.said = said[a->kind], .text = a->text, .call = a->call, .broken = a->broken});
     return 0;
 }
@@ -39,7 +42,10 @@ static int pass_on(struct host_call *c)
     if (rc == 0 && c->safe.len)
         rc = answer_feed(c->parser, buf_str(&c->safe));
     buf_clear(&c->safe);
-    return rc < 0 ? err_set(&c->error, rc, "the answer cannot be held in memory") : 0;
+    if (rc < 0 && !c->error.code)
+        (void)err_set(&c->error, rc, "the answer cannot be held in memory");
+    c->reasoning = c->reasoning && answer_reasons(c->parser);
+    return rc;
 }
 
 void host_flush(struct host_call *c)
@@ -51,6 +57,16 @@ void host_flush(struct host_call *c)
         (void)answer_feed(c->parser, buf_str(&c->safe));
     buf_clear(&c->safe);
     (void)answer_finish(c->parser);
+}
+
+/* Control tokens are no text, but for the marks that the parser reads. */
+static bool is_mark(const struct host_call *c, struct str piece)
+{
+    static const struct str marks[] = {{"<|python_tag|>", 14}, {"<tool_call>", 11}, {"</tool_call>", 12}, {"[TOOL_CALLS]", 12}, {"[ARGS]", 6}, {"[CALL_ID]", 9}};
+    for (size_t i = 0; c->tools && i < COUNT_OF(marks); i++)
+        if (str_eq(piece, marks[i]))
+            return true;
+    return (c->think_open && str_eq(piece, str_from(c->think_open))) || (c->think_close && str_eq(piece, str_from(c->think_close)));
 }
 
 static int pick(struct host_call *c, const float *logits, struct sampler_choice *choice)
@@ -85,6 +101,7 @@ int32_t host_next(void *call, const float *logits)
         return fail(c);
     if (c->logprobs)
         host_say(c, &(struct host_event){.said = HOST_SAID_TOKEN, .text = piece, .choice = &choice});
+    c->detokenizer.special = is_mark(c, piece);
     if (detokenizer_push(&c->detokenizer, token, &c->text) < 0) {
         (void)err_set(&c->error, ERR_NOMEM, "the answer cannot be held in memory");
         return fail(c);

@@ -27,10 +27,19 @@ static int encode_prompt(struct host *h, const struct chat_prompt *p, struct are
         return err_set(e, ERR_NOMEM, "prompt");
     for (size_t i = 0; i < p->count; i++)
         part[i] = (struct tokenizer_part){p->piece[i].text, p->piece[i].special};
+    token_list_fini(&c->prompt);
     int rc = 0;
     if (tokenizer_adds_bos(h->tokenizer) && tokenizer_bos(h->tokenizer) != TOKEN_NONE)
         rc = token_list_push(&c->prompt, tokenizer_bos(h->tokenizer));
     return rc < 0 ? err_set(e, rc, "prompt") : tokenizer_encode_parts(h->tokenizer, part, p->count, 0, &c->prompt, e);
+}
+
+int host_render(struct host *h, const struct host_request *r, struct host_call *c, struct host_rendering *out, struct err *e)
+{
+    struct chat_request cr = {.messages = out->messages, .tools = r->tools, .kwargs = r->kwargs, .add_generation_prompt = true,
+                              .now = civil_from_ms(clock_wall_ms(h->clock)), .limits = TEMPLATE_LIMITS_DEFAULT};
+    int rc = chat_prompt_render(h->form, &cr, &out->arena, &out->prompt, e);
+    return rc < 0 ? rc : encode_prompt(h, &out->prompt, &out->arena, c, e);
 }
 
 static struct str name_of(const struct json_node *tool)
@@ -51,10 +60,14 @@ static int open_parser(struct host_call *c, const struct chat_form *f, const str
         if (!name[i++].ptr)
             return err_set(e, ERR_NOMEM, "names of tools");
     }
-    const char *open = p->think_open ? arena_text(&c->names, str_from(p->think_open)) : NULL;
-    const char *close = p->think_close ? arena_text(&c->names, str_from(p->think_close)) : NULL;
-    struct answer_options o = {.think_open = open, .think_close = close, .thinking = p->thinking, .calls = count && f ? chat_form_calls(f) : CHAT_CALLS_NONE,
-                               .tool = name, .tool_count = count, .on_event = host_on_answer, .ctx = c};
+    c->think_open = p->think_open ? arena_text(&c->names, str_from(p->think_open)) : NULL;
+    c->think_close = p->think_close ? arena_text(&c->names, str_from(p->think_close)) : NULL;
+    if ((p->think_open && !c->think_open) || (p->think_close && !c->think_close))
+        return err_set(e, ERR_NOMEM, "marks of reasoning");
+    struct answer_options o = {.think_open = c->think_open, .think_close = c->think_close, .thinking = p->thinking,
+                               .calls = count && f ? chat_form_calls(f) : CHAT_CALLS_NONE, .tool = name, .tool_count = count,
+                               .on_event = host_on_answer, .ctx = c};
+    c->tools = o.calls != CHAT_CALLS_NONE;
     c->reasoning = p->thinking;
     return answer_parser_new(&c->parser, &o, e);
 }
@@ -63,18 +76,17 @@ static int prepare_chat(struct host *h, const struct host_request *r, struct hos
 {
     if (!h->form)
         return err_set(e, ERR_UNSUPPORTED, "%s", h->form_error.text);
-    struct arena a = ARENA_INIT(PREPARE_ARENA_MAX);
-    struct chat_request cr = {.messages = r->messages, .tools = r->tools, .kwargs = r->kwargs, .add_generation_prompt = true,
-                              .now = civil_from_ms(clock_wall_ms(h->clock)), .limits = TEMPLATE_LIMITS_DEFAULT};
-    struct chat_prompt p;
-    int rc = chat_prompt_render(h->form, &cr, &a, &p, e);
-    if (rc == 0 && note && p.note.len)
-        rc = buf_append(note, p.note);
+    struct host_rendering g = {.arena = ARENA_INIT(PREPARE_ARENA_MAX), .messages = r->messages};
+    int rc = host_render(h, r, c, &g, e);
+    if (rc == 0 && r->drop_oldest)
+        rc = host_fit(h, r, c, &g, e);
+    if (rc == 0 && note && g.prompt.note.len)
+        rc = buf_append(note, g.prompt.note);
     if (rc == 0)
-        rc = encode_prompt(h, &p, &a, c, e);
-    if (rc == 0)
-        rc = open_parser(c, h->form, &p, r->tools, e);
-    arena_fini(&a);
+        rc = open_parser(c, h->form, &g.prompt, r->tools, e);
+    if (rc == 0 && r->must_call)
+        rc = host_force(h, r, c, &g.prompt, e);
+    arena_fini(&g.arena);
     return rc;
 }
 
@@ -109,28 +121,30 @@ static int open_vocab(struct host *h, struct err *e)
     return rc;
 }
 
-static int prepare_form(struct host *h, const struct host_request *r, struct host_call *c, struct err *e)
+int host_set_form(struct host *h, struct host_call *c, struct str schema, struct err *e)
 {
-    if (!r->json && !r->schema.len)
-        return 0;
     int rc = open_vocab(h, e);
     if (rc == 0)
-        rc = r->schema.len ? grammar_schema(&c->grammar, r->schema, e) : grammar_any_object(&c->grammar, e);
+        rc = schema.len ? grammar_schema(&c->grammar, schema, e) : grammar_any_object(&c->grammar, e);
     return rc == 0 ? grammar_run_new(&c->run, c->grammar, h->vocab, e) : rc;
 }
 
 static int check_fit(struct host *h, struct host_call *c, size_t answer_max, struct err *e)
 {
-    if (c->prompt.count == 0)
+    size_t count = c->prompt.count, left = count < h->context_max ? h->context_max - count : 0;
+    if (count == 0)
         return err_set(e, ERR_INVALID, "the text is empty");
-    size_t left = c->prompt.count < h->context_max ? h->context_max - c->prompt.count : 0;
-    if (c->kind != HOST_EMBED && (left == 0 || answer_max > left))
-        return err_set(e, ERR_INVALID, "the prompt has %zu tokens%s; the context holds %zu", c->prompt.count,
-                       left ? " and with the answer asked for it is too long" : "", h->context_max);
+    if (c->kind == HOST_EMBED && count > h->context_max)
+        return err_set(e, ERR_CONTEXT, "the text has %zu tokens; the context holds %zu", count, h->context_max);
+    if (c->kind != HOST_EMBED && left == 0)
+        return err_set(e, ERR_CONTEXT, "the prompt has %zu tokens; the context holds %zu, the answer included", count, h->context_max);
+    if (c->kind != HOST_EMBED && answer_max > left)
+        return err_set(e, ERR_CONTEXT, "the prompt has %zu tokens and the answer may have %zu; the context holds %zu", count, answer_max, h->context_max);
     c->answer_max = c->kind == HOST_EMBED ? 0 : answer_max ? answer_max : left;
-    for (size_t i = 0; i < c->prompt.count; i++)
-        if ((size_t)c->prompt.id[i] >= h->engine->model->vocab)
-            return err_set(e, ERR_SYNTAX, "the vocabulary of the model file has more tokens than its embedding");
+    for (size_t i = 0; i < count; i++)
+        if (c->prompt.id[i] < 0 || (size_t)c->prompt.id[i] >= h->engine->model->vocab)
+            return err_set(e, ERR_UNSUPPORTED, "the prompt has token %d, and the model file has embeddings for %zu alone", c->prompt.id[i],
+                           h->engine->model->vocab);
     return 0;
 }
 
@@ -151,10 +165,10 @@ int host_prepare(struct host *h, const struct host_request *r, struct host_call 
         rc = check_fit(h, c, r->answer_max, e);
     if (rc < 0 || r->kind == HOST_EMBED)
         return rc;
-    detokenizer_init(&c->detokenizer, h->tokenizer, 0);
+    detokenizer_init(&c->detokenizer, h->tokenizer, r->kind == HOST_CHAT ? DETOKENIZE_START : 0);
     c->logprobs = r->sampling.logprobs;
     rc = stop_init(&c->stop, r->stop, r->stop_count, e);
     if (rc == 0)
         rc = sampler_new(&c->sampler, (uint32_t)h->engine->model->vocab, &r->sampling, e);
-    return rc == 0 ? prepare_form(h, r, c, e) : rc;
+    return rc == 0 && !c->run && (r->json || r->schema.len) ? host_set_form(h, c, r->schema, e) : rc;
 }

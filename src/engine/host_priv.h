@@ -18,7 +18,7 @@ struct host {
     struct scheduler *scheduler;       /* the host's thread's */
     const struct clock *clock;
     size_t context_max, queue_max;
-    uint64_t *mask;                    /* (vocabulary) bits, the host's thread's */
+    uint64_t *mask;                    /* a bit for each token of model and tokenizer, the host's thread's */
     float *vector;                     /* (width), the host's thread's */
 
     struct host_call *calls;           /* the host's thread's: accepted and not ended */
@@ -40,7 +40,7 @@ struct host_call {
     atomic_bool cancel;
     enum host_kind kind;
     struct token_list prompt;
-    size_t answer_max;
+    size_t answer_max, dropped;
     enum sched_class class;
     int64_t deadline_us;
     struct sampler *sampler;
@@ -48,6 +48,8 @@ struct host_call {
     struct grammar *grammar;
     struct grammar_run *run;
     bool reasoning;                    /* a form holds only after it */
+    bool tools;                        /* the marks of calls are to be read */
+    const char *think_open, *think_close; /* in `names`, or NULL */
     struct detokenizer detokenizer;
     struct stop stop;
     struct answer_parser *parser;
@@ -61,6 +63,19 @@ struct host_call {
 
 /* host_prepare.c: everything of a call but the thread's part. */
 int host_prepare(struct host *h, const struct host_request *r, struct host_call *c, struct buf *note, struct err *e);
+/* What a template is to say, and what it said. */
+struct host_rendering {
+    struct arena arena;
+    const struct json_node *messages; /* those that are left */
+    struct chat_prompt prompt;
+};
+/* Renders and cuts into tokens: fills c->prompt anew. */
+int host_render(struct host *h, const struct host_request *r, struct host_call *c, struct host_rendering *out, struct err *e);
+/* host_fit.c: leaves out as many of the oldest turns as it takes for prompt and answer to fit. */
+int host_fit(struct host *h, const struct host_request *r, struct host_call *c, struct host_rendering *out, struct err *e);
+/* host_force.c: puts the beginning of a call behind the prompt, and sets the form of the rest. The parser is there already. */
+int host_force(struct host *h, const struct host_request *r, struct host_call *c, const struct chat_prompt *p, struct err *e);
+int host_set_form(struct host *h, struct host_call *c, struct str schema, struct err *e); /* empty: any object */
 /* host_answer.c: the next token of a call from its logits, and all that follows from it. -1: it is complete. */
 int32_t host_next(void *call, const float *logits);
 int host_on_answer(void *call, const struct answer_event *event);

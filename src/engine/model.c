@@ -32,7 +32,7 @@ static const struct family families[] = {
 
 static const struct family *family_find(struct reading *r)
 {
-    struct buf known = BUF_INIT(400);
+    AUTO_BUF struct buf known = BUF_INIT(400);
     for (size_t i = 0; i < COUNT_OF(families); i++) {
         if (str_eq(r->m->architecture, str_from(families[i].name)))
             return &families[i];
@@ -40,7 +40,6 @@ static const struct family *family_find(struct reading *r)
     }
     (void)read_fail(r, ERR_UNSUPPORTED, "the model is of the architecture `%.*s`; the engine knows %.*s", STR_FMT(r->m->architecture),
                     STR_FMT(buf_str(&known)));
-    buf_fini(&known);
     return NULL;
 }
 
@@ -72,7 +71,10 @@ static void read_traits(struct reading *r, const struct family *f)
 {
     struct model *m = r->m;
     m->epsilon = (float)read_f64(r, f->bert ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon", f->bert ? 1e-12 : 1e-5);
-    m->causal = read_bool(r, "attention.causal", !f->bert);
+    m->causal = !f->bert;
+    if (read_bool(r, "attention.causal", m->causal) != m->causal)
+        (void)read_fail(r, ERR_UNSUPPORTED, "`attention.causal` is %s, which the engine cannot do for the architecture `%.*s`", m->causal ? "false" : "true",
+                        STR_FMT(m->architecture));
     m->layer_norm = f->bert;
     m->activation = f->activation;
     m->rope.form = f->rope;
@@ -103,6 +105,8 @@ static void read_ends(struct reading *r, const struct family *f)
         m->embedding_norm_bias = read_vector(r, "token_embd_norm.bias", m->width, OPTIONAL);
         if (f->rope == ROPE_NONE)
             m->position = read_matrix(r, "position_embd.weight", m->width, 0, NEEDED);
+        if (m->position.data && m->position.rows < m->context_trained)
+            m->context_trained = m->position.rows; /* it knows no more positions */
         return;
     }
     m->output_norm = read_vector(r, "output_norm.weight", m->width, NEEDED);

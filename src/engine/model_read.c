@@ -107,8 +107,10 @@ struct weight read_matrix(struct reading *r, const char *name, size_t k, size_t 
     if (!t)
         return none;
     const struct quant_info *q = quant_info(t->type);
-    if (!q || !q->decode || !kernels_ref()->matmul[t->type]) {
-        (void)read_fail(r, ERR_UNSUPPORTED, "tensor `%s` is stored as %s, which the engine cannot compute with", name, q ? q->name : "an unknown type");
+    if ((r->rc = gguf_tensor_readable(t, r->e)) < 0)
+        return none;
+    if (!kernels_ref()->matmul[t->type]) {
+        (void)read_fail(r, ERR_UNSUPPORTED, "tensor `%s` is stored as %s, which the engine cannot compute with", name, q->name);
         return none;
     }
     if (t->dims > 2 || t->ne[0] != k || (rows && t->ne[1] != rows) || t->ne[1] == 0) {
@@ -126,13 +128,11 @@ const float *read_vector(struct reading *r, const char *name, size_t n, enum nee
     if (!t)
         return NULL;
     const struct quant_info *q = quant_info(t->type);
-    uint64_t elems = t->ne[0] * t->ne[1] * t->ne[2] * t->ne[3];
-    if (elems < n || t->ne[0] < n) {
-        (void)read_fail(r, ERR_SYNTAX, "tensor `%s` holds %llu numbers, not %zu as the rest of the file demands", name, (unsigned long long)elems, n);
+    if ((r->rc = gguf_tensor_readable(t, r->e)) < 0)
         return NULL;
-    }
-    if (!q || !q->decode || n % q->block_elems) {
-        (void)read_fail(r, ERR_UNSUPPORTED, "tensor `%s` is stored as %s, which the engine cannot compute with", name, q ? q->name : "an unknown type");
+    if (t->ne[0] < n || n % q->block_elems) { /* more is fine: bert's token types are several vectors, of which the first counts */
+        (void)read_fail(r, ERR_SYNTAX, "tensor `%s` holds %llu numbers as %s, not %zu as the rest of the file demands", name,
+                        (unsigned long long)t->ne[0], q->name, n);
         return NULL;
     }
     if (t->type == QUANT_F32 && (uintptr_t)t->data % sizeof(float) == 0)

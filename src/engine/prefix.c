@@ -108,7 +108,7 @@ size_t prefix_share(struct kv_pool *kv, const struct kv_sequence *from, const in
 {
     size_t n = count ? common(from_token, from->length, token, count - 1) : 0;
     if (n <= least)
-        return 0;
+        return least;
     kv_clear(kv, to);
     return kv_share(kv, from, n, to, NULL) == 0 ? n : 0;
 }

@@ -16,7 +16,7 @@ void prefix_keep(struct prefix_index *p, struct kv_sequence *s, const int32_t *t
 /* Fills the empty *to with the longest beginning of the `count` tokens that is kept, but never all of them: the last is to be computed
  * again for its logits. The number of tokens found; 0 also when memory is out. */
 size_t prefix_find(struct prefix_index *p, const int32_t *token, size_t count, struct kv_sequence *to);
-/* How many tokens a running sequence and a text have in common; shares them if that is more than `least`. */
+/* The same with one running sequence, where *to has `least` tokens already: shares what is common if that is more. How many *to has then. */
 size_t prefix_share(struct kv_pool *kv, const struct kv_sequence *from, const int32_t *from_token, const int32_t *token, size_t count,
                     size_t least, struct kv_sequence *to);
 bool prefix_drop_oldest(struct prefix_index *p); /* false when nothing is kept */

@@ -14,7 +14,7 @@ struct sched_call {
     struct kv_sequence sequence;
     size_t cached, answered;
     int64_t arrived_us, began_us, first_us, last_us;
-    bool cancelled, ended;
+    bool began, answering, cancelled, ended; /* answering: its first token is there */
     bool stalled; /* no room for it in the step that is being made */
     size_t rows;  /* in that step */
     uint64_t serial;
@@ -115,15 +115,15 @@ int sched_add(struct scheduler *s, const struct sched_call_options *opt, struct 
 
 void sched_cancel(struct scheduler *s, struct sched_call *c)
 {
-    (void)s;
     c->cancelled = true; /* it goes before the next step */
+    c->last_us = now_us(s);
 }
 
 void sched_counts(const struct sched_call *c, struct sched_counts *out)
 {
     *out = (struct sched_counts){.prompt = c->opt.prompt_count, .cached = c->cached, .answer = c->answered,
-                                 .queued_us = (c->began_us ? c->began_us : c->last_us) - c->arrived_us};
-    if (c->first_us) {
+                                 .queued_us = (c->began ? c->began_us : c->last_us) - c->arrived_us};
+    if (c->answering) {
         out->prefill_us = c->first_us - c->began_us;
         out->decode_us = c->last_us - c->first_us;
     }
@@ -167,13 +167,14 @@ static void sweep_lists(struct scheduler *s, int64_t now)
 {
     for (size_t i = s->waiting_count; i-- > 0;) {
         struct sched_call *c = s->waiting[i];
-        bool late = c->opt.deadline_us && now > c->opt.deadline_us && !c->began_us;
+        bool late = c->opt.deadline_us && now > c->opt.deadline_us && !c->began;
         if (!c->cancelled && !late)
             continue;
         take_out(s->waiting, &s->waiting_count, i);
-        c->last_us = now;
-        if (!c->cancelled)
+        if (!c->cancelled) {
+            c->last_us = now;
             s->hooks.ended(c->opt.ctx, SCHED_LATE);
+        }
         call_free(s, c);
     }
     for (size_t i = s->running_count; i-- > 0;) {
@@ -195,26 +196,54 @@ static void find_prefix(struct scheduler *s, struct sched_call *c)
     size_t found = prefix_find(s->prefixes, c->token, c->count, &c->sequence);
     for (size_t i = 0; i < s->running_count; i++) {
         const struct sched_call *r = s->running[i];
-        size_t shared = prefix_share(s->opt.machine.kv, &r->sequence, r->token, c->token, c->count, found, &c->sequence);
-        found = shared ? shared : found;
+        found = prefix_share(s->opt.machine.kv, &r->sequence, r->token, c->token, c->count, found, &c->sequence);
     }
-    c->cached = found < c->opt.prompt_count ? found : c->opt.prompt_count;
+    if (!c->began)
+        c->cached = found; /* below the prompt's count: its last token is always computed */
+}
+
+/* The call that goes last of a list, of `class` only. */
+static size_t last_of(const struct scheduler *s, struct sched_call *const *list, size_t count, enum sched_class class, int64_t now)
+{
+    size_t last = count;
+    for (size_t i = 0; i < count; i++)
+        if (class_now(s, list[i], now) == class && (last == count || goes_before(s, list[last], list[i], now)))
+            last = i;
+    return last;
+}
+
+/* A batch call goes back to those who wait; what it has read is kept for its return while there is room. */
+static bool step_aside(struct scheduler *s, int64_t now)
+{
+    size_t i = last_of(s, s->running, s->running_count, SCHED_BATCH, now);
+    if (i == s->running_count)
+        return false;
+    struct sched_call *c = s->running[i];
+    take_out(s->running, &s->running_count, i);
+    if (s->opt.machine.causal)
+        prefix_keep(s->prefixes, &c->sequence, c->token);
+    s->waiting[s->waiting_count++] = c;
+    return true;
 }
 
 static void admit(struct scheduler *s, int64_t now)
 {
-    while (s->waiting_count && s->running_count < s->opt.calls_max) {
+    while (s->waiting_count) {
         size_t best = 0;
         for (size_t i = 1; i < s->waiting_count; i++)
             if (goes_before(s, s->waiting[i], s->waiting[best], now))
                 best = i;
         struct sched_call *c = s->waiting[best];
-        if (s->running_count && kv_pages_free(s->opt.machine.kv) == 0 && prefix_count(s->prefixes) == 0)
+        if (s->running_count == s->opt.calls_max && (class_now(s, c, now) == SCHED_BATCH || !step_aside(s, now)))
+            return;
+        if (s->running_count && kv_pages_free(s->opt.machine.kv) == 0 && prefix_count(s->prefixes) == 0 && class_now(s, c, now) == SCHED_BATCH)
             return; /* it would only push out somebody */
         take_out(s->waiting, &s->waiting_count, best);
         find_prefix(s, c);
-        if (!c->began_us)
+        if (!c->began) {
+            c->began = true;
             c->began_us = now;
+        }
         s->running[s->running_count++] = c;
     }
 }
@@ -249,8 +278,8 @@ static bool reserve(struct scheduler *s, struct sched_call *c, size_t rows, int6
 {
     for (;;) {
         int rc = kv_reserve(s->opt.machine.kv, &c->sequence, rows, NULL);
-        if (rc == 0)
-            return true;
+        if (rc != ERR_LIMIT)
+            return rc == 0; /* out of memory for the list: it tries again in the next step */
         if (prefix_drop_oldest(s->prefixes))
             continue;
         struct sched_call *other = whom_to_stop(s, c, now);
@@ -330,8 +359,9 @@ static size_t compose(struct scheduler *s, int64_t now, bool *prompts)
 static void take_token(struct scheduler *s, struct sched_call *c, const float *logits, int64_t now)
 {
     c->last_us = now;
-    if (!c->first_us)
+    if (!c->answering)
         c->first_us = now;
+    c->answering = true;
     int32_t token = s->hooks.next(c->opt.ctx, logits);
     if (token >= 0 && ++c->answered < c->opt.answer_max) {
         c->token[c->count++] = token;
@@ -354,6 +384,7 @@ static void hand_out(struct scheduler *s, int64_t now)
             take_token(s, c, out, now);
         else if (results && !c->cancelled) {
             c->last_us = c->first_us = now;
+            c->answering = true;
             s->hooks.states(c->opt.ctx, out, results);
             c->ended = true;
             s->hooks.ended(c->opt.ctx, SCHED_DONE);

@@ -4,10 +4,11 @@
  * prompts, in the order of their classes and arrival, each in pieces: so a long prompt does not stop the answers of others, and the
  * first of four prompts need not wait for the fourth. While others are answering, the pieces are kept small enough for a step to stay
  * below step_us_max, going by what tokens have cost until now.
- * Interactive calls go before batch ones; a batch call that has waited for patience_us counts as interactive, so nobody waits for ever.
+ * Interactive calls go before batch ones: where all places are taken, the newest batch call gives up its own and goes on later. A batch
+ * call that arrived patience_us ago counts as interactive, so nobody waits for ever.
  * Pages are taken as texts grow. When none is left, kept prefixes go first, then the newest call of the lowest class starts over later.
  *
- * One thread, that of sched_step; hooks are called from inside of it and of sched_add, sched_cancel. Time is passed in. */
+ * One thread, that of sched_step; hooks are called from inside of it alone. Time is passed in. */
 #pragma once
 #include "base/clock.h"
 #include "engine/kv.h"
@@ -65,8 +66,9 @@ int sched_new(struct scheduler **out, const struct sched_options *opt, const str
 void sched_free(struct scheduler *s); /* cancels what there is */
 /* ERR_LIMIT: the queue is full. ERR_INVALID: prompt and answer do not fit into the context; the story has both numbers. */
 int sched_add(struct scheduler *s, const struct sched_call_options *opt, struct sched_call **out, struct err *e);
+/* No hook hears of the call any more; it is freed in the next step. Not for one that has ended. */
 void sched_cancel(struct scheduler *s, struct sched_call *c);
-/* One step. False when there is nothing to do. */
+/* One step. False when there is nothing to do, or no memory to do it with. */
 bool sched_step(struct scheduler *s);
 void sched_counts(const struct sched_call *c, struct sched_counts *out);
 size_t sched_waiting(const struct scheduler *s);

@@ -2,7 +2,7 @@
 #include "gateway/engine_face_priv.h"
 #include <math.h>
 
-enum { ASK_ARENA_MAX = 512 << 20 };
+enum { ASK_ARENA_MAX = 512 << 20, OPENAI_LAST = 4096 };
 
 static int refuse(struct err *e, const char *member, const char *why)
 {
@@ -22,6 +22,17 @@ static int read_number(const struct json_node *o, const char *key, double least,
     return 0;
 }
 
+static int read_flag(const struct json_node *o, const char *key, bool *out, struct err *e)
+{
+    const struct json_node *n = json_get(o, key);
+    if (!n || n->type == JSON_NULL)
+        return 0;
+    if (n->type != JSON_TRUE && n->type != JSON_FALSE)
+        return refuse(e, key, "must be true or false");
+    *out = n->type == JSON_TRUE;
+    return 0;
+}
+
 static int read_float(const struct json_node *o, const char *key, double least, double most, float *out, struct err *e)
 {
     double d = (double)*out;
@@ -30,10 +41,10 @@ static int read_float(const struct json_node *o, const char *key, double least, 
     return rc;
 }
 
-static int read_count(const struct json_node *o, const char *key, double most, size_t *out, struct err *e)
+static int read_count(const struct json_node *o, const char *key, double least, double most, size_t *out, struct err *e)
 {
     double d = (double)*out;
-    int rc = read_number(o, key, 0, most, &d, e);
+    int rc = read_number(o, key, least, most, &d, e);
     if (rc == 0 && d != floor(d))
         return refuse(e, key, "must be a whole number");
     *out = (size_t)d;
@@ -44,14 +55,14 @@ static int read_sampling(struct engine_ask *a, const struct json_node *o, struct
 {
     struct sampler_options *s = &a->host.sampling;
     *s = SAMPLER_DEFAULTS;
-    size_t top_k = 0, last = s->repeat_last_n;
+    size_t top_k = 0, last = 0;
     int rc = read_float(o, "temperature", 0, 100, &s->temperature, e);
     if (rc == 0)
         rc = read_float(o, "top_p", 0, 1, &s->top_p, e);
     if (rc == 0)
         rc = read_float(o, "min_p", 0, 1, &s->min_p, e);
     if (rc == 0)
-        rc = read_count(o, "top_k", 1e7, &top_k, e);
+        rc = read_count(o, "top_k", 0, 1e7, &top_k, e);
     if (rc == 0)
         rc = read_float(o, "presence_penalty", -2, 2, &s->presence_penalty, e);
     if (rc == 0)
@@ -61,9 +72,13 @@ static int read_sampling(struct engine_ask *a, const struct json_node *o, struct
     if (rc == 0)
         rc = read_float(o, "repeat_penalty", 0.01, 10, &s->repeat_penalty, e);
     if (rc == 0)
-        rc = read_count(o, "repeat_last_n", SAMPLER_LAST_MAX, &last, e);
+        rc = read_count(o, "repeat_last_n", 0, SAMPLER_LAST_MAX, &last, e);
     s->top_k = (uint32_t)top_k;
-    s->repeat_last_n = (uint32_t)last;
+    const struct json_node *said = json_get(o, "repeat_last_n");
+    if (said && said->type != JSON_NULL)
+        s->repeat_last_n = (uint32_t)last;
+    else if (s->presence_penalty != 0 || s->frequency_penalty != 0)
+        s->repeat_last_n = OPENAI_LAST; /* these are meant for all of the answer */
     return rc;
 }
 
@@ -77,7 +92,7 @@ static int read_seed(struct engine_ask *a, const struct json_node *o, struct err
         a->host.sampling.seed = rng_next(&r);
         return 0;
     }
-    if (!json_to_i64(n->text, &seed))
+    if (n->type != JSON_NUMBER || !json_to_i64(n->text, &seed))
         return refuse(e, "seed", "must be a whole number");
     a->host.sampling.seed = (uint64_t)seed;
     return 0;
@@ -109,11 +124,12 @@ static int read_logprobs(struct engine_ask *a, const struct json_node *o, struct
 {
     size_t top = 0;
     const struct json_node *n = json_get(o, "logprobs");
-    int rc = read_count(o, "top_logprobs", SAMPLER_TOP_MAX, &top, e);
-    a->host.sampling.logprobs = n && n->type == JSON_TRUE;
-    if (n && n->type == JSON_NUMBER) { /* completions: the number of alternatives */
-        rc = read_count(o, "logprobs", SAMPLER_TOP_MAX, &top, e);
+    int rc = read_count(o, "top_logprobs", 0, SAMPLER_TOP_MAX, &top, e);
+    if (rc == 0 && n && n->type == JSON_NUMBER) { /* completions: the number of alternatives */
+        rc = read_count(o, "logprobs", 0, SAMPLER_TOP_MAX, &top, e);
         a->host.sampling.logprobs = true;
+    } else if (rc == 0) {
+        rc = read_flag(o, "logprobs", &a->host.sampling.logprobs, e);
     }
     a->host.sampling.logprobs_top = (uint32_t)top;
     return rc;
@@ -149,23 +165,48 @@ static int read_format(struct engine_ask *a, const struct json_node *o, struct e
         return 0;
     }
     const struct json_node *wrap = json_get(n, "json_schema"), *schema = json_get(wrap ? wrap : n, "schema");
-    if (!str_eq(type, STR("json_schema")) || !schema)
-        return refuse(e, "response_format", "must have the type text, json_object, or json_schema with a schema");
+    if (!str_eq(type, STR("json_schema")) || !schema || schema->type != JSON_OBJECT)
+        return refuse(e, "response_format", "must have the type text, json_object, or json_schema with a schema that is an object");
     a->host.schema = schema->text;
     return 0;
 }
 
+static struct str tool_name(const struct json_node *tool)
+{
+    return json_get_text(json_get(tool, "function"), "name");
+}
+
+/* "auto", "none", "required", or {"type": "function", "function": {"name": …}}; *none: no tools at all. */
+static int read_tool_choice(struct engine_ask *a, const struct json_node *choice, bool *none, struct err *e)
+{
+    *none = false;
+    if (!choice || choice->type == JSON_NULL)
+        return 0;
+    struct str word = choice->type == JSON_STRING ? choice->text : STR_NONE, name = tool_name(choice);
+    *none = str_eq(word, STR("none"));
+    a->host.must_call = str_eq(word, STR("required")) || name.len;
+    a->host.call_name = name;
+    if (*none || a->host.must_call || str_eq(word, STR("auto")))
+        return 0;
+    return refuse(e, "tool_choice", "must be auto, none, required, or a function by its name");
+}
+
 static int read_tools(struct engine_ask *a, const struct json_node *o, struct err *e)
 {
-    const struct json_node *tools = json_get(o, "tools"), *choice = json_get(o, "tool_choice");
-    if (!tools || tools->type == JSON_NULL || (tools->type == JSON_ARRAY && tools->count == 0))
+    const struct json_node *tools = json_get(o, "tools");
+    bool none, empty = !tools || tools->type == JSON_NULL || (tools->type == JSON_ARRAY && tools->count == 0);
+    int rc = read_tool_choice(a, json_get(o, "tool_choice"), &none, e);
+    if (rc < 0)
+        return rc;
+    if (empty && a->host.must_call)
+        return refuse(e, "tool_choice", "asks for a call, and there are no `tools`");
+    if (empty || none)
         return 0;
     if (tools->type != JSON_ARRAY)
         return refuse(e, "tools", "must be a list");
-    if (choice && choice->type == JSON_STRING && str_eq(choice->text, STR("none")))
-        return 0;
-    if (choice && choice->type != JSON_NULL && !(choice->type == JSON_STRING && str_eq(choice->text, STR("auto"))))
-        return err_set(e, ERR_UNSUPPORTED, "`tool_choice` can be auto or none here: the engine cannot force a call yet");
+    for (const struct json_node *t = tools->child; t; t = t->next)
+        if (!tool_name(t).len)
+            return refuse(e, "tools", "must hold functions, each with a name");
     a->host.tools = tools;
     return 0;
 }
@@ -174,9 +215,14 @@ static int read_hearth(struct engine_ask *a, const struct json_node *o, int64_t 
 {
     const struct json_node *h = json_get(o, "hearth");
     double ms = 0;
-    if (!h)
+    if (!h || h->type == JSON_NULL)
         return 0;
-    struct str class = json_get_text(h, "class");
+    if (h->type != JSON_OBJECT)
+        return refuse(e, "hearth", "must be an object");
+    struct str class = json_get_text(h, "class"), overflow = json_get_text(h, "overflow");
+    if (overflow.len && !str_eq(overflow, STR("drop_oldest")) && !str_eq(overflow, STR("error")))
+        return refuse(e, "hearth.overflow", "must be error or drop_oldest");
+    a->host.drop_oldest = str_eq(overflow, STR("drop_oldest"));
     if (class.len && !str_eq(class, STR("interactive")) && !str_eq(class, STR("batch")))
         return refuse(e, "hearth.class", "must be interactive or batch");
     a->host.class = str_eq(class, STR("batch")) ? SCHED_BATCH : SCHED_INTERACTIVE;
@@ -190,18 +236,19 @@ static int read_answering(struct engine_ask *a, const struct json_node *o, struc
 {
     size_t n = 1;
     double best = 1;
-    const struct json_node *options = json_get(o, "stream_options");
-    a->stream = json_get_bool(o, "stream", false);
-    a->include_usage = options && json_get_bool(options, "include_usage", false);
-    int rc = read_count(o, "n", 128, &n, e);
+    int rc = read_flag(o, "stream", &a->stream, e);
+    if (rc == 0)
+        rc = read_flag(json_get(o, "stream_options"), "include_usage", &a->include_usage, e);
+    if (rc == 0)
+        rc = read_count(o, "n", 1, 128, &n, e);
     if (rc == 0 && n != 1)
         return err_set(e, ERR_UNSUPPORTED, "`n` can only be 1 here: ask several times; the prompt is read once");
     if (rc == 0)
         rc = read_number(o, "best_of", 1, 1, &best, e);
     if (rc == 0)
-        rc = read_count(o, "max_tokens", 1e9, &a->host.answer_max, e);
+        rc = read_count(o, "max_tokens", 1, 1e9, &a->host.answer_max, e);
     if (rc == 0)
-        rc = read_count(o, "max_completion_tokens", 1e9, &a->host.answer_max, e);
+        rc = read_count(o, "max_completion_tokens", 1, 1e9, &a->host.answer_max, e);
     if (rc == 0)
         rc = read_sampling(a, o, e);
     if (rc == 0)
@@ -221,8 +268,12 @@ static int read_chat(struct engine_ask *a, const struct json_node *o, struct err
     if (!a->host.messages || a->host.messages->type != JSON_ARRAY || a->host.messages->count == 0)
         return refuse(e, "messages", "must be a list with at least one message");
     a->host.kwargs = json_get(o, "chat_template_kwargs");
+    if (a->host.kwargs && a->host.kwargs->type == JSON_NULL)
+        a->host.kwargs = NULL;
     if (a->host.kwargs && a->host.kwargs->type != JSON_OBJECT)
         return refuse(e, "chat_template_kwargs", "must be an object");
+    if (json_get(o, "functions") || json_get(o, "function_call"))
+        return err_set(e, ERR_UNSUPPORTED, "`functions` are not served here: say them as `tools`");
     return read_tools(a, o, e);
 }
 
@@ -233,6 +284,12 @@ static int read_prompt(struct engine_ask *a, const struct json_node *o, struct e
         p = p->child;
     if (!p || p->type != JSON_STRING)
         return refuse(e, "prompt", "must be one text");
+    bool echo = false;
+    int rc = read_flag(o, "echo", &echo, e);
+    if (rc < 0)
+        return rc;
+    if (echo || json_get_text(o, "suffix").len)
+        return err_set(e, ERR_UNSUPPORTED, "`%s` is not served here", echo ? "echo" : "suffix");
     a->host.text = p->text;
     if (a->host.answer_max == 0)
         a->host.answer_max = 16; /* OpenAI's default here */

@@ -4,38 +4,51 @@
  * loop. It is freed here when its last host has ended it, whether its client is still there or not. */
 #include "gateway/engine_face.h"
 #include "base/mem.h"
+#include "engine/confine.h"
 #include "gateway/engine_face_priv.h"
+#include <assert.h>
 #include <sched.h>
 
-enum { BODY_BYTES_MAX = 64 << 20, IDLE_MS = 3600 * 1000 /* its one client is the daemon */ };
+enum { PARTS_AT_ONCE = 64, /* texts of one request that a host has; the others wait here */
+       BODY_BYTES_MAX = 64 << 20, IDLE_MS = 3600 * 1000 /* its one client is the daemon */ };
 
 struct face_model {
     struct str name; /* owned */
     struct host *host;
+    size_t calls; /* under way */
+    void (*gone)(struct host *h, void *ctx); /* set: removed, and freed with its last call */
+    void *gone_ctx;
 };
 
 struct engine_face {
     struct loop *loop;
     struct http_server *server;
-    struct face_model model[ENGINE_MODELS_MAX];
+    struct face_model *model[ENGINE_MODELS_MAX]; /* owned */
     size_t model_count;
     size_t busy;
+    uint64_t serial; /* of answers, in their ids */
+    const struct confinement *walls; /* NULL: none */
+};
+
+struct face_part { /* one call of the host: a whole answer, or one of several texts */
+    struct face_call *call;
+    struct host_call *host; /* NULL: not begun */
 };
 
 struct face_call {
     struct engine_face *face;
     struct http_exchange *x; /* NULL: the client has left, or was answered */
-    const struct face_model *model;
-    struct host_call *host[ENGINE_TEXTS_MAX];
-    size_t host_count, ended;
+    struct face_model *model; /* one of its `calls` */
+    struct engine_ask ask;
+    struct face_part *part; /* (part_count), owned */
+    size_t part_count, begun, ended;
     struct engine_say say;
-    struct sched_counts counts; /* of all its texts */
-    bool failed;
+    struct sched_counts counts; /* of all its parts */
 };
 
 /* From a host's thread to the loop: an event with its texts copied behind it. */
 struct message {
-    struct face_call *call;
+    struct face_part *part;
     struct host_event event;
     struct sampler_choice choice;
     struct str top[SAMPLER_TOP_MAX];
@@ -59,85 +72,159 @@ static void reply_error(struct http_exchange *x, int status, const char *code, s
         reply_json(x, status, buf_str(&out));
 }
 
+static void reply_busy(struct http_exchange *x, const char *code, struct str message)
+{
+    static const struct http_header h[] = {{{"content-type", 12}, {"application/json", 16}}, {{"retry-after", 11}, {"1", 1}}};
+    AUTO_BUF struct buf out = BUF_INIT(64 * KiB);
+    if (engine_say_error(&out, "server_error", code, message) < 0 || http_reply(x, 503, h, COUNT_OF(h), buf_str(&out)) < 0)
+        http_reply_abort(x);
+}
+
 static void reply_err(struct http_exchange *x, const struct err *e)
 {
-    switch (e->code) {
-    case ERR_LIMIT:
-        reply_error(x, 503, "queue_full", str_from(e->text));
-        return;
-    case ERR_NOMEM:
-        reply_error(x, 503, "out_of_memory", str_from(e->text));
-        return;
-    default:
-        reply_error(x, 400, str_find(str_from(e->text), STR("the context holds")) >= 0 ? "context_length_exceeded" : NULL, str_from(e->text));
-    }
+    static const struct {
+        int code;
+        const char *name;
+    } busy[] = {{ERR_BUSY, "overloaded"}, {ERR_NOMEM, "overloaded"}, {ERR_CLOSED, "stopped"}};
+    for (size_t i = 0; i < COUNT_OF(busy); i++)
+        if (e->code == busy[i].code) {
+            reply_busy(x, busy[i].name, str_from(e->text));
+            return;
+        }
+    reply_error(x, 400, e->code == ERR_CONTEXT ? "context_length_exceeded" : NULL, str_from(e->text));
 }
 
 /* --- from the hosts ------------------------------------------------------------------------------------------------------------------------ */
 
-static void call_free(struct face_call *c)
+static void model_free(struct face_model *m)
 {
-    for (size_t i = 0; i < c->host_count; i++)
-        host_release(c->host[i]);
-    c->face->busy--;
-    engine_say_fini(&c->say);
-    mem_free(c);
+    mem_free((char *)(uintptr_t)m->name.ptr);
+    mem_free(m);
 }
 
-/* The client is told that it gets no more. */
-static void break_off(struct face_call *c, const char *code, struct str why)
+static void model_look(struct face_model *m)
+{
+    if (!m->gone || m->calls)
+        return;
+    m->gone(m->host, m->gone_ctx);
+    model_free(m);
+}
+
+static void call_free(struct face_call *c)
+{
+    struct face_model *m = c->model;
+    for (size_t i = 0; i < c->begun; i++)
+        host_release(c->part[i].host);
+    c->face->busy--;
+    engine_say_fini(&c->say);
+    engine_ask_fini(&c->ask);
+    mem_free(c->part);
+    mem_free(c);
+    m->calls--;
+    model_look(m);
+}
+
+/* From here on nobody is there to be told anything. */
+static struct http_exchange *take_exchange(struct face_call *c)
 {
     struct http_exchange *x = c->x;
     c->x = NULL;
-    c->failed = true;
+    http_exchange_set(x, NULL);
+    return x;
+}
+
+/* The client is told that it gets no more. */
+static void break_off(struct face_call *c, const struct err *e, const char *code)
+{
+    struct http_exchange *x = take_exchange(c);
     if (!http_reply_begun(x)) {
-        reply_error(x, str_eq(str_from(code), STR("deadline")) ? 503 : 500, code, why);
+        if (code)
+            reply_error(x, 500, code, str_from(e->text));
+        else
+            reply_err(x, e);
         return;
     }
     AUTO_BUF struct buf out = BUF_INIT(64 * KiB);
     (void)buf_append_text(&out, "data: ");
-    if (engine_say_error(&out, "server_error", code, why) == 0 && buf_append_text(&out, "\n\n") == 0)
+    if (engine_say_error(&out, "server_error", code, str_from(e->text)) == 0 && buf_append_text(&out, "\n\n") == 0)
         (void)http_reply_write(x, buf_str(&out));
     http_reply_end(x);
 }
 
+static void fail(struct face_call *c, const char *story)
+{
+    struct err e;
+    (void)err_set(&e, ERR_IO, "%s", story);
+    break_off(c, &e, "engine_failed");
+}
+
 static void leave_all(struct face_call *c)
 {
-    for (size_t i = 0; i < c->host_count; i++)
-        host_cancel(c->host[i]);
+    for (size_t i = 0; i < c->begun; i++)
+        host_cancel(c->part[i].host);
+}
+
+/* Headers of an answer; a third tells what an overflow left out. */
+static size_t headers(const struct face_call *c, struct http_header *h, char *number, size_t number_bytes)
+{
+    size_t n = 0;
+    if (c->say.stream) {
+        h[n++] = (struct http_header){STR("content-type"), STR("text/event-stream")};
+        h[n++] = (struct http_header){STR("cache-control"), STR("no-cache")};
+    } else {
+        h[n++] = (struct http_header){STR("content-type"), STR("application/json")};
+    }
+    if (c->say.dropped) {
+        size_t len = text_format(number, number_bytes, "%zu", c->say.dropped);
+        h[n++] = (struct http_header){STR("x-hearth-dropped"), str_of(number, len)};
+    }
+    return n;
 }
 
 static void send_chunk(struct face_call *c, struct str chunk)
 {
-    static const struct http_header h[] = {{{"content-type", 12}, {"text/event-stream", 17}}, {{"cache-control", 13}, {"no-cache", 8}}};
+    struct http_header h[3];
+    char number[24];
     if (!chunk.len)
         return;
-    if ((http_reply_begun(c->x) || http_reply_begin(c->x, 200, h, COUNT_OF(h)) == 0) && http_reply_write(c->x, chunk) >= 0)
+    size_t n = headers(c, h, number, sizeof number);
+    if ((http_reply_begun(c->x) || http_reply_begin(c->x, 200, h, n) == 0) && http_reply_write(c->x, chunk) >= 0)
         return;
-    http_reply_abort(c->x);
-    c->x = NULL;
+    http_reply_abort(take_exchange(c));
     leave_all(c);
+}
+
+static void send_whole(struct face_call *c, struct str body)
+{
+    struct http_header h[3];
+    char number[24];
+    size_t n = headers(c, h, number, sizeof number);
+    struct http_exchange *x = take_exchange(c);
+    if (http_reply(x, 200, h, n, body) < 0)
+        http_reply_abort(x);
 }
 
 static void finish(struct face_call *c, enum host_finish how, struct str why)
 {
     AUTO_BUF struct buf out = BUF_INIT(2 * ENGINE_ANSWER_BYTES_MAX);
-    if (how == HOST_FAILED)
-        break_off(c, "engine_failed", why);
-    else if (how == HOST_LATE)
-        break_off(c, "deadline", STR("the deadline passed while the call waited for its turn"));
-    else if (how == HOST_CANCELLED)
-        break_off(c, "stopped", STR("the engine is being stopped"));
-    else if (engine_say_end(&c->say, how, &c->counts, &out) < 0)
-        break_off(c, "engine_failed", STR("the answer does not fit into memory"));
-    else if (!c->say.stream)
-        reply_json(c->x, 200, buf_str(&out));
-    else {
+    struct err e;
+    if (how == HOST_FAILED) {
+        (void)err_set(&e, ERR_IO, "%.*s", STR_FMT(why));
+        break_off(c, &e, "engine_failed");
+    } else if (how == HOST_LATE) {
+        reply_busy(take_exchange(c), "deadline", STR("the deadline passed while the call waited for its turn"));
+    } else if (how == HOST_CANCELLED) {
+        (void)err_set(&e, ERR_CLOSED, "the engine is being stopped");
+        break_off(c, &e, http_reply_begun(c->x) ? "stopped" : NULL);
+    } else if (engine_say_end(&c->say, how, &c->counts, &out) < 0) {
+        fail(c, "the answer does not fit into memory");
+    } else if (!c->say.stream) {
+        send_whole(c, buf_str(&out));
+    } else {
         send_chunk(c, buf_str(&out));
         if (c->x)
-            http_reply_end(c->x);
+            http_reply_end(take_exchange(c));
     }
-    c->x = NULL;
 }
 
 static void add_counts(struct sched_counts *sum, const struct sched_counts *c)
@@ -150,28 +237,45 @@ static void add_counts(struct sched_counts *sum, const struct sched_counts *c)
     sum->decode_us += c->decode_us;
 }
 
+/* The next of its texts, as long as there is room for them. When one is refused the others are taken back. */
+static int begin_parts(struct face_call *c, struct err *e);
+
+static void on_end(struct face_call *c, const struct host_event *ev)
+{
+    struct err e = {0};
+    bool bad = ev->finish >= HOST_CANCELLED;
+    add_counts(&c->counts, &ev->counts);
+    c->ended++;
+    if (c->x && !bad && c->begun < c->part_count && begin_parts(c, &e) < 0) {
+        break_off(c, &e, NULL);
+        leave_all(c);
+    }
+    bool last = c->ended == c->begun;
+    if (c->x && (last || bad))
+        finish(c, ev->finish, ev->text);
+    if (bad && !last)
+        leave_all(c);
+    if (last)
+        call_free(c);
+}
+
 static void on_message(void *arg)
 {
     struct message *m = arg;
-    struct face_call *c = m->call;
+    struct face_call *c = m->part->call;
     AUTO_BUF struct buf out = BUF_INIT(ENGINE_ANSWER_BYTES_MAX);
-    if (m->event.said != HOST_ENDED) {
-        int rc = !c->x ? 0 : m->event.said == HOST_SAID_TOKEN ? engine_say_token(&c->say, &m->event, m->top) : engine_say_event(&c->say, &m->event, &out);
+    if (m->event.said == HOST_ENDED) {
+        on_end(c, &m->event);
+    } else if (c->x) {
+        if (m->event.said == HOST_SAID_VECTOR)
+            m->event.call = (uint32_t)(m->part - c->part);
+        int rc = m->event.said == HOST_SAID_TOKEN ? engine_say_token(&c->say, &m->event, m->top) : engine_say_event(&c->say, &m->event, &out);
         if (rc < 0) {
-            break_off(c, "engine_failed", STR("the answer does not fit into memory, or is no number"));
+            fail(c, rc == ERR_INVALID ? "the model computed what is no number: its file is broken" : "the answer does not fit into memory");
             leave_all(c);
-        } else if (c->x) {
+        } else {
             send_chunk(c, buf_str(&out));
         }
-    } else {
-        add_counts(&c->counts, &m->event.counts);
-        bool bad = m->event.finish >= HOST_CANCELLED, last = ++c->ended == c->host_count;
-        if (c->x && (last || bad))
-            finish(c, m->event.finish, m->event.text);
-        if (bad && !last)
-            leave_all(c);
-        if (last)
-            call_free(c);
     }
     mem_free(m);
 }
@@ -206,70 +310,100 @@ static struct message *copy(const struct face_call *c, const struct host_event *
 /* On a host's thread. An event that is lost would leave a client waiting for ever: so this waits until there is memory. */
 static void on_host_event(void *ctx, const struct host_event *ev)
 {
-    struct face_call *c = ctx;
+    struct face_part *p = ctx;
     struct message *m;
-    while (!(m = copy(c, ev)))
+    while (!(m = copy(p->call, ev)))
         (void)sched_yield();
-    m->call = c;
-    while (loop_post(c->face->loop, on_message, m) < 0)
+    m->part = p;
+    while (loop_post(p->call->face->loop, on_message, m) < 0)
         (void)sched_yield();
 }
 
 /* --- requests -------------------------------------------------------------------------------------------------------------------------------- */
 
-static const struct face_model *model_find(const struct engine_face *f, struct str name)
+static struct face_model *model_find(const struct engine_face *f, struct str name)
 {
     for (size_t i = 0; i < f->model_count; i++)
-        if (str_eq(f->model[i].name, name))
-            return &f->model[i];
+        if (str_eq(f->model[i]->name, name))
+            return f->model[i];
     return NULL;
 }
 
-static void say_begin(struct face_call *c, const struct engine_ask *ask)
+static int say_begin(struct face_call *c)
 {
-    static uint64_t serial; /* the loop's alone */
-    engine_say_init(&c->say);
-    c->say.kind = ask->host.kind;
+    c->say.kind = c->ask.host.kind;
     c->say.model = c->model->name;
-    c->say.stream = ask->stream;
-    c->say.include_usage = ask->include_usage;
-    c->say.base64 = ask->base64;
+    c->say.stream = c->ask.stream;
+    c->say.include_usage = c->ask.include_usage;
+    c->say.base64 = c->ask.base64;
     c->say.created_s = loop_wall_ms(c->face->loop) / 1000;
-    (void)text_format(c->say.id, sizeof c->say.id, "chatcmpl-%08llx%08llx", (unsigned long long)c->say.created_s & 0xffffffff,
-                      (unsigned long long)++serial & 0xffffffff);
+    (void)text_format(c->say.id, sizeof c->say.id, "%s-%08llx%08llx", c->say.kind == HOST_CHAT ? "chatcmpl" : "cmpl",
+                      (unsigned long long)c->say.created_s & 0xffffffff, (unsigned long long)++c->face->serial & 0xffffffff);
+    return engine_say_init(&c->say, c->ask.text_count);
 }
 
-/* One call of the host, or one for each text. When one is refused the others are taken back, and the client gets the story. */
-static void begin(struct engine_face *f, struct http_exchange *x, const struct face_model *m, struct engine_ask *ask)
+static int begin_parts(struct face_call *c, struct err *e)
 {
-    struct err e = {0};
-    struct face_call *c = new0(struct face_call);
-    if (!c) {
-        reply_error(x, 503, "out_of_memory", STR("out of memory"));
-        return;
+    struct host_sink sink = {.event = on_host_event};
+    int rc = 0;
+    while (rc == 0 && c->begun < c->part_count && c->begun - c->ended < PARTS_AT_ONCE) {
+        struct face_part *p = &c->part[c->begun];
+        p->call = c;
+        sink.ctx = p;
+        if (c->ask.text_count)
+            c->ask.host.text = c->ask.text[c->begun];
+        rc = host_begin(c->model->host, &c->ask.host, &sink, &c->say.note, &p->host, e);
+        c->begun += rc == 0;
     }
+    /* others fill the queue: its own that are in there make room, one by one */
+    return rc == ERR_BUSY && c->begun > c->ended ? 0 : rc;
+}
+
+static struct face_call *call_new(struct engine_face *f, struct http_exchange *x, struct face_model *m, struct engine_ask *ask)
+{
+    struct face_call *c = new0(struct face_call);
+    if (!c)
+        return NULL;
     f->busy++;
+    m->calls++;
     c->face = f;
     c->model = m;
     c->x = x;
-    say_begin(c, ask);
-    http_exchange_set(x, c);
-    size_t count = ask->text_count ? ask->text_count : 1;
-    struct host_sink sink = {on_host_event, c};
-    int rc = 0;
-    for (size_t i = 0; i < count && rc == 0; i++) {
-        if (ask->text_count)
-            ask->host.text = ask->text[i];
-        rc = host_begin(m->host, &ask->host, &sink, NULL, &c->host[c->host_count], &e);
-        c->host_count += rc == 0;
-    }
-    if (rc == 0)
-        return;
-    c->x = NULL;
-    reply_err(x, &e);
-    leave_all(c);
-    if (c->host_count == 0)
+    c->ask = *ask;
+    *ask = (struct engine_ask){0};
+    if (c->ask.host.stop) /* the one list of the request that lies in it, not in its arena */
+        c->ask.host.stop = c->ask.stop;
+    c->part_count = c->ask.text_count ? c->ask.text_count : 1;
+    c->part = new0_array(struct face_part, c->part_count);
+    if (!c->part || say_begin(c) < 0) {
         call_free(c);
+        return NULL;
+    }
+    return c;
+}
+
+/* Takes the ask. */
+static void begin(struct engine_face *f, struct http_exchange *x, struct face_model *m, struct engine_ask *ask)
+{
+    struct err e = {0};
+    struct face_call *c = call_new(f, x, m, ask);
+    if (!c) {
+        reply_busy(x, "overloaded", STR("out of memory"));
+        return;
+    }
+    http_exchange_set(x, c);
+    if (begin_parts(c, &e) < 0) {
+        break_off(c, &e, NULL);
+        leave_all(c);
+        if (c->begun == 0)
+            call_free(c);
+        return;
+    }
+    c->say.dropped = c->ask.text_count ? 0 : host_dropped(c->part[0].host);
+    if (c->begun < c->part_count)
+        return; /* the texts of the others are in it */
+    engine_ask_fini(&c->ask);
+    http_exchange_body_free(x);
 }
 
 static void take_call(struct engine_face *f, struct http_exchange *x, enum host_kind kind)
@@ -279,7 +413,7 @@ static void take_call(struct engine_face *f, struct http_exchange *x, enum host_
     if (engine_ask_read(&ask, kind, http_exchange_request(x)->body, loop_now_us(f->loop), &e) < 0) {
         reply_err(x, &e);
     } else {
-        const struct face_model *m = model_find(f, ask.model);
+        struct face_model *m = model_find(f, ask.model);
         char text[300];
         size_t len = m ? 0 : text_format(text, sizeof text, "the engine holds no model `%.*s`", (int)(ask.model.len < 200 ? ask.model.len : 200), ask.model.ptr);
         if (m)
@@ -299,12 +433,12 @@ static void list_models(struct engine_face *f, struct http_exchange *x)
     json_key(&w, "data");
     json_array_begin(&w);
     for (size_t i = 0; i < f->model_count; i++) {
-        struct host_counts n = host_counts(f->model[i].host);
+        struct host_counts n = host_counts(f->model[i]->host);
         json_object_begin(&w);
-        json_key(&w, "id"), json_str(&w, f->model[i].name);
+        json_key(&w, "id"), json_str(&w, f->model[i]->name);
         json_key(&w, "object"), json_text(&w, "model");
         json_key(&w, "owned_by"), json_text(&w, "hearth");
-        json_key(&w, "context_length"), json_i64(&w, (int64_t)host_context(f->model[i].host));
+        json_key(&w, "context_length"), json_i64(&w, (int64_t)host_context(f->model[i]->host));
         json_key(&w, "running"), json_i64(&w, (int64_t)n.running);
         json_key(&w, "waiting"), json_i64(&w, (int64_t)n.waiting);
         json_object_end(&w);
@@ -312,6 +446,16 @@ static void list_models(struct engine_face *f, struct http_exchange *x)
     json_array_end(&w);
     json_object_end(&w);
     if (json_done(&w) < 0)
+        http_reply_abort(x);
+    else
+        reply_json(x, 200, buf_str(&out));
+}
+
+static void prove_fence(struct engine_face *f, struct http_exchange *x)
+{
+    static const struct confinement none;
+    AUTO_BUF struct buf out = BUF_INIT(64 * KiB);
+    if (confine_prove_json(f->walls ? f->walls : &none, &out) < 0)
         http_reply_abort(x);
     else
         reply_json(x, 200, buf_str(&out));
@@ -335,6 +479,8 @@ static void on_request(struct http_exchange *x, void *ctx)
         list_models(f, x);
     else if (get && str_eq(r->path, STR("/healthz")))
         reply_json(x, 200, STR("{\"status\":\"ok\"}"));
+    else if (get && str_eq(r->path, STR("/fence")))
+        prove_fence(f, x);
     else
         reply_error(x, 404, NULL, STR("there is nothing here: the engine serves /v1/chat/completions, /v1/completions, /v1/embeddings and /v1/models"));
 }
@@ -345,7 +491,7 @@ static void on_gone(struct http_exchange *x, void *ctx)
     struct face_call *c = http_exchange_get(x);
     if (!c || !c->x)
         return;
-    c->x = NULL;
+    c->x = NULL; /* the exchange is gone: nothing may be done with it */
     leave_all(c);
 }
 
@@ -373,8 +519,9 @@ void engine_face_close(struct engine_face *f)
     if (!f)
         return;
     http_server_close(f->server);
+    assert(f->busy == 0); /* or messages to come would find nobody */
     for (size_t i = 0; i < f->model_count; i++)
-        mem_free((char *)(uintptr_t)f->model[i].name.ptr);
+        model_free(f->model[i]);
     mem_free(f);
 }
 
@@ -394,9 +541,30 @@ int engine_face_add(struct engine_face *f, struct str name, struct host *h, stru
         return err_set(e, ERR_EXISTS, "there is a model `%.*s` already", STR_FMT(name));
     if (f->model_count == ENGINE_MODELS_MAX)
         return err_set(e, ERR_LIMIT, "the engine holds %d models at most", ENGINE_MODELS_MAX);
-    char *copy_of = mem_dup(name.ptr, name.len);
-    if (!copy_of)
+    struct face_model *m = new0(struct face_model);
+    char *copy_of = m ? mem_dup(name.ptr, name.len) : NULL;
+    if (!copy_of) {
+        mem_free(m);
         return err_set(e, ERR_NOMEM, "engine");
-    f->model[f->model_count++] = (struct face_model){str_of(copy_of, name.len), h};
+    }
+    *m = (struct face_model){.name = str_of(copy_of, name.len), .host = h};
+    f->model[f->model_count++] = m;
     return 0;
+}
+
+void engine_face_remove(struct engine_face *f, struct str name, void (*gone)(struct host *h, void *ctx), void *ctx)
+{
+    struct face_model *m = model_find(f, name);
+    assert(m);
+    for (size_t i = 0; i < f->model_count; i++)
+        if (f->model[i] == m)
+            f->model[i--] = f->model[--f->model_count];
+    m->gone = gone;
+    m->gone_ctx = ctx;
+    model_look(m);
+}
+
+void engine_face_walls(struct engine_face *f, const struct confinement *c)
+{
+    f->walls = c;
 }

@@ -29,15 +29,17 @@ struct engine_say {
     char id[40];
     struct str model; /* owned by the call */
     int64_t created_s;
-    bool stream, include_usage, begun, logprobs, base64;
-    struct buf content, reasoning, calls, tokens; /* calls: the elements of tool_calls; tokens: those of logprobs.content */
+    bool stream, include_usage, begun, base64;
+    struct buf content, reasoning, calls, tokens; /* calls: the elements of tool_calls; tokens: log probabilities not told yet */
     size_t call_count;
-    struct buf vectors; /* the elements of data */
-    size_t vector_count;
+    struct buf *vector; /* (vector_max): the elements of data, as they come; owned */
+    size_t vector_max, dropped; /* dropped: tokens of the prompt that were left out */
+    struct buf note; /* what was put differently than asked */
+    size_t said_bytes; /* of tokens, for where each began */
 };
-void engine_say_init(struct engine_say *s);
+int engine_say_init(struct engine_say *s, size_t vectors);
 void engine_say_fini(struct engine_say *s);
-/* One event into the answer; for a stream also the chunk to send now, appended to `out` (nothing when there is none). */
+/* One event into the answer (a vector's `call` is the number of its text); for a stream also the chunk to send now, appended to `out` (nothing when there is none). */
 int engine_say_event(struct engine_say *s, const struct host_event *ev, struct buf *out);
 /* A token's log probability, said before the text it ends up in; top: the texts of its alternatives. */
 int engine_say_token(struct engine_say *s, const struct host_event *ev, const struct str *top);

@@ -1,10 +1,17 @@
 /* engine_say.c: what the engine said, in OpenAI's dialect: chunks of a stream, or one whole answer. */
 #include "base/base64.h"
+#include "base/mem.h"
 #include "gateway/engine_face_priv.h"
 
-void engine_say_init(struct engine_say *s)
+int engine_say_init(struct engine_say *s, size_t vectors)
 {
-    s->content = s->reasoning = s->calls = s->tokens = s->vectors = BUF_INIT(ENGINE_ANSWER_BYTES_MAX);
+    s->content = s->reasoning = s->calls = s->tokens = BUF_INIT(ENGINE_ANSWER_BYTES_MAX);
+    s->note = BUF_INIT(64 * KiB);
+    s->vector_max = vectors;
+    s->vector = vectors ? new0_array(struct buf, vectors) : NULL;
+    for (size_t i = 0; s->vector && i < vectors; i++)
+        s->vector[i] = BUF_INIT(ENGINE_ANSWER_BYTES_MAX / vectors);
+    return vectors && !s->vector ? ERR_NOMEM : 0;
 }
 
 void engine_say_fini(struct engine_say *s)
@@ -13,7 +20,10 @@ void engine_say_fini(struct engine_say *s)
     buf_fini(&s->reasoning);
     buf_fini(&s->calls);
     buf_fini(&s->tokens);
-    buf_fini(&s->vectors);
+    buf_fini(&s->note);
+    for (size_t i = 0; s->vector && i < s->vector_max; i++)
+        buf_fini(&s->vector[i]);
+    mem_free(s->vector);
 }
 
 static bool is_chat(const struct engine_say *s)
@@ -34,37 +44,102 @@ static void write_token(struct json_writer *w, struct str text, float logprob)
     json_array_end(w);
 }
 
+/* Chats have a list of objects, each with its alternatives in a list. */
+static void write_chat_token(struct json_writer *w, const struct host_event *ev, const struct str *top)
+{
+    json_object_begin(w);
+    write_token(w, ev->text, ev->choice->logprob);
+    json_key(w, "top_logprobs");
+    json_array_begin(w);
+    for (uint32_t i = 0; i < ev->choice->top_count; i++) {
+        json_object_begin(w);
+        write_token(w, top[i], ev->choice->top[i].logprob);
+        json_object_end(w);
+    }
+    json_array_end(w);
+    json_object_end(w);
+}
+
+static bool said_before(const struct str *top, uint32_t i)
+{
+    for (uint32_t j = 0; j < i; j++)
+        if (str_eq(top[j], top[i]))
+            return true;
+    return false;
+}
+
+/* Completions have four lists side by side. They are kept as [token, logprob, {alternatives}, offset] and taken apart when written. */
+static void write_text_token(struct json_writer *w, const struct engine_say *s, const struct host_event *ev, const struct str *top)
+{
+    json_array_begin(w);
+    json_str(w, ev->text);
+    json_double(w, (double)ev->choice->logprob);
+    json_object_begin(w);
+    for (uint32_t i = 0; i < ev->choice->top_count; i++)
+        if (!said_before(top, i)) { /* tokens may read alike; a name stands once */
+            json_key_str(w, top[i]);
+            json_double(w, (double)ev->choice->top[i].logprob);
+        }
+    json_object_end(w);
+    json_i64(w, (int64_t)s->said_bytes);
+    json_array_end(w);
+}
+
 static int keep_token(struct engine_say *s, const struct host_event *ev, const struct str *top)
 {
     if (s->tokens.len)
         (void)buf_append_char(&s->tokens, ',');
     struct json_writer w = JSON_WRITER(&s->tokens);
-    json_object_begin(&w);
-    write_token(&w, ev->text, ev->choice->logprob);
-    json_key(&w, "top_logprobs");
-    json_array_begin(&w);
-    for (uint32_t i = 0; i < ev->choice->top_count; i++) {
-        json_object_begin(&w);
-        write_token(&w, top[i], ev->choice->top[i].logprob);
-        json_object_end(&w);
-    }
-    json_array_end(&w);
-    json_object_end(&w);
+    if (is_chat(s))
+        write_chat_token(&w, ev, top);
+    else
+        write_text_token(&w, s, ev, top);
+    s->said_bytes += ev->text.len;
     return json_done(&w);
 }
 
-static void write_logprobs(struct json_writer *w, struct engine_say *s)
+static void write_text_lists(struct json_writer *w, struct str tokens)
+{
+    static const char *const lists[] = {"tokens", "token_logprobs", "top_logprobs", "text_offset"};
+    for (size_t i = 0; i < COUNT_OF(lists); i++) {
+        struct json_scan scan;
+        json_scan_init(&scan, tokens);
+        json_key(w, lists[i]);
+        json_array_begin(w);
+        if (json_enter(&scan))
+            while (json_element(&scan)) {
+                struct str part[COUNT_OF(lists)] = {0};
+                size_t n = 0;
+                if (!json_enter(&scan))
+                    break;
+                while (json_element(&scan) && json_skip(&scan, &part[n < COUNT_OF(lists) ? n : 0]))
+                    n++;
+                json_raw(w, part[i]);
+            }
+        json_array_end(w);
+    }
+}
+
+static void write_logprobs(struct json_writer *w, struct engine_say *s, bool take)
 {
     json_key(w, "logprobs");
-    if (!s->tokens.len) {
+    if (!s->tokens.len || !take) {
         json_null(w);
         return;
     }
     json_object_begin(w);
-    json_key(w, "content");
-    json_array_begin(w);
-    json_raw(w, buf_str(&s->tokens));
-    json_array_end(w);
+    if (is_chat(s)) {
+        json_key(w, "content");
+        json_array_begin(w);
+        json_raw(w, buf_str(&s->tokens));
+        json_array_end(w);
+    } else {
+        AUTO_BUF struct buf list = BUF_INIT(2 * ENGINE_ANSWER_BYTES_MAX);
+        if (buf_append_char(&list, '[') < 0 || buf_append(&list, buf_str(&s->tokens)) < 0 || buf_append_char(&list, ']') < 0)
+            w->rc = ERR_NOMEM;
+        else
+            write_text_lists(w, buf_str(&list));
+    }
     json_object_end(w);
     buf_clear(&s->tokens);
 }
@@ -129,7 +204,22 @@ static void write_delta(struct json_writer *w, const struct engine_say *s, enum 
     json_object_end(w);
 }
 
-static int chunk(struct engine_say *s, enum delta delta, const struct host_event *ev, const char *finish, struct buf *out)
+static void write_hearth(struct json_writer *w, const struct engine_say *s, const struct sched_counts *c)
+{
+    json_key(w, "hearth");
+    json_object_begin(w);
+    json_key(w, "queue_ms"), json_i64(w, c->queued_us / 1000);
+    json_key(w, "prefill_ms"), json_i64(w, c->prefill_us / 1000);
+    json_key(w, "decode_ms"), json_i64(w, c->decode_us / 1000);
+    json_key(w, "cached_tokens"), json_i64(w, (int64_t)c->cached);
+    json_key(w, "dropped_tokens"), json_i64(w, (int64_t)s->dropped);
+    if (s->note.len)
+        json_key(w, "note"), json_str(w, buf_str(&s->note));
+    json_object_end(w);
+}
+
+static int chunk(struct engine_say *s, enum delta delta, const struct host_event *ev, const char *finish, const struct sched_counts *counts,
+                 struct buf *out)
 {
     struct json_writer w = JSON_WRITER(out);
     chunk_begin(&w, s);
@@ -138,10 +228,12 @@ static int chunk(struct engine_say *s, enum delta delta, const struct host_event
     json_object_begin(&w);
     json_key(&w, "index"), json_i64(&w, 0);
     write_delta(&w, s, delta, ev);
-    write_logprobs(&w, s);
+    write_logprobs(&w, s, delta != DELTA_ROLE);
     json_key(&w, "finish_reason"), json_text(&w, finish);
     json_object_end(&w);
     json_array_end(&w);
+    if (counts && !s->include_usage) /* else with the usage */
+        write_hearth(&w, s, counts);
     return chunk_end(&w);
 }
 
@@ -167,29 +259,29 @@ static int keep_call(struct engine_say *s, const struct host_event *ev)
 }
 
 /* Nine digits tell any float from its neighbours. */
-static int write_vector(struct engine_say *s, const float *v, size_t count)
+static int write_vector(struct buf *out, const float *v, size_t count, bool base64)
 {
-    int rc = buf_append_char(&s->vectors, s->base64 ? '"' : '[');
-    if (s->base64 && rc == 0)
-        rc = base64_append(&s->vectors, str_of(v, count * sizeof *v)); /* little-endian, as this machine is */
-    for (size_t i = 0; i < count && !s->base64 && rc == 0; i++)
-        rc = v[i] - v[i] == 0 ? buf_append_format(&s->vectors, i ? ",%.9g" : "%.9g", (double)v[i]) : ERR_INVALID;
-    return rc < 0 ? rc : buf_append_char(&s->vectors, s->base64 ? '"' : ']');
+    int rc = buf_append_char(out, base64 ? '"' : '[');
+    for (size_t i = 0; i < count && rc == 0; i++)
+        rc = v[i] - v[i] != 0 ? ERR_INVALID : base64 ? 0 : buf_append_format(out, i ? ",%.9g" : "%.9g", (double)v[i]);
+    if (base64 && rc == 0)
+        rc = base64_append(out, str_of(v, count * sizeof *v)); /* little-endian, as this machine is */
+    return rc < 0 ? rc : buf_append_char(out, base64 ? '"' : ']');
 }
 
+/* Texts may be through in another order than they came. */
 static int keep_vector(struct engine_say *s, const struct host_event *ev)
 {
-    struct json_writer w = JSON_WRITER(&s->vectors);
-    if (s->vector_count)
-        (void)buf_append_char(&s->vectors, ',');
+    struct buf *out = &s->vector[ev->call];
+    struct json_writer w = JSON_WRITER(out);
     json_object_begin(&w);
     json_key(&w, "object"), json_text(&w, "embedding");
-    json_key(&w, "index"), json_i64(&w, (int64_t)s->vector_count++);
+    json_key(&w, "index"), json_i64(&w, ev->call);
     json_key(&w, "embedding");
     int rc = json_done(&w);
     if (rc == 0)
-        rc = write_vector(s, ev->vector, ev->vector_count);
-    return rc < 0 ? rc : buf_append_char(&s->vectors, '}');
+        rc = write_vector(out, ev->vector, ev->vector_count, s->base64);
+    return rc < 0 ? rc : buf_append_char(out, '}');
 }
 
 int engine_say_event(struct engine_say *s, const struct host_event *ev, struct buf *out)
@@ -199,9 +291,9 @@ int engine_say_event(struct engine_say *s, const struct host_event *ev, struct b
     if (ev->said == HOST_SAID_VECTOR)
         return keep_vector(s, ev);
     if (s->stream) {
-        int rc = s->begun || !is_chat(s) ? 0 : chunk(s, DELTA_ROLE, ev, NULL, out);
+        int rc = s->begun || !is_chat(s) ? 0 : chunk(s, DELTA_ROLE, ev, NULL, NULL, out);
         s->begun = true;
-        return rc < 0 || ev->said == HOST_SAID_CALL_END ? rc : chunk(s, deltas[ev->said], ev, NULL, out);
+        return rc < 0 || ev->said == HOST_SAID_CALL_END ? rc : chunk(s, deltas[ev->said], ev, NULL, NULL, out);
     }
     switch (ev->said) {
     case HOST_SAID_TEXT:
@@ -240,18 +332,6 @@ static void write_usage(struct json_writer *w, const struct engine_say *s, const
         json_key(w, "cached_tokens"), json_i64(w, (int64_t)c->cached);
         json_object_end(w);
     }
-    json_object_end(w);
-}
-
-static void write_hearth(struct json_writer *w, const struct sched_counts *c)
-{
-    json_key(w, "hearth");
-    json_object_begin(w);
-    json_key(w, "queue_ms"), json_i64(w, c->queued_us / 1000);
-    json_key(w, "prefill_ms"), json_i64(w, c->prefill_us / 1000);
-    json_key(w, "decode_ms"), json_i64(w, c->decode_us / 1000);
-    json_key(w, "cached_tokens"), json_i64(w, (int64_t)c->cached);
-    json_key(w, "dropped_tokens"), json_i64(w, 0);
     json_object_end(w);
 }
 
@@ -294,18 +374,19 @@ static int say_whole(struct engine_say *s, enum host_finish finish, const struct
     json_key(&w, embeds ? "data" : "choices");
     json_array_begin(&w);
     if (embeds) {
-        json_raw(&w, buf_str(&s->vectors));
+        for (size_t i = 0; i < s->vector_max; i++)
+            json_raw(&w, buf_str(&s->vector[i]));
     } else {
         json_object_begin(&w);
         json_key(&w, "index"), json_i64(&w, 0);
         write_message(&w, s);
-        write_logprobs(&w, s);
+        write_logprobs(&w, s, true);
         json_key(&w, "finish_reason"), json_text(&w, finish_name(finish));
         json_object_end(&w);
     }
     json_array_end(&w);
     write_usage(&w, s, counts);
-    write_hearth(&w, counts);
+    write_hearth(&w, s, counts);
     json_object_end(&w);
     return json_done(&w);
 }
@@ -314,9 +395,9 @@ int engine_say_end(struct engine_say *s, enum host_finish finish, const struct s
 {
     if (!s->stream)
         return say_whole(s, finish, counts, out);
-    int rc = s->begun || !is_chat(s) ? 0 : chunk(s, DELTA_ROLE, NULL, NULL, out);
+    int rc = s->begun || !is_chat(s) ? 0 : chunk(s, DELTA_ROLE, NULL, NULL, NULL, out);
     if (rc == 0)
-        rc = chunk(s, DELTA_NONE, NULL, finish_name(finish), out);
+        rc = chunk(s, DELTA_NONE, NULL, finish_name(finish), counts, out);
     if (rc < 0)
         return rc;
     struct json_writer w = JSON_WRITER(out);
@@ -326,7 +407,7 @@ int engine_say_end(struct engine_say *s, enum host_finish finish, const struct s
         json_array_begin(&w);
         json_array_end(&w);
         write_usage(&w, s, counts);
-        write_hearth(&w, counts);
+        write_hearth(&w, s, counts);
         rc = chunk_end(&w);
     }
     return rc < 0 ? rc : buf_append_text(out, "data: [DONE]\n\n");

@@ -16,11 +16,17 @@ struct news;
 /* What came of it: 0 or a negative code, and lines for people. On the loop that asked. */
 typedef void gateway_told_fn(void *arg, int rc, struct str text);
 
+struct gateway_engine { /* the built-in one */
+    bool configured, up;
+    int64_t restarts;
+};
+
 /* What only the process as a whole can do, for the admin API; filled in by the layer above. */
 struct gateway_control {
     void *ctx;
     /* Has the config read again; from any loop. `told` is called once, later, unless this fails: ERR_NOMEM, ERR_BUSY. */
     int (*reload)(void *ctx, struct loop *l, gateway_told_fn *told, void *arg);
+    void (*engine)(void *ctx, struct gateway_engine *out); /* any loop; may be NULL */
 };
 
 struct gateway_options {

@@ -308,6 +308,15 @@ static void put_known(struct page *p, enum metric m, int64_t n, int scale)
         put_alone(p, m, n, scale);
 }
 
+static void put_engine(struct page *p, const struct gateway *g)
+{
+    struct gateway_engine engine = {0};
+    if (g->control.engine)
+        g->control.engine(g->control.ctx, &engine);
+    put_known(p, METRIC_ENGINE_UP, engine.configured ? engine.up : -1, 0);
+    put_known(p, METRIC_ENGINE_AGAIN, engine.configured ? engine.restarts : -1, 0);
+}
+
 static void put_standing(struct page *p, struct gateway_loop *gl)
 {
     struct gateway *g = gl->gateway;
@@ -334,6 +343,7 @@ static void put_standing(struct page *p, struct gateway_loop *gl)
     put_alone(p, METRIC_CONNECTIONS, connections, 0);
     put_alone(p, METRIC_READY, page_why_unready(gl) == NULL, 0);
     put_alone(p, METRIC_JOURNAL, (int64_t)mesh_journal_bytes(g->mesh), 0);
+    put_engine(p, g);
     struct process_numbers n;
     process_numbers_read(&n);
     put_known(p, METRIC_CPU, n.cpu_us, 6);

@@ -35,6 +35,8 @@
     X(CONNECTIONS,   "hearth_connections",              "gauge",     "",                 "Connections of clients, idle ones included")              \
     X(READY,         "hearth_ready",                    "gauge",     "",                 "1 while new calls are let in, as /readyz says")           \
     X(JOURNAL,       "hearth_journal_bytes",            "gauge",     "",                 "Bytes in the journal segments that are being written")    \
+    X(ENGINE_UP,     "hearth_engine_up",                "gauge",     "",                 "1 while the process of the built-in engine runs; left out when the config has none") \
+    X(ENGINE_AGAIN,  "hearth_engine_restarts_total",    "counter",   "",                 "How often that process ended by itself and was started again") \
     X(CPU,           "process_cpu_seconds_total",       "counter",   "",                 "Processor time of this process, user and system")         \
     X(RSS,           "process_resident_memory_bytes",   "gauge",     "",                 "Memory of this process, shared pages included")           \
     X(FDS,           "process_open_fds",                "gauge",     "",                 "Open descriptors")                                        \

@@ -33,6 +33,7 @@ int mesh_open(struct mesh **out, const struct mesh_options *opt, struct err *e)
     m->calls = opt->calls;
     m->held = opt->held;
     m->news = opt->news;
+    m->engine_socket = opt->engine_socket.len ? arena_dup(&m->arena, opt->engine_socket) : STR("/the engine does not run");
     int rc = fence_networks(m, e);
     if (rc == 0)
         rc = routes_build(m, e);

@@ -42,6 +42,7 @@ struct mesh_options {
     struct gauge *calls; /* under way; one that does not fit is refused. NULL: no ceiling */
     struct gauge *held;  /* bytes; answers that are held are counted here, never refused. NULL: not counted */
     struct news *news;   /* is told what rests and what is back; NULL: nobody is */
+    struct str engine_socket; /* path at which the built-in engine listens; empty: it does not run, and no call is made */
 };
 /* Refuses (with e->line and e->column) what could cross a boundary, names that do not exist, and what this version cannot
  * do. Missing secrets are no error: such an upstream is skipped as "no key". */

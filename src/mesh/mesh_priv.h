@@ -294,6 +294,7 @@ struct mesh {
     const char *ca_file;
     struct gauge *calls, *held; /* the caller's; may be NULL */
     struct news *news;          /* the same */
+    struct str engine_socket;   /* where the built-in engine listens */
 };
 
 /* faces.c. `given`: the config's URL, may be empty; one_dialect: the config names the dialect, so there is this one face.

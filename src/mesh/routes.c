@@ -28,7 +28,11 @@ static int upstream_dialect(struct upstream *u, const struct config_upstream *c,
     static const struct {
         const char *name;
         enum dialect dialect;
-    } words[] = {{"openai", DIALECT_OPENAI}, {"responses", DIALECT_RESPONSES}, {"anthropic", DIALECT_ANTHROPIC}, {"ollama", DIALECT_OLLAMA}};
+    } words[] = {{"openai", DIALECT_OPENAI}, {"responses", DIALECT_RESPONSES}, {"anthropic", DIALECT_ANTHROPIC}, {"ollama", DIALECT_OLLAMA},
+                 {"engine", DIALECT_OPENAI}};
+    if (c->engine && !c->model_count)
+        return refuse(e, c->mark, "upstream %.*s is the built-in engine: name its models and their files, "
+                      "`models: { llama3.2:3b: models/Llama-3.2-3B-Q4_K_M.gguf }`", STR_FMT(c->name.text));
     for (size_t i = 0; i < COUNT_OF(words); i++)
         if (!c->dialect.text.ptr || str_eq(c->dialect.text, str_from(words[i].name))) {
             u->dialect = words[i].dialect;
@@ -37,8 +41,7 @@ static int upstream_dialect(struct upstream *u, const struct config_upstream *c,
                               STR_FMT(c->name.text), u->vendor->title, words[i].name);
             return 0;
         }
-    return refuse(e, c->dialect.mark, "upstream %.*s: the built-in engine is planned; use Ollama or llama-server as `dialect: openai`",
-                  STR_FMT(c->name.text));
+    return refuse(e, c->dialect.mark, "upstream %.*s: there is no dialect %.*s", STR_FMT(c->name.text), STR_FMT(c->dialect.text));
 }
 
 static int upstream_regime(struct upstream *u, const struct config_upstream *c, struct err *e)
@@ -82,7 +85,7 @@ static bool is_ollama(const struct upstream *u)
 static int upstream_urls(struct mesh *m, struct upstream *u, const struct config_upstream *c, struct err *e)
 {
     struct str given = c->url.text;
-    u->unix_path = c->unix_path.text;
+    u->unix_path = c->engine ? m->engine_socket : c->unix_path.text;
     if (!given.ptr && u->unix_path.ptr)
         given = u->dialect == DIALECT_OPENAI || u->dialect == DIALECT_RESPONSES ? STR("http://localhost/v1") : STR("http://localhost");
     if (!given.ptr && !u->vendor)
@@ -91,6 +94,8 @@ static int upstream_urls(struct mesh *m, struct upstream *u, const struct config
         return err_set(e, ERR_NOMEM, "routes");
     u->host = url_host(u->base);
     struct str root = str_ends(u->base, STR("/v1")) ? str_slice(u->base, 0, u->base.len - 3) : u->base;
+    if (c->engine) /* it forwards to nobody, and cannot */
+        return 0;
     if (u->home && !(u->probe_url = join(m, root, "/api/tags")).ptr)
         return err_set(e, ERR_NOMEM, "routes");
     if (u->home && is_ollama(u) && !(u->loaded_url = join(m, root, "/api/ps")).ptr)
@@ -238,6 +243,19 @@ static int target_prices(struct mesh *m, struct target *t, struct err *e)
     return 0;
 }
 
+/* Of the built-in engine it is known what it has. */
+static int target_engine(const struct upstream *u, const struct config_text *name, struct str model, struct err *e)
+{
+    AUTO_BUF struct buf names = BUF_INIT(600);
+    for (int i = 0; i < u->config->model_count; i++) {
+        if (str_eq(u->config->models[i].text, model))
+            return 0;
+        (void)buf_append_format(&names, "%s%.*s", i ? ", " : "", STR_FMT(u->config->models[i].text)); /* enough names for one message */
+    }
+    return refuse(e, name->mark, "target %.*s: the engine has no model %.*s under `models`; it has %.*s", STR_FMT(name->text), STR_FMT(model),
+                  STR_FMT(buf_str(&names)));
+}
+
 /* Adds upstream/model once; the mark says where it was named. */
 static int target_add(struct mesh *m, const struct config_text *name, struct target **out, struct err *e)
 {
@@ -247,6 +265,9 @@ static int target_add(struct mesh *m, const struct config_text *name, struct tar
         struct upstream *u = slash > 0 ? upstream_named(m, str_slice(name->text, 0, (size_t)slash)) : NULL;
         if (!u)
             return refuse(e, name->mark, "target %.*s: there is no upstream of that name", STR_FMT(name->text));
+        int known = u->config->engine ? target_engine(u, name, str_skip(name->text, (size_t)slash + 1), e) : 0;
+        if (known < 0)
+            return known;
         t = &m->target[m->target_count++];
         *t = (struct target){.name = name->text, .model = str_skip(name->text, (size_t)slash + 1), .up = u};
         t->fact = model_find(u->vendor_name, t->model);

@@ -295,7 +295,8 @@ static const struct {
     {"clock", clock_verb},       {"disk", disk_verb},
     {"memory", memory_verb},     {"each", each_verb},
     {"elsewhere", elsewhere_verb}, {"keep", keep_verb},
-    {"cli-left", cli_left_verb},
+    {"cli-left", cli_left_verb},   {"model", model_verb},
+    {"engine", engine_verb},
     {"expect", expect_verb},       {"flood", flood_verb},
     {"chaos", chaos_verb},
 };

@@ -14,6 +14,7 @@
  *   scenario_timed.c    a client and an upstream that time what happens between them;
  *   scenario_tls.c      TLS in front of one;  scenario_clock.c  the wall clock
  *   scenario_limits.c   a disk that fills up, and memory;  scenario_rows.c  one file for scenarios that are alike
+ *   scenario_engine.c   model files, and the process that computes them
  *   scenario_elsewhere.c  clients that are not on this machine;  scenario_keep.c  texts kept under a name
  *
  * Functions return false after writing the story with scenario_fail. All waits are bounded and end with the event. */
@@ -100,6 +101,7 @@ struct scenario {
     struct authority *authority;
     int port, reserved_fd;
     pid_t pid; /* 0: not running */
+    pid_t engine_pid; /* the engine process that got a signal last */
     struct client client[CLIENTS_MAX];
     int client_count;
     struct client *current;
@@ -202,6 +204,9 @@ bool keep_verb(struct scenario *s, struct words *w);
 struct str kept_text(const struct scenario *s, struct str name);
 bool expect_mode(struct scenario *s, struct words *w);
 bool elsewhere_verb(struct scenario *s, struct words *w);
+bool model_verb(struct scenario *s, struct words *w);
+bool engine_verb(struct scenario *s, struct words *w);
+bool expect_engine(struct scenario *s, struct words *w);
 bool abort_verb(struct scenario *s, struct words *w);
 bool read_verb(struct scenario *s, struct words *w);
 bool reply_verb(struct scenario *s, struct words *w);

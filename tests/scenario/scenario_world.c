@@ -352,6 +352,7 @@ bool expect_world(struct scenario *s, struct str what, struct words *w, bool *kn
     } table[] = {{"seen", expect_seen},     {"aborted", expect_aborted}, {"request", expect_request},
                  {"ledger", expect_ledger}, {"log", expect_log},         {"files-lack", expect_files_lack},
                  {"cli", expect_cli},       {"running", expect_running}, {"memory", expect_memory},
+                 {"engine", expect_engine},
                  {"mode", expect_mode},     {"wire", expect_wire}};
     *known = true;
     for (size_t i = 0; i < COUNT_OF(table); i++)

@@ -239,6 +239,29 @@ TEST(every_option_lands_in_its_field)
     config_free(c);
 }
 
+/* Files are meant from where the config lies, whatever folder the daemon was started in. */
+TEST(models_of_the_engine_have_files_beside_the_config)
+{
+    struct config *c = NULL;
+    struct err e = {0};
+    EXPECT_I64(config_read(&c, STR("upstreams:\n  e: { dialect: engine, context: 8k, threads: 4, models: { \"a:1b\": sub/a.gguf, b: /srv/b.gguf } }\n"),
+                           STR("/etc/hearth/hearth.yaml"), &e), 0);
+    if (!c)
+        return;
+    const struct config_upstream *u = c->upstream;
+    EXPECT(u->engine && u->place == PLACE_HOME && u->model_count == 2);
+    EXPECT_STR(u->models[0].text, "a:1b");
+    EXPECT_STR(u->model_file[0].text, "/etc/hearth/sub/a.gguf");
+    EXPECT_STR(u->model_file[1].text, "/srv/b.gguf");
+    EXPECT(u->engine_context == 8000 && u->engine_threads == 4 && u->engine_calls == 8);
+    config_free(c);
+    c = NULL;
+    EXPECT_I64(config_read(&c, STR("upstreams:\n  e: { dialect: engine, models: { a: a.gguf } }\n"), STR("hearth.yaml"), &e), 0);
+    if (c)
+        EXPECT_STR(c->upstream->model_file[0].text, "a.gguf");
+    config_free(c);
+}
+
 TEST(steps_have_three_shapes)
 {
     struct config *c = read_golden("good-everything.yaml");

@@ -78,9 +78,17 @@ TEST(vectors_of_two_models_are_not_mixed)
     expect_refused(UPSTREAMS "  embed: { chain: [closet/nomic-embed-text, \"closet/llama3.1:8b\"] }\n", 6, "do not mix");
 }
 
-TEST(what_is_planned_is_refused_by_name)
+#define ENGINE "upstreams:\n  engine: { dialect: engine, models: { \"llama3.2:3b\": m.gguf } }\njobs:\n"
+
+TEST(the_built_in_engine_is_at_home_and_has_the_models_of_the_config)
 {
-    expect_refused("upstreams:\n  x: { dialect: engine }\njobs:\n  a: { chain: [x/m] }\n", 2, "engine");
+    struct made m = make(ENGINE "  a: { chain: [\"engine/llama3.2:3b\"], boundary: home }\n");
+    EXPECT_I64(m.rc, 0);
+    EXPECT(m.rc == 0 && m.mesh->upstream[0].home && m.mesh->upstream[0].regime == REGIME_POWER);
+    EXPECT(m.rc == 0 && m.mesh->upstream[0].unix_path.len > 0 && !m.mesh->upstream[0].probe_url.len);
+    unmake(&m);
+    expect_refused("upstreams:\n  x: { dialect: engine }\n", 2, "name its models and their files");
+    expect_refused(ENGINE "  a: { chain: [\"engine/llama3.2:1b\"] }\n", 4, "the engine has no model llama3.2:1b under `models`; it has llama3.2:3b");
 }
 
 TEST(a_plan_needs_its_credential_and_no_client_is_asked_for_a_quota)

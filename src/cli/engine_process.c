@@ -1,0 +1,113 @@
+/* engine_process.c: the process that computes: one loop with the HTTP face on it, the walls, and the models, each with threads of its own. */
+#include "base/log.h"
+#include "base/mem.h"
+#include "cli/engine_priv.h"
+#include "engine/host.h"
+#include "gateway/engine_face.h"
+
+int engine_process_open(struct engine_process *p, struct err *e)
+{
+    int rc = loop_open(&p->loop, &(struct loop_options){.clock = clock_system()}, e);
+    if (rc == 0)
+        rc = engine_face_open(&p->face, p->loop, e);
+    if (rc == 0)
+        engine_face_walls(p->face, &p->walls);
+    return rc;
+}
+
+int engine_process_confine(struct engine_process *p, bool open, struct err *e)
+{
+    if (open || !confine_available()) {
+        log_line(LOG_WARN, "engine", "the engine is not shut in: %s", open ? "--open was given" : "this build cannot");
+        return 0;
+    }
+    int rc = confine_self(&p->walls, e);
+    if (rc == 0)
+        log_line(LOG_INFO, "engine", "shut in: system calls limited, no new privileges, %s",
+                 p->walls.network_namespace ? "a network of its own with nothing in it" : "no network namespace (this system does not let us make one)");
+    return rc;
+}
+
+static void tell(const struct host *h, struct str name)
+{
+    struct engine_memory m = engine_memory(host_engine(h));
+    struct str note = host_note(h);
+    const char *warning = tokenizer_warning(host_tokenizer(h));
+    log_line(LOG_INFO, "engine", "model %.*s: %s, weights %llu MiB, up to %llu MiB for what is read (%zu tokens), %llu MiB for steps", STR_FMT(name),
+             host_engine(h)->kernels->name, (unsigned long long)(m.weights >> 20), (unsigned long long)(m.kv >> 20), host_context(h),
+             (unsigned long long)(m.work >> 20));
+    if (note.len)
+        log_line(LOG_WARN, "engine", "model %.*s: %.*s", STR_FMT(name), STR_FMT(note));
+    if (warning)
+        log_line(LOG_WARN, "engine", "model %.*s: %s", STR_FMT(name), warning);
+}
+
+int engine_process_load(struct engine_process *p, struct gguf *file, const struct host_options *o, struct str name, int64_t id, struct err *e)
+{
+    struct engine_loaded *l = new0(struct engine_loaded);
+    if (!l) {
+        gguf_close(file);
+        return err_set(e, ERR_NOMEM, "engine");
+    }
+    int rc = host_open(&l->host, file, o, clock_system(), e);
+    if (rc < 0) {
+        mem_free(l);
+        return rc;
+    }
+    l->id = id;
+    l->next = p->loaded;
+    p->loaded = l;
+    tell(l->host, name);
+    return 0;
+}
+
+int engine_process_serve(struct engine_process *p, struct engine_loaded *l, struct str name, struct err *e)
+{
+    const char *copy = mem_dup(name.ptr, name.len);
+    if (!copy)
+        return err_set(e, ERR_NOMEM, "engine");
+    l->name = str_of(copy, name.len);
+    int rc = engine_face_add(p->face, name, l->host, e);
+    if (rc < 0) {
+        mem_free((char *)(uintptr_t)copy);
+        l->name = STR_NONE;
+    }
+    return rc;
+}
+
+/* Nobody uses it any more. */
+static void forget(struct host *h, void *process)
+{
+    struct engine_process *p = process;
+    for (struct engine_loaded **at = &p->loaded, *l; (l = *at); at = &l->next)
+        if (l->host == h) {
+            *at = l->next;
+            host_close(h);
+            mem_free((char *)(uintptr_t)l->name.ptr);
+            mem_free(l);
+            return;
+        }
+}
+
+void engine_process_drop(struct engine_process *p, struct engine_loaded *l)
+{
+    if (l->leaving)
+        return;
+    l->leaving = true;
+    if (l->name.ptr)
+        engine_face_remove(p->face, l->name, forget, p);
+    else
+        forget(l->host, p);
+}
+
+void engine_process_close(struct engine_process *p)
+{
+    for (struct engine_loaded *l = p->loaded; l; l = l->next)
+        host_stop(l->host); /* every call ends; what they say is still to be heard */
+    for (int turns = 0; p->face && engine_face_busy(p->face) && turns < 1000; turns++)
+        loop_turn(p->loop, 10);
+    engine_face_close(p->face);
+    while (p->loaded)
+        forget(p->loaded->host, p);
+    loop_close(p->loop);
+}

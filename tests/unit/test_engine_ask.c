@@ -1,0 +1,165 @@
+/* Requests to the engine, member by member: what is taken, and what is refused with the member's name in the story. */
+#include "gateway/engine_face_priv.h"
+#include "test.h"
+#include <math.h>
+
+#define NOW_US 1000000
+
+static struct engine_ask ask;
+
+static int read_ask(enum host_kind kind, const char *body, struct err *e)
+{
+    engine_ask_fini(&ask);
+    *e = (struct err){0};
+    return engine_ask_read(&ask, kind, str_from(body), NOW_US, e);
+}
+
+#define WITH(members) "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"a\"}]," members "}"
+#define TOOL(name) "{\"type\":\"function\",\"function\":{\"name\":\"" name "\"}}"
+
+TEST(each_member_of_a_chat_is_read)
+{
+    struct err e;
+    REQUIRE(read_ask(HOST_CHAT,
+                     WITH("\"temperature\":0.5,\"top_p\":0.9,\"min_p\":0.1,\"top_k\":40,\"presence_penalty\":-1,\"frequency_penalty\":1.5,\"repetition_penalty\":1.1,"
+                          "\"repeat_last_n\":12,\"seed\":-7,\"max_tokens\":5,\"stop\":[\"x\",\"\",\"yz\"],\"stream\":true,\"stream_options\":{\"include_usage\":true},"
+                          "\"logprobs\":true,\"top_logprobs\":4,\"logit_bias\":{\"17\":3.5,\"18\":-100},\"n\":1,\"user\":\"somebody\","
+                          "\"hearth\":{\"class\":\"batch\",\"deadline_ms\":250,\"overflow\":\"drop_oldest\"},\"chat_template_kwargs\":{\"enable_thinking\":false},"
+                          "\"tools\":[" TOOL("f") "," TOOL("g") "],\"tool_choice\":{\"type\":\"function\",\"function\":{\"name\":\"g\"}}"),
+                     &e) == 0);
+    const struct sampler_options *s = &ask.host.sampling;
+    EXPECT(s->temperature == 0.5f && s->top_p == 0.9f && s->min_p == 0.1f && s->top_k == 40 && s->presence_penalty == -1 && s->frequency_penalty == 1.5f);
+    EXPECT(s->repeat_penalty == 1.1f && s->repeat_last_n == 12 && s->seed == (uint64_t)-7 && s->logprobs && s->logprobs_top == 4);
+    EXPECT(s->bias_count == 2 && s->bias[0].token == 17 && s->bias[0].bias == 3.5f && s->bias[1].token == 18 && isinf(s->bias[1].bias) && s->bias[1].bias < 0);
+    EXPECT(ask.host.answer_max == 5 && ask.stream && ask.include_usage && ask.host.class == SCHED_BATCH && ask.host.deadline_us == NOW_US + 250000);
+    EXPECT(ask.host.stop_count == 2 && ask.host.drop_oldest && ask.host.must_call && ask.host.tools && ask.host.tools->count == 2 && ask.host.kwargs);
+    EXPECT_STR(ask.host.stop[1], "yz");
+    EXPECT_STR(ask.host.call_name, "g");
+    EXPECT_STR(ask.model, "m");
+    REQUIRE(read_ask(HOST_CHAT, WITH("\"temperature\":null,\"stop\":null,\"seed\":null,\"tools\":null,\"max_tokens\":7,\"max_completion_tokens\":8,\"frequency_penalty\":1,"
+                                     "\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{\"name\":\"n\",\"schema\":{\"type\":\"object\"}}}"), &e) == 0);
+    EXPECT(ask.host.sampling.temperature == 1 && ask.host.stop_count == 0 && !ask.host.tools && ask.host.answer_max == 8 && !ask.host.json && !ask.host.must_call);
+    EXPECT(ask.host.sampling.repeat_last_n == 4096);
+    EXPECT_STR(ask.host.schema, "{\"type\":\"object\"}");
+    REQUIRE(read_ask(HOST_CHAT, WITH("\"tools\":[" TOOL("f") "],\"tool_choice\":\"none\",\"stop\":\"one\",\"response_format\":{\"type\":\"json_object\"}"), &e) == 0);
+    EXPECT(!ask.host.tools && ask.host.stop_count == 1 && ask.host.json && !ask.host.drop_oldest && ask.host.class == SCHED_INTERACTIVE);
+    REQUIRE(read_ask(HOST_CHAT, WITH("\"tools\":[" TOOL("f") "],\"tool_choice\":\"required\""), &e) == 0);
+    EXPECT(ask.host.must_call && !ask.host.call_name.len);
+    engine_ask_fini(&ask);
+}
+
+TEST(what_cannot_be_is_refused_by_name)
+{
+    static const struct {
+        enum host_kind kind;
+        const char *body, *names;
+    } bad[] = {
+        {HOST_CHAT, "", ""},
+        {HOST_CHAT, "[]", "object"},
+        {HOST_CHAT, "{\"messages\":[]}", "model"},
+        {HOST_CHAT, "{\"model\":5,\"messages\":[{}]}", "model"},
+        {HOST_CHAT, "{\"model\":\"m\"}", "messages"},
+        {HOST_CHAT, "{\"model\":\"m\",\"messages\":[]}", "messages"},
+        {HOST_CHAT, "{\"model\":\"m\",\"messages\":\"a\"}", "messages"},
+        {HOST_CHAT, WITH("\"temperature\":-1"), "temperature"},
+        {HOST_CHAT, WITH("\"temperature\":\"hot\""), "temperature"},
+        {HOST_CHAT, WITH("\"temperature\":1e999"), "temperature"},
+        {HOST_CHAT, WITH("\"top_p\":1.01"), "top_p"},
+        {HOST_CHAT, WITH("\"min_p\":-0.1"), "min_p"},
+        {HOST_CHAT, WITH("\"top_k\":1.5"), "top_k"},
+        {HOST_CHAT, WITH("\"top_k\":-1"), "top_k"},
+        {HOST_CHAT, WITH("\"presence_penalty\":3"), "presence_penalty"},
+        {HOST_CHAT, WITH("\"frequency_penalty\":-3"), "frequency_penalty"},
+        {HOST_CHAT, WITH("\"repetition_penalty\":0"), "repetition_penalty"},
+        {HOST_CHAT, WITH("\"repeat_last_n\":9999999"), "repeat_last_n"},
+        {HOST_CHAT, WITH("\"seed\":1.5"), "seed"},
+        {HOST_CHAT, WITH("\"seed\":\"5\""), "seed"},
+        {HOST_CHAT, WITH("\"max_tokens\":0"), "max_tokens"},
+        {HOST_CHAT, WITH("\"max_tokens\":-5"), "max_tokens"},
+        {HOST_CHAT, WITH("\"max_completion_tokens\":1.5"), "max_completion_tokens"},
+        {HOST_CHAT, WITH("\"stop\":5"), "stop"},
+        {HOST_CHAT, WITH("\"stop\":[5]"), "stop"},
+        {HOST_CHAT, WITH("\"stop\":[\"a\",\"a\",\"a\",\"a\",\"a\",\"a\",\"a\",\"a\",\"a\",\"a\",\"a\",\"a\",\"a\",\"a\",\"a\",\"a\",\"a\"]"), "stop"},
+        {HOST_CHAT, WITH("\"stream\":\"yes\""), "stream"},
+        {HOST_CHAT, WITH("\"stream_options\":{\"include_usage\":1}"), "include_usage"},
+        {HOST_CHAT, WITH("\"logprobs\":\"yes\""), "logprobs"},
+        {HOST_CHAT, WITH("\"top_logprobs\":21"), "top_logprobs"},
+        {HOST_CHAT, WITH("\"logit_bias\":[1]"), "logit_bias"},
+        {HOST_CHAT, WITH("\"logit_bias\":{\"a\":1}"), "logit_bias"},
+        {HOST_CHAT, WITH("\"logit_bias\":{\"1\":101}"), "logit_bias"},
+        {HOST_CHAT, WITH("\"logit_bias\":{\"4294967296\":1}"), "logit_bias"},
+        {HOST_CHAT, WITH("\"n\":2"), "`n`"},
+        {HOST_CHAT, WITH("\"best_of\":2"), "best_of"},
+        {HOST_CHAT, WITH("\"response_format\":{\"type\":\"xml\"}"), "response_format"},
+        {HOST_CHAT, WITH("\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{}}"), "response_format"},
+        {HOST_CHAT, WITH("\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{\"schema\":\"{}\"}}"), "response_format"},
+        {HOST_CHAT, WITH("\"tools\":5"), "tools"},
+        {HOST_CHAT, WITH("\"tools\":[5]"), "tools"},
+        {HOST_CHAT, WITH("\"tools\":[{\"type\":\"function\",\"function\":{}}]"), "tools"},
+        {HOST_CHAT, WITH("\"tool_choice\":\"required\""), "tool_choice"},
+        {HOST_CHAT, WITH("\"tools\":[" TOOL("f") "],\"tool_choice\":\"any\""), "tool_choice"},
+        {HOST_CHAT, WITH("\"tools\":[" TOOL("f") "],\"tool_choice\":{\"type\":\"function\"}"), "tool_choice"},
+        {HOST_CHAT, WITH("\"functions\":[]"), "functions"},
+        {HOST_CHAT, WITH("\"chat_template_kwargs\":5"), "chat_template_kwargs"},
+        {HOST_CHAT, WITH("\"hearth\":5"), "hearth"},
+        {HOST_CHAT, WITH("\"hearth\":{\"class\":\"urgent\"}"), "hearth.class"},
+        {HOST_CHAT, WITH("\"hearth\":{\"overflow\":\"cut\"}"), "hearth.overflow"},
+        {HOST_CHAT, WITH("\"hearth\":{\"deadline_ms\":0}"), "deadline_ms"},
+        {HOST_TEXT, "{\"model\":\"m\"}", "prompt"},
+        {HOST_TEXT, "{\"model\":\"m\",\"prompt\":[\"a\",\"b\"]}", "prompt"},
+        {HOST_TEXT, "{\"model\":\"m\",\"prompt\":[1,2]}", "prompt"},
+        {HOST_TEXT, "{\"model\":\"m\",\"prompt\":\"a\",\"echo\":true}", "echo"},
+        {HOST_TEXT, "{\"model\":\"m\",\"prompt\":\"a\",\"suffix\":\"b\"}", "suffix"},
+        {HOST_TEXT, "{\"model\":\"m\",\"prompt\":\"a\",\"logprobs\":21}", "logprobs"},
+        {HOST_EMBED, "{\"model\":\"m\"}", "input"},
+        {HOST_EMBED, "{\"model\":\"m\",\"input\":[]}", "input"},
+        {HOST_EMBED, "{\"model\":\"m\",\"input\":\"\"}", "input"},
+        {HOST_EMBED, "{\"model\":\"m\",\"input\":[\"a\",5]}", "input"},
+        {HOST_EMBED, "{\"model\":\"m\",\"input\":[1,2,3]}", "input"},
+        {HOST_EMBED, "{\"model\":\"m\",\"input\":\"a\",\"dimensions\":64}", "dimensions"},
+        {HOST_EMBED, "{\"model\":\"m\",\"input\":\"a\",\"encoding_format\":\"int8\"}", "encoding_format"},
+    };
+    struct err e;
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        int rc = read_ask(bad[i].kind, bad[i].body, &e);
+        if (rc >= 0 || !strstr(e.text, bad[i].names) || !e.text[0])
+            test_fail(__FILE__, __LINE__, "%s: %d, `%s` does not name %s", bad[i].body, rc, e.text, bad[i].names);
+    }
+    engine_ask_fini(&ask);
+}
+
+TEST(texts_and_prompts_are_taken_alone_and_in_lists)
+{
+    struct err e;
+    REQUIRE(read_ask(HOST_TEXT, "{\"model\":\"m\",\"prompt\":[\"a\"],\"logprobs\":3,\"echo\":false}", &e) == 0);
+    EXPECT(ask.host.answer_max == 16 && ask.host.sampling.logprobs && ask.host.sampling.logprobs_top == 3);
+    EXPECT_STR(ask.host.text, "a");
+    REQUIRE(read_ask(HOST_EMBED, "{\"model\":\"m\",\"input\":\"a\",\"encoding_format\":\"base64\",\"hearth\":{\"class\":\"batch\"}}", &e) == 0);
+    EXPECT(ask.text_count == 1 && ask.base64 && ask.host.class == SCHED_BATCH);
+    struct buf b = BUF_INIT(64 * KiB);
+    for (int count = ENGINE_TEXTS_MAX; count <= ENGINE_TEXTS_MAX + 1; count++) {
+        buf_clear(&b);
+        (void)buf_append_text(&b, "{\"model\":\"m\",\"input\":[\"0\"");
+        for (int i = 1; i < count; i++)
+            (void)buf_append_format(&b, ",\"%d\"", i);
+        (void)buf_append_text(&b, "]}");
+        int rc = read_ask(HOST_EMBED, buf_text(&b), &e);
+        EXPECT(count == ENGINE_TEXTS_MAX ? rc == 0 && ask.text_count == ENGINE_TEXTS_MAX : rc == ERR_INVALID && strstr(e.text, "256"));
+    }
+    buf_fini(&b);
+    engine_ask_fini(&ask);
+}
+
+static int tortured(void *ctx)
+{
+    struct err e;
+    (void)ctx;
+    int rc = read_ask(HOST_CHAT, WITH("\"logit_bias\":{\"17\":3.5},\"stop\":[\"a\\n\"],\"tools\":[" TOOL("f") "]"), &e);
+    engine_ask_fini(&ask);
+    return rc;
+}
+
+TEST(a_request_that_memory_runs_out_for_is_an_error)
+{
+    (void)test_torture("engine_ask_read", tortured, NULL);
+}

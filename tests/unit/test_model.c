@@ -1,0 +1,219 @@
+/* What a model file says about itself, checked: files that are right but for one thing, each refused with that thing in the story, and
+ * none of them a reason to take memory that the file does not have. */
+#include "base/buf.h"
+#include "engine/engine.h"
+#include "test.h"
+
+enum { WIDTH = 32, VOCAB = 9, ROWS_MAX = 64 };
+
+struct change { /* what is different from the file that is right */
+    const char *key;     /* a key of the file, or NULL */
+    uint64_t number;
+    double real;         /* in the place of the number, where `is_real` */
+    bool is_bool;        /* the number is one */
+    bool is_real, gone;  /* gone: key or tensor is left out */
+    const char *text;    /* a text in its place */
+    const char *tensor;  /* a tensor of the file, or NULL */
+    uint64_t ne[2];      /* its shape; 0: as it was */
+    uint32_t type;       /* its type, where `typed` */
+    bool typed, negative; /* negative: its numbers */
+    const char *says;    /* what the story has in it; NULL: it opens */
+};
+
+static void put(struct buf *b, const void *p, size_t n)
+{
+    if (buf_append(b, str_of(p, n)) < 0)
+        test_fail(__FILE__, __LINE__, "the file does not fit");
+}
+
+static void put_u64(struct buf *b, uint64_t v)
+{
+    put(b, &v, sizeof v);
+}
+
+static void put_u32(struct buf *b, uint32_t v)
+{
+    put(b, &v, sizeof v);
+}
+
+static void put_text(struct buf *b, const char *text)
+{
+    put_u64(b, strlen(text));
+    put(b, text, strlen(text));
+}
+
+enum { KEY_U64 = 10, KEY_F64 = 12, KEY_TEXT = 8, KEY_BOOL = 7 };
+
+static const struct key {
+    const char *name, *text;
+    uint64_t number;
+} keys[] = {{"general.architecture", "llama", 0}, {"llama.context_length", NULL, 64}, {"llama.embedding_length", NULL, WIDTH}, {"llama.block_count", NULL, 1},
+            {"llama.feed_forward_length", NULL, 32}, {"llama.attention.head_count", NULL, 2}, {"llama.attention.head_count_kv", NULL, 1},
+            {"llama.rope.dimension_count", NULL, 16}};
+
+static const struct part {
+    const char *name;
+    uint64_t ne[2];
+} parts[] = {{"token_embd.weight", {WIDTH, VOCAB}}, {"output_norm.weight", {WIDTH, 1}}, {"output.weight", {WIDTH, VOCAB}}, {"rope_freqs.weight", {8, 1}},
+             {"blk.0.attn_norm.weight", {WIDTH, 1}}, {"blk.0.ffn_norm.weight", {WIDTH, 1}}, {"blk.0.attn_q.weight", {WIDTH, 32}}, {"blk.0.attn_k.weight", {WIDTH, 16}},
+             {"blk.0.attn_v.weight", {WIDTH, 16}}, {"blk.0.attn_output.weight", {32, WIDTH}}, {"blk.0.ffn_gate.weight", {WIDTH, 32}},
+             {"blk.0.ffn_up.weight", {WIDTH, 32}}, {"blk.0.ffn_down.weight", {32, WIDTH}}};
+
+static bool is(const char *a, const char *b)
+{
+    return a && strcmp(a, b) == 0;
+}
+
+static size_t put_keys(struct buf *b, const struct change *c)
+{
+    size_t count = 0;
+    bool known = !c->key;
+    for (size_t i = 0; i <= COUNT_OF(keys); i++) {
+        bool extra = i == COUNT_OF(keys), changed = extra || is(c->key, keys[i].name);
+        if ((extra && known) || (changed && c->gone))
+            continue;
+        known = known || changed;
+        const char *text = changed ? c->text : keys[i].text;
+        put_text(b, changed ? c->key : keys[i].name);
+        put_u32(b, text ? KEY_TEXT : changed && c->is_real ? KEY_F64 : changed && c->is_bool ? KEY_BOOL : KEY_U64);
+        if (text)
+            put_text(b, text);
+        else if (changed && c->is_bool)
+            put(b, c->number ? "\1" : "", 1);
+        else if (changed && c->is_real)
+            put(b, &c->real, sizeof c->real);
+        else
+            put_u64(b, changed ? c->number : keys[i].number);
+        count++;
+    }
+    return count;
+}
+
+/* All tensors are floats of the same value; one whose type is changed keeps its bytes. */
+static struct buf file_of(const struct change *c)
+{
+    struct buf b = BUF_INIT(MiB), body = BUF_INIT(MiB), info = BUF_INIT(MiB), data = BUF_INIT(MiB);
+    size_t key_count = put_keys(&body, c), count = 0;
+    for (size_t i = 0; i < COUNT_OF(parts); i++) {
+        bool changed = is(c->tensor, parts[i].name);
+        if (changed && c->gone)
+            continue;
+        uint64_t ne[2] = {changed && c->ne[0] ? c->ne[0] : parts[i].ne[0], changed && c->ne[1] ? c->ne[1] : parts[i].ne[1]};
+        put_text(&info, parts[i].name);
+        put_u32(&info, 2);
+        put(&info, ne, sizeof ne);
+        put_u32(&info, changed && c->typed ? c->type : QUANT_F32);
+        put_u64(&info, data.len);
+        for (uint64_t n = 0; n < ne[0] * ne[1] && n < ROWS_MAX * 1024; n++) {
+            float f = changed && c->negative ? -0.5f : 0.5f;
+            put(&data, &f, sizeof f);
+        }
+        while (data.len % 32)
+            put(&data, "", 1);
+        count++;
+    }
+    put(&b, "GGUF", 4);
+    put_u32(&b, 3);
+    put_u64(&b, count);
+    put_u64(&b, key_count);
+    put(&b, body.ptr, body.len);
+    put(&b, info.ptr, info.len);
+    while (b.len % 32)
+        put(&b, "", 1);
+    put(&b, data.ptr, data.len);
+    buf_fini(&body);
+    buf_fini(&info);
+    buf_fini(&data);
+    return b;
+}
+
+static void check(const struct change *c)
+{
+    struct buf b = file_of(c);
+    struct gguf *g = NULL;
+    struct engine *en = NULL;
+    struct err e = {0};
+    struct engine_options o = {.kernels = "ref", .threads = 1, .rows_max = 4};
+    char *bytes = mem_zalloc_aligned(64, b.len);
+    memcpy(bytes, b.ptr, b.len);
+    int rc = gguf_open_memory(&g, str_of(bytes, b.len), &e);
+    if (rc == 0)
+        rc = engine_open(&en, g, &o, &e);
+    const char *what = c->key ? c->key : c->tensor ? c->tensor : "nothing changed";
+    if (c->says && (rc == 0 || !strstr(e.text, c->says)))
+        test_fail(__FILE__, __LINE__, "%s: %s, not `%s`", what, rc == 0 ? "opens" : e.text, c->says);
+    if (!c->says && rc < 0)
+        test_fail(__FILE__, __LINE__, "%s: %s", what, e.text);
+    if (rc == 0) {
+        float out[VOCAB];
+        struct kv_sequence s = {0};
+        EXPECT(en->model->vocab == VOCAB && engine_read(en, &s, (const int32_t[]){1, 2, VOCAB - 1}, 3, out, &e) == 0);
+        EXPECT(out[0] - out[0] == 0);
+        EXPECT_I64(engine_read(en, &s, (const int32_t[]){VOCAB}, 1, out, &e), ERR_INVALID);
+        kv_clear(en->kv, &s);
+    }
+    engine_close(en);
+    mem_free(bytes);
+    buf_fini(&b);
+}
+
+TEST(a_file_that_is_wrong_in_one_thing_is_refused_for_it)
+{
+    static const struct change changes[] = {
+        {.says = NULL},
+        {.key = "general.architecture", .gone = true, .says = "general.architecture"},
+        {.key = "general.architecture", .text = "mamba", .says = "`mamba`; the engine knows llama"},
+        {.key = "llama.context_length", .gone = true, .says = "llama.context_length"},
+        {.key = "llama.context_length", .number = UINT64_MAX, .says = "llama.context_length"},
+        {.key = "llama.embedding_length", .number = 0, .says = "llama.embedding_length"},
+        {.key = "llama.embedding_length", .number = 1u << 31, .says = "llama.embedding_length"},
+        {.key = "llama.embedding_length", .number = 64, .says = "token_embd.weight"},
+        {.key = "llama.block_count", .number = 513, .says = "llama.block_count"},
+        {.key = "llama.block_count", .number = 2, .says = "blk.1.attn_q.weight"},
+        {.key = "llama.feed_forward_length", .number = 64, .says = "ffn_gate.weight"},
+        {.key = "llama.feed_forward_length", .number = UINT64_MAX, .says = "llama.feed_forward_length"},
+        {.key = "llama.attention.head_count", .number = 4, .says = "rope.dimension_count"},
+        {.key = "llama.attention.head_count", .number = 64, .says = "heads of 0"},
+        {.key = "llama.attention.head_count", .number = 1025, .says = "head_count"},
+        {.key = "llama.attention.head_count_kv", .number = 0, .says = "2 heads over 0 key heads"},
+        {.key = "llama.attention.head_count_kv", .number = 3, .says = "2 heads over 3 key heads"},
+        {.key = "llama.attention.head_count_kv", .number = UINT64_MAX, .says = "key heads"},
+        {.key = "llama.attention.key_length", .number = 512, .says = "up to 256"},
+        {.key = "llama.attention.key_length", .number = UINT64_MAX, .says = "up to 256"},
+        {.key = "llama.attention.value_length", .number = 8, .says = "equal ones"},
+        {.key = "llama.attention.causal", .is_bool = true, .number = 0, .says = "`attention.causal` is false"},
+        {.key = "llama.attention.causal", .is_bool = true, .number = 1},
+        {.key = "llama.attention.causal", .number = 0}, /* no boolean: it says nothing */
+        {.key = "llama.expert_count", .number = 8, .says = "mixture of experts"},
+        {.key = "llama.rope.dimension_count", .number = 17, .says = "rope.dimension_count"},
+        {.key = "llama.rope.dimension_count", .number = 18, .says = "rope.dimension_count"},
+        {.key = "llama.rope.dimension_count", .number = 0, .says = "rope.dimension_count"},
+        {.key = "llama.rope.freq_base", .real = 0.5, .is_real = true, .says = "rope.freq_base"},
+        {.key = "llama.rope.freq_base", .real = -1e300, .is_real = true, .says = "rope.freq_base"},
+        {.key = "llama.rope.scaling.type", .text = "spiral", .says = "`spiral`"},
+        {.key = "llama.rope.scaling.factor", .real = -4, .is_real = true},
+        {.key = "llama.pooling_type", .number = 4, .says = "pooling type 4"},
+        {.tensor = "token_embd.weight", .gone = true, .says = "token_embd.weight"},
+        {.tensor = "token_embd.weight", .ne = {WIDTH, 1u << 21}, .says = ""}, /* not all of it is in the file */
+        {.tensor = "token_embd.weight", .ne = {1ull << 40, 1ull << 40}, .says = ""},
+        {.tensor = "token_embd.weight", .typed = true, .type = 1000, .says = ""},
+        {.tensor = "token_embd.weight", .ne = {64, VOCAB}, .says = "token_embd.weight"},
+        {.tensor = "output.weight", .ne = {WIDTH, VOCAB - 1}, .says = "output.weight"},
+        {.tensor = "output.weight", .gone = true}, /* tied */
+        {.tensor = "output_norm.weight", .ne = {16, 2}, .says = "output_norm.weight"},
+        {.tensor = "output_norm.weight", .gone = true, .says = "output_norm.weight"},
+        {.tensor = "rope_freqs.weight", .negative = true, .says = "rope factors"},
+        {.tensor = "rope_freqs.weight", .ne = {4, 1}, .says = "rope_freqs.weight"},
+        {.tensor = "blk.0.attn_norm.weight", .gone = true, .says = "blk.0.attn_norm.weight"},
+        {.tensor = "blk.0.attn_q.weight", .ne = {WIDTH, 31}, .says = "blk.0.attn_q.weight"},
+        {.tensor = "blk.0.attn_k.weight", .ne = {WIDTH, 32}, .says = "blk.0.attn_k.weight"},
+        {.tensor = "blk.0.attn_v.weight", .gone = true, .says = "blk.0.attn_v.weight"},
+        {.tensor = "blk.0.attn_output.weight", .ne = {16, WIDTH}, .says = "blk.0.attn_output.weight"},
+        {.tensor = "blk.0.ffn_gate.weight", .gone = true}, /* plain feed-forward */
+        {.tensor = "blk.0.ffn_up.weight", .ne = {16, 32}, .says = "blk.0.ffn_up.weight"},
+        {.tensor = "blk.0.ffn_down.weight", .ne = {32, 16}, .says = "blk.0.ffn_down.weight"},
+        {.tensor = "blk.0.ffn_down.weight", .typed = true, .type = 16 /* IQ2_XXS */, .ne = {256, 4}, .says = "IQ2_XXS"},
+    };
+    for (size_t i = 0; i < COUNT_OF(changes); i++)
+        check(&changes[i]);
+}
