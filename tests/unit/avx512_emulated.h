@@ -18,52 +18,54 @@ typedef struct vecf {
     float f[16];
 } vecf;
 
+/* Called, not inlined: with sanitizers the compiler would be at it for minutes. */
+#define EMULATED static __attribute__((noinline, unused))
 #define LANES(type, count, assignment)  \
     type out;                           \
     for (int i = 0; i < (count); i++)   \
         assignment;                     \
     return out
 #define OP1(type, name, a_type, count, assignment) \
-    static inline type name(a_type a)              \
+    EMULATED type name(a_type a)              \
     {                                              \
         LANES(type, count, assignment);            \
     }
 #define OP2(type, name, in_type, count, assignment)    \
-    static inline type name(in_type a, in_type b)      \
+    EMULATED type name(in_type a, in_type b)      \
     {                                                  \
         LANES(type, count, assignment);                \
     }
 #define OP3(type, name, in_type, count, assignment)           \
-    static inline type name(in_type a, in_type b, in_type c)  \
+    EMULATED type name(in_type a, in_type b, in_type c)  \
     {                                                         \
         LANES(type, count, assignment);                       \
     }
 #define OPN(name, count, assignment)               \
-    static inline vec name(vec a, unsigned n)      \
+    EMULATED vec name(vec a, unsigned n)      \
     {                                              \
         LANES(vec, count, assignment);             \
     }
 
-static inline vec op_load(const void *p)
+EMULATED vec op_load(const void *p)
 {
     vec v;
     memcpy(&v, p, sizeof v);
     return v;
 }
 
-static inline void op_store(void *p, vec v)
+EMULATED void op_store(void *p, vec v)
 {
     memcpy(p, &v, sizeof v);
 }
 
-static inline vecf op_fload(const float *p)
+EMULATED vecf op_fload(const float *p)
 {
     vecf v;
     memcpy(&v, p, sizeof v);
     return v;
 }
 
-static inline void op_fstore(float *p, vecf v)
+EMULATED void op_fstore(float *p, vecf v)
 {
     memcpy(p, &v, sizeof v);
 }
@@ -114,7 +116,7 @@ OP3(vecf, op_fma, vecf, 16, out.f[i] = fmaf(a.f[i], b.f[i], c.f[i]))
 OP3(vecf, op_fnma, vecf, 16, out.f[i] = fmaf(-a.f[i], b.f[i], c.f[i]))
 OP3(vecf, op_fzero_less, vecf, 16, out.f[i] = b.f[i] < c.f[i] ? 0 : a.f[i])
 
-static inline int32_t op_sum(vec v)
+EMULATED int32_t op_sum(vec v)
 {
     uint32_t sum = 0;
     for (int i = 0; i < 16; i++)
@@ -122,25 +124,25 @@ static inline int32_t op_sum(vec v)
     return (int32_t)sum;
 }
 
-static inline float op_first(vecf v)
+EMULATED float op_first(vecf v)
 {
     return v.f[0];
 }
 
-static inline void op_bytes_put(int8_t *p, vec v)
+EMULATED void op_bytes_put(int8_t *p, vec v)
 {
     for (int i = 0; i < 16; i++)
         p[i] = v.sb[4 * i];
 }
 
-static inline vec op_splat_at(const void *p)
+EMULATED vec op_splat_at(const void *p)
 {
     int32_t v;
     memcpy(&v, p, sizeof v);
     return op_splat(v);
 }
 
-static inline vec op_quarters(const void *a, const void *b, const void *c, const void *d)
+EMULATED vec op_quarters(const void *a, const void *b, const void *c, const void *d)
 {
     const void *from[4] = {a, b, c, d};
     vec v;

@@ -13,6 +13,7 @@
 #else
 #pragma GCC push_options
 #pragma GCC target("arch=armv8.2-a+dotprod")
+#pragma GCC optimize("O3") /* loops over a handful of columns must become registers */
 #endif
 
 #define INLINE static inline __attribute__((always_inline))

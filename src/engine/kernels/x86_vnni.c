@@ -5,18 +5,32 @@
  *
  * Why the loops are as wide as they are: Sapphire Rapids and Zen 5 start two dot products of 512 bits a cycle, each 4 or 5
  * cycles long, and load two registers a cycle. Eight columns are eight chains, enough to keep both units busy, and need nine
- * loads (eight of them broadcasts inside the dot product) for eight products, so that loads do not bound them by much. Scaling
+ * loads (eight of them broadcasts of four bytes) for eight products, so that loads do not bound them by much. Scaling
  * (vpmulld, two operations on Intel) comes once in eight steps (Q4_K) or four (Q6_K). Twelve columns of floats are the same
  * count for fused multiply-adds. Machines with VNNI hold their frequency in 512 bits nearly or wholly; older ones, which do
  * not, stay with AVX2. No mask is used but one compare, no gather, no 512-bit division outside of the activations.
  *
- * The tests compile this file a second time, with VNNI_OPERATIONS naming a header that has the same operations in plain C. */
+ * The tests compile this file a second time, with VNNI_OPERATIONS naming a header that has the same operations in plain C. In
+ * builds with a sanitizer only that second time counts: compilers take many minutes over the first. */
 #include "engine/kernels/kernels_priv.h"
 
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+#define SANITIZED
+#endif
+#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED
+#endif
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(SANITIZED)
+#define AVX512 1
+#else
+#define AVX512 0
+#endif
+
 #if defined(VNNI_OPERATIONS)
-#define INLINE static inline
+#define INLINE static __attribute__((noinline, unused))
 #include VNNI_OPERATIONS
-#elif defined(__x86_64__) && defined(__GNUC__)
+#elif AVX512
 #if !defined(__clang__)
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized" /* GCC 12 says these of its own header's "undefined" vectors */
 #pragma GCC diagnostic ignored "-Wuninitialized"
@@ -30,6 +44,7 @@
 #else
 #pragma GCC push_options
 #pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,avx2,fma,f16c")
+#pragma GCC optimize("O3") /* loops over a handful of columns must become registers */
 #endif
 
 #define INLINE static inline __attribute__((always_inline))
@@ -141,7 +156,7 @@ INLINE vec op_quarters(const void *a, const void *b, const void *c, const void *
 }
 #endif
 
-#if defined(VNNI_OPERATIONS) || (defined(__x86_64__) && defined(__GNUC__))
+#if defined(VNNI_OPERATIONS) || AVX512
 #define LEVEL "avx512vnni"
 enum { COLUMNS = 8, FLOAT_COLUMNS = 12, ATTEND_WIDE = 2, CODE_FLIP = 0x80 };
 
@@ -153,7 +168,7 @@ const struct kernels *kernels_vnni_emulated(void)
 {
     return &table;
 }
-#elif defined(__x86_64__) && defined(__GNUC__)
+#elif AVX512
 #if defined(__clang__)
 #pragma clang attribute pop
 #else
