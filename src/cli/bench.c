@@ -4,10 +4,11 @@
 #include "base/mem.h"
 #include "cli/cli_priv.h"
 #include "engine/engine.h"
-#include <fcntl.h>
+#include "engine/synthetic.h"
+#include <stdlib.h>
 #include <unistd.h>
 
-enum { STREAMS_MAX = 16, WARM_TOKENS = 16, TEXTS = 8, TEXT_TOKENS = 128, BANDWIDTH_PASSES = 3 };
+enum { STREAMS_MAX = 16, STREAMS_MEASURED = 8, WARM_TOKENS = 16, TEXTS = 8, TEXT_TOKENS = 128, BANDWIDTH_PASSES = 3 };
 
 struct result {
     const char *work;      /* "prefill", "decode", "embed" */
@@ -221,7 +222,7 @@ static int bench_run(struct bench *b, struct err *e)
             rc = bench_decode(b, 1, 0, out, e);
         if (rc == 0 && b->context)
             rc = bench_decode(b, 1, (size_t)b->context, out, e);
-        for (size_t streams = 4; streams <= 8 && rc == 0; streams += 4)
+        for (size_t streams = 4; streams <= STREAMS_MEASURED && rc == 0; streams += 4)
             rc = bench_decode(b, streams, 0, out, e);
         mem_free(out);
     }
@@ -305,7 +306,23 @@ static int measure(struct bench *b, const char *path, const struct engine_option
     return rc < 0 ? rc : bench_run(b, e);
 }
 
+/* A file of the shape asked for, to be measured and removed, or to be kept. */
+static int write_model(const char *path, const char *shape, const char *quant, struct err *e)
+{
+    int rc = synthetic_write(path, str_from(shape), str_from(quant), 1, e);
+    if (rc != ERR_NOT_FOUND)
+        return rc;
+    AUTO_BUF struct buf known = BUF_INIT(4 * KiB);
+    for (size_t i = 0; synthetic_shape_at(i); i++)
+        (void)buf_append_format(&known, "%s%s", i ? ", " : "shapes: ", synthetic_shape_at(i));
+    for (size_t i = 0; synthetic_quant_at(i); i++)
+        (void)buf_append_format(&known, "%s%s", i ? ", " : "; quantisations: ", synthetic_quant_at(i));
+    return err_set(e, ERR_NOT_FOUND, "there is no shape `%s` in %s; %.*s", shape, quant, STR_FMT(buf_str(&known)));
+}
+
 static const char details[] =
+    "With --shape there need be no model: one of that shape is made up, with random weights, so that you know how fast it would be here\n"
+    "before you download it; it takes its size on disk meanwhile, in $TMPDIR or /tmp. --write keeps it and measures nothing.\n\n"
     "Tokens are random ones: what they are makes no difference to the speed. Decode reads every weight once for each step; beside it\n"
     "stands the share of the speed at which this machine reads the same mapped file with as many threads. The best way to read the\n"
     "figures is on a machine that does nothing else.\n\n"
@@ -313,42 +330,80 @@ static const char details[] =
     "kv_bytes (when the cache is full), work_bytes (planned), anonymous_bytes and mapped_bytes (resident at the end), results: work\n"
     "(prefill, decode, embed), streams (sequences or texts at once), context, tokens (over all streams), seconds.";
 
+struct typed {
+    const char *kernels, *shape, *quant, *write;
+    int64_t threads;
+    bool json;
+};
+
+static bool out_of_range(const struct bench *b, const struct typed *t)
+{
+    enum { TOKENS_MAX = 100000, CONTEXT_MAX = 1 << 20 };
+    return b->tokens < 1 || b->tokens > TOKENS_MAX || b->prompt < 1 || b->prompt > CONTEXT_MAX || b->context < 0 || b->context > CONTEXT_MAX ||
+           t->threads < 0 || t->threads > POOL_THREADS_MAX;
+}
+
+static int measure_and_tell(struct bench *b, const char *path, const struct typed *t)
+{
+    size_t streams = STREAMS_MEASURED * (KV_PAGE_TOKENS + (size_t)b->tokens + KV_PAGE_TOKENS);
+    size_t one = (size_t)(b->prompt > b->context + b->tokens ? b->prompt : b->context + b->tokens);
+    struct engine_options opt = {.kernels = t->kernels, .threads = (size_t)t->threads, .wanted_max = STREAMS_MAX,
+                                 .context = (streams > one ? streams : one) + 2 * KV_PAGE_TOKENS};
+    struct err e = {0};
+    rng_seed(&b->chance, 1);
+    int rc = measure(b, path, &opt, &e);
+    AUTO_BUF struct buf out = BUF_INIT(1 * MiB);
+    if (rc == 0)
+        (t->json ? tell_json : tell)(&out, b);
+    engine_close(b->engine);
+    return rc < 0 ? cli_fail_err(&e) : cli_print(buf_str(&out));
+}
+
+static int measure_shape(struct bench *b, const struct typed *t)
+{
+    AUTO_BUF struct buf path = BUF_INIT(4 * KiB);
+    const char *folder = getenv("TMPDIR");
+    struct err e = {0};
+    (void)buf_append_format(&path, "%s/hearth-bench-%d.gguf", folder && *folder ? folder : "/tmp", (int)getpid());
+    const char *file = t->write ? t->write : buf_text(&path);
+    if (!file)
+        return cli_fail("out of memory");
+    if (write_model(file, t->shape, t->quant, &e) < 0)
+        return cli_fail_err(&e);
+    int status = t->write ? EXIT_OK : measure_and_tell(b, file, t);
+    if (!t->write)
+        (void)unlink(file);
+    return status;
+}
+
 static int run(int argc, char **argv)
 {
-    const char *kernels = NULL;
-    int64_t threads = 0;
-    bool json = false;
+    struct typed t = {.quant = "Q4_K_M"};
     struct bench b = {.tokens = 64, .prompt = 512};
     const struct cli_option options[] = {
         {'n', "tokens", "N", "tokens to decode for each figure (64)", OPTION_NUMBER, &b.tokens},
         {'p', "prompt", "N", "tokens of the prompt for prefill (512)", OPTION_NUMBER, &b.prompt},
         {'c', "context", "N", "measure decode also after so many tokens", OPTION_NUMBER, &b.context},
-        {0, "threads", "N", "threads (one for each core)", OPTION_NUMBER, &threads},
-        {0, "kernels", "NAME", "ref, or a level of this machine such as avx2 (the best)", OPTION_TEXT, &kernels},
-        {0, "json", NULL, "the same as JSON", OPTION_FLAG, &json},
+        {0, "threads", "N", "threads (one for each core)", OPTION_NUMBER, &t.threads},
+        {0, "kernels", "NAME", "ref, or a level of this machine such as avx2 (the best)", OPTION_TEXT, &t.kernels},
+        {0, "shape", "NAME", "measure a made-up model of this shape, such as llama-3.1-8b, in place of a file", OPTION_TEXT, &t.shape},
+        {0, "quant", "NAME", "how its weights are stored (Q4_K_M)", OPTION_TEXT, &t.quant},
+        {0, "write", "FILE", "only write the made-up model to FILE", OPTION_TEXT, &t.write},
+        {0, "json", NULL, "the same as JSON", OPTION_FLAG, &t.json},
     };
     int words;
     int end = cli_parse(&command_bench, options, COUNT_OF(options), details, argc, argv, &words);
     if (end)
         return end - 1;
-    if (words != 1)
-        return cli_usage_error(&command_bench, "which model file?");
-    if (b.tokens < 1 || b.tokens > 100000 || b.prompt < 1 || b.prompt > 1 << 20 || b.context < 0 || b.context > 1 << 20 || threads < 0 ||
-        threads > POOL_THREADS_MAX)
+    if (words + (t.shape != NULL) != 1)
+        return cli_usage_error(&command_bench, words ? "one model file, or one --shape" : "which model file? Or --shape llama-3.1-8b, for one that is made up");
+    if (t.write && !t.shape)
+        return cli_usage_error(&command_bench, "--write goes with --shape");
+    if (out_of_range(&b, &t))
         return cli_usage_error(&command_bench, "a number is out of its range");
-    rng_seed(&b.chance, 1);
-    size_t streams = 8 * (64 + (size_t)b.tokens + KV_PAGE_TOKENS), one = (size_t)(b.prompt > b.context + b.tokens ? b.prompt : b.context + b.tokens);
-    struct engine_options opt = {.kernels = kernels, .threads = (size_t)threads, .context = (streams > one ? streams : one) + 2 * KV_PAGE_TOKENS,
-                                 .wanted_max = STREAMS_MAX};
-    struct err e = {0};
-    int rc = measure(&b, argv[0], &opt, &e);
-    AUTO_BUF struct buf out = BUF_INIT(1 * MiB);
-    if (rc == 0)
-        (json ? tell_json : tell)(&out, &b);
-    engine_close(b.engine);
-    return rc < 0 ? cli_fail_err(&e) : cli_print(buf_str(&out));
+    return t.shape ? measure_shape(&b, &t) : measure_and_tell(&b, argv[0], &t);
 }
 
 const struct cli_command command_bench = {
-    .name = "bench", .synopsis = "FILE [options]", .summary = "how fast a model file runs on this machine", .run = run,
+    .name = "bench", .synopsis = "[FILE] [options]", .summary = "how fast a model runs on this machine", .run = run,
 };

@@ -43,7 +43,8 @@ struct json_node *chat_node_null(struct arena *a)
     return chat_node_new(a, JSON_NULL);
 }
 
-struct json_node *chat_node_add(struct json_node *to, struct str key, struct json_node *value)
+/* Appends a member (or an element, with an empty key); `value` must stand in no other tree. */
+static struct json_node *node_add(struct json_node *to, struct str key, struct json_node *value)
 {
     if (!to || !value)
         return NULL;
@@ -75,7 +76,7 @@ static struct json_node *shared(struct shaper *s, const struct json_node *n)
 
 static bool put(struct shaper *s, struct json_node *to, struct str key, struct json_node *value)
 {
-    return chat_node_add(to, key, value) || out_of_memory(s);
+    return node_add(to, key, value) || out_of_memory(s);
 }
 
 static bool say(struct shaper *s, const char *what)

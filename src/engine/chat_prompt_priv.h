@@ -39,8 +39,6 @@ struct json_node *chat_node_text(struct arena *a, struct str text);
 struct json_node *chat_node_bool(struct arena *a, bool b);
 struct json_node *chat_node_null(struct arena *a);
 struct json_node *chat_node_new(struct arena *a, enum json_type type);
-/* Appends a member (or an element, with an empty key); `value` must stand in no other tree. */
-struct json_node *chat_node_add(struct json_node *to, struct str key, struct json_node *value);
 
 /* chat_family.c: our own template for the family that this text belongs to, empty when none is recognised. */
 struct str chat_family_template(struct str chat_template, const char **name);

@@ -1,4 +1,5 @@
 /* host.c: opening a model that answers, its thread, and the way of a call from the inbox to its end. */
+#include "engine/host.h"
 #include "base/mem.h"
 #include "engine/embed.h"
 #include "engine/host_priv.h"

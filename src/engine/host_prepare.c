@@ -19,18 +19,19 @@ void host_release(struct host_call *c)
     mem_free(c);
 }
 
-static int encode_prompt(struct host *h, const struct chat_prompt *p, struct host_call *c, struct err *e)
+/* The tokenizer puts its BOS in front; a template's own was taken out then (chat_prompt.h). */
+static int encode_prompt(struct host *h, const struct chat_prompt *p, struct arena *a, struct host_call *c, struct err *e)
 {
+    struct tokenizer_part *part = arena_new_array(a, struct tokenizer_part, p->count + 1);
+    if (!part)
+        return err_set(e, ERR_NOMEM, "prompt");
+    for (size_t i = 0; i < p->count; i++)
+        part[i] = (struct tokenizer_part){p->piece[i].text, p->piece[i].special};
     token_list_fini(&c->prompt);
     int rc = 0;
-    /* The tokenizer's own BOS, unless the template printed it. */
     if (tokenizer_adds_bos(h->tokenizer) && tokenizer_bos(h->tokenizer) != TOKEN_NONE)
         rc = token_list_push(&c->prompt, tokenizer_bos(h->tokenizer));
-    if (rc < 0)
-        return err_set(e, rc, "prompt");
-    for (size_t i = 0; i < p->count && rc == 0; i++)
-        rc = tokenizer_encode(h->tokenizer, p->piece[i].text, p->piece[i].special ? TOKENIZE_SPECIAL : 0, &c->prompt, e);
-    return rc;
+    return rc < 0 ? err_set(e, rc, "prompt") : tokenizer_encode_parts(h->tokenizer, part, p->count, 0, &c->prompt, e);
 }
 
 int host_render(struct host *h, const struct host_request *r, struct host_call *c, struct host_rendering *out, struct err *e)
@@ -38,7 +39,7 @@ int host_render(struct host *h, const struct host_request *r, struct host_call *
     struct chat_request cr = {.messages = out->messages, .tools = r->tools, .kwargs = r->kwargs, .add_generation_prompt = true,
                               .now = civil_from_ms(clock_wall_ms(h->clock)), .limits = TEMPLATE_LIMITS_DEFAULT};
     int rc = chat_prompt_render(h->form, &cr, &out->arena, &out->prompt, e);
-    return rc < 0 ? rc : encode_prompt(h, &out->prompt, c, e);
+    return rc < 0 ? rc : encode_prompt(h, &out->prompt, &out->arena, c, e);
 }
 
 static struct str name_of(const struct json_node *tool)

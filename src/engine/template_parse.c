@@ -3,7 +3,8 @@
  *   a if c else b < or < and < not < comparisons, in < + - < ~ < * / // % < unary < . [] () < | is
  *
  * Chains of the same level are loops, not recursion; what nests (brackets, blocks) may do so TPL_DEPTH_MAX deep. A statement we
- * do not have is ERR_UNSUPPORTED here; an unknown filter or test is one only when it is reached. */
+ * do not have is ERR_UNSUPPORTED here; an unknown filter or test is one only when it is reached. The file is one piece, for the
+ * grammar is one recursion: bodies hold statements, and statements hold expressions and bodies. */
 #include "engine/template_priv.h"
 #include <stdarg.h>
 
@@ -317,11 +318,11 @@ static struct tpl_node *primary(struct parser *p)
 static struct tpl_node *subscript(struct parser *p, struct tpl_node *of)
 {
     struct tpl_node *n = node(p, NODE_INDEX);
-    const struct tpl_node **part[] = {&n->b, &n->c, &n->d};
     size_t colons = 0;
 
     if (!n)
         return NULL;
+    const struct tpl_node **part[] = {&n->b, &n->c, &n->d};
     n->a = of;
     while (!is_op(p, OP_RBRACKET)) {
         if (take_op(p, OP_COLON)) {

@@ -44,6 +44,15 @@ enum {
 /* Appends; on an error the list is what it was. User-defined tokens are recognised always. */
 int tokenizer_encode(const struct tokenizer *t, struct str text, unsigned flags, struct token_list *out, struct err *e);
 
+/* The same of a text that comes in pieces, of which only some may hold control tokens: a template's own words, and what people wrote.
+ * Where no token stands between two pieces, their texts are one. TOKENIZE_SPECIAL is as each piece says; it is not looked at in flags. */
+struct tokenizer_part {
+    struct str text;
+    bool special;
+};
+int tokenizer_encode_parts(const struct tokenizer *t, const struct tokenizer_part *part, size_t count, unsigned flags, struct token_list *out,
+                           struct err *e);
+
 /* The bytes a token stands for: raw, perhaps a part of a character; a control token's are its name. Empty for an id that is none. */
 struct str tokenizer_piece(const struct tokenizer *t, int32_t id);
 struct str tokenizer_text(const struct tokenizer *t, int32_t id); /* as it stands in the file */

@@ -244,7 +244,7 @@ static int put_symbol(struct encoding *en, uint32_t symbol, struct str bytes)
     int rc = 0;
     for (size_t i = 0; i < bytes.len && rc == 0; i++) {
         uint32_t single = t->byte_symbol[(unsigned char)bytes.ptr[i]];
-        bool known = single < (uint32_t)t->count && token_is_plain(t, (int32_t)single);
+        bool known = single < (uint32_t)t->count && token_is_byte(t, (int32_t)single);
         rc = encoding_put_byte(en, known ? (int32_t)single : TOKEN_NONE, (unsigned char)bytes.ptr[i]);
     }
     return rc;

@@ -127,49 +127,77 @@ static int encode_text(struct encoding *en, struct str text, bool first)
     return 0;
 }
 
-static int encode_fragments(struct encoding *en, const struct fragments *f)
+/* Text that belongs together, until a token ends it. */
+struct joined {
+    struct buf text;
+    bool first; /* nothing stands before it, or a special token does */
+};
+
+static int flush(struct encoding *en, struct joined *j)
 {
-    bool first = true; /* or behind a special token */
-    int rc = 0;
-    for (size_t i = 0; i < f->count && rc == 0; i++) {
-        int32_t token = f->item[i].token;
-        rc = token == TOKEN_NONE ? encode_text(en, f->item[i].text, first) : encoding_put(en, token);
-        first = token != TOKEN_NONE;
-    }
+    int rc = j->text.len ? encode_text(en, buf_str(&j->text), j->first) : 0;
+    j->first = j->first && j->text.len == 0;
+    buf_clear(&j->text);
     return rc;
 }
 
-static int encode(struct encoding *en, struct str text, unsigned flags)
+static int encode_part(struct encoding *en, struct joined *j, const struct tokenizer_part *part)
+{
+    struct fragments f = {0};
+    int rc = special_split(en->t, part->text, part->special, &f);
+    for (size_t i = 0; i < f.count && rc == 0; i++) {
+        if (f.item[i].token == TOKEN_NONE) {
+            rc = buf_append(&j->text, f.item[i].text);
+            continue;
+        }
+        rc = flush(en, j);
+        if (rc == 0)
+            rc = encoding_put(en, f.item[i].token);
+        j->first = true;
+    }
+    mem_free(f.item);
+    return rc;
+}
+
+static int encode(struct encoding *en, const struct tokenizer_part *part, size_t count, unsigned flags)
 {
     const struct tokenizer *t = en->t;
-    struct fragments f = {0};
+    struct joined j = {.text = BUF_INIT(TOKENIZE_BYTES_MAX), .first = true};
     bool ends = flags & TOKENIZE_ENDS;
-    int rc = special_split(t, text, flags & TOKENIZE_SPECIAL, &f);
-    if (rc == 0 && ends && t->add_bos)
-        rc = encoding_put(en, t->bos);
+    int rc = ends && t->add_bos ? encoding_put(en, t->bos) : 0;
+    for (size_t i = 0; i < count && rc == 0; i++)
+        rc = encode_part(en, &j, &part[i]);
     if (rc == 0)
-        rc = encode_fragments(en, &f);
+        rc = flush(en, &j);
     if (rc == 0 && ends && t->add_eos)
         rc = encoding_put(en, t->eos);
     if (rc == 0 && ends && t->add_sep)
         rc = encoding_put(en, t->sep);
-    mem_free(f.item);
+    buf_fini(&j.text);
+    return rc;
+}
+
+int tokenizer_encode_parts(const struct tokenizer *t, const struct tokenizer_part *part, size_t count, unsigned flags, struct token_list *out,
+                           struct err *e)
+{
+    size_t before = out->count, bytes = 0;
+    for (size_t i = 0; i < count && bytes <= TOKENIZE_BYTES_MAX; i++)
+        bytes += part[i].text.len;
+    if (bytes > TOKENIZE_BYTES_MAX)
+        return err_set(e, ERR_LIMIT, "a text of %zu bytes to cut into tokens; the limit is %d", bytes, TOKENIZE_BYTES_MAX);
+    struct encoding en = {.t = t, .out = out, .e = e, .text = BUF_INIT(3 * (size_t)TOKENIZE_BYTES_MAX + 3)};
+    int rc = encode(&en, part, count, flags);
+    encoding_fini(&en);
+    if (rc == ERR_LIMIT)
+        (void)err_set(e, rc, "a text of %zu bytes has more than %zu tokens", bytes, out->max - before);
+    else if (rc == ERR_NOMEM)
+        (void)err_set(e, rc, "a text of %zu bytes to cut into tokens", bytes);
+    if (rc < 0)
+        out->count = before;
     return rc;
 }
 
 int tokenizer_encode(const struct tokenizer *t, struct str text, unsigned flags, struct token_list *out, struct err *e)
 {
-    if (text.len > TOKENIZE_BYTES_MAX)
-        return err_set(e, ERR_LIMIT, "a text of %zu bytes to cut into tokens; the limit is %d", text.len, TOKENIZE_BYTES_MAX);
-    size_t before = out->count;
-    struct encoding en = {.t = t, .out = out, .e = e, .text = BUF_INIT(3 * (size_t)TOKENIZE_BYTES_MAX + 3)};
-    int rc = encode(&en, text, flags);
-    encoding_fini(&en);
-    if (rc == ERR_LIMIT)
-        (void)err_set(e, rc, "a text of %zu bytes has more than %zu tokens", text.len, out->max - before);
-    else if (rc == ERR_NOMEM)
-        (void)err_set(e, rc, "a text of %zu bytes to cut into tokens", text.len);
-    if (rc < 0)
-        out->count = before;
-    return rc;
+    return tokenizer_encode_parts(t, &(struct tokenizer_part){text, flags & TOKENIZE_SPECIAL}, 1, flags, out, e);
 }

@@ -113,11 +113,17 @@ static inline enum token_type token_type(const struct tokenizer *t, int32_t id)
 {
     return (enum token_type)(t->info[id] & TOKEN_TYPE);
 }
-/* Whether text as users write it may become this token. */
+/* Whether merging may make this token. Never a control token; and a user-defined one was split off before: what looks like one now is
+ * its text in another spelling, which it does not stand for. */
 static inline bool token_is_plain(const struct tokenizer *t, int32_t id)
 {
     enum token_type type = token_type(t, id);
-    return type == TOKEN_NORMAL || type == TOKEN_USER || type == TOKEN_UNUSED;
+    return type == TOKEN_NORMAL || type == TOKEN_UNUSED;
+}
+/* Whether it may stand for a byte that nothing else stands for. */
+static inline bool token_is_byte(const struct tokenizer *t, int32_t id)
+{
+    return token_is_plain(t, id) || token_type(t, id) == TOKEN_USER || token_type(t, id) == TOKEN_BYTE;
 }
 struct str symbol_text(const struct tokenizer *t, uint32_t symbol);
 /* Index of the text in the table, or UINT32_MAX. `hash` is text_hash(0, text). */

@@ -21,7 +21,7 @@ static void find_byte_tokens(struct tokenizer *t)
         char text[8];
         struct str name = str_of(text, text_format(text, sizeof text, "<0x%02X>", byte));
         uint32_t found = text_table_find(t, name, text_hash(0, name));
-        bool usable = found != SYMBOL_NONE && (token_is_plain(t, (int32_t)found) || token_type(t, (int32_t)found) == TOKEN_BYTE);
+        bool usable = found != SYMBOL_NONE && token_is_byte(t, (int32_t)found);
         t->byte_token[byte] = usable ? (int32_t)found : TOKEN_NONE;
     }
 }

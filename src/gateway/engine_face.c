@@ -2,6 +2,7 @@
  *
  * A call lives on two threads: here, with its exchange, and at its model's host, which tells what happens through messages to this
  * loop. It is freed here when its last host has ended it, whether its client is still there or not. */
+#include "gateway/engine_face.h"
 #include "base/mem.h"
 #include "gateway/engine_face_priv.h"
 #include <assert.h>

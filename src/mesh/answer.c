@@ -239,7 +239,8 @@ static int exhausted_status(const struct mesh_call *c)
     for (const struct tried *t = c->tried; t; t = t->next) {
         if (t->reason == REASON_CONDITION)
             continue; /* the step was not meant for this call */
-        int http = reason_row(t->reason)->http;
+        bool limited = t->reason == REASON_COOLING && t->target && atomic_load_explicit(&t->target->state->breaker.limited, memory_order_relaxed);
+        int http = limited ? 429 : reason_row(t->reason)->http;
         if (status && status != http)
             return 503;
         status = http;

@@ -109,6 +109,8 @@ static int64_t tell_breaker(struct attempt *a, enum reason r)
         return 0;
     }
     int64_t rest = breaker_failure(b, row->cool, probe, a->retry_after_ms, loop_now_ms(a->call->ml->loop), &a->call->ml->rng);
+    if (rest > 0)
+        atomic_store_explicit(&b->limited, r == REASON_RATE_LIMIT, memory_order_relaxed);
     say_rest(a, r, rest);
     return rest;
 }

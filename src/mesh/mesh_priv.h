@@ -127,6 +127,7 @@ enum { BREAKER_FAILURES = 5, BREAKER_WINDOW_MS = 30000, BREAKER_FIRST_MS = 1000,
 struct breaker {
     atomic_llong open_until_ms; /* monotonic; 0 = closed. Written under the lock, read without */
     atomic_bool probing;        /* half-open: a probe is out */
+    atomic_bool limited;        /* what opened it last was a limit on calls, not trouble: clients are told so */
     atomic_uint successes;      /* since ever, wraps */
     atomic_flag lock;           /* guards what follows; held for a few instructions */
     int level;                  /* openings in a row: the next one lasts BREAKER_FIRST_MS << level */

@@ -353,6 +353,8 @@ static bool says_spent(const struct json_node *error)
                 return true;
     }
     struct str message = json_get_text(error, "message");
+    if (str_contains_fold(message, STR("rate limit")))
+        return false; /* "rate limit exhausted": of this minute, not of the window */
     for (size_t i = 0; i < COUNT_OF(spent_words); i++)
         if (message.len && str_contains_fold(message, spent_words[i]))
             return true;

@@ -432,7 +432,7 @@ static int read_item(struct input *in, const struct json_node *item)
         return bad(in, "type", "is missing");
     if (!type.ptr)
         type = STR("message");
-    static const char *const known[] = {"type",      "id",    "status", "role",   "content", "phase",             "call_id", "name",
+    static const char *const known[] = {"type",      "id",    "status", "role",   "content", "phase",             "call_id", "name",   "namespace",
                                         "arguments", "input", "output", "summary", "encrypted_content", NULL};
     for (size_t i = 0; i < COUNT_OF(types); i++)
         if (str_eq(type, str_from(types[i].type))) {

@@ -2,7 +2,7 @@
  * text stands for its bytes, each once and in order; and the stream of text is valid UTF-8 at every token, whole characters only.
  * Input: kind and flags, pre-tokenizer, then lines up to an empty one: a token each, or a merge ("+left right"), a user-defined token
  * ("="), a control one ("!"); then the text. The 256 bytes are in every vocabulary, so that nothing is unknown but to WordPiece. */
-#include "base/mem.h"
+#include "engine/tokenizer_priv.h"
 #include "tokenizer_kit.h"
 #include <assert.h>
 
@@ -74,26 +74,32 @@ static void check_valid(struct str text)
     }
 }
 
-/* The text as its tokens must spell it: SPM puts blanks in where `raw` has them, and cannot tell U+2581 from one. */
+/* Appends what a token stands for in the text it was made of: SPM puts a blank before the text, and behind each special token. */
+static void append_piece(struct buf *raw, const struct tokenizer *t, int32_t id, bool *first)
+{
+    struct str piece = tokenizer_piece(t, id);
+    bool user = token_type(t, id) == TOKEN_USER;
+    if (*first && t->add_space_prefix && !user) {
+        assert(piece.len && piece.ptr[0] == ' ');
+        piece = str_skip(piece, 1);
+    }
+    *first = user;
+    int rc = buf_append(raw, piece);
+    assert(rc == 0);
+}
+
+/* SPM cannot tell U+2581 from a blank, but where a user-defined token has it. */
 static bool spells(struct str raw, struct str text, bool spm)
 {
-    while (text.len) {
-        bool blank = spm && str_starts(text, STR("\xE2\x96\x81"));
-        if (!raw.len)
+    static const struct str mark = {"\xE2\x96\x81", 3};
+    while (raw.len && text.len) {
+        bool same = raw.ptr[0] == text.ptr[0], blank = spm && raw.ptr[0] == ' ' && str_starts(text, mark);
+        if (!same && !blank)
             return false;
-        if (spm && raw.ptr[0] == ' ' && text.ptr[0] != ' ' && !blank) { /* a prefix */
-            raw = str_skip(raw, 1);
-            continue;
-        }
-        if (raw.ptr[0] != (blank ? ' ' : text.ptr[0])) {
-            if (!blank || !str_starts(raw, STR("\xE2\x96\x81"))) /* a user-defined token keeps it */
-                return false;
-            raw = str_skip(raw, 2);
-        }
         raw = str_skip(raw, 1);
-        text = str_skip(text, blank ? 3 : 1);
+        text = str_skip(text, same ? 1 : mark.len);
     }
-    return raw.len == 0;
+    return raw.len == 0 && text.len == 0;
 }
 
 static void encode(const struct vocab *v, struct str text, unsigned flags, bool spm, bool exact)
@@ -101,13 +107,14 @@ static void encode(const struct vocab *v, struct str text, unsigned flags, bool 
     struct token_list list = TOKEN_LIST_INIT(1 << 20);
     struct buf raw = BUF_INIT(4 * MiB), shown = BUF_INIT(4 * MiB);
     struct detokenizer d;
+    bool first = true;
     int rc = tokenizer_encode(v->tokenizer, text, flags, &list, NULL);
     assert(rc == 0);
     detokenizer_init(&d, v->tokenizer, flags & TOKENIZE_SPECIAL ? DETOKENIZE_SPECIAL : 0);
     for (size_t i = 0; i < list.count; i++) {
         assert(list.id[i] >= 0 && list.id[i] < tokenizer_count(v->tokenizer));
-        rc = buf_append(&raw, tokenizer_piece(v->tokenizer, list.id[i]));
-        assert(rc == 0);
+        if (exact)
+            append_piece(&raw, v->tokenizer, list.id[i], &first);
         rc = detokenizer_push(&d, list.id[i], &shown);
         assert(rc == 0);
         check_valid(buf_str(&shown));

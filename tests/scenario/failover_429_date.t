@@ -15,6 +15,6 @@ expect header retry-after under 42
 client POST /v1/chat/completions <<X
 {"model":"bulk","messages":[{"role":"user","content":"hello"}]}
 X
-expect status 503
+expect status 429
 expect header retry-after over 35
 expect seen a requests 1

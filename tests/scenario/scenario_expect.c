@@ -32,6 +32,12 @@ bool expect_text(struct scenario *s, const char *what, struct str got, struct wo
         return got.len > 0 || scenario_fail(s, "%s: expected any text, got none", what);
     if (str_eq(how, STR("over")) || str_eq(how, STR("under")))
         return expect_number(s, what, got, w, str_eq(how, STR("over")));
+    if (words_take(w, "longer")) {
+        int64_t least = 0;
+        if (!words_number(w, &least))
+            return scenario_fail(s, "a number is missing");
+        return (int64_t)got.len > least || scenario_fail(s, "%s: expected more than %lld bytes, got %zu", what, (long long)least, got.len);
+    }
     bool contains = words_take(w, "contains"), lacks = !contains && words_take(w, "lacks");
     bool like = !contains && !lacks && words_take(w, "like"),
          not = !contains && !lacks && !like && words_take(w, "not");

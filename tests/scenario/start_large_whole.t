@@ -11,5 +11,6 @@ client POST /v1/chat/completions <<X
 X
 expect status 200
 expect complete
+expect json .choices[0].message.content longer 2999999
 expect json .usage.completion_tokens 300
 expect ledger last outcome done input 7 output 300

@@ -1,4 +1,4 @@
-/* The forward pass against an independent one in double precision, for each family; and that its results do not depend on how
+/* test_forward.c: the forward pass against an independent one in double precision, for each family; and that its results do not depend on how
  * the work was cut up. The models are tiny files with made-up weights. */
 #include "base/buf.h"
 #include "base/mem.h"

@@ -1,4 +1,4 @@
-/* Each level of the kernels against the plain one, bit for bit, on random and on awkward shapes; and the plain one against a
+/* test_kernels.c: each level of the kernels against the plain one, bit for bit, on random and on awkward shapes; and the plain one against a
  * dot product in double precision over decoded weights. */
 #include "base/clock.h"
 #include "base/mem.h"

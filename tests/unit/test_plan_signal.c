@@ -159,6 +159,7 @@ TEST(a_usage_limit_error_is_told_from_a_plain_429)
     EXPECT(!spent("{\"error\":{\"type\":\"rate_limit_error\",\"message\":\"Number of requests has exceeded your rate limit\"}}", &wait));
     EXPECT(!spent("{\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"Overloaded\"}}", &wait));
     EXPECT(!spent("{\"error\":{\"type\":\"rate_limit_error\",\"message\":\"Extra usage is required for long context requests.\"}}", &wait));
+    EXPECT(!spent("{\"error\":{\"message\":\"Rate limit exhausted, try again in a second\"}}", &wait));
     EXPECT(!spent("<html>usage limit reached</html>", &wait));
 }
 

@@ -458,6 +458,23 @@ TEST(special_tokens_are_split_off_longest_first_and_control_ones_only_when_asked
     vocab_fini(&v);
 }
 
+/* Where no token stands between pieces, their texts are one; a control token's name in what somebody wrote stays text. */
+TEST(pieces_are_one_text_and_only_some_may_hold_control_tokens)
+{
+    static const struct special more[] = {{"<s>", TOKEN_CONTROL}, {"</s>", TOKEN_CONTROL}, {"xy", TOKEN_USER}};
+    static const struct tokenizer_part parts[] = {{{"<s>a", 4}, true}, {{"x", 1}, false}, {{"</s>xyb", 7}, false}, {{"c</s>", 5}, true}, {{"", 0}, false}};
+    struct vocab v = VOCAB_INIT;
+    open_special(&v, more, COUNT_OF(more), true);
+    REQUIRE(vocab_open(&v) == 0);
+    AUTO_TOKENS struct token_list got = TOKEN_LIST_INIT(TOKENS_MAX);
+    AUTO_BUF struct buf out = BUF_INIT(1 * KiB);
+    EXPECT(tokenizer_encode_parts(v.tokenizer, parts, COUNT_OF(parts), TOKENIZE_ENDS, &got, NULL) == 0);
+    for (size_t i = 0; i < got.count; i++)
+        EXPECT(buf_append_char(&out, (char)(got.id[i] < 256 ? got.id[i] : 'A' + got.id[i] - 256)) == 0);
+    EXPECT_STR(buf_str(&out), "AAax</s>CbcB");
+    vocab_fini(&v);
+}
+
 TEST(no_merge_makes_a_control_token)
 {
     static const struct special more[] = {{"ab", TOKEN_CONTROL}, {"cd", TOKEN_NORMAL}, {"abcd", TOKEN_NORMAL}};
@@ -545,6 +562,10 @@ TEST(the_blank_of_spm_stands_before_the_text_and_behind_special_tokens)
         size_t count = prefix ? COUNT_OF(with) : COUNT_OF(without);
         REQUIRE(got.count == count + 5); /* <0x41> in a text is six characters */
         EXPECT(memcmp(got.id, want, count * sizeof *want) == 0);
+        AUTO_TOKENS struct token_list cut = TOKEN_LIST_INIT(TOKENS_MAX); /* a border between pieces is no beginning */
+        static const struct tokenizer_part parts[] = {{{"a", 1}, true}, {{"b", 1}, false}};
+        EXPECT(tokenizer_encode_parts(v.tokenizer, parts, 2, 0, &cut, NULL) == 0);
+        EXPECT(cut.count == (prefix ? 3u : 2u) && cut.id[cut.count - 1] == 'b' + 3 && cut.id[cut.count - 2] == 'a' + 3);
         vocab_fini(&v);
     }
 }

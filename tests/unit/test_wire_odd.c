@@ -49,7 +49,7 @@ TEST(members_that_nobody_knows_are_lost_by_name)
         {DIALECT_ANTHROPIC, &openai, "{\"model\":\"m\",\"max_tokens\":9,\"messages\":[{\"role\":\"user\",\"content\":\"x\",\"id\":\"m_1\"}]}", "messages.id"},
         {DIALECT_ANTHROPIC, &anthropic, "{\"model\":\"m\",\"max_tokens\":9,\"messages\":[{\"role\":\"user\",\"content\":\"x\",\"id\":\"m_1\"}]}", "messages.id"},
         {DIALECT_RESPONSES, &openai, RE("{\"role\":\"user\",\"content\":[{\"type\":\"input_text\",\"text\":\"x\",\"odd\":1}],\"more\":1}"), "content.odd,input.more"},
-        {DIALECT_RESPONSES, &responses, RE("{\"type\":\"function_call\",\"id\":\"fc_1\",\"status\":\"completed\",\"call_id\":\"c\",\"name\":\"f\",\"arguments\":\"{}\",\"namespace\":\"n\"}"), "input.namespace"},
+        {DIALECT_RESPONSES, &responses, RE("{\"type\":\"function_call\",\"id\":\"fc_1\",\"status\":\"completed\",\"call_id\":\"c\",\"name\":\"f\",\"arguments\":\"{}\",\"mood\":\"n\"}"), "input.mood"},
         {DIALECT_OLLAMA, &openai, OA("{\"role\":\"user\",\"content\":\"a\",\"odd\":1}"), "messages.odd"},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {

@@ -9,21 +9,30 @@
  *   tile.code[step]:  row 0: k k+1 k+2 k+3 | row 1: k k+1 k+2 k+3 | … | row 7       (k = 4 * step)
  *   x broadcast:          x x+1 x+2 x+3   |     x x+1 x+2 x+3   | …
  *
- * Long, because it is one table of variants of the same few loops; read matmul_tiles() first. */
-#if defined(__x86_64__) && defined(__GNUC__)
-#include <immintrin.h> /* first: it calls what our headers ban */
-
+ * One piece in spite of its length: it is one table of variants of the same few loops, and they share their inline pieces. Read
+ * matmul_tiles() first. */
 #include "engine/kernels/kernels_priv.h"
+
+#if defined(__x86_64__) && defined(__GNUC__)
+/* The compilers' header brings an allocator of its own, made of what ours ban; it goes without. */
+#define _MM_MALLOC_H_INCLUDED
+#define __MM_MALLOC_H
+#include <cpuid.h>
+#include <immintrin.h>
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
 #else
 #pragma GCC push_options
 #pragma GCC target("avx2,fma,f16c")
+#pragma GCC optimize("O3") /* loops over a handful of columns must become registers */
 #endif
 
 #define INLINE static inline __attribute__((always_inline))
 
 enum { ROWS = 8, PANEL = 256, STEPS = PANEL / 4, COLUMNS = 4 };
+
+/* The compiler may reorder a sum of integers, and then keeps all its parts at once, more than there are registers: not past here. */
+#define IN_ORDER(vector) __asm__("" : "+x"(vector))
 
 INLINE __m256i load256(const void *p)
 {
@@ -103,6 +112,7 @@ static void quantise(enum act_form form, const float *x, size_t k, int8_t *q, fl
 
 struct tile {
     __m256i code[STEPS];     /* as drawn above; unsigned or signed bytes, as the type's loop wants them */
+    __m256i wide[2 * STEPS]; /* signed codes in 16 bits, two elements of each row */
     __m256i scale[16];       /* per group: the row's scale in both halves of its lane */
     __m256i pair[8];         /* offsets or minima of two neighbouring groups in the halves of the row's lane */
     __m256 d[8], dmin[8];    /* per block */
@@ -245,10 +255,21 @@ static void take_q6_k(struct tile *t, const uint8_t *w, size_t row_bytes, size_t
     t->d[0] = f16_rows(w + 208, row_bytes);
 }
 
+/* Signed bytes of a step, four of each row, as two registers of two in 16 bits. */
+INLINE void take_wide(struct tile *t, size_t step, __m256i v)
+{
+    const __m256i first = _mm256_setr_epi8(-1, 0, -1, 1, -1, 4, -1, 5, -1, 8, -1, 9, -1, 12, -1, 13, -1, 0, -1, 1, -1, 4, -1, 5, -1, 8, -1, 9, -1, 12, -1, 13);
+    t->wide[2 * step] = _mm256_srai_epi16(_mm256_shuffle_epi8(v, first), 8);
+    t->wide[2 * step + 1] = _mm256_srai_epi16(_mm256_shuffle_epi8(v, _mm256_add_epi8(first, _mm256_set1_epi16(0x0200))), 8);
+}
+
 static void take_q8_0(struct tile *t, const uint8_t *w, size_t row_bytes, size_t blocks)
 {
     for (size_t b = 0; b < blocks; b++) {
-        load_rows(w + 34 * b + 2, row_bytes, &t->code[8 * b]);
+        __m256i v[8];
+        load_rows(w + 34 * b + 2, row_bytes, v);
+        for (size_t s = 0; s < 8; s++)
+            take_wide(t, 8 * b + s, v[s]);
         t->d[b] = f16_rows(w + 34 * b, row_bytes);
     }
 }
@@ -322,7 +343,7 @@ static void take_q5_1(struct tile *t, const uint8_t *w, size_t row_bytes, size_t
 }
 
 /* The types that few files hold: taken apart by the plain code, each row on its own. Codes are signed but where `offset` makes
- * them unsigned. */
+ * them unsigned; the signed ones are to be widened. */
 INLINE void take_plainly(enum quant_type type, int offset, struct tile *t, const uint8_t *w, size_t row_bytes, size_t blocks)
 {
     const struct block_kind *kind = block_kind(type);
@@ -352,21 +373,28 @@ static void take_q3_k(struct tile *t, const uint8_t *w, size_t row_bytes, size_t
     take_plainly(QUANT_Q3_K, 4, t, w, row_bytes, blocks);
 }
 
+INLINE void take_signed(enum quant_type type, struct tile *t, const uint8_t *w, size_t row_bytes, size_t blocks)
+{
+    take_plainly(type, 0, t, w, row_bytes, blocks);
+    for (size_t s = 0; s < blocks * block_kind(type)->elems / 4; s++)
+        take_wide(t, s, t->code[s]);
+}
+
 static void take_iq4_xs(struct tile *t, const uint8_t *w, size_t row_bytes, size_t blocks)
 {
-    take_plainly(QUANT_IQ4_XS, 0, t, w, row_bytes, blocks);
+    take_signed(QUANT_IQ4_XS, t, w, row_bytes, blocks);
     for (int j = 0; j < 8; j++) /* its groups are of 32 */
         t->scale[j] = t->scale[2 * j];
 }
 
 static void take_iq4_nl(struct tile *t, const uint8_t *w, size_t row_bytes, size_t blocks)
 {
-    take_plainly(QUANT_IQ4_NL, 0, t, w, row_bytes, blocks);
+    take_signed(QUANT_IQ4_NL, t, w, row_bytes, blocks);
 }
 
 static void take_mxfp4(struct tile *t, const uint8_t *w, size_t row_bytes, size_t blocks)
 {
-    take_plainly(QUANT_MXFP4, 0, t, w, row_bytes, blocks);
+    take_signed(QUANT_MXFP4, t, w, row_bytes, blocks);
 }
 
 /* --- a tile times up to four columns ------------------------------------------------------------------------------------------- */
@@ -389,6 +417,8 @@ INLINE void products(const struct tile *t, const struct columns *x, int n, int f
         __m256i w = t->code[s];
         for (int c = 0; c < n; c++)
             sum[c] = _mm256_add_epi16(sum[c], _mm256_maddubs_epi16(w, _mm256_set1_epi32(load32(x->q[c] + 4 * s))));
+        for (int c = 0; c < n; c++)
+            IN_ORDER(sum[c]);
     }
 }
 
@@ -453,50 +483,72 @@ INLINE void super_16(const struct tile *t, const struct columns *x, int n, int s
     }
 }
 
-/* One step of signed codes: |w| * (x with w's sign), pairs of which fit 16 bits, times `scale`. */
-INLINE __m256i signed_step(__m256i w, __m256i magnitude, const int8_t *q, __m256i scale)
+/* Signed codes do not go through the multiplication of unsigned bytes without help for their sign. Widened to 16 bits they need none:
+ * a register then holds two elements of each row, and a broadcast two activations, widened too. */
+struct wide {
+    _Alignas(32) int16_t q[COLUMNS][PANEL];
+};
+
+INLINE void widen(struct wide *to, const struct columns *x, int n, size_t elems)
 {
-    __m256i x = _mm256_sign_epi8(_mm256_set1_epi32(load32(q)), w);
-    return _mm256_madd_epi16(_mm256_maddubs_epi16(magnitude, x), scale);
+    for (int c = 0; c < n; c++)
+        for (size_t i = 0; i < elems; i += 16)
+            _mm256_store_si256((__m256i *)(void *)(to->q[c] + i), _mm256_cvtepi8_epi16(load128(x->q[c] + i)));
 }
 
-INLINE void signed_group(const struct tile *t, const struct columns *x, int n, int group, __m256i scale, __m256i total[COLUMNS])
+INLINE void signed_group(const struct tile *t, const struct wide *x, int n, int group, __m256i sum[COLUMNS])
 {
-#pragma GCC unroll 8
-    for (int s = 8 * group; s < 8 * group + 8; s++) {
-        __m256i w = t->code[s], magnitude = _mm256_abs_epi8(w);
+    for (int c = 0; c < n; c++)
+        sum[c] = _mm256_setzero_si256();
+    for (int i = 16 * group; i < 16 * group + 16; i++) {
+        __m256i w = t->wide[i];
         for (int c = 0; c < n; c++)
-            total[c] = _mm256_add_epi32(total[c], signed_step(w, magnitude, x->q[c] + 4 * s, scale));
+            sum[c] = _mm256_add_epi32(sum[c], _mm256_madd_epi16(w, _mm256_set1_epi32(load32(x->q[c] + 2 * i))));
+        for (int c = 0; c < n; c++)
+            IN_ORDER(sum[c]);
     }
 }
 
 INLINE void super_signed(const struct tile *t, const struct columns *x, int n)
 {
-    __m256i total[COLUMNS];
+    struct wide wide;
+    __m256i sum[COLUMNS], total[COLUMNS];
+    widen(&wide, x, n, PANEL);
     for (int c = 0; c < n; c++)
         total[c] = _mm256_setzero_si256();
-    for (int g = 0; g < 8; g++)
-        signed_group(t, x, n, g, t->scale[g], total);
+    for (int g = 0; g < 8; g++) {
+        signed_group(t, &wide, n, g, sum);
+        for (int c = 0; c < n; c++) /* the scale stands in both halves of its lane: as one number, with its sign */
+            total[c] = _mm256_add_epi32(total[c], _mm256_mullo_epi32(sum[c], _mm256_srai_epi32(t->scale[g], 16)));
+    }
     for (int c = 0; c < n; c++)
         add_scaled(x->y[c], t->d[0], x->d[c][0], total[c]);
 }
 
 INLINE void small_signed(const struct tile *t, const struct columns *x, int n, size_t blocks)
 {
+    struct wide wide;
+    __m256i sum[COLUMNS];
+    __m256 y[COLUMNS];
+    widen(&wide, x, n, 32 * blocks);
+    for (int c = 0; c < n; c++)
+        y[c] = _mm256_loadu_ps(x->y[c]);
     for (size_t b = 0; b < blocks; b++) {
-        __m256i total[COLUMNS];
+        signed_group(t, &wide, n, (int)b, sum);
         for (int c = 0; c < n; c++)
-            total[c] = _mm256_setzero_si256();
-        signed_group(t, x, n, (int)b, _mm256_set1_epi16(1), total);
-        for (int c = 0; c < n; c++)
-            add_scaled(x->y[c], t->d[b], x->d[c][b], total[c]);
+            y[c] = _mm256_fmadd_ps(_mm256_mul_ps(t->d[b], _mm256_set1_ps(x->d[c][b])), _mm256_cvtepi32_ps(sum[c]), y[c]);
     }
+    for (int c = 0; c < n; c++)
+        _mm256_storeu_ps(x->y[c], y[c]);
 }
 
 /* Unsigned codes of small blocks: Q4_0 and Q5_0 with an offset, Q4_1 and Q5_1 with a minimum. */
 INLINE void small_unsigned(const struct tile *t, const struct columns *x, int n, size_t blocks, int steps, int offset)
 {
     const __m256i one = _mm256_set1_epi16(1);
+    __m256 y[COLUMNS];
+    for (int c = 0; c < n; c++)
+        y[c] = _mm256_loadu_ps(x->y[c]);
     for (size_t b = 0; b < blocks; b++) {
         __m256i sum[COLUMNS], total[COLUMNS];
         for (int c = 0; c < n; c++)
@@ -507,11 +559,14 @@ INLINE void small_unsigned(const struct tile *t, const struct columns *x, int n,
                 total[c] = _mm256_add_epi32(total[c], _mm256_madd_epi16(sum[c], one));
         }
         for (int c = 0; c < n; c++) {
-            add_scaled(x->y[c], t->d[b], x->d[c][b], total[c]);
+            __m256 d = _mm256_set1_ps(x->d[c][b]);
+            y[c] = _mm256_fmadd_ps(_mm256_mul_ps(t->d[b], d), _mm256_cvtepi32_ps(total[c]), y[c]);
             if (!offset)
-                take_scaled(x->y[c], t->dmin[b], x->d[c][b], _mm256_set1_epi32(x->sum32[c][b]));
+                y[c] = _mm256_fnmadd_ps(_mm256_mul_ps(t->dmin[b], d), _mm256_set1_ps((float)x->sum32[c][b]), y[c]);
         }
     }
+    for (int c = 0; c < n; c++)
+        _mm256_storeu_ps(x->y[c], y[c]);
 }
 
 /* --- all columns of a run of rows -------------------------------------------------------------------------------------------- */
@@ -861,6 +916,8 @@ INLINE void float_tile(enum quant_type type, const struct matmul *m, size_t row,
             }
         for (; c + FLOAT_COLUMNS <= a->n; c += FLOAT_COLUMNS)
             float_columns(s, a, k0, count, c, FLOAT_COLUMNS);
+        for (; c + FLOAT_COLUMNS / 2 <= a->n; c += FLOAT_COLUMNS / 2)
+            float_columns(s, a, k0, count, c, FLOAT_COLUMNS / 2);
         for (; c < a->n; c++)
             float_columns(s, a, k0, count, c, 1);
     }
@@ -1144,13 +1201,18 @@ static const struct kernels table = {
 #pragma GCC pop_options
 #endif
 
+/* Asked of the processor itself: the compilers' own question does not know it everywhere (Clang 14). */
+static bool has_f16c(void)
+{
+    unsigned a, b, c, d;
+    return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
+}
+
 const struct kernels *kernels_avx2(void)
 {
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c") ? &table : NULL;
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c() ? &table : NULL;
 }
 #else
-#include "engine/kernels/kernels.h"
-
 const struct kernels *kernels_avx2(void)
 {
     return NULL;
