@@ -32,7 +32,7 @@ static const struct family families[] = {
 
 static const struct family *family_find(struct reading *r)
 {
-    struct buf known = BUF_INIT(400);
+    AUTO_BUF struct buf known = BUF_INIT(400);
     for (size_t i = 0; i < COUNT_OF(families); i++) {
         if (str_eq(r->m->architecture, str_from(families[i].name)))
             return &families[i];
@@ -40,7 +40,6 @@ static const struct family *family_find(struct reading *r)
     }
     (void)read_fail(r, ERR_UNSUPPORTED, "the model is of the architecture `%.*s`; the engine knows %.*s", STR_FMT(r->m->architecture),
                     STR_FMT(buf_str(&known)));
-    buf_fini(&known);
     return NULL;
 }
 
