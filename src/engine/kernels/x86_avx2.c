@@ -16,6 +16,7 @@
 /* The compilers' header brings an allocator of its own, made of what ours ban; it goes without. */
 #define _MM_MALLOC_H_INCLUDED
 #define __MM_MALLOC_H
+#include <cpuid.h>
 #include <immintrin.h>
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
@@ -1267,9 +1268,16 @@ static const struct kernels table = {
 #pragma GCC pop_options
 #endif
 
+/* Asked of the processor itself: the compilers' own question does not know it everywhere (Clang 14). */
+static bool has_f16c(void)
+{
+    unsigned a, b, c, d;
+    return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
+}
+
 const struct kernels *kernels_avx2(void)
 {
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c") ? &table : NULL;
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c() ? &table : NULL;
 }
 #else
 const struct kernels *kernels_avx2(void)
