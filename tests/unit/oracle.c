@@ -23,12 +23,18 @@ static double key(const struct net *n, const char *name, double otherwise)
     return gguf_get_f64(n->g, whole, &d) ? d : gguf_get_u64(n->g, whole, &u) ? (double)u : otherwise;
 }
 
-static double *tensor_of(const struct net *n, const char *name, size_t *rows)
+/* Each matrix is decoded once; who asks gets a copy. */
+static struct {
+    const struct gguf_tensor *tensor;
+    double *value;
+} decoded[600];
+static size_t decoded_count;
+
+static double *decode(const struct gguf_tensor *t, size_t k, size_t count)
 {
-    const struct gguf_tensor *t = gguf_tensor_find(n->g, name);
-    if (!t)
-        return NULL;
-    size_t k = (size_t)t->ne[0], count = (size_t)(t->ne[1] * t->ne[2]);
+    for (size_t i = 0; i < decoded_count; i++)
+        if (decoded[i].tensor == t)
+            return decoded[i].value;
     double *out = mem_zalloc(k * count * sizeof *out);
     float *row = mem_zalloc(k * sizeof *row);
     for (size_t r = 0; r < count; r++) {
@@ -37,9 +43,27 @@ static double *tensor_of(const struct net *n, const char *name, size_t *rows)
             out[r * k + i] = (double)row[i];
     }
     mem_free(row);
+    assert(decoded_count < COUNT_OF(decoded));
+    decoded[decoded_count].tensor = t;
+    decoded[decoded_count++].value = out;
+    return out;
+}
+
+static void forget_decoded(void)
+{
+    while (decoded_count)
+        mem_free(decoded[--decoded_count].value);
+}
+
+static double *tensor_of(const struct net *n, const char *name, size_t *rows)
+{
+    const struct gguf_tensor *t = gguf_tensor_find(n->g, name);
+    if (!t)
+        return NULL;
+    size_t k = (size_t)t->ne[0], count = (size_t)(t->ne[1] * t->ne[2]);
     if (rows)
         *rows = count;
-    return out;
+    return mem_dup(decode(t, k, count), k * count * sizeof(double));
 }
 
 static double *layer_tensor(const struct net *n, size_t layer, const char *name)
@@ -334,5 +358,6 @@ double *oracle_run(const struct gguf *g, const int *token, size_t count, size_t 
     *out_count = n.width;
     out = n.bert ? pooled(&n, x, count) : logits_of(&n, x + (count - 1) * n.width, out_count);
     mem_free(x);
+    forget_decoded();
     return out;
 }
