@@ -473,6 +473,6 @@ TEST(two_thousand_calls_leave_no_memory_behind)
     calls_run(SLOWER > 1 ? 300 : 2000);
     int64_t after = anonymous_kib();
     printf("engine: %lld KiB anonymous after 300 calls, %lld KiB after the next\n", (long long)before, (long long)after);
-    EXPECT(before > 0 && after < before + 1024);
+    EXPECT(before > 0 && (SANITIZED || after < before + 1024)); /* a sanitizer keeps what was freed */
     engine_end();
 }
