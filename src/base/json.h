@@ -115,4 +115,5 @@ void json_double(struct json_writer *w, double d); /* not finite: null */
 void json_bool(struct json_writer *w, bool b);
 void json_null(struct json_writer *w);
 void json_raw(struct json_writer *w, struct str json); /* a whole valid value, trusted */
+void json_value(struct json_writer *w, const struct json_node *n); /* a tree, keys in their order, without blanks */
 int json_done(struct json_writer *w);                  /* w->rc */

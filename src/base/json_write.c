@@ -262,6 +262,28 @@ void json_raw(struct json_writer *w, struct str json)
     put(w, json);
 }
 
+void json_value(struct json_writer *w, const struct json_node *n)
+{
+    switch (n->type) {
+    case JSON_STRING: json_str(w, n->text); break;
+    case JSON_OBJECT:
+        json_object_begin(w);
+        for (const struct json_node *m = n->child; m; m = m->next) {
+            json_key_str(w, m->key);
+            json_value(w, m);
+        }
+        json_object_end(w);
+        break;
+    case JSON_ARRAY:
+        json_array_begin(w);
+        for (const struct json_node *m = n->child; m; m = m->next)
+            json_value(w, m);
+        json_array_end(w);
+        break;
+    default: json_raw(w, n->text);
+    }
+}
+
 int json_done(struct json_writer *w)
 {
     return w->rc;

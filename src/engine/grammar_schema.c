@@ -122,28 +122,6 @@ static void write_number(struct forms *f, const struct json_node *schema, bool i
 
 /* --- lists of values ------------------------------------------------------------------------------------------------------ */
 
-static void value_text(struct json_writer *w, const struct json_node *n)
-{
-    switch (n->type) {
-    case JSON_STRING: json_str(w, n->text); break;
-    case JSON_OBJECT:
-        json_object_begin(w);
-        for (const struct json_node *m = n->child; m; m = m->next) {
-            json_key_str(w, m->key);
-            value_text(w, m);
-        }
-        json_object_end(w);
-        break;
-    case JSON_ARRAY:
-        json_array_begin(w);
-        for (const struct json_node *m = n->child; m; m = m->next)
-            value_text(w, m);
-        json_array_end(w);
-        break;
-    default: json_raw(w, n->text);
-    }
-}
-
 static bool whole_number(struct str text)
 {
     return str_find_char(text, '.') < 0 && str_find_char(text, 'e') < 0 && str_find_char(text, 'E') < 0;
@@ -169,7 +147,7 @@ static void write_value(struct forms *f, const struct json_node *value, unsigned
 
     if (!value_has_type(value, types))
         return;
-    value_text(&w, value);
+    json_value(&w, value);
     if (json_done(&w) < 0)
         net_fail(f->net, ERR_NOMEM, "no memory for the schema");
     else

@@ -2,7 +2,6 @@
  * must mean what was read. */
 #include "base/json.h"
 #include "base/json_priv.h"
-#include "json_kit.h"
 #include <assert.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -52,7 +51,7 @@ static void check_tree(struct str text, bool valid)
     if (rc == 0) {
         AUTO_BUF struct buf b = BUF_INIT(16 * MiB);
         struct json_writer w = JSON_WRITER(&b);
-        json_kit_write(&w, first);
+        json_value(&w, first);
         assert(json_done(&w) == 0);
         rc = json_parse(&a, buf_str(&b), &second, NULL);
         assert(rc == 0);

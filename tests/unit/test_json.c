@@ -2,7 +2,6 @@
 #include "test.h"
 #include "base/json.h"
 #include "base/json_priv.h"
-#include "json_kit.h"
 #include <math.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -556,7 +555,7 @@ TEST(what_is_written_reads_back)
     REQUIRE(json_parse(&a, str_from(text), &root, NULL) == 0);
     AUTO_BUF struct buf b = BUF_INIT(1000);
     struct json_writer w = JSON_WRITER(&b);
-    json_kit_write(&w, root);
+    json_value(&w, root);
     EXPECT_I64(json_done(&w), 0);
     EXPECT_STR(buf_str(&b), text);
     arena_fini(&a);
