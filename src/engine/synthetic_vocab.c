@@ -225,6 +225,12 @@ static const struct special bert_specials[] = {
 };
 /* clang-format on */
 
+/* Both generations of Qwen: they differ in how many special tokens they have. */
+#define QWEN \
+    .model = "gpt2", .pre = "qwen2", .last = qwen_specials, .last_at = 151643, .filler = "[PAD", \
+    .filler_end = "]", .filler_kind = UNUSED, .bos = "<|endoftext|>", .eos = "<|im_end|>", .pad = \
+    "<|endoftext|>"
+
 /* What differs between the families. Numbers of ids are those of the real vocabularies; a tiny one keeps the named tokens only. */
 static const struct family {
     const char *model, *pre;            /* tokenizer.ggml.model and .pre */
@@ -249,28 +255,8 @@ static const struct family {
                           .bos = "<|begin_of_text|>",
                           .eos = "<|eot_id|>",
                           .add_bos = -1},
-    [SYNTHETIC_QWEN2] = {.model = "gpt2",
-                         .pre = "qwen2",
-                         .last = qwen_specials,
-                         .last_at = 151643,
-                         .last_count = 22,
-                         .filler = "[PAD",
-                         .filler_end = "]",
-                         .filler_kind = UNUSED,
-                         .bos = "<|endoftext|>",
-                         .eos = "<|im_end|>",
-                         .pad = "<|endoftext|>"},
-    [SYNTHETIC_QWEN3] = {.model = "gpt2",
-                         .pre = "qwen2",
-                         .last = qwen_specials,
-                         .last_at = 151643,
-                         .last_count = 26,
-                         .filler = "[PAD",
-                         .filler_end = "]",
-                         .filler_kind = UNUSED,
-                         .bos = "<|endoftext|>",
-                         .eos = "<|im_end|>",
-                         .pad = "<|endoftext|>"},
+    [SYNTHETIC_QWEN2] = {QWEN, .last_count = 22},
+    [SYNTHETIC_QWEN3] = {QWEN, .last_count = 26},
     [SYNTHETIC_MISTRAL] = {.model = "llama",
                            .pre = "default",
                            .first = mistral_specials,
