@@ -27,6 +27,7 @@ enum config_balance {
     BALANCE_CHEAPEST
 };
 enum config_log_format { CONFIG_LOG_AUTO, CONFIG_LOG_HUMAN, CONFIG_LOG_JSON };
+enum config_overflow { CONFIG_OVERFLOW_UNSET, CONFIG_OVERFLOW_ERROR, CONFIG_OVERFLOW_DROP_OLDEST };
 enum config_boundary { BOUNDARY_UNSET, BOUNDARY_HOME, BOUNDARY_ANY };
 
 struct config_upstream {
@@ -86,6 +87,8 @@ struct config_job {
     enum config_balance balance;
     enum config_boundary boundary;
     struct config_mark boundary_mark;
+    enum config_overflow overflow;
+    struct config_mark overflow_mark;
     struct config_text requires_url;
     const struct config_default *defaults;
     int default_count;

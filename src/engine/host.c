@@ -65,7 +65,7 @@ static void on_ended(void *call, enum sched_end how)
 static void take_in(struct host *h, struct host_call *c)
 {
     struct sched_call_options o = {.prompt = c->prompt.id, .prompt_count = c->prompt.count, .answer_max = c->answer_max, .class = c->class,
-                                   .deadline_us = c->deadline_us, .ctx = c};
+                                   .deadline_us = c->deadline_us, .conversation = c->conversation, .ctx = c};
     c->next = h->calls;
     h->calls = c;
     if (atomic_load(&c->cancel))

@@ -38,6 +38,7 @@ struct host_request {
     size_t answer_max;       /* tokens; 0: as many as the context has room for */
     enum sched_class class;
     int64_t deadline_us;     /* begin before, on the monotonic clock; 0: none */
+    uint64_t conversation;   /* of which this is a turn; 0: not known */
 };
 
 enum host_said { HOST_SAID_TEXT, HOST_SAID_REASONING, HOST_SAID_CALL, HOST_SAID_ARGUMENTS, HOST_SAID_CALL_END, HOST_SAID_TOKEN, HOST_SAID_VECTOR, HOST_ENDED };

@@ -154,6 +154,7 @@ int host_prepare(struct host *h, const struct host_request *r, struct host_call 
     c->kind = r->kind;
     c->class = r->class;
     c->deadline_us = r->deadline_us;
+    c->conversation = r->conversation;
     c->prompt = TOKEN_LIST_INIT(PROMPT_TOKENS_MAX);
     c->text = c->safe = BUF_INIT(TEXT_MAX);
     c->names = ARENA_INIT(NAMES_ARENA_MAX);

@@ -43,6 +43,7 @@ struct host_call {
     size_t answer_max, dropped;
     enum sched_class class;
     int64_t deadline_us;
+    uint64_t conversation;
     struct sampler *sampler;
     bool logprobs;
     struct grammar *grammar;

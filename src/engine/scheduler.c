@@ -183,7 +183,7 @@ static void sweep_lists(struct scheduler *s, int64_t now)
             continue;
         take_out(s->running, &s->running_count, i);
         if (s->opt.machine.causal && c->sequence.length)
-            prefix_keep(s->prefixes, &c->sequence, c->token);
+            prefix_keep(s->prefixes, &c->sequence, c->token, c->opt.conversation);
         call_free(s, c);
     }
 }
@@ -221,7 +221,7 @@ static bool step_aside(struct scheduler *s, int64_t now)
     struct sched_call *c = s->running[i];
     take_out(s->running, &s->running_count, i);
     if (s->opt.machine.causal)
-        prefix_keep(s->prefixes, &c->sequence, c->token);
+        prefix_keep(s->prefixes, &c->sequence, c->token, 0); /* it is no turn that is over: another may not take its place */
     s->waiting[s->waiting_count++] = c;
     return true;
 }

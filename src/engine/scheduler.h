@@ -54,6 +54,7 @@ struct sched_call_options {
     size_t prompt_count, answer_max; /* tokens */
     enum sched_class class;
     int64_t deadline_us; /* on the monotonic clock: begin before, or not at all; 0: none */
+    uint64_t conversation; /* what is kept of its earlier turns goes when this one is kept; 0: not known */
     void *ctx;           /* for the hooks */
 };
 

@@ -401,7 +401,7 @@ TEST(a_full_queue_is_told_at_once)
     struct reply r;
     fetch(&r, "/v1/chat/completions", CHAT(""));
     EXPECT_I64(r.status, 503);
-    EXPECT(has(&r.raw, "\r\nretry-after: 1\r\n") && has(&r.body, "overloaded"));
+    EXPECT(has(&r.raw, "\r\nretry-after: 1\r\n") && has(&r.body, "queue_full"));
     reply_fini(&r);
     for (int i = 0; i < ALL; i++)
         (void)close(fd[i]);
