@@ -15,13 +15,13 @@ expect status 200
 expect sse-done
 expect header x-hearth-target "pending"
 expect header-absent x-hearth-dropped
-expect body like "*: x-hearth-dropped: [1-9]*data: *"
+expect body like "*: x-hearth-dropped: *data: *"
 client POST /v1/messages <<J
 {"model":"talk","stream":true,"max_tokens":8,"messages":[{"role":"user","content":"{{one two three four *400}}"},{"role":"assistant","content":"{{five *60}}"},{"role":"user","content":"{{six seven *200}}"}]}
 J
 expect status 200
 expect header x-hearth-target "pending"
-expect body like "*: x-hearth-dropped: [1-9]*content_block_start*"
+expect body like "*: x-hearth-dropped: *content_block_start*"
 client POST /api/chat <<J
 {"model":"talk","options":{"num_predict":8},"messages":[{"role":"user","content":"{{one two three four *400}}"},{"role":"assistant","content":"{{five *60}}"},{"role":"user","content":"{{six seven *200}}"}]}
 J
