@@ -1,6 +1,7 @@
 // engine.test.mjs: the official clients against models that Hearth computes itself: files with made-up weights, so what is said makes
 // no sense, but how it is said must: lengths, forms, calls, streams that say what whole answers say, errors, and an end that is heard.
 import assert from 'node:assert/strict';
+import { readdir, readFile } from 'node:fs/promises';
 import http from 'node:http';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
@@ -236,6 +237,33 @@ test('whoever leaves in the middle of a stream frees the place', async () => {
     assert.equal(next.usage.completion_tokens, 1);
     while (await running()) assert.ok(Date.now() - left < LEFT_MS, 'somebody is still being computed for');
     assert.ok(Date.now() - left < LEFT_MS, `${Date.now() - left} ms`);
+  }
+});
+
+// The engine's process: the daemon's child.
+async function enginePid() {
+  for (const task of await readdir(`/proc/${mesh.pid}/task`)) {
+    const children = await readFile(`/proc/${mesh.pid}/task/${task}/children`, 'utf8');
+    if (children.trim()) return Number(children.trim().split(' ')[0]);
+  }
+  return 0;
+}
+
+test('an engine that dies in the middle of a stream is an error for that client, and the next call is answered', async () => {
+  const endless = { model: 'endless', max_tokens: 1900, messages: ask('Talk') };
+  for (const [talk, kind] of [
+    [async (begun) => { for await (const chunk of await openai.chat.completions.create({ ...endless, stream: true })) if (chunk.choices[0]?.delta.content) begun(); }, OpenAI.APIError],
+    [async (begun) => { for await (const event of anthropic.messages.stream(endless)) if (event.type === 'content_block_delta') begun(); }, Anthropic.APIError],
+    [async (begun) => { for await (const part of await ollama.chat({ ...endless, stream: true, options: { num_predict: 1900 } })) if (part.message.content) begun(); }, Error],
+  ]) {
+    const pid = await enginePid();
+    let killed = 0;
+    const error = await failure(talk(() => { if (!killed++) process.kill(pid, 'SIGKILL'); }));
+    assert.ok(killed && error instanceof kind, String(error));
+    assert.match(error.message, /engine\/llama stopped after about \d+ tokens/);
+    const next = await openai.chat.completions.create({ model: 'talk', messages: ask('Hi'), max_tokens: 1 });
+    assert.equal(next.usage.completion_tokens, 1);
+    assert.notEqual(await enginePid(), pid);
   }
 });
 

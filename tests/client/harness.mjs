@@ -165,5 +165,5 @@ export async function hearth(upstreams, jobs, { config: more = '', environment =
     if (child.exitCode !== null || Date.now() > deadline) throw new Error(`hearth is not ready: ${child.said()}`);
     await new Promise((r) => setTimeout(r, 20));
   }
-  return { url, data, key: OWN_KEY, client: new OpenAI({ baseURL: `${url}/v1`, apiKey: 'EMPTY' }), said: child.said };
+  return { url, data, pid: child.pid, key: OWN_KEY, client: new OpenAI({ baseURL: `${url}/v1`, apiKey: 'EMPTY' }), said: child.said };
 }
