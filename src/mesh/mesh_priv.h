@@ -176,6 +176,7 @@ struct target_state {
     uint64_t id;                  /* of this place, in this process; never 0 */
     atomic_int spill_percent;     /* of an Ollama's model: the CPU's part of it (spill.c) ... */
     atomic_llong spill_seen_ms;   /* ... as it was then, monotonic; 0 = never seen */
+    atomic_llong ended_ms;        /* when the built-in engine's end was counted last; monotonic; 0 = never */
     atomic_llong apart_until_ms[2]; /* calls without and with tools go to its Responses face until then (faces.c); monotonic */
 };
 struct job_state {
@@ -740,6 +741,7 @@ bool own_drops(const struct mesh_call *c, const struct target *t); /* it lets th
 enum reason own_tell(struct attempt *a, struct str *words); /* puts the member `hearth` into its request; fine for every upstream, as what follows */
 void own_header(struct attempt *a, struct str name, struct str value);
 enum reason own_refused(const struct attempt *a, enum reason r, const struct wire_failure *f);
+bool own_end_is_told(const struct attempt *a, enum reason r); /* its failure is the end of a process that another call has told of */
 int own_comment(const struct attempt *a, struct buf *out); /* what its head would have told; nothing, mostly */
 bool own_needs_head(const struct mesh_call *c); /* nothing but the head can tell it: it waits for the content */
 

@@ -79,6 +79,19 @@ enum reason own_refused(const struct attempt *a, enum reason r, const struct wir
     return str_eq(str_from(f->code), STR("queue_full")) ? REASON_QUEUE_FULL : str_eq(str_from(f->code), STR("deadline")) ? REASON_DEADLINE : r;
 }
 
+/* All calls under way fail when the process ends: that is one failure, which many tell. Counted one by one they would make the engine
+ * rest, and turn away the calls that can wait on its socket for the next process; that one does not come before the time is over. */
+bool own_end_is_told(const struct attempt *a, enum reason r)
+{
+    enum { ONE_END_MS = 200 };
+    int64_t now_ms = loop_now_ms(a->call->ml->loop);
+    if (!is_own(a->target) || (r != REASON_RESET && r != REASON_TRUNCATED))
+        return false;
+    long long before = atomic_load_explicit(&a->target->state->ended_ms, memory_order_relaxed);
+    bool told = before && now_ms - before < ONE_END_MS;
+    return told || !atomic_compare_exchange_strong(&a->target->state->ended_ms, &before, now_ms); /* else another loop has, just now */
+}
+
 /* The head is out, so the header that tells what was left out comes too late. A comment can tell it, where the dialect has comments. */
 int own_comment(const struct attempt *a, struct buf *out)
 {
