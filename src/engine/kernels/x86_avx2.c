@@ -57,15 +57,6 @@ INLINE float f16_at(const void *p)
     return _cvtsh_ss(h);
 }
 
-/* Rows side by side are many short runs of memory, which the machine does not foresee. So what is to come is asked for, in order and
- * piece by piece: while bytes `at` to `at` + `bytes` of some rows are at work, as much of the rows behind them. */
-INLINE void ask_ahead(const uint8_t *w, size_t row_bytes, size_t rows, size_t at, size_t bytes)
-{
-    const char *p = (const char *)w + rows * (row_bytes + at);
-    for (size_t i = 0; i < rows * bytes; i += 64)
-        _mm_prefetch(p + i, _MM_HINT_T1);
-}
-
 /* The same field of eight rows as floats. */
 INLINE __m256 f16_rows(const uint8_t *w, size_t row_bytes)
 {
