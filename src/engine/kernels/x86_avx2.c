@@ -631,14 +631,15 @@ struct scratch {
 };
 _Static_assert(sizeof(struct scratch) <= MATMUL_SCRATCH_BYTES, "a thread's scratch holds a tile and its sums");
 
-INLINE void columns_at(struct columns *x, const struct act *a, size_t block, size_t from, size_t panel, int n, struct scratch *s)
+/* `scales`: of a column; `scale` is where the panel's begin. */
+INLINE void columns_at(struct columns *x, const struct act *a, size_t scales, size_t scale, size_t from, size_t panel, int n, struct scratch *s)
 {
     for (int i = 0; i < n; i++) {
-        size_t c = from + (size_t)i, k = a->k, at = panel * PANEL;
-        x->q[i] = a->q + c * k + at;
-        x->d[i] = a->d + (c * k + at) / block;
-        x->sum16[i] = a->sum16 + (c * k + at) / 16;
-        x->sum32[i] = a->sum32 + (c * k + at) / 32;
+        size_t c = from + (size_t)i, at = c * a->k + panel * PANEL;
+        x->q[i] = a->q + at;
+        x->d[i] = a->d + c * scales + scale;
+        x->sum16[i] = a->sum16 + at / 16;
+        x->sum32[i] = a->sum32 + at / 32;
         x->y[i] = s->y[c];
     }
 }
@@ -657,11 +658,11 @@ static void matmul_tiles(const struct tile_kind *kind, const struct matmul *m, s
         ask_ahead(w, m->row_bytes, ROWS, at, blocks * kind->block_bytes);
         kind->take(&s->tile, w + at, m->row_bytes, blocks);
         for (; c + COLUMNS <= a->n; c += COLUMNS) {
-            columns_at(&x, a, kind->block, c, panel, COLUMNS, s);
+            columns_at(&x, a, blocks_all, panel * blocks_panel, c, panel, COLUMNS, s);
             kind->four(&s->tile, &x, blocks);
         }
         for (; c < a->n; c++) {
-            columns_at(&x, a, kind->block, c, panel, 1, s);
+            columns_at(&x, a, blocks_all, panel * blocks_panel, c, panel, 1, s);
             kind->one(&s->tile, &x, blocks);
         }
     }
