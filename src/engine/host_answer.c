@@ -97,6 +97,7 @@ int32_t host_next(void *call, const float *logits)
     if (tokenizer_is_end(t, token))
         return finish(c, c->called ? HOST_CALLS : HOST_STOP);
     struct str piece = tokenizer_piece(t, token);
+    c->answered++;
     if (c->run && !c->reasoning && grammar_advance(c->run, piece, &c->error) < 0)
         return fail(c);
     if (c->logprobs)

@@ -41,6 +41,7 @@ struct host_call {
     enum host_kind kind;
     struct token_list prompt;
     size_t answer_max, dropped;
+    size_t answered;                   /* tokens picked, the one in which a stop string ends among them, but none that only ends the answer */
     enum sched_class class;
     int64_t deadline_us;
     struct sampler *sampler;

@@ -131,7 +131,9 @@ TEST(a_stop_string_ends_the_answer_wherever_tokens_part)
         said_init(&s);
         r.stop = &stop;
         r.stop_count = 1;
+        r.sampling.logprobs = true; /* each token of the answer is told */
         EXPECT(call_run(h, &r, &s, NULL) == 0);
+        EXPECT_I64(s.counts.answer, s.tokens); /* the one in which the stop string ends was computed too */
         int64_t first = str_find(buf_str(&whole.text), stop);
         EXPECT(s.finish == HOST_STOP && str_eq(buf_str(&s.text), str_slice(buf_str(&whole.text), 0, (size_t)first)));
         said_fini(&s);
