@@ -57,6 +57,7 @@ struct host_call {
     struct buf text, safe;
     struct arena names;                /* texts that the parser borrows */
     bool called, finished;
+    bool one_call, call_over;          /* one_call: nothing is said behind a call */
     enum host_finish finish;
     struct err error;
     struct sched_call *scheduled;
