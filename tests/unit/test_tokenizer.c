@@ -753,6 +753,35 @@ TEST(a_text_of_all_special_tokens_is_no_trouble)
     vocab_fini(&v);
 }
 
+/* Texts, or pairs of merges, made so that the table has them all in one place: each would be compared with each. A million of them took
+ * longer than anybody waits; they are refused. */
+TEST(a_vocabulary_made_to_collide_is_refused)
+{
+    enum { COUNT = 3000, SLOTS = 16384 /* that many get */ };
+    static char name[COUNT][8];
+    static struct special more[COUNT];
+    struct vocab v = VOCAB_INIT;
+    size_t found = 0;
+    for (uint32_t n = 0; found < COUNT; n++) {
+        char text[8];
+        size_t len = 0;
+        for (uint32_t left = n + 1; left; left /= 26)
+            text[len++] = (char)('a' + left % 26);
+        text[len] = 0;
+        uint64_t hash = text_hash(0, str_of(text, len));
+        hash ^= hash >> 32;
+        hash *= 0xD6E8FEB86659FD93u;
+        if (((uint32_t)(hash >> 32) & (SLOTS - 1)) < 64 && len > 1) {
+            memcpy(name[found], text, len + 1);
+            more[found] = (struct special){name[found], TOKEN_USER};
+            found++;
+        }
+    }
+    open_special(&v, more, COUNT, false);
+    EXPECT_I64(vocab_open(&v), ERR_LIMIT);
+    vocab_fini(&v);
+}
+
 /* --- hostile vocabularies -------------------------------------------------------------------------------------------------------------- */
 
 struct hostile {
