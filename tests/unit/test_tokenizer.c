@@ -630,6 +630,41 @@ TEST(a_megabyte_of_one_character_is_no_trouble)
     EXPECT(cpu_seconds() - begin < SECONDS_MAX);
 }
 
+/* WordPiece tries every place of a word with the longest pieces: those of a hostile file are as long as may be. */
+TEST(a_megabyte_of_one_character_is_no_trouble_for_wordpiece)
+{
+    enum { UNK = 100, SECONDS_MAX = 20 };
+    static const char *const ends[] = {"", "b", "\xFF", "\xCC\x81", "!"};
+    static char longest[WORDPIECE_BYTES_MAX + 1];
+    static struct str text[110];
+    static int32_t type[110];
+    struct vocab v = VOCAB_INIT;
+    memset(longest, 'a', WORDPIECE_BYTES_MAX);
+    for (size_t i = 0; i < COUNT_OF(text); i++) {
+        text[i] = i == 0 ? STR("\xE2\x96\x81" "a") : i == 1 ? STR("a") : i == 2 ? str_of(longest, WORDPIECE_BYTES_MAX) : i == 3 ? STR("\xE2\x96\x81!") : STR("");
+        type[i] = TOKEN_NORMAL;
+    }
+    vocab_text(&v, "tokenizer.ggml.model", STR("bert"));
+    vocab_texts(&v, "tokenizer.ggml.tokens", text, COUNT_OF(text));
+    vocab_i32s(&v, "tokenizer.ggml.token_type", type, COUNT_OF(type));
+    REQUIRE(vocab_open(&v) == 0);
+    double begin = cpu_seconds();
+    for (size_t i = 0; i < COUNT_OF(ends); i++) {
+        AUTO_BUF struct buf word = BUF_INIT(2 * MiB);
+        AUTO_TOKENS struct token_list got = TOKEN_LIST_INIT(TOKENS_MAX);
+        while (word.len < 1 * MiB)
+            REQUIRE(buf_append_char(&word, i % 2 ? 'A' : 'a') == 0); /* letters become small ones */
+        REQUIRE(buf_append_text(&word, ends[i]) == 0);
+        EXPECT(tokenizer_encode(v.tokenizer, buf_str(&word), 0, &got, NULL) == 0);
+        if (strcmp(ends[i], "b") == 0)
+            EXPECT(got.count == 1 && got.id[0] == UNK);
+        else /* the first letter, then 2047 long pieces and 511 letters; a mark of punctuation is a word of its own */
+            EXPECT_I64(got.count, 1 + 2047 + 511 + (strcmp(ends[i], "!") == 0));
+    }
+    EXPECT(cpu_seconds() - begin < SECONDS_MAX * SLOWER);
+    vocab_fini(&v);
+}
+
 /* The definition: the longest first through all of the text that is left, each from the left; `owner` gets the token of each byte, -1 for
  * text, -2 for blanks that the one before has eaten. */
 static void split_plainly(const struct special *more, size_t count, bool eats, const char *text, size_t len, int32_t *owner)
