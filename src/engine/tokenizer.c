@@ -305,6 +305,8 @@ static void read_ends(struct tokenizer *t, const struct gguf *g)
         add_eos = add_sep;
         add_sep = false;
     }
+    if (t->kind != TOKENIZER_WPM)
+        (void)gguf_get_bool(g, "tokenizer.ggml.add_sep_token", &add_sep);
     if (t->kind == TOKENIZER_BPE)
         t->add_space_prefix = false;
     t->add_bos = t->add_bos && t->bos != TOKEN_NONE;

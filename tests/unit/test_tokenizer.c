@@ -458,6 +458,21 @@ TEST(special_tokens_are_split_off_longest_first_and_control_ones_only_when_asked
     vocab_fini(&v);
 }
 
+TEST(a_file_may_ask_for_its_separator)
+{
+    static const struct special more[] = {{"<s>", TOKEN_CONTROL}, {"</s>", TOKEN_CONTROL}};
+    for (int asks = 0; asks <= 1; asks++) {
+        struct vocab v = VOCAB_INIT;
+        open_special(&v, more, COUNT_OF(more), true);
+        vocab_u32(&v, "tokenizer.ggml.seperator_token_id", 257);
+        vocab_bool(&v, "tokenizer.ggml.add_eos_token", false);
+        vocab_bool(&v, "tokenizer.ggml.add_sep_token", asks);
+        REQUIRE(vocab_open(&v) == 0);
+        expect_tokens(&v, "a", TOKENIZE_ENDS, asks ? "AaB" : "Aa");
+        vocab_fini(&v);
+    }
+}
+
 /* Where no token stands between pieces, their texts are one; a control token's name in what somebody wrote stays text. */
 TEST(pieces_are_one_text_and_only_some_may_hold_control_tokens)
 {
