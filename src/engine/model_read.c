@@ -81,6 +81,12 @@ bool read_bool(struct reading *r, const char *key, bool otherwise)
     return b;
 }
 
+bool read_array(struct reading *r, const char *key, struct gguf_array *out)
+{
+    const char *whole = whole_key(r, key);
+    return whole && gguf_get_array(r->g, whole, out);
+}
+
 struct str read_text(struct reading *r, const char *key, struct str otherwise)
 {
     struct str s = otherwise;
