@@ -34,7 +34,7 @@ static void end_call(struct host_call *c, enum host_finish how)
     struct host *h = c->host;
     struct host_event ended = {.said = HOST_ENDED, .finish = how};
     if (c->scheduled)
-        sched_counts(c->scheduled, &ended.counts);
+        sched_counts(c->scheduled, &ended.counts), ended.counts.answer = c->answered;
     else
         ended.counts.prompt = c->prompt.count;
     if (how == HOST_FAILED)

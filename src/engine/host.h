@@ -28,6 +28,7 @@ struct host_request {
     const struct json_node *messages, *tools, *kwargs; /* HOST_CHAT: as OpenAI's; tools and kwargs may be NULL */
     bool must_call;          /* HOST_CHAT: the answer is a call of one of the tools */
     struct str call_name;    /* with must_call: of this one; empty: of any */
+    bool one_call;           /* HOST_CHAT: the answer ends with its first call */
     bool drop_oldest;        /* HOST_CHAT: when the context is too small, the oldest turns are left out; host_dropped() tells */
     struct str text;                                   /* HOST_TEXT, HOST_EMBED */
     struct sampler_options sampling;

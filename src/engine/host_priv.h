@@ -41,6 +41,7 @@ struct host_call {
     enum host_kind kind;
     struct token_list prompt;
     size_t answer_max, dropped;
+    size_t answered;                   /* tokens picked, the one in which a stop string ends among them, but none that only ends the answer */
     enum sched_class class;
     int64_t deadline_us;
     uint64_t conversation;
@@ -57,6 +58,7 @@ struct host_call {
     struct buf text, safe;
     struct arena names;                /* texts that the parser borrows */
     bool called, finished;
+    bool one_call, call_over;          /* one_call: nothing is said behind a call */
     enum host_finish finish;
     struct err error;
     struct sched_call *scheduled;
