@@ -6,7 +6,7 @@
 static bool is_special(const struct tokenizer *t, int32_t id)
 {
     enum token_type type = token_type(t, id);
-    return (type == TOKEN_USER || type == TOKEN_CONTROL || type == TOKEN_UNKNOWN) && tokenizer_text(t, id).len > 0;
+    return (type == TOKEN_USER || type == TOKEN_CONTROL || type == TOKEN_UNKNOWN) && special_text(t, id).len > 0;
 }
 
 struct sorted { /* what is compared, without asking the file again */
@@ -54,17 +54,17 @@ int special_open(struct tokenizer *t, struct err *e)
     size_t at = 0;
     for (int32_t i = 0; i < t->count; i++)
         if (is_special(t, i))
-            sorted[at++] = (struct sorted){tokenizer_text(t, i), i};
+            sorted[at++] = (struct sorted){special_text(t, i), i};
     qsort(sorted, count, sizeof *sorted, by_text);
     t->special_count = copy_ids(sorted, count, t->special);
     for (size_t i = 0; i < t->special_count; i++)
-        sorted[i] = (struct sorted){tokenizer_text(t, t->special[i]), (int32_t)i};
+        sorted[i] = (struct sorted){special_text(t, t->special[i]), (int32_t)i};
     qsort(sorted, t->special_count, sizeof *sorted, by_length);
     for (size_t i = 0; i < t->special_count; i++)
         t->special_by_length[i] = sorted[i].id;
     mem_free(sorted);
     for (size_t byte = 0, i = 0; byte <= 256; byte++) {
-        while (i < t->special_count && (unsigned char)tokenizer_text(t, t->special[i]).ptr[0] < byte)
+        while (i < t->special_count && (unsigned char)special_text(t, t->special[i]).ptr[0] < byte)
             i++;
         t->special_first[byte] = (uint32_t)i;
     }
@@ -76,7 +76,7 @@ static size_t first_with(const struct tokenizer *t, size_t low, size_t high, siz
 {
     while (low < high) {
         size_t middle = (low + high) / 2;
-        if ((unsigned char)tokenizer_text(t, t->special[middle]).ptr[depth] < byte)
+        if ((unsigned char)special_text(t, t->special[middle]).ptr[depth] < byte)
             low = middle + 1;
         else
             high = middle;
@@ -91,7 +91,7 @@ static bool mark_here(const struct tokenizer *t, const char *p, const char *end,
     size_t low = t->special_first[byte], high = t->special_first[byte + 1];
     bool any = false;
     for (size_t depth = 1; low < high; depth++) {
-        if (tokenizer_text(t, t->special[low]).len == depth) {
+        if (special_text(t, t->special[low]).len == depth) {
             seen[low++] = 1;
             any = true;
         }
@@ -130,7 +130,7 @@ static struct str without_blanks(struct str text)
 
 static int split_one(const struct tokenizer *t, struct str text, int32_t id, struct fragments *out)
 {
-    struct str what = tokenizer_text(t, id);
+    struct str what = special_text(t, id);
     int rc = 0;
     while (rc == 0) {
         ptrdiff_t at = str_find(text, what);
