@@ -832,6 +832,12 @@ TEST(the_command_reads_bytes_as_they_are_and_prints_tokens)
                               "      34  \"\\\"\"\n"
                               "     195  \"\\xC3\"\n"
                               "     257  \"</s>\"  control, ends an answer\n");
+    EXPECT_I64(run_command(&w, "--json -0", STR("a\0\0<s>\n\0b"), &out), 0);
+    EXPECT_STR(buf_str(&out), "{\"tokens\":[256,97]}\n{\"tokens\":[256]}\n{\"tokens\":[256,60,115,62,10]}\n{\"tokens\":[256,98]}\n");
+    EXPECT_I64(run_command(&w, "--null --no-bos", STR("a\0b\0"), &out), 0);
+    EXPECT_STR(buf_str(&out), "1 token, byte-level BPE (qwen2)\n      97  \"a\"\n1 token, byte-level BPE (qwen2)\n      98  \"b\"\n");
+    EXPECT_I64(run_command(&w, "--json -0", STR(""), &out), 0);
+    EXPECT_STR(buf_str(&out), "");
     EXPECT_I64(run_command(&w, "and another", STR(""), &out), 2);
     EXPECT(truncate(path, 40) == 0);
     EXPECT_I64(run_command(&w, "", STR(""), &out), 1);
