@@ -63,6 +63,7 @@ static int open_all(struct engine *g, const struct engine_options *opt, struct e
         return err_set(e, ERR_INVALID, "a context of %zu tokens: the engine takes up to %zu", context, most);
     g->context = context;
     g->rows_max = rows_of(m, opt, context);
+    g->rows_usual = g->rows_max < ROWS_DEFAULT ? g->rows_max : ROWS_DEFAULT;
     struct kv_shape shape;
     model_kv_shape(m, opt->kv_type, &shape);
     rc = kv_pool_new(&g->kv, &shape, pages_of(m, context, g->rows_max), e);

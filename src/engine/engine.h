@@ -22,6 +22,7 @@ struct engine {
     struct forward *forward;
     const struct kernels *kernels;
     size_t rows_max;
+    size_t rows_usual;     /* several texts together: more than these make no step faster, and take memory */
     size_t context;        /* tokens of one text at most */
 };
 

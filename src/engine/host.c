@@ -103,8 +103,10 @@ static bool look_around(struct host *h, bool idle)
         until.tv_nsec += LOOK_MS * 1000000L;
         until.tv_sec += until.tv_nsec / 1000000000L;
         until.tv_nsec %= 1000000000L;
-        if (!sched_waiting(h->scheduler) && !sched_running(h->scheduler))
+        if (!sched_waiting(h->scheduler) && !sched_running(h->scheduler)) {
+            forward_rest(h->engine->forward);
             (void)pthread_cond_wait(&h->wake, &h->lock);
+        }
         else if (pthread_cond_timedwait(&h->wake, &h->lock, &until) != 0)
             break;
     }
@@ -189,10 +191,11 @@ static void step(void *ctx, const struct forward_row *row, size_t rows, float *o
 static int open_scheduler(struct host *h, const struct host_options *opt, struct err *e)
 {
     static const struct sched_hooks hooks = {host_next, on_states, on_ended};
-    size_t calls = opt->calls_max ? opt->calls_max : h->engine->model->causal ? CALLS_DEFAULT : TEXTS_DEFAULT;
+    const struct model *m = h->engine->model;
+    size_t calls = opt->calls_max ? opt->calls_max : m->causal ? CALLS_DEFAULT : TEXTS_DEFAULT;
     struct sched_options so = {
-        .machine = {.step = step, .ctx = h, .kv = h->engine->kv, .causal = h->engine->model->causal, .result_floats = engine_result_floats(h->engine)},
-        .clock = h->clock, .rows_max = h->engine->rows_max, .calls_max = calls,
+        .machine = {.step = step, .ctx = h, .kv = h->engine->kv, .causal = m->causal, .result_floats = engine_result_floats(h->engine)},
+        .clock = h->clock, .rows_max = h->engine->rows_max, .rows_usual = m->causal ? 0 : h->engine->rows_usual, .calls_max = calls,
         .context_max = h->context_max,
         .prefixes_max = opt->prefixes_max ? opt->prefixes_max : PREFIXES_DEFAULT, .step_us_max = opt->step_us_max ? opt->step_us_max : STEP_US_DEFAULT,
         .patience_us = opt->patience_us ? opt->patience_us : PATIENCE_US_DEFAULT};

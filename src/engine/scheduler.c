@@ -342,11 +342,12 @@ static size_t compose(struct scheduler *s, int64_t now, bool *prompts)
         if (!c->stalled)
             rows = put_rows(s, c, rows, 1);
     }
-    size_t room = room_for_prompts(s, rows);
+    size_t room = room_for_prompts(s, rows), usual = s->opt.rows_usual ? s->opt.rows_usual : s->opt.rows_max;
     *prompts = false;
     while (room && (c = next_call(s, false, now))) {
         size_t left = c->count - c->sequence.length, piece = left < room ? left : room;
-        c->stalled = (!s->opt.machine.causal && left > room) /* texts are read whole */ || !reserve(s, c, piece, now);
+        bool whole = s->opt.machine.causal || (left <= room && (rows == 0 || rows + left <= usual)); /* texts are */
+        c->stalled = !whole || !reserve(s, c, piece, now);
         if (c->stalled)
             break; /* nobody overtakes it */
         rows = put_rows(s, c, rows, piece);

@@ -33,6 +33,7 @@ struct sched_options {
     struct sched_machine machine;
     const struct clock *clock;
     size_t rows_max;      /* of a step */
+    size_t rows_usual;    /* whole texts are put together up to so many; 0: rows_max. More are taken for one long text alone */
     size_t calls_max;     /* that run at once */
     size_t queue_max;     /* that wait */
     size_t context_max;   /* tokens of one call, prompt and answer */

@@ -486,3 +486,26 @@ TEST(a_prompt_read_before_is_not_read_again)
     EXPECT_I64(b->counts.cached, 149);
     small_world_close(w);
 }
+
+/* Texts for embeddings fill a step up to its usual size; a longer one is read alone, whole, and nobody overtakes it. */
+TEST(texts_are_put_together_up_to_the_usual_size_of_a_step)
+{
+    struct world *w = small_world(32, 12, 512);
+    REQUIRE(w && w->s);
+    sched_free(w->s);
+    static const struct sched_hooks hooks = {on_next, on_states, on_ended};
+    w->opt.machine.causal = false;
+    w->opt.rows_usual = 100;
+    w->opt.context_max = 512;
+    REQUIRE(sched_new(&w->s, &w->opt, &hooks, NULL) == 0);
+    static const size_t length[] = {40, 40, 30, 300, 20, 60, 100};
+    static const size_t rows[] = {80, 30, 300, 80, 100};
+    for (size_t i = 0; i < COUNT_OF(length); i++)
+        (void)put(w, length[i], 0, SCHED_INTERACTIVE);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        EXPECT(world_step(w));
+        EXPECT_I64((int64_t)w->rows, (int64_t)rows[i]);
+    }
+    EXPECT(!world_step(w) && w->call[COUNT_OF(length) - 1].done);
+    small_world_close(w);
+}
