@@ -42,6 +42,7 @@ struct face_call {
     struct engine_ask ask;
     struct face_part *part; /* (part_count), owned */
     size_t part_count, begun, ended;
+    bool full; /* its client does not take what there is: the host is asked to wait */
     struct engine_say say;
     struct sched_counts counts; /* of all its parts */
 };
@@ -188,7 +189,12 @@ static void send_chunk(struct face_call *c, struct str chunk)
     if (!chunk.len)
         return;
     size_t n = headers(c, h, number, sizeof number);
-    if ((http_reply_begun(c->x) || http_reply_begin(c->x, 200, h, n) == 0) && http_reply_write(c->x, chunk) >= 0)
+    int rc = http_reply_begun(c->x) ? 0 : http_reply_begin(c->x, 200, h, n);
+    if (rc == 0)
+        rc = http_reply_write(c->x, chunk);
+    if (rc > 0 && !c->full)
+        host_pause(c->part[0].host, c->full = true);
+    if (rc >= 0)
         return;
     http_reply_abort(take_exchange(c));
     leave_all(c);
@@ -485,6 +491,15 @@ static void on_request(struct http_exchange *x, void *ctx)
         reply_error(x, 404, NULL, STR("there is nothing here: the engine serves /v1/chat/completions, /v1/completions, /v1/embeddings and /v1/models"));
 }
 
+/* A client that reads again. */
+static void on_drain(struct http_exchange *x, void *ctx)
+{
+    (void)ctx;
+    struct face_call *c = http_exchange_get(x);
+    if (c && c->full)
+        host_pause(c->part[0].host, c->full = false);
+}
+
 static void on_gone(struct http_exchange *x, void *ctx)
 {
     (void)ctx;
@@ -503,7 +518,7 @@ int engine_face_open(struct engine_face **out, struct loop *l, struct err *e)
     if (!f)
         return err_set(e, ERR_NOMEM, "engine");
     f->loop = l;
-    struct http_server_options o = {.handler = {.on_request = on_request, .on_gone = on_gone}, .ctx = f, .body_bytes_max = BODY_BYTES_MAX,
+    struct http_server_options o = {.handler = {.on_request = on_request, .on_gone = on_gone, .on_drain = on_drain}, .ctx = f, .body_bytes_max = BODY_BYTES_MAX,
                                     .idle_timeout_ms = IDLE_MS};
     int rc = http_server_open(&f->server, l, &o, e);
     if (rc < 0) {

@@ -476,3 +476,36 @@ TEST(two_thousand_calls_leave_no_memory_behind)
     EXPECT(before > 0 && (SANITIZED || after < before + 1024)); /* a sanitizer keeps what was freed */
     engine_end();
 }
+
+/* A client that reads nothing holds its own call back, not the others and not the memory; when it reads, all of its answer is there. */
+TEST(a_client_that_does_not_read_holds_its_call_back)
+{
+    enum { TOKENS = 1900, KIB_MAX = 2048 /* what is queued for it, and the pages of its text */ };
+    REQUIRE(engine_start(CLI("--calls", "1")));
+    calls_run(20);
+    int64_t before = anonymous_kib();
+    int fd = ask("POST", "/v1/chat/completions", CHAT(",\"stream\":true,\"max_tokens\":1900,\"logit_bias\":{\"300\":100},\"logprobs\":true,\"top_logprobs\":20"));
+    EXPECT(becomes("running", 1));
+    for (int i = 0; i < 5; i++) { /* the only place is its own, as long as it computes */
+        struct reply r;
+        fetch(&r, "/v1/chat/completions", CHAT(",\"max_tokens\":3"));
+        EXPECT_I64(r.status, 200);
+        reply_fini(&r);
+    }
+    int64_t unread = anonymous_kib() - before;
+    EXPECT_I64(counted("running") + counted("waiting"), 1); /* it has not ended */
+    if (!SANITIZED && unread > KIB_MAX)
+        test_fail(__FILE__, __LINE__, "%lld KiB for a client that does not read", (long long)unread);
+    struct reply r;
+    struct arena a = ARENA_INIT(64 * MiB);
+    struct joined j;
+    take(fd, &r);
+    join(&a, &r, &j);
+    EXPECT(j.done && j.logprobs == TOKENS && str_eq(j.finish, STR("length")));
+    printf("engine: %lld KiB for a client that does not read; then it read %zu KiB\n", (long long)unread, r.raw.len / 1024);
+    EXPECT(becomes("running", 0) && becomes("waiting", 0));
+    joined_fini(&j);
+    arena_fini(&a);
+    reply_fini(&r);
+    engine_end();
+}
