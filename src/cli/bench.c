@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "cli/cli_priv.h"
 #include "engine/engine.h"
+#include "engine/room.h"
 #include "engine/synthetic.h"
 #include <stdlib.h>
 #include <unistd.h>
@@ -26,6 +27,7 @@ struct bench {
     double load_seconds, bandwidth; /* bytes per second, reading the mapped weights with all threads */
     uint64_t bytes_per_token;       /* of weights, read once for each step of decode */
     uint64_t anonymous, mapped;     /* of this process, resident, at the most; mapped: of files, without what was there before the model */
+    struct room_now room;           /* of the machine, at the beginning */
     uint64_t program;               /* that: the program and its libraries */
     struct rng chance;
 };
@@ -255,6 +257,11 @@ static double bytes_per_second(const struct bench *b, const struct result *r)
     return decode ? (double)b->bytes_per_token * (double)r->tokens / (double)r->streams / r->seconds : 0;
 }
 
+static uint64_t context_room(const struct bench *b)
+{
+    return engine_context_of(b->engine, above(b->room.available, engine_memory(b->engine).weights));
+}
+
 static void tell(struct buf *out, const struct bench *b)
 {
     const struct engine *g = b->engine;
@@ -275,6 +282,12 @@ static void tell(struct buf *out, const struct bench *b)
     (void)buf_append_format(out, "\nresident at the most: %.1f MiB anonymous (planned: %.1f for steps, up to %.1f for the KV cache), %.1f MiB mapped from the model; %.1f MiB\n"
                             "of the program itself\n",
                             (double)b->anonymous / MiB, (double)mem.work / MiB, (double)mem.kv / MiB, (double)b->mapped / MiB, (double)b->program / MiB);
+    if (b->room.all)
+        (void)buf_append_format(out, "memory here: %.0f MiB of %.0f%s were available\n", (double)b->room.available / MiB, (double)b->room.all / MiB,
+                                b->room.limited ? " (a limit of the group it runs in)" : "");
+    if (b->room.all && g->model->causal)
+        (void)buf_append_format(out, "beside the weights that is a context of %llu tokens; the model was trained for %zu\n", (unsigned long long)context_room(b),
+                                g->model->context_trained);
 }
 
 static void tell_json(struct buf *out, const struct bench *b)
@@ -297,6 +310,9 @@ static void tell_json(struct buf *out, const struct bench *b)
     json_key(&w, "anonymous_bytes"), json_i64(&w, (int64_t)b->anonymous);
     json_key(&w, "mapped_bytes"), json_i64(&w, (int64_t)b->mapped);
     json_key(&w, "program_bytes"), json_i64(&w, (int64_t)b->program);
+    json_key(&w, "memory_bytes"), json_i64(&w, (int64_t)b->room.all);
+    json_key(&w, "memory_available_bytes"), json_i64(&w, (int64_t)b->room.available);
+    json_key(&w, "context_room"), json_i64(&w, g->model->causal ? (int64_t)context_room(b) : 0);
     json_key(&w, "results");
     json_array_begin(&w);
     for (size_t i = 0; i < b->count; i++) {
@@ -317,6 +333,10 @@ static void tell_json(struct buf *out, const struct bench *b)
 static int measure(struct bench *b, const char *path, const struct engine_options *opt, struct err *e)
 {
     struct gguf *file = NULL;
+    struct room *room = NULL;
+    if (room_open(&room, NULL, NULL) == 0)
+        b->room = room_look(room);
+    room_close(room);
     measure_memory(b);
     double t = now();
     int rc = gguf_open(&file, path, e);
@@ -347,7 +367,8 @@ static const char details[] =
     "stands the share of the speed at which this machine reads the same mapped file with as many threads. The best way to read the\n"
     "figures is on a machine that does nothing else.\n\n"
     "--json: one object: model, architecture, threads, kernels, kv, load_ms, bandwidth (bytes a second), bytes_per_token, weights_bytes,\n"
-    "kv_bytes (when the cache is full), work_bytes (planned), anonymous_bytes, mapped_bytes (resident, the most; mapped from the model), program_bytes (of the program's own files), results: work\n"
+    "kv_bytes (when the cache is full), work_bytes (planned), anonymous_bytes, mapped_bytes (resident, the most; mapped from the model), program_bytes (of the program's own files), memory_bytes\n"
+    "and memory_available_bytes (of this machine or the group it runs in), context_room (tokens for which there is memory), results: work\n"
     "(prefill, decode, embed), streams (sequences or texts at once), context, tokens (over all streams), seconds.";
 
 struct typed {

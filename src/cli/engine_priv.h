@@ -23,6 +23,7 @@ struct engine_face;
 struct gguf;
 struct host;
 struct host_options;
+struct room;
 
 enum {
     ENGINE_MODELS = 32,      /* of one process */
@@ -45,6 +46,7 @@ struct engine_process {
     struct engine_face *face;
     struct engine_loaded *loaded;
     struct confinement walls;
+    struct room *room; /* how much memory there is; opened before the walls */
 };
 int engine_process_open(struct engine_process *p, struct err *e);
 /* The walls; where this build has none: a warning. To be called before any thread is started. */

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "cli/engine_priv.h"
 #include "engine/host.h"
+#include "engine/room.h"
 #include "gateway/engine_face.h"
 
 int engine_process_open(struct engine_process *p, struct err *e)
@@ -10,6 +11,8 @@ int engine_process_open(struct engine_process *p, struct err *e)
     int rc = loop_open(&p->loop, &(struct loop_options){.clock = clock_system()}, e);
     if (rc == 0)
         rc = engine_face_open(&p->face, p->loop, e);
+    if (rc == 0)
+        rc = room_open(&p->room, NULL, e);
     if (rc == 0)
         engine_face_walls(p->face, &p->walls);
     return rc;
@@ -26,6 +29,47 @@ int engine_process_confine(struct engine_process *p, bool open, struct err *e)
         log_line(LOG_INFO, "engine", "shut in: system calls limited, no new privileges, %s",
                  p->walls.network_namespace ? "a network of its own with nothing in it" : "no network namespace (this system does not let us make one)");
     return rc;
+}
+
+static size_t mib(uint64_t bytes)
+{
+    return (size_t)(bytes >> 20);
+}
+
+/* What may still come to be taken of what is available now: the weights of models that are loaded count as available, since they are
+ * mapped, and their pages are given as texts grow. */
+static uint64_t promised(const struct engine_process *p, uint64_t anonymous)
+{
+    uint64_t weights = 0, own = 0;
+    for (const struct engine_loaded *l = p->loaded; l; l = l->next) {
+        struct engine_memory m = engine_memory(host_engine(l->host));
+        weights += m.weights;
+        own += m.kv + m.work;
+    }
+    return weights + (own > anonymous ? own - anonymous : 0);
+}
+
+/* The machine's memory, and what of it the next model may take: a sixteenth of all stays for others. */
+static void plan(const struct engine_process *p, struct engine_options *o)
+{
+    struct room_now now = room_look(p->room);
+    uint64_t taken = promised(p, now.anonymous) + now.all / 16;
+    o->memory_all = now.all;
+    o->memory_free = now.all == 0 ? 0 : now.available > taken ? now.available - taken : 1;
+    log_line(LOG_INFO, "engine", "memory: %zu of %zu MiB%s available, %zu for the next model", mib(now.available), mib(now.all),
+             now.limited ? " (a limit of the group it runs in)" : "", mib(o->memory_free));
+}
+
+/* It is loaded all the same: memory that is taken now may be free when texts grow. */
+static void warn_of_memory(const struct engine *g, uint64_t free, struct str name)
+{
+    struct engine_memory m = engine_memory(g);
+    if (g->context < g->context_wished)
+        log_line(LOG_INFO, "engine", "model %.*s: a context of %zu tokens by the memory that is free; it was trained for %zu (`context` asks for more)", STR_FMT(name),
+                 g->context, g->context_wished);
+    if (free && m.weights + m.kv + m.work > free)
+        log_line(LOG_WARN, "engine", "model %.*s may come to take %zu MiB, and %zu are free for it now: close other programs, or make `context` smaller",
+                 STR_FMT(name), mib(m.weights + m.kv + m.work), mib(free));
 }
 
 static void tell(const struct host *h, struct str name)
@@ -49,7 +93,9 @@ int engine_process_load(struct engine_process *p, struct gguf *file, const struc
         gguf_close(file);
         return err_set(e, ERR_NOMEM, "engine");
     }
-    int rc = host_open(&l->host, file, o, clock_system(), e);
+    struct host_options with = *o;
+    plan(p, &with.engine);
+    int rc = host_open(&l->host, file, &with, clock_system(), e);
     if (rc < 0) {
         mem_free(l);
         return rc;
@@ -58,6 +104,7 @@ int engine_process_load(struct engine_process *p, struct gguf *file, const struc
     l->next = p->loaded;
     p->loaded = l;
     tell(l->host, name);
+    warn_of_memory(host_engine(l->host), with.engine.memory_free, name);
     return 0;
 }
 
@@ -110,4 +157,5 @@ void engine_process_close(struct engine_process *p)
     while (p->loaded)
         forget(p->loaded->host, p);
     loop_close(p->loop);
+    room_close(p->room);
 }
