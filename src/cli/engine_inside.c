@@ -39,7 +39,11 @@ static int do_load(struct inside *s, struct json_writer *w, struct err *e)
     struct host_options o = {.engine = {.threads = (size_t)number(c, "threads"), .context = (size_t)number(c, "context")}, .calls_max = (size_t)number(c, "calls")};
     if (!s->fd_count || !number(c, "id"))
         return err_set(e, ERR_INVALID, "load wants a number and files");
-    int rc = gguf_open_fds(&file, s->fd, s->fd_count, e);
+    AUTO_BUF struct buf path = BUF_INIT(ENGINE_PACKET);
+    struct str told = json_get_text(c, "path");
+    if (buf_append(&path, told) < 0 || !buf_text(&path))
+        return err_set(e, ERR_NOMEM, "models");
+    int rc = gguf_open_fds(&file, told.len ? path.ptr : NULL, s->fd, s->fd_count, e);
     return rc < 0 ? rc : engine_process_load(&s->process, file, &o, json_get_text(c, "name"), number(c, "id"), e);
 }
 

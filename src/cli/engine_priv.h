@@ -94,7 +94,7 @@ void engine_child_end(struct engine_child *c, char how[64]);
 /* --- engine_files.c -------------------------------------------------------------------------------------------------------- */
 
 struct engine_file { /* a model as the config has it, with its files open */
-    struct str name; /* owned */
+    struct str name, path; /* owned; path: of the first part, for messages */
     struct config_mark mark;
     int64_t id;      /* the number under which the process has it; 0: not loaded */
     int64_t context, threads, calls;

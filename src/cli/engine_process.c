@@ -4,10 +4,12 @@
 #include "cli/engine_priv.h"
 #include "engine/host.h"
 #include "engine/room.h"
+#include "engine/torn.h"
 #include "gateway/engine_face.h"
 
 int engine_process_open(struct engine_process *p, struct err *e)
 {
+    torn_install();
     int rc = loop_open(&p->loop, &(struct loop_options){.clock = clock_system()}, e);
     if (rc == 0)
         rc = engine_face_open(&p->face, p->loop, e);
