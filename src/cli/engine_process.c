@@ -52,8 +52,9 @@ static uint64_t promised(const struct engine_process *p, uint64_t anonymous)
 }
 
 /* The machine's memory, and what of it the next model may take: a sixteenth of all stays for others. */
-static void plan(const struct engine_process *p, struct engine_options *o)
+void engine_process_plan(const struct engine_process *p, struct host_options *host)
 {
+    struct engine_options *o = &host->engine;
     struct room_now now = room_look(p->room);
     uint64_t taken = promised(p, now.anonymous) + now.all / 16;
     o->memory_all = now.all;
@@ -88,26 +89,27 @@ static void tell(const struct host *h, struct str name)
         log_line(LOG_WARN, "engine", "model %.*s: %s", STR_FMT(name), warning);
 }
 
-int engine_process_load(struct engine_process *p, struct gguf *file, const struct host_options *o, struct str name, int64_t id, struct err *e)
+int engine_process_loaded(struct engine_process *p, struct host *h, const struct host_options *o, struct str name, int64_t id, struct err *e)
 {
     struct engine_loaded *l = new0(struct engine_loaded);
     if (!l) {
-        gguf_close(file);
+        host_close(h);
         return err_set(e, ERR_NOMEM, "engine");
     }
-    struct host_options with = *o;
-    plan(p, &with.engine);
-    int rc = host_open(&l->host, file, &with, clock_system(), e);
-    if (rc < 0) {
-        mem_free(l);
-        return rc;
-    }
-    l->id = id;
-    l->next = p->loaded;
+    *l = (struct engine_loaded){.host = h, .id = id, .next = p->loaded};
     p->loaded = l;
-    tell(l->host, name);
-    warn_of_memory(host_engine(l->host), with.engine.memory_free, name);
+    tell(h, name);
+    warn_of_memory(host_engine(h), o->engine.memory_free, name);
     return 0;
+}
+
+int engine_process_load(struct engine_process *p, struct gguf *file, const struct host_options *o, struct str name, int64_t id, struct err *e)
+{
+    struct host *h = NULL;
+    struct host_options with = *o;
+    engine_process_plan(p, &with);
+    int rc = host_open(&h, file, &with, clock_system(), e);
+    return rc < 0 ? rc : engine_process_loaded(p, h, &with, name, id, e);
 }
 
 int engine_process_serve(struct engine_process *p, struct engine_loaded *l, struct str name, struct err *e)
