@@ -245,6 +245,7 @@ static struct str without_blanks(struct str text)
         text = str_skip(text, 1);
     return text;
 }
+
 static int split_one(const struct tokenizer *t, struct str text, int32_t id, struct fragments *out)
 {
     struct str what = special_text(t, id);
