@@ -149,7 +149,7 @@ size_t browser_headers(const struct gateway *g, const struct http_request *r, st
     h[2] = (struct http_header){STR("access-control-expose-headers"),
                                 STR("x-request-id, retry-after, x-should-retry, x-hearth-call, x-hearth-job, x-hearth-target, "
                                     "x-hearth-attempts, x-hearth-regime, x-hearth-boundary, x-hearth-overhead-us, x-hearth-cost-usd, "
-                                    "x-hearth-spill")};
+                                    "x-hearth-spill, x-hearth-lost, x-hearth-dropped")};
     return 3;
 }
 

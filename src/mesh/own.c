@@ -22,11 +22,12 @@ bool own_drops(const struct mesh_call *c, const struct target *t)
     return is_own(t) && wants_drop(c) && !wire_op_embeds(c->facts.op) && c->facts.op != WIRE_COMPLETIONS;
 }
 
-/* Who asked for whom: a begin that comes later than anybody waits for is of no use. 0 or less: it is too late already. */
+/* A begin that comes later than anybody waits for is of no use; what begins in the last moment of that time has no content in it either, so
+ * the engine gives up a little earlier and can still say why. 0 or less: it is too late already. */
 static int64_t deadline_ms(const struct attempt *a)
 {
     const struct mesh_call *c = a->call;
-    int64_t patience_ms = a->target->up->first_byte_ms, waited_ms = (loop_now_us(c->ml->loop) - c->begin_us) / 1000;
+    int64_t first_byte_ms = a->target->up->first_byte_ms, patience_ms = first_byte_ms - first_byte_ms / 20, waited_ms = (loop_now_us(c->ml->loop) - c->begin_us) / 1000;
     int64_t left_ms = c->facts.hearth.deadline_ms ? c->facts.hearth.deadline_ms - waited_ms : patience_ms;
     return left_ms < patience_ms ? left_ms : patience_ms;
 }

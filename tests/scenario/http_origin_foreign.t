@@ -28,6 +28,7 @@ client POST /v1/chat/completions -H "origin: https://chat.example" <<X
 X
 expect status 200
 expect header access-control-allow-origin https://chat.example
+expect header access-control-expose-headers contains "x-hearth-call" "x-hearth-lost" "x-hearth-dropped"
 client POST /v1/chat/completions -H "origin: http://127.0.0.1:$port" -H "sec-fetch-site: same-origin" <<X
 {"model":"bulk","messages":[{"role":"user","content":"hello"}]}
 X
