@@ -18,7 +18,6 @@ uint32_t unicode_class(uint32_t cp); /* 0 past U+10FFFF */
 uint32_t unicode_lower(uint32_t cp); /* the simple mapping */
 /* The canonical decomposition without nonspacing marks, at most 3 code points; 0 for such a mark itself. */
 unsigned unicode_base(uint32_t cp, uint32_t out[3]);
-unsigned unicode_put(uint32_t cp, char out[4]); /* as UTF-8; its length */
 
 /* A character of a text. A byte that begins no valid sequence is a character of its own, read as U+FFFD. At the end all is 0. */
 struct ch {
