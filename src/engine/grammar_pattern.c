@@ -170,7 +170,7 @@ static uint32_t take_hex(struct reader *r, int count)
 {
     uint32_t c = 0;
     for (int i = 0; i < count; i++) {
-        int x = peek(r), digit = x >= '0' && x <= '9' ? x - '0' : (x | 32) >= 'a' && (x | 32) <= 'f' ? (x | 32) - 'a' + 10 : -1;
+        int x = peek(r), digit = x < 0 ? -1 : hex_digit((char)x);
         if (digit < 0) {
             refuse(r, ERR_INVALID, "an escape that lacks hexadecimal digits");
             return 0;
