@@ -243,5 +243,5 @@ void model_close(struct model *m)
 
 void model_kv_shape(const struct model *m, enum kv_type type, struct kv_shape *out)
 {
-    *out = (struct kv_shape){.type = type, .layers = m->layer_count, .heads = m->kv_heads, .head_dim = m->head_dim};
+    *out = (struct kv_shape){.type = type, .layers = m->causal ? m->layer_count : 1 /* read in one step: each layer in place of the last */, .heads = m->kv_heads, .head_dim = m->head_dim};
 }

@@ -158,7 +158,7 @@ static size_t piece_of(const struct tokenizer *t, int32_t id, char *out)
         out[0] = (char)byte;
         return 1;
     }
-    if (type == TOKEN_USER || type == TOKEN_CONTROL || type == TOKEN_UNKNOWN) {
+    if (t->kind != TOKENIZER_SPM && (type == TOKEN_USER || type == TOKEN_CONTROL || type == TOKEN_UNKNOWN)) {
         if (text.len)
             memcpy(out, text.ptr, text.len);
         return text.len;
@@ -208,6 +208,8 @@ static void mark_text(struct tokenizer *t, const char *text, uint8_t flag)
 /* Whoever ends a turn by these names is a control token, whatever the file says: a user's text must not contain it by accident. */
 static void mark_ends_by_name(struct tokenizer *t)
 {
+    /* Gemma ends by other names; there this is HTML's, as <b> is. */
+    bool strike = tokenizer_find(t, STR("<end_of_turn>")) != TOKEN_NONE || tokenizer_find(t, STR("<|tool_response>")) != TOKEN_NONE;
     static const char *const names[] = {
         "<|eot_id|>", "<|im_end|>", "<|end|>", "<|return|>", "<|call|>", "<|flush|>", "<|calls|>", "<end_of_turn>", "<|endoftext|>", "</s>",
         "<|eom_id|>", "<EOT>", "_<EOT>", "[EOT]", "[EOS]", "<|end_of_text|>", "<end_of_utterance>", "<eos>", "<turn|>", "<|tool_response>",
@@ -216,7 +218,7 @@ static void mark_ends_by_name(struct tokenizer *t)
     };
     for (size_t i = 0; i < COUNT_OF(names); i++) {
         int32_t id = tokenizer_find(t, str_from(names[i]));
-        if (id != TOKEN_NONE)
+        if (id != TOKEN_NONE && !(strike && str_eq(str_from(names[i]), STR("</s>"))))
             t->info[id] = TOKEN_CONTROL | TOKEN_END;
     }
 }
@@ -239,10 +241,10 @@ static void mark_ends_by_key(struct tokenizer *t, const struct gguf *g)
         }
 }
 
-/* Two families use names of the list for something else. */
+/* One family uses a name of the list for something else. */
 static void unmark_ends(struct tokenizer *t)
 {
-    int32_t end = tokenizer_find(t, STR("<|end|>")), s = tokenizer_find(t, STR("</s>"));
+    int32_t end = tokenizer_find(t, STR("<|end|>"));
     if (tokenizer_find(t, STR("<|return|>")) != TOKEN_NONE && tokenizer_find(t, STR("<|call|>")) != TOKEN_NONE) { /* gpt-oss */
         if (end != TOKEN_NONE)
             t->info[end] &= (uint8_t)~TOKEN_END;
@@ -250,8 +252,6 @@ static void unmark_ends(struct tokenizer *t)
         for (size_t i = 0; i < COUNT_OF(shown); i++)
             mark_text(t, shown[i], TOKEN_SHOWN);
     }
-    if (s != TOKEN_NONE && tokenizer_find(t, STR("<|tool_response>")) != TOKEN_NONE)
-        t->info[s] &= (uint8_t)~TOKEN_END;
 }
 
 /* Llama 3 ends its turns with <|eot_id|>, but early files say the end of the text. */

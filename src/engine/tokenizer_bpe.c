@@ -186,6 +186,7 @@ static int choose_family(struct tokenizer *t, const struct gguf *g, struct err *
         return err_set(e, ERR_UNSUPPORTED, "the pre-tokenizer %.*s is not supported", STR_FMT(str_slice(pre, 0, 64)));
     struct split_flags flags = split_family_flags(t->family);
     t->ignore_merges = flags.ignore_merges;
+    t->composed = flags.composed;
     t->add_bos = flags.add_bos;
     t->add_sep = flags.add_sep;
     t->bos = flags.no_bos ? TOKEN_NONE : 11;
@@ -301,5 +302,12 @@ static int encode_word(struct str word, void *ctx)
 
 int bpe_encode(struct encoding *en, struct str text)
 {
+    if (en->t->composed) {
+        buf_clear(&en->text);
+        int rc = unicode_compose(text, &en->text);
+        if (rc < 0)
+            return rc;
+        text = buf_str(&en->text);
+    }
     return split_text(en->t->family, text, encode_word, en);
 }

@@ -9,7 +9,7 @@
 static bool is_special(const struct tokenizer *t, int32_t id)
 {
     enum token_type type = token_type(t, id);
-    return (type == TOKEN_USER || type == TOKEN_CONTROL || type == TOKEN_UNKNOWN) && tokenizer_text(t, id).len > 0;
+    return (type == TOKEN_USER || type == TOKEN_CONTROL || type == TOKEN_UNKNOWN) && special_text(t, id).len > 0;
 }
 
 struct sorted { /* what is compared, without asking the file again */
@@ -57,17 +57,17 @@ int special_open(struct tokenizer *t, struct err *e)
     size_t at = 0;
     for (int32_t i = 0; i < t->count; i++)
         if (is_special(t, i))
-            sorted[at++] = (struct sorted){tokenizer_text(t, i), i};
+            sorted[at++] = (struct sorted){special_text(t, i), i};
     qsort(sorted, count, sizeof *sorted, by_text);
     t->special_count = copy_ids(sorted, count, t->special);
     for (size_t i = 0; i < t->special_count; i++)
-        sorted[i] = (struct sorted){tokenizer_text(t, t->special[i]), (int32_t)i};
+        sorted[i] = (struct sorted){special_text(t, t->special[i]), (int32_t)i};
     qsort(sorted, t->special_count, sizeof *sorted, by_length);
     for (size_t i = 0; i < t->special_count; i++)
         t->special_by_length[i] = sorted[i].id;
     mem_free(sorted);
     for (size_t byte = 0, i = 0; byte <= 256; byte++) {
-        while (i < t->special_count && (unsigned char)tokenizer_text(t, t->special[i]).ptr[0] < byte)
+        while (i < t->special_count && (unsigned char)special_text(t, t->special[i]).ptr[0] < byte)
             i++;
         t->special_first[byte] = (uint32_t)i;
     }
@@ -79,7 +79,7 @@ static size_t first_with(const struct tokenizer *t, size_t low, size_t high, siz
 {
     while (low < high) {
         size_t middle = (low + high) / 2;
-        if ((unsigned char)tokenizer_text(t, t->special[middle]).ptr[depth] < byte)
+        if ((unsigned char)special_text(t, t->special[middle]).ptr[depth] < byte)
             low = middle + 1;
         else
             high = middle;
@@ -131,7 +131,7 @@ struct finding {
 
 static struct str hit_text(const struct finding *f, const struct hit *h)
 {
-    return tokenizer_text(f->t, f->t->special[h->index]);
+    return special_text(f->t, f->t->special[h->index]);
 }
 
 static int hit_add(struct finding *f, size_t at, size_t index)
@@ -140,7 +140,7 @@ static int hit_add(struct finding *f, size_t at, size_t index)
     int32_t id = f->t->special[index];
     if (!f->control && token_type(f->t, id) != TOKEN_USER)
         return 0;
-    size_t end = at + tokenizer_text(f->t, id).len;
+    size_t end = at + special_text(f->t, id).len;
     f->reach = end > f->reach ? end : f->reach;
     f->eats = f->eats || f->t->info[id] & TOKEN_EATS_SPACE;
     if (f->count > HITS_MAX)
@@ -165,7 +165,7 @@ static int hits_here(struct finding *f, size_t at)
     size_t low = t->special_first[byte], high = t->special_first[byte + 1];
     int rc = 0;
     for (size_t depth = 1; low < high && rc == 0; depth++) {
-        if (tokenizer_text(t, t->special[low]).len == depth)
+        if (special_text(t, t->special[low]).len == depth)
             rc = hit_add(f, at, low++);
         if (at + depth == f->text.len || low == high)
             break;
@@ -245,9 +245,10 @@ static struct str without_blanks(struct str text)
         text = str_skip(text, 1);
     return text;
 }
+
 static int split_one(const struct tokenizer *t, struct str text, int32_t id, struct fragments *out)
 {
-    struct str what = tokenizer_text(t, id);
+    struct str what = special_text(t, id);
     int rc = 0;
     while (rc == 0) {
         ptrdiff_t at = str_find(text, what);
@@ -282,7 +283,7 @@ static int split_by_length(struct finding *f, struct str text)
     int rc = add(&parts, text, TOKEN_NONE);
     for (size_t i = 0; i < t->special_count && rc == 0; i++) {
         int32_t id = t->special[t->special_by_length[i]];
-        if ((f->control || token_type(t, id) == TOKEN_USER) && str_find(text, tokenizer_text(t, id)) >= 0)
+        if ((f->control || token_type(t, id) == TOKEN_USER) && str_find(text, special_text(t, id)) >= 0)
             rc = split_all(t, id, &parts);
     }
     for (size_t i = 0; i < parts.count && rc == 0; i++)

@@ -222,13 +222,14 @@ static int read_hearth(struct engine_ask *a, const struct json_node *o, int64_t 
         return 0;
     if (h->type != JSON_OBJECT)
         return refuse(e, "hearth", "must be an object");
-    struct str class = json_get_text(h, "class"), overflow = json_get_text(h, "overflow");
+    struct str class = json_get_text(h, "class"), overflow = json_get_text(h, "overflow"), talk = json_get_text(h, "conversation");
     if (overflow.len && !str_eq(overflow, STR("drop_oldest")) && !str_eq(overflow, STR("error")))
         return refuse(e, "hearth.overflow", "must be error or drop_oldest");
     a->host.drop_oldest = str_eq(overflow, STR("drop_oldest"));
     if (class.len && !str_eq(class, STR("interactive")) && !str_eq(class, STR("batch")))
         return refuse(e, "hearth.class", "must be interactive or batch");
     a->host.class = str_eq(class, STR("batch")) ? SCHED_BATCH : SCHED_INTERACTIVE;
+    a->host.conversation = talk.len ? str_hash(talk) | 1 : 0; /* never 0: that is none */
     int rc = read_number(h, "deadline_ms", 1, 1e12, &ms, e);
     if (rc == 0 && ms > 0)
         a->host.deadline_us = now_us + (int64_t)(ms * 1000);

@@ -24,7 +24,7 @@ TEST(each_member_of_a_chat_is_read)
                      WITH("\"temperature\":0.5,\"top_p\":0.9,\"min_p\":0.1,\"top_k\":40,\"presence_penalty\":-1,\"frequency_penalty\":1.5,\"repetition_penalty\":1.1,"
                           "\"repeat_last_n\":12,\"seed\":-7,\"max_tokens\":5,\"stop\":[\"x\",\"\",\"yz\"],\"stream\":true,\"stream_options\":{\"include_usage\":true},"
                           "\"logprobs\":true,\"top_logprobs\":4,\"logit_bias\":{\"17\":3.5,\"18\":-100},\"n\":1,\"user\":\"somebody\","
-                          "\"hearth\":{\"class\":\"batch\",\"deadline_ms\":250,\"overflow\":\"drop_oldest\"},\"chat_template_kwargs\":{\"enable_thinking\":false},"
+                          "\"hearth\":{\"class\":\"batch\",\"deadline_ms\":250,\"overflow\":\"drop_oldest\",\"conversation\":\"c1\"},\"chat_template_kwargs\":{\"enable_thinking\":false},"
                           "\"tools\":[" TOOL("f") "," TOOL("g") "],\"tool_choice\":{\"type\":\"function\",\"function\":{\"name\":\"g\"}}"),
                      &e) == 0);
     const struct sampler_options *s = &ask.host.sampling;
@@ -32,7 +32,7 @@ TEST(each_member_of_a_chat_is_read)
     EXPECT(s->repeat_penalty == 1.1f && s->repeat_last_n == 12 && s->seed == (uint64_t)-7 && s->logprobs && s->logprobs_top == 4);
     EXPECT(s->bias_count == 2 && s->bias[0].token == 17 && s->bias[0].bias == 3.5f && s->bias[1].token == 18 && isinf(s->bias[1].bias) && s->bias[1].bias < 0);
     EXPECT(ask.host.answer_max == 5 && ask.stream && ask.include_usage && ask.host.class == SCHED_BATCH && ask.host.deadline_us == NOW_US + 250000);
-    EXPECT(ask.host.stop_count == 2 && ask.host.drop_oldest && ask.host.must_call && ask.host.tools && ask.host.tools->count == 2 && ask.host.kwargs);
+    EXPECT(ask.host.conversation != 0 && ask.host.stop_count == 2 && ask.host.drop_oldest && ask.host.must_call && ask.host.tools && ask.host.tools->count == 2 && ask.host.kwargs);
     EXPECT_STR(ask.host.stop[1], "yz");
     EXPECT_STR(ask.host.call_name, "g");
     EXPECT_STR(ask.model, "m");
@@ -42,7 +42,7 @@ TEST(each_member_of_a_chat_is_read)
     EXPECT(ask.host.sampling.repeat_last_n == 4096);
     EXPECT_STR(ask.host.schema, "{\"type\":\"object\"}");
     REQUIRE(read_ask(HOST_CHAT, WITH("\"tools\":[" TOOL("f") "],\"tool_choice\":\"none\",\"stop\":\"one\",\"response_format\":{\"type\":\"json_object\"}"), &e) == 0);
-    EXPECT(!ask.host.tools && ask.host.stop_count == 1 && ask.host.json && !ask.host.drop_oldest && ask.host.class == SCHED_INTERACTIVE);
+    EXPECT(!ask.host.tools && ask.host.stop_count == 1 && ask.host.json && !ask.host.drop_oldest && ask.host.conversation == 0 && ask.host.class == SCHED_INTERACTIVE);
     REQUIRE(read_ask(HOST_CHAT, WITH("\"tools\":[" TOOL("f") "],\"tool_choice\":\"required\""), &e) == 0);
     EXPECT(ask.host.must_call && !ask.host.call_name.len && !ask.host.one_call);
     REQUIRE(read_ask(HOST_CHAT, WITH("\"tools\":[" TOOL("f") "],\"parallel_tool_calls\":false"), &e) == 0);

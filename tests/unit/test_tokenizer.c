@@ -253,7 +253,7 @@ static void open_bytes(struct vocab *v, bool spm)
     }
     const struct str merges[] = {STR("h e"), STR("l l"), STR("he ll"), STR("\xC4\xA0 h")};
     vocab_text(v, "tokenizer.ggml.model", spm ? STR("llama") : STR("gpt2"));
-    vocab_text(v, "tokenizer.ggml.pre", STR("qwen2"));
+    vocab_text(v, "tokenizer.ggml.pre", STR("deepseek-r1-qwen")); /* qwen2 brings texts into another form */
     vocab_texts(v, "tokenizer.ggml.tokens", text, n);
     vocab_i32s(v, "tokenizer.ggml.token_type", type, n);
     vocab_texts(v, "tokenizer.ggml.merges", merges, COUNT_OF(merges));
@@ -539,6 +539,20 @@ TEST(what_ends_an_answer_is_known_by_key_and_by_name)
     vocab_fini(&v);
 }
 
+/* Gemma's vocabulary has the tags of HTML as tokens of their own. */
+TEST(a_struck_out_word_of_gemmas_ends_no_answer)
+{
+    static const struct special more[] = {{"<bos>", TOKEN_CONTROL}, {"<eos>", TOKEN_CONTROL}, {"</s>", TOKEN_USER}, {"<end_of_turn>", TOKEN_CONTROL}};
+    for (int gemma = 0; gemma < 2; gemma++) {
+        struct vocab v = VOCAB_INIT;
+        open_special(&v, more, 3 + (size_t)gemma, false);
+        REQUIRE(vocab_open(&v) == 0);
+        EXPECT(tokenizer_is_end(v.tokenizer, 258) == !gemma && tokenizer_is_control(v.tokenizer, 258) == !gemma);
+        expect_tokens(&v, "a</s>", 0, gemma ? "aC" : "a</s>");
+        vocab_fini(&v);
+    }
+}
+
 TEST(gpt_oss_goes_on_after_its_end_and_shows_its_channels)
 {
     static const struct special more[] = {{"<s>", TOKEN_CONTROL}, {"<|return|>", TOKEN_CONTROL}, {"<|call|>", TOKEN_CONTROL},
@@ -584,6 +598,58 @@ TEST(the_blank_of_spm_stands_before_the_text_and_behind_special_tokens)
         EXPECT(cut.count == (prefix ? 3u : 2u) && cut.id[cut.count - 1] == 'b' + 3 && cut.id[cut.count - 2] == 'a' + 3);
         vocab_fini(&v);
     }
+}
+
+/* U+2581 in a text is what a blank is, and in the name of a user-defined token too: older files spell it so, newer ones write a blank. */
+TEST(spm_does_not_know_a_blank_from_its_sign)
+{
+    const struct str text[] = {STR("<unk>"), STR("<s>"), STR("</s>"), STR("a"), STR("\u2581"), STR("\u2581a"), STR("\u2581\u2581"), STR("   ")};
+    const int32_t type[] = {TOKEN_UNKNOWN, TOKEN_CONTROL, TOKEN_CONTROL, TOKEN_NORMAL, TOKEN_NORMAL, TOKEN_NORMAL, TOKEN_USER, TOKEN_USER};
+    static const struct {
+        const char *text;
+        int32_t id[4];
+    } want[] = {{" a", {5}}, {"\u2581a", {5}}, {"  a", {6, 3}}, {"\u2581\u2581a", {6, 3}}, {" \u2581a", {6, 3}}, {"   a", {7, 3}}, {"\u2581\u2581\u2581 a", {7, 5}}};
+    struct vocab v = VOCAB_INIT;
+    vocab_text(&v, "tokenizer.ggml.model", STR("llama"));
+    vocab_texts(&v, "tokenizer.ggml.tokens", text, COUNT_OF(text));
+    vocab_i32s(&v, "tokenizer.ggml.token_type", type, COUNT_OF(type));
+    vocab_bool(&v, "tokenizer.ggml.add_space_prefix", false);
+    REQUIRE(vocab_open(&v) == 0);
+    EXPECT_STR(tokenizer_piece(v.tokenizer, 6), "  ");
+    for (size_t i = 0; i < COUNT_OF(want); i++) {
+        AUTO_TOKENS struct token_list got = TOKEN_LIST_INIT(TOKENS_MAX);
+        EXPECT(tokenizer_encode(v.tokenizer, str_from(want[i].text), 0, &got, NULL) == 0);
+        size_t count = want[i].id[1] ? 2 : 1;
+        if (got.count != count || memcmp(got.id, want[i].id, count * sizeof *got.id) != 0)
+            test_fail(__FILE__, __LINE__, "\"%s\" is %zu tokens, the first %d", want[i].text, got.count, got.count ? got.id[0] : -1);
+    }
+    vocab_fini(&v);
+}
+
+/* In a WordPiece vocabulary the same sign begins a word, and in a text it is a character like others: here one without a piece. So is
+ * a character that nobody has assigned; one of private use vanishes. */
+TEST(wordpiece_does_not_take_a_sign_of_the_text_for_its_own)
+{
+    const struct str text[] = {STR("[PAD]"), STR("[UNK]"), STR("\u2581a"), STR("b"), STR("\u2581b")};
+    const int32_t type[] = {TOKEN_CONTROL, TOKEN_UNKNOWN, TOKEN_NORMAL, TOKEN_NORMAL, TOKEN_NORMAL};
+    static const struct {
+        const char *text;
+        int32_t id[2];
+    } want[] = {{"ab", {2, 3}}, {"a b", {2, 4}}, {"a\u2581b", {1}}, {"\u2581a", {1}}, {"a\u0378", {1}}, {"a\uE000b", {2, 3}}, {"a\u00ADb", {2, 3}}};
+    struct vocab v = VOCAB_INIT;
+    vocab_text(&v, "tokenizer.ggml.model", STR("bert"));
+    vocab_texts(&v, "tokenizer.ggml.tokens", text, COUNT_OF(text));
+    vocab_i32s(&v, "tokenizer.ggml.token_type", type, COUNT_OF(type));
+    vocab_u32(&v, "tokenizer.ggml.unknown_token_id", 1);
+    REQUIRE(vocab_open(&v) == 0);
+    for (size_t i = 0; i < COUNT_OF(want); i++) {
+        AUTO_TOKENS struct token_list got = TOKEN_LIST_INIT(TOKENS_MAX);
+        EXPECT(tokenizer_encode(v.tokenizer, str_from(want[i].text), 0, &got, NULL) == 0);
+        size_t count = want[i].id[1] ? 2 : 1;
+        if (got.count != count || memcmp(got.id, want[i].id, count * sizeof *got.id) != 0)
+            test_fail(__FILE__, __LINE__, "\"%s\" is %zu tokens, the first %d", want[i].text, got.count, got.count ? got.id[0] : -1);
+    }
+    vocab_fini(&v);
 }
 
 TEST(early_llama_3_files_are_recognised_by_their_tokens)
@@ -962,6 +1028,12 @@ TEST(the_command_reads_bytes_as_they_are_and_prints_tokens)
                               "      34  \"\\\"\"\n"
                               "     195  \"\\xC3\"\n"
                               "     257  \"</s>\"  control, ends an answer\n");
+    EXPECT_I64(run_command(&w, "--json -0", STR("a\0\0<s>\n\0b"), &out), 0);
+    EXPECT_STR(buf_str(&out), "{\"tokens\":[256,97]}\n{\"tokens\":[256]}\n{\"tokens\":[256,60,115,62,10]}\n{\"tokens\":[256,98]}\n");
+    EXPECT_I64(run_command(&w, "--null --no-bos", STR("a\0b\0"), &out), 0);
+    EXPECT_STR(buf_str(&out), "1 token, byte-level BPE (qwen2)\n      97  \"a\"\n1 token, byte-level BPE (qwen2)\n      98  \"b\"\n");
+    EXPECT_I64(run_command(&w, "--json -0", STR(""), &out), 0);
+    EXPECT_STR(buf_str(&out), "");
     EXPECT_I64(run_command(&w, "and another", STR(""), &out), 2);
     EXPECT(truncate(path, 40) == 0);
     EXPECT_I64(run_command(&w, "", STR(""), &out), 1);
