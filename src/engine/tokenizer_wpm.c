@@ -82,7 +82,7 @@ static int put_character(struct encoding *en, uint32_t cp)
     cp = unicode_lower(cp);
     int rc = alone ? end_word(en) : 0;
     if (rc == 0)
-        rc = buf_append(&en->text, str_of(bytes, unicode_put(cp, bytes)));
+        rc = buf_append(&en->text, str_of(bytes, str_utf8_put(cp, bytes)));
     return rc == 0 && alone ? end_word(en) : rc;
 }
 

@@ -2,6 +2,7 @@
  * families of our own when it cannot be used. Templates of whole families are those of tests/golden/templates. */
 #include "engine/chat_prompt.h"
 #include "test.h"
+#include "work_kit.h"
 
 static const struct civil NOW = {2026, 11, 21, 15, 31, 44, 6};
 
@@ -507,9 +508,9 @@ TEST(a_message_of_very_many_members_is_no_trouble)
     for (int i = 0; i < 200000; i++)
         REQUIRE(buf_append_format(&b, ",\"x%d\":1", i) == 0);
     REQUIRE(buf_append_text(&b, "}]}") == 0);
-    int64_t t = clock_mono_us(clock_system());
+    double t = cpu_seconds();
     EXPECT(render(f, buf_text(&b), &a, &p, &text, &e) == 0 && str_eq(buf_str(&text), STR("hello")));
-    EXPECT(clock_mono_us(clock_system()) - t < 2000 * 1000 * SLOWER);
+    EXPECT(cpu_seconds() - t < 2 * SLOWER);
     chat_form_close(f);
     arena_fini(&a);
 }

@@ -7,6 +7,7 @@
 #include "engine/tokenizer_priv.h"
 #include "test.h"
 #include "tokenizer_kit.h"
+#include "work_kit.h"
 #include <math.h>
 
 enum { TOKENS_MAX = 4 << 20 };
@@ -312,7 +313,7 @@ static void round_trips(bool spm)
     for (uint32_t cp = 1; cp < 0x110000; cp += 101)
         if (cp < 0xD800 || cp > 0xDFFF) {
             char c[4];
-            EXPECT(buf_append(&planes, str_of(c, unicode_put(cp, c))) == 0);
+            EXPECT(buf_append(&planes, str_of(c, str_utf8_put(cp, c))) == 0);
         }
     check_round_trip(&v, buf_str(&planes), spm);
     vocab_fini(&v);
@@ -678,13 +679,6 @@ TEST(early_llama_3_files_are_recognised_by_their_tokens)
 /* --- speed ---------------------------------------------------------------------------------------------------------------------------- */
 
 /* What this process has computed: other work on the machine does not count. */
-static double cpu_seconds(void)
-{
-    struct timespec t;
-    EXPECT(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t) == 0);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
 /* A megabyte of each of these takes a fraction of a second; squared it would take hours. The bound has room for sanitizers. */
 TEST(a_megabyte_of_one_character_is_no_trouble)
 {
