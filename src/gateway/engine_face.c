@@ -539,31 +539,17 @@ static void take_call(struct engine_face *f, struct http_exchange *x, enum host_
         reply_busy(x, "overloaded", STR("out of memory"));
 }
 
-static void list_models(struct engine_face *f, struct http_exchange *x)
+/* The list of models, or metrics of them. */
+static void tell(struct engine_face *f, struct http_exchange *x, bool metrics)
 {
-    AUTO_BUF struct buf out = BUF_INIT(64 * KiB);
-    struct json_writer w = JSON_WRITER(&out);
-    json_object_begin(&w);
-    json_key(&w, "object"), json_text(&w, "list");
-    json_key(&w, "data");
-    json_array_begin(&w);
-    for (size_t i = 0; i < f->model_count; i++) {
-        struct host_counts n = host_counts(f->model[i]->host);
-        json_object_begin(&w);
-        json_key(&w, "id"), json_str(&w, f->model[i]->name);
-        json_key(&w, "object"), json_text(&w, "model");
-        json_key(&w, "owned_by"), json_text(&w, "hearth");
-        json_key(&w, "context_length"), json_i64(&w, (int64_t)host_context(f->model[i]->host));
-        json_key(&w, "running"), json_i64(&w, (int64_t)n.running);
-        json_key(&w, "waiting"), json_i64(&w, (int64_t)n.waiting);
-        json_object_end(&w);
-    }
-    json_array_end(&w);
-    json_object_end(&w);
-    if (json_done(&w) < 0)
+    struct engine_told told[ENGINE_MODELS_MAX];
+    AUTO_BUF struct buf out = BUF_INIT(1 * MiB);
+    for (size_t i = 0; i < f->model_count; i++)
+        told[i] = (struct engine_told){f->model[i]->name, f->model[i]->host};
+    int rc = (metrics ? engine_tell_metrics : engine_tell_models)(&out, told, f->model_count, loop_now_us(f->loop));
+    const struct http_header h[] = {{STR("content-type"), metrics ? STR("text/plain; version=0.0.4") : STR("application/json")}};
+    if (rc < 0 || http_reply(x, 200, h, COUNT_OF(h), buf_str(&out)) < 0)
         http_reply_abort(x);
-    else
-        reply_json(x, 200, buf_str(&out));
 }
 
 static void prove_fence(struct engine_face *f, struct http_exchange *x)
@@ -591,13 +577,15 @@ static void on_request(struct http_exchange *x, void *ctx)
             return;
         }
     if (get && str_eq(r->path, STR("/v1/models")))
-        list_models(f, x);
+        tell(f, x, false);
+    else if (get && str_eq(r->path, STR("/metrics")))
+        tell(f, x, true);
     else if (get && str_eq(r->path, STR("/healthz")))
         reply_json(x, 200, STR("{\"status\":\"ok\"}"));
     else if (get && str_eq(r->path, STR("/fence")))
         prove_fence(f, x);
     else
-        reply_error(x, 404, NULL, STR("there is nothing here: the engine serves /v1/chat/completions, /v1/completions, /v1/embeddings and /v1/models"));
+        reply_error(x, 404, NULL, STR("there is nothing here: the engine serves /v1/chat/completions, /v1/completions, /v1/embeddings, /v1/models and /metrics"));
 }
 
 /* A client that reads again. */

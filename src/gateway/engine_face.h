@@ -1,6 +1,6 @@
 /* engine_face.h: the HTTP face of `hearth engine`: OpenAI's dialect over the models that this process holds.
  *
- * POST /v1/chat/completions, /v1/completions and /v1/embeddings, GET /v1/models and /healthz. One more member, `hearth`, goes both
+ * POST /v1/chat/completions, /v1/completions and /v1/embeddings, GET /v1/models (with figures of each model), /metrics and /healthz. One more member, `hearth`, goes both
  * ways: in a request class ("interactive", "batch"), deadline_ms (begin within) and overflow ("error", "drop_oldest"); in an answer, or
  * in the last chunk of a stream that says something, queue_ms, prefill_ms, decode_ms, cached_tokens, dropped_tokens, and note where
  * something was put differently than asked. What an overflow left out is also the header x-hearth-dropped. A client that hangs up

@@ -45,5 +45,12 @@ int engine_say_event(struct engine_say *s, const struct host_event *ev, struct b
 int engine_say_token(struct engine_say *s, const struct host_event *ev, const struct str *top);
 /* The end: a stream's last chunks, or the whole answer. */
 int engine_say_end(struct engine_say *s, enum host_finish finish, const struct sched_counts *counts, struct buf *out);
+/* engine_tell.c: GET /v1/models and GET /metrics. At most ENGINE_MODELS_MAX; `now_us` on the monotonic clock. */
+struct engine_told {
+    struct str name;
+    struct host *host;
+};
+int engine_tell_models(struct buf *out, const struct engine_told *m, size_t count, int64_t now_us);
+int engine_tell_metrics(struct buf *out, const struct engine_told *m, size_t count, int64_t now_us);
 /* {"error":{"message":…}} in OpenAI's form. */
 int engine_say_error(struct buf *out, const char *type, const char *code, struct str message);
