@@ -1,9 +1,10 @@
 /* beside.c: chat templates rendered as requests on standard input ask, for tools/vocabularies, which has others render the same.
  *
  * A line in is {"template": …, "variables": {…}}, or {"template": …, "bos": …, "eos": …, "messages": […], "tools": […], "kwargs": {…}}, which
- * goes the way of a call of a client. A line out is {"text": …} or {"error": …}; of a call also its "note", "calls", "thinking" and
- * what the form had to say when it was opened ("form"). The date stands still. */
-#include "engine/chat_prompt.h"
+ * goes the way of a call of a client, and may say what the model answered ("said"). A line out is {"text": …} or {"error": …}; of a call
+ * also its "note", "calls", "thinking", what the form had to say when it was opened ("form"), and the answer taken apart ("answer"). The
+ * date stands still. */
+#include "engine/answer_parse.h"
 #include <stdio.h>
 
 static const struct civil NOW = {2026, 11, 21, 15, 31, 44, 6};
@@ -44,6 +45,61 @@ static int render_variables(const struct json_node *root, struct arena *a, struc
     return rc;
 }
 
+/* The answer's texts, reasoning and calls; a call as name, arguments and whether they broke off. */
+struct taken {
+    struct buf text, reasoning, arguments;
+    struct json_writer *calls;
+};
+
+static int take(void *ctx, const struct answer_event *event)
+{
+    struct taken *t = ctx;
+    switch (event->kind) {
+    case ANSWER_TEXT: return buf_append(&t->text, event->text);
+    case ANSWER_REASONING: return buf_append(&t->reasoning, event->text);
+    case ANSWER_CALL_BEGIN:
+        buf_clear(&t->arguments);
+        json_array_begin(t->calls);
+        json_str(t->calls, event->text);
+        return 0;
+    case ANSWER_CALL_ARGUMENTS: return buf_append(&t->arguments, event->text);
+    case ANSWER_CALL_END:
+        json_str(t->calls, buf_str(&t->arguments));
+        json_bool(t->calls, event->broken);
+        json_array_end(t->calls);
+        return 0;
+    }
+    return 0;
+}
+
+static int take_apart(const struct chat_form *f, const struct chat_prompt *p, const struct json_node *tools, struct str said, struct json_writer *w)
+{
+    enum { TOOLS_MAX = 16 };
+    struct str name[TOOLS_MAX];
+    size_t count = 0;
+    for (const struct json_node *t = tools ? tools->child : NULL; t && count < TOOLS_MAX; t = t->next)
+        name[count++] = json_get_text(json_get(t, "function"), "name");
+    struct taken t = {BUF_INIT(4 * MiB), BUF_INIT(4 * MiB), BUF_INIT(4 * MiB), w};
+    const struct answer_options o = {.think_open = p->think_open, .think_close = p->think_close, .thinking = p->thinking,
+                                     .calls = count ? chat_form_calls(f) : CHAT_CALLS_NONE, .tool = name, .tool_count = count, .on_event = take, .ctx = &t};
+    struct answer_parser *parser = NULL;
+    json_key(w, "answer");
+    json_array_begin(w);
+    int rc = answer_parser_new(&parser, &o, NULL);
+    for (size_t i = 0; i < said.len && rc == 0; i++) /* a byte at a time: the cuts make no difference */
+        rc = answer_feed(parser, str_slice(said, i, i + 1));
+    if (rc == 0)
+        rc = answer_finish(parser);
+    json_array_end(w);
+    json_key(w, "reasoning");
+    json_str(w, buf_str(&t.reasoning));
+    json_key(w, "rest");
+    json_str(w, buf_str(&t.text));
+    answer_parser_free(parser);
+    buf_fini(&t.text), buf_fini(&t.reasoning), buf_fini(&t.arguments);
+    return rc;
+}
+
 static int render_call(const struct json_node *root, struct arena *a, struct json_writer *w, struct err *e)
 {
     struct chat_form *f = NULL;
@@ -72,6 +128,8 @@ static int render_call(const struct json_node *root, struct arena *a, struct jso
         json_text(w, p.think_close);
         json_key(w, "thinking");
         json_bool(w, p.thinking);
+        if (json_get(root, "said"))
+            rc = take_apart(f, &p, r.tools, json_get_text(root, "said"), w);
     }
     chat_form_close(f);
     return rc;

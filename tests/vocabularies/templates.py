@@ -59,6 +59,8 @@ WEATHER = {"type": "function", "function": {"name": "get_weather", "description"
     "type": "object", "properties": {"place": {"type": "string", "description": "a town's name"}, "days": {"type": "integer", "enum": [1, 2, 3]},
                                      "units": {"type": ["string", "null"], "default": None}, "deep": {"type": "object", "properties": {"x": {"type": "array", "items": {"type": "number"}}}}},
     "required": ["place"]}}}
+PLAIN = {"type": "function", "function": {"name": "get_weather", "description": "Weather of a place", "parameters": {
+    "type": "object", "properties": {"place": {"type": "string", "description": "a town"}, "days": {"type": "integer"}}, "required": ["place"]}}}
 CLOCK = {"type": "function", "function": {"name": "clock", "description": "", "parameters": {"type": "object", "properties": {}}}}
 BARE = {"type": "function", "function": {"name": "bare"}}
 RETURNS = {"type": "function", "function": {"name": "sum", "description": "adds", "parameters": {"type": "object", "properties": {"a": {"type": "number", "description": "one"}}}, "return": {"type": "number"}}}
@@ -177,7 +179,7 @@ def compare(env, path):
 
 
 # How the families of whom we promise it write calls; the others are told what they have no place for.
-CALLS = {"Llama-3.1": "llama3", "Llama-3.2": "llama3", "Llama-3.3": "llama3", "Qwen2.5": "hermes", "Qwen3-0.6B": "hermes", "QwQ": "hermes", "Hermes": "hermes", "Mistral": "mistral",
+CALLS = {"Hermes": "hermes", "Llama-3.1": "llama3", "Llama-3.2": "llama3", "Llama-3.3": "llama3", "Qwen2.5": "hermes", "Qwen3-0.6B": "hermes", "QwQ": "hermes", "Mistral": "mistral",
          "Ministral": "mistral", "functionary": "none", "Apriel-1.5": "none", "MiniMax-M3": "none", "gemma": "none", "Phi": "none", "R1-Distill": "none"}
 UNUSABLE = ["firefunction"]      # needs a variable that the library does not give
 
@@ -186,7 +188,7 @@ def as_calls(path, source):
     """As the engine would use it: the model's own template, and the words of the user in the prompt."""
     name = os.path.basename(path)
     asked = {"template": source, "bos": "<s>", "eos": "</s>", "messages": [user("needle")]}
-    told = {**asked, "messages": [user("needle"), said(None, tool_calls=[call("get_weather", "{\"place\": \"straw\"}")]), result("hay")], "tools": [WEATHER]}
+    told = {**asked, "messages": [user("needle"), said(None, tool_calls=[call("get_weather", "{\"place\": \"straw\"}")]), result("hay")], "tools": [PLAIN]}
     plain, called = ours([asked, told])
     want = next((c for family, c in CALLS.items() if family in name and not (family == "Mistral" and "R1" in name)), None)
     if "error" in plain or "needle" not in plain["text"]:
@@ -199,16 +201,57 @@ def as_calls(path, source):
         yield f"a call with tools: {called.get('error') or called['note'] or called['text'][-200:]}"
 
 
+ENDS = ["<|eot_id|>", "<|eom_id|>", "<|im_end|>", "</s>", "<|end|>", "<|end_of_text|>", "<sep>", "<end_of_turn>", "<\uff5cend\u2581of\u2581sentence\uff5c>"]
+ANSWERS = {
+    "words": ("Seven degrees, {not} a <call>.", "", []),
+    "reasoning and words": ("Seven.", "hm\nwell", []),
+    "a call": ("", "", [("get_weather", {"place": "K\u00f6ln \"x\" <b>", "days": 2, "deep": {"x": [1.5, True, None]}})]),
+    "reasoning and a call": ("", "hm", [("clock", {})]),
+    "two calls": ("", "", [("get_weather", {"place": "A"}), ("clock", {})]),
+}
+
+
+def answers(env, path, source):
+    """What the template writes as a model's turn, taken apart again: words, reasoning and calls have to be those that went in."""
+    template = env.from_string(source)
+    for name, (words, reasoning, calls) in ANSWERS.items():
+        asked = {"messages": [user("W?")], "tools": [PLAIN, CLOCK], "bos_token": "<s>", "eos_token": "</s>"}
+        turn = said(words, **({"reasoning_content": reasoning} if reasoning else {}), **({"tool_calls": [call(n, a, i) for i, (n, a) in enumerate(calls)]} if calls else {}))
+        try:
+            prompt = template.render(**asked, add_generation_prompt=True)
+            whole = template.render(**{**asked, "messages": [user("W?"), turn]}, add_generation_prompt=False)
+        except Exception:  # as many calls, or such a turn, are none of this template's
+            continue
+        if not whole.startswith(prompt):
+            continue      # what stands before a turn depends on the turn
+        text = whole[len(prompt):].rstrip()
+        for end in ENDS:
+            text = text.removesuffix(end)
+        got = ours([{"template": source, "bos": "<s>", "eos": "</s>", "messages": asked["messages"], "tools": asked["tools"], "said": text}])[0]
+        if "error" in got or not got["tools"] or (reasoning and reasoning not in text):
+            continue      # refused in words, or the template leaves reasoning out
+        back = [(n, json.loads(a)) for n, a, broken in got["answer"] if not broken]
+        if back != calls or got["rest"].strip() != words or got["reasoning"].strip() != reasoning:
+            yield f"{name}: {text!r} is read as {got['rest']!r}, reasoning {got['reasoning']!r}, calls {got['answer']}"
+        READ.append(name)
+
+
+READ = []
+
+
 def main():
     env, passed, failed = environment(), 0, 0
     for path in sorted(p for folder in sys.argv[1:] for p in ([folder] if folder.endswith(".jinja") else glob.glob(os.path.join(folder, "*.jinja")))):
         name = os.path.basename(path).removesuffix(".jinja")
         count, texts, wrong = compare(env, path)
-        wrong += as_calls(path, open(path, newline="").read())
+        source = open(path, newline="").read()
+        wrong += as_calls(path, source)
+        wrong += answers(env, path, source)
         passed, failed = passed + (not wrong), failed + bool(wrong)
         print(f"{'FAIL' if wrong else 'ok  '} {name}: {count} conversations, {texts} rendered, {count - texts} refused by both" + (f", {len(wrong)} differ" if wrong else ""))
         for w in wrong[:SHOWN]:
             print(f"       {w}")
+    print(f"{len(READ)} turns of models were read back")
     print(f"{passed} passed, {failed} failed")
     sys.exit(failed > 0)
 
