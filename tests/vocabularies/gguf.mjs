@@ -14,7 +14,7 @@ const numbers = (type, list) => {
     return [u32(ARRAY), u32(type), u64(list.length), b];
 };
 
-// vocabulary: {model, pre, tokens, types, scores?, merges?, bos?, eos?, unk?, addBos?, addSpacePrefix?, template?, name?}
+// vocabulary: {model, pre, tokens, types, scores?, merges?, bos?, eos?, unk?, addBos?, addSpacePrefix?, lowercase?, stripAccents?, template?, name?}
 export function writeVocabulary(path, v) {
     const keys = [];
     const put = (key, ...value) => keys.push([...text(key), ...value.flat(Infinity)]);
@@ -35,6 +35,8 @@ export function writeVocabulary(path, v) {
     number('tokenizer.ggml.unknown_token_id', v.unk);
     bool('tokenizer.ggml.add_bos_token', v.addBos);
     bool('tokenizer.ggml.add_space_prefix', v.addSpacePrefix);
+    bool('tokenizer.ggml.normalizer.lowercase', v.lowercase);
+    bool('tokenizer.ggml.normalizer.strip_accents', v.stripAccents);
     string('tokenizer.chat_template', v.template);
     writeFileSync(path, Buffer.concat([Buffer.from('GGUF'), u32(3), u64(0), u64(keys.length), ...keys.flat()]));
 }

