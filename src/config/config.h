@@ -27,6 +27,7 @@ enum config_balance {
     BALANCE_CHEAPEST
 };
 enum config_log_format { CONFIG_LOG_AUTO, CONFIG_LOG_HUMAN, CONFIG_LOG_JSON };
+enum config_overflow { CONFIG_OVERFLOW_UNSET, CONFIG_OVERFLOW_ERROR, CONFIG_OVERFLOW_DROP_OLDEST };
 enum config_boundary { BOUNDARY_UNSET, BOUNDARY_HOME, BOUNDARY_ANY };
 
 struct config_upstream {
@@ -53,7 +54,7 @@ struct config_upstream {
     bool engine;
     struct config_text model_file[32]; /* of models[i] */
     struct config_mark model_mark;     /* of `models` */
-    int64_t engine_context;            /* tokens; 0 = what each model was trained for */
+    int64_t engine_context;            /* tokens; 0 = what each model was trained for, as far as memory goes */
     int engine_threads, engine_calls;  /* 0 = as many as cores; calls that are computed at once */
     struct config_mark context_mark, threads_mark, calls_mark;
 };
@@ -86,6 +87,8 @@ struct config_job {
     enum config_balance balance;
     enum config_boundary boundary;
     struct config_mark boundary_mark;
+    enum config_overflow overflow;
+    struct config_mark overflow_mark;
     struct config_text requires_url;
     const struct config_default *defaults;
     int default_count;

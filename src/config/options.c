@@ -18,6 +18,7 @@
 
 static const char *const place_words[] = {"home", "cloud", NULL};
 static const char *const boundary_words[] = {"home", "any", NULL};
+static const char *const overflow_words[] = {"error", "drop_oldest", NULL};
 static const char *const balance_words[] = {"order", "weighted", "least_busy", "fastest", "cheapest", NULL};
 static const char *const dialect_words[] = {"openai", "responses", "anthropic", "ollama", "engine", NULL};
 static const char *const regime_words[] = {"credit", "plan", "power", NULL};
@@ -98,7 +99,7 @@ static const struct config_option upstream_rows[] = {
      .absent = "none", .text = "Bare names of the models it serves, beside those its vendor and the chains name. Of dialect `engine`: `{ NAME: FILE }`, "
              "1 to 32 models in GGUF files, from the folder of the config; of a split one the first part."},
     {.key = "context", .kind = OPTION_TOKENS, FIELD(config_upstream, engine_context), MARK(config_upstream, context_mark), .min = 16, .max = 1 << 20,
-     .absent = "what each model was trained for",
+     .absent = "what each model was trained for, as far as memory goes",
      .text = "Dialect `engine`: tokens of all calls together that each model keeps in memory; one call may use all of it."},
     {.key = "threads", .kind = OPTION_COUNT, FIELD(config_upstream, engine_threads), MARK(config_upstream, threads_mark), .min = 1, .max = 64,
      .absent = "one for each core", .text = "Dialect `engine`: threads that compute; fewer leave cores to other work of the machine."},
@@ -164,6 +165,10 @@ static const struct config_option job_rows[] = {
     {.key = "boundary", .kind = OPTION_WORD, FIELD(config_job, boundary), MARK(config_job, boundary_mark),
      .words = boundary_words, .first_word = BOUNDARY_HOME, .absent = "any",
      .text = "How far its calls may travel. A chain that could cross it is refused."},
+    {.key = "overflow", .kind = OPTION_WORD, FIELD(config_job, overflow), MARK(config_job, overflow_mark), .words = overflow_words,
+     .first_word = CONFIG_OVERFLOW_ERROR, .standard = "error",
+     .text = "When a conversation does not fit into the built-in engine's context: `error` tells both numbers, and a step with a larger context comes next; "
+             "with `drop_oldest` its oldest turns are left out, and `x-hearth-dropped` says how many tokens. A request's `hearth.overflow` wins. Others' servers are not told."},
     {.key = "requires", .kind = OPTION_TEXT, FIELD(config_job, requires_url), .check = config_check_http_url,
      .secret = true, .absent = "nothing",
      .text = "A URL that must answer 2xx before a call is sent; there is no fallback from it."},

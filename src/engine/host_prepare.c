@@ -153,7 +153,9 @@ int host_prepare(struct host *h, const struct host_request *r, struct host_call 
     c->host = h;
     c->kind = r->kind;
     c->class = r->class;
+    c->one_call = r->one_call;
     c->deadline_us = r->deadline_us;
+    c->conversation = r->conversation;
     c->prompt = TOKEN_LIST_INIT(PROMPT_TOKENS_MAX);
     c->text = c->safe = BUF_INIT(TEXT_MAX);
     c->names = ARENA_INIT(NAMES_ARENA_MAX);

@@ -5,7 +5,7 @@
 struct entry {
     struct kv_sequence sequence; /* owned */
     int32_t *token;              /* (sequence.length), owned */
-    uint64_t used;
+    uint64_t used, conversation;
 };
 
 struct prefix_index {
@@ -88,7 +88,14 @@ static void drop_covered(struct prefix_index *p, const int32_t *token, size_t co
             drop(p, i);
 }
 
-void prefix_keep(struct prefix_index *p, struct kv_sequence *s, const int32_t *token)
+static void drop_earlier_turns(struct prefix_index *p, uint64_t conversation)
+{
+    for (size_t i = p->count; conversation && i-- > 0;)
+        if (p->entry[i].conversation == conversation)
+            drop(p, i);
+}
+
+void prefix_keep(struct prefix_index *p, struct kv_sequence *s, const int32_t *token, uint64_t conversation)
 {
     int32_t *copy = s->length && !is_covered(p, token, s->length) ? mem_dup(token, s->length * sizeof *token) : NULL;
     if (!copy) {
@@ -96,10 +103,11 @@ void prefix_keep(struct prefix_index *p, struct kv_sequence *s, const int32_t *t
         return;
     }
     drop_covered(p, token, s->length);
+    drop_earlier_turns(p, conversation);
     kv_truncate(p->kv, s, s->length); /* pages reserved and not used */
     if (p->count == p->max)
         (void)prefix_drop_oldest(p);
-    p->entry[p->count++] = (struct entry){*s, copy, ++p->turn};
+    p->entry[p->count++] = (struct entry){*s, copy, ++p->turn, conversation};
     *s = (struct kv_sequence){0};
 }
 

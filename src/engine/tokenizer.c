@@ -4,12 +4,14 @@
 
 /* --- texts to indices ------------------------------------------------------------------------------------------------------------- */
 
+/* NULL when all near its place are taken: only texts that were made to collide lie so. */
 static struct text_slot *free_slot(const struct text_table *table, uint64_t hash)
 {
     uint32_t at = (uint32_t)(hash >> 32) & table->mask;
-    while (table->slot[at].index)
-        at = (at + 1) & table->mask;
-    return &table->slot[at];
+    for (int probes = 0; probes < TABLE_PROBES_MAX; probes++, at = (at + 1) & table->mask)
+        if (!table->slot[at].index)
+            return &table->slot[at];
+    return NULL;
 }
 
 /* The step of the polynomial spreads the last bytes over the high half only, so both halves are mixed once more. */
@@ -23,7 +25,8 @@ uint32_t text_table_find(const struct tokenizer *t, struct str text, uint64_t ha
 {
     const struct text_table *table = &t->table;
     hash = mixed(hash);
-    for (uint32_t at = (uint32_t)(hash >> 32) & table->mask; table->slot[at].index; at = (at + 1) & table->mask)
+    uint32_t at = (uint32_t)(hash >> 32) & table->mask;
+    for (int probes = 0; probes < TABLE_PROBES_MAX && table->slot[at].index; probes++, at = (at + 1) & table->mask)
         if (table->slot[at].tag == (uint32_t)hash && str_eq(symbol_text(t, table->slot[at].index - 1), text))
             return table->slot[at].index - 1;
     return SYMBOL_NONE;
@@ -36,8 +39,13 @@ static int table_grow(struct tokenizer *t, size_t slots)
         return ERR_NOMEM;
     for (size_t i = 0; t->table.slot && i <= t->table.mask; i++) {
         struct text_slot old = t->table.slot[i];
-        if (old.index)
-            *free_slot(&grown, mixed(text_hash(0, symbol_text(t, old.index - 1)))) = old;
+        struct text_slot *new = old.index ? free_slot(&grown, mixed(text_hash(0, symbol_text(t, old.index - 1)))) : NULL;
+        if (new)
+            *new = old;
+        else if (old.index) {
+            mem_free(grown.slot);
+            return ERR_LIMIT;
+        }
     }
     mem_free(t->table.slot);
     t->table = grown;
@@ -46,10 +54,14 @@ static int table_grow(struct tokenizer *t, size_t slots)
 
 int text_table_put(struct tokenizer *t, uint32_t index, uint64_t hash)
 {
-    if (t->table.used > t->table.mask / 2 && table_grow(t, 2 * ((size_t)t->table.mask + 1)) < 0)
-        return ERR_NOMEM;
+    int rc = t->table.used > t->table.mask / 2 ? table_grow(t, 2 * ((size_t)t->table.mask + 1)) : 0;
+    if (rc < 0)
+        return rc;
     hash = mixed(hash);
-    *free_slot(&t->table, hash) = (struct text_slot){index + 1, (uint32_t)hash};
+    struct text_slot *slot = free_slot(&t->table, hash);
+    if (!slot)
+        return ERR_LIMIT;
+    *slot = (struct text_slot){index + 1, (uint32_t)hash};
     t->table.used++;
     return 0;
 }
@@ -111,7 +123,7 @@ static int index_texts(struct tokenizer *t, struct err *e)
         if (text.len && text_table_find(t, text, hash) == SYMBOL_NONE)
             rc = text_table_put(t, (uint32_t)i, hash);
     }
-    return rc < 0 ? err_set(e, rc, "a vocabulary") : 0;
+    return rc == ERR_LIMIT ? err_set(e, rc, TABLE_COLLIDES) : rc < 0 ? err_set(e, rc, "a vocabulary") : 0;
 }
 
 /* --- what tokens emit --------------------------------------------------------------------------------------------------------------- */
@@ -293,6 +305,8 @@ static void read_ends(struct tokenizer *t, const struct gguf *g)
         add_eos = add_sep;
         add_sep = false;
     }
+    if (t->kind != TOKENIZER_WPM)
+        (void)gguf_get_bool(g, "tokenizer.ggml.add_sep_token", &add_sep);
     if (t->kind == TOKENIZER_BPE)
         t->add_space_prefix = false;
     t->add_bos = t->add_bos && t->bos != TOKEN_NONE;

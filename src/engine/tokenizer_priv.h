@@ -67,6 +67,9 @@ struct text_table {
     struct text_slot *slot;
     uint32_t mask, used;
 };
+/* The hash is known, so texts can be made that all want one place: more than so many side by side are refused when a vocabulary is opened. */
+enum { TABLE_PROBES_MAX = 512 /* half of the places are free: by chance a few dozen are never met */ };
+#define TABLE_COLLIDES "the texts of the vocabulary are made so that they cannot be told apart quickly"
 #define TEXT_HASH_STEP 0x9E3779B97F4A7C15u
 static inline uint64_t text_hash(uint64_t h, struct str s)
 {
@@ -142,7 +145,7 @@ static inline struct str special_text(const struct tokenizer *t, int32_t id)
 }
 /* Index of the text in the table, or UINT32_MAX. `hash` is text_hash(0, text). */
 uint32_t text_table_find(const struct tokenizer *t, struct str text, uint64_t hash);
-int text_table_put(struct tokenizer *t, uint32_t index, uint64_t hash); /* a text that is not in it yet; 0 or ERR_NOMEM */
+int text_table_put(struct tokenizer *t, uint32_t index, uint64_t hash); /* a text that is not in it yet; 0, ERR_LIMIT or ERR_NOMEM */
 
 /* --- one encoding ------------------------------------------------------------------------------------------------------------------ */
 

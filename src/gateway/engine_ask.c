@@ -194,10 +194,13 @@ static int read_tool_choice(struct engine_ask *a, const struct json_node *choice
 static int read_tools(struct engine_ask *a, const struct json_node *o, struct err *e)
 {
     const struct json_node *tools = json_get(o, "tools");
-    bool none, empty = !tools || tools->type == JSON_NULL || (tools->type == JSON_ARRAY && tools->count == 0);
+    bool none, parallel = true, empty = !tools || tools->type == JSON_NULL || (tools->type == JSON_ARRAY && tools->count == 0);
     int rc = read_tool_choice(a, json_get(o, "tool_choice"), &none, e);
+    if (rc == 0)
+        rc = read_flag(o, "parallel_tool_calls", &parallel, e);
     if (rc < 0)
         return rc;
+    a->host.one_call = !parallel;
     if (empty && a->host.must_call)
         return refuse(e, "tool_choice", "asks for a call, and there are no `tools`");
     if (empty || none)
@@ -219,13 +222,14 @@ static int read_hearth(struct engine_ask *a, const struct json_node *o, int64_t 
         return 0;
     if (h->type != JSON_OBJECT)
         return refuse(e, "hearth", "must be an object");
-    struct str class = json_get_text(h, "class"), overflow = json_get_text(h, "overflow");
+    struct str class = json_get_text(h, "class"), overflow = json_get_text(h, "overflow"), talk = json_get_text(h, "conversation");
     if (overflow.len && !str_eq(overflow, STR("drop_oldest")) && !str_eq(overflow, STR("error")))
         return refuse(e, "hearth.overflow", "must be error or drop_oldest");
     a->host.drop_oldest = str_eq(overflow, STR("drop_oldest"));
     if (class.len && !str_eq(class, STR("interactive")) && !str_eq(class, STR("batch")))
         return refuse(e, "hearth.class", "must be interactive or batch");
     a->host.class = str_eq(class, STR("batch")) ? SCHED_BATCH : SCHED_INTERACTIVE;
+    a->host.conversation = talk.len ? str_hash(talk) | 1 : 0; /* never 0: that is none */
     int rc = read_number(h, "deadline_ms", 1, 1e12, &ms, e);
     if (rc == 0 && ms > 0)
         a->host.deadline_us = now_us + (int64_t)(ms * 1000);

@@ -165,13 +165,25 @@ static bool hash_chat(struct hash *h, const struct chat *chat)
 static uint64_t key_of(const struct affinity *t, const struct mesh_call *c)
 {
     struct hash h = hash_begin(t->secret);
-    hash_text(&h, c->route.job->name);
+    hash_text(&h, c->route.job ? c->route.job->name : c->route.target->name);
     if (c->chat ? !hash_chat(&h, c->chat) : !c->facts.lead.len)
         return 0;
     if (!c->chat) {
         hash_text(&h, c->facts.lead);
         hash_text(&h, c->facts.tools);
     }
+    return hash_end(&h);
+}
+
+/* A client's own name for it goes before what it begins with; one that another key gives is another's. */
+uint64_t affinity_name(const struct mesh_call *c)
+{
+    const struct affinity *t = c->ml->mesh->affinity;
+    struct hash h = hash_begin(t->secret);
+    if (!c->facts.hearth.conversation.len)
+        return c->facts.op == WIRE_CHAT ? key_of(t, c) : 0;
+    hash_text(&h, c->ask.key);
+    hash_text(&h, c->facts.hearth.conversation);
     return hash_end(&h);
 }
 

@@ -121,6 +121,8 @@ size_t answer_headers(struct mesh_call *c, struct http_header *h, bool pending, 
     int spill = pending ? 0 : spill_percent(c->at->target, loop_now_ms(c->ml->loop));
     if (spill > 0)
         h[n++] = (struct http_header){STR("x-hearth-spill"), number(c, spill)};
+    if (!pending && c->at->dropped)
+        h[n++] = (struct http_header){STR("x-hearth-dropped"), number(c, c->at->dropped)};
     if (!pending && translated && translate_lost(c)->count)
         h[n++] = (struct http_header){STR("x-hearth-lost"), lost_names(c)};
     n += beside_headers(c, h + n, c->at->beside, pending ? 0 : c->at->beside_count);

@@ -108,6 +108,10 @@ static int64_t tell_breaker(struct attempt *a, enum reason r)
         breaker_release(b, probe); /* one client's balance or limit says nothing of the next client's */
         return 0;
     }
+    if (own_end_is_told(a, r)) {
+        breaker_release(b, probe);
+        return 0;
+    }
     int64_t rest = breaker_failure(b, row->cool, probe, a->retry_after_ms, loop_now_ms(a->call->ml->loop), &a->call->ml->rng);
     if (rest > 0)
         atomic_store_explicit(&b->limited, r == REASON_RATE_LIMIT, memory_order_relaxed);

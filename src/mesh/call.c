@@ -72,6 +72,21 @@ static struct mesh_call *call_new(struct mesh_loop *ml, const struct mesh_ask *a
     return c;
 }
 
+bool call_has_tag(const struct mesh_call *c, struct str tag)
+{
+    struct str rest = c->ask.tags, one;
+    while (str_cut(&rest, ',', &one))
+        if (str_eq(str_trim(one), tag))
+            return true;
+    return false;
+}
+
+bool call_is_batch(const struct mesh_call *c)
+{
+    enum wire_class class = c->facts.hearth.class;
+    return class == CLASS_UNSET ? call_has_tag(c, STR("batch")) : class == CLASS_BATCH;
+}
+
 /* The chain to walk: the job's, or one step with one target. */
 static int set_chain(struct mesh_call *c)
 {

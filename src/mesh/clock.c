@@ -51,7 +51,7 @@ static int64_t attempt_due_us(const struct attempt *a, enum reason *r)
 static struct clocks clocks_of(const struct mesh_call *c)
 {
     struct clocks k = {INT64_MAX, INT64_MAX, INT64_MAX, hedge_due_us(c)};
-    if (c->facts.stream && !c->client_begun && !c->facts.form) /* it may turn out to be no stream after all */
+    if (c->facts.stream && !c->client_begun && !c->facts.form /* it may turn out to be no stream after all */ && !own_needs_head(c))
         k.head_us = c->begin_us + c->ml->mesh->config->head_after_ms * 1000;
     if (c->client_begun && c->at->state != ATTEMPT_STREAMING)
         k.comment_us = c->next_comment_us;

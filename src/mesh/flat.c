@@ -31,21 +31,12 @@ int flat_open(struct mesh *m, struct upstream *u, struct err *e)
 
 /* --- may it go? ------------------------------------------------------------------------------------------------------- */
 
-static bool is_batch(const struct mesh_call *c)
-{
-    struct str rest = c->ask.tags, one;
-    while (str_cut(&rest, ',', &one))
-        if (str_eq(str_trim(one), STR("batch")))
-            return true;
-    return false;
-}
-
 static struct plan_ask ask_of(struct mesh_call *c, const struct target *t)
 {
     const struct upstream *u = t->up;
     if (!u->plan_holder && !c->plan_holder)
         c->plan_holder = plan_holder(u->plan, c->ask.credential);
-    return (struct plan_ask){.holder = u->plan_holder ? u->plan_holder : c->plan_holder, .model = t->model, .batch = is_batch(c), .now = now_of(c)};
+    return (struct plan_ask){.holder = u->plan_holder ? u->plan_holder : c->plan_holder, .model = t->model, .batch = call_is_batch(c), .now = now_of(c)};
 }
 
 bool flat_is_billed(const struct mesh_call *c, const struct target *t)

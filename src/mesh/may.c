@@ -9,15 +9,6 @@ static bool surely_exceeds(int64_t tokens_estimated, int64_t context)
     return context > 0 && tokens_estimated * 3 / 4 > context;
 }
 
-static bool call_has_tag(const struct mesh_call *c, struct str tag)
-{
-    struct str rest = c->ask.tags, one;
-    while (str_cut(&rest, ',', &one))
-        if (str_eq(str_trim(one), tag))
-            return true;
-    return false;
-}
-
 static bool step_fits(const struct mesh_call *c, const struct step *s)
 {
     if (s->max_context && c->facts.tokens_estimated > s->max_context)
@@ -73,7 +64,8 @@ enum reason pick_may(struct mesh_call *c, const struct step *s, const struct tar
             return plan;
     }
     int64_t context = t->fact ? t->fact->context_tokens : 0;
-    if (surely_exceeds(c->facts.tokens_estimated, context) || (c->larger_than && context && context <= c->larger_than))
+    bool too_long = surely_exceeds(c->facts.tokens_estimated, context) && !own_drops(c, t);
+    if (too_long || (c->larger_than && context && context <= c->larger_than))
         return REASON_TOO_SMALL;
     if (c->not_vendor.len && str_eq(c->not_vendor, u->vendor_name.len ? u->vendor_name : u->name))
         return REASON_POLICY;

@@ -73,6 +73,7 @@ enum reason_cool {
     X(LEFT,               FAULT_CLIENT, NEXT_STOP,   COOL_NONE,  499, "the client left")                                \
     X(SHUTDOWN,           FAULT_US,     NEXT_STOP,   COOL_NONE,  503, "Hearth is shutting down")                        \
     X(FOREIGN_THINKING,   FAULT_TARGET, NEXT_SAME,   COOL_NONE,  400, "it refuses thinking that others wrote; it is asked without") \
+    X(DEADLINE,           FAULT_TARGET, NEXT_STEP,   COOL_NONE,  503, "its turn did not come before the call's deadline")       \
     X(NO_FACE,            FAULT_TARGET, NEXT_SAME,   COOL_NONE,  502, "it has no such endpoint; it is asked in another dialect") \
     X(NO_SUBTITLES,       FAULT_TARGET, NEXT_SAME,   COOL_NONE,  502, "it writes no srt or vtt; it is asked for segments, to make them of") \
     /* why a candidate was not even tried */                                                                            \
@@ -175,6 +176,7 @@ struct target_state {
     uint64_t id;                  /* of this place, in this process; never 0 */
     atomic_int spill_percent;     /* of an Ollama's model: the CPU's part of it (spill.c) ... */
     atomic_llong spill_seen_ms;   /* ... as it was then, monotonic; 0 = never seen */
+    atomic_llong ended_ms;        /* when the built-in engine's end was counted last; monotonic; 0 = never */
     atomic_llong apart_until_ms[2]; /* calls without and with tools go to its Responses face until then (faces.c); monotonic */
 };
 struct job_state {
@@ -261,6 +263,7 @@ struct job {
     struct str requires_url;
     struct json_member *defaults;
     size_t default_count;
+    bool drop_oldest; /* overflow */
 };
 struct alias {
     struct str name, to;
@@ -562,7 +565,7 @@ struct attempt {
     struct openai_numbers numbers;    /* of calls in a stream whose vendor does not number them */
     bool rated;                       /* it counts in its upstream's minute ... */
     int64_t rated_ms, rated_tokens;   /* ... of then, with so many tokens until it is known how many there are */
-    struct str piece[2 * JSON_EDITS_MAX + 1];
+    struct str piece[2 * JSON_EDITS_MAX + 2];
     int piece_count;
     int status;
     bool is_stream;                   /* the upstream answers in SSE */
@@ -570,6 +573,7 @@ struct attempt {
     bool passed_limit;                /* a whole answer above the holding limit: relayed as it comes */
     bool paused;
     int64_t retry_after_ms;
+    int64_t dropped;                  /* tokens of the prompt that were left out, as was asked */
     struct str content_type, request_id, failure_words; /* arena */
     struct http_header *beside;       /* BESIDE_MAX headers that are handed on to a client of the same dialect; arena; NULL: none */
     size_t beside_count;
@@ -700,6 +704,7 @@ struct affinity;
 struct affinity *affinity_new(void); /* NULL: no memory, or no randomness */
 struct affinity *affinity_ref(struct affinity *t);
 void affinity_unref(struct affinity *t);
+uint64_t affinity_name(const struct mesh_call *c); /* of the call's conversation, under the secret of this process; 0: none */
 bool affinity_find(struct affinity *t, uint64_t key, int64_t now_ms, struct conversation *out);
 void affinity_put(struct affinity *t, uint64_t key, const struct conversation *c);
 void affinity_begin(struct mesh_call *c);      /* its chain is known, its body still there: fills in c->talk */
@@ -730,6 +735,15 @@ void queue_place_give(const struct upstream *u);
 /* Into the line: REASON_DONE, and pick_granted follows (never from inside) unless queue_leave comes before; or why not. */
 enum reason queue_join(struct mesh_call *c, const struct upstream *u);
 void queue_leave(struct mesh_call *c); /* fine when it does not wait */
+
+/* own.c: the built-in engine. */
+bool own_drops(const struct mesh_call *c, const struct target *t); /* it lets the oldest turns go instead of refusing a long conversation */
+enum reason own_tell(struct attempt *a, struct str *words); /* puts the member `hearth` into its request; fine for every upstream, as what follows */
+void own_header(struct attempt *a, struct str name, struct str value);
+enum reason own_refused(const struct attempt *a, enum reason r, const struct wire_failure *f);
+bool own_end_is_told(const struct attempt *a, enum reason r); /* its failure is the end of a process that another call has told of */
+int own_comment(const struct attempt *a, struct buf *out); /* what its head would have told; nothing, mostly */
+bool own_needs_head(const struct mesh_call *c); /* nothing but the head can tell it: it waits for the content */
 
 /* request.c: what is said to the attempt's target. */
 size_t request_headers(const struct attempt *a, struct http_header *h); /* into REQUEST_HEADERS_MAX of them */
@@ -856,6 +870,8 @@ void relay_begin_pending(struct mesh_call *c);                       /* the head
 void relay_keep_alive(struct mesh_call *c);
 
 /* call.c */
+bool call_has_tag(const struct mesh_call *c, struct str tag);
+bool call_is_batch(const struct mesh_call *c);                      /* nobody waits for it: its own word, else the tag `batch` */
 bool call_may_try(const struct mesh_call *c);                       /* hops and time are left */
 void call_next(struct mesh_call *c);                                /* the next attempt, or the end */
 void call_finish(struct mesh_call *c, enum call_outcome outcome, int status); /* closes the books */

@@ -37,6 +37,7 @@ void relay_reset(struct attempt *a)
     a->status = 0;
     a->is_stream = a->passed_limit = false;
     a->retry_after_ms = -1;
+    a->dropped = 0;
     a->content_type = a->request_id = STR_NONE;
     a->beside_count = 0;
     a->usage = (struct usage){.cost_nusd = -1};
@@ -100,6 +101,15 @@ void relay_first_content(struct attempt *a)
     hedge_won(a);
 }
 
+/* What a head that went out early could not tell. */
+static void tell_late(struct attempt *a)
+{
+    AUTO_BUF struct buf comment = BUF_INIT(256);
+    if (own_comment(a, &comment) < 0)
+        a->stream_reason = REASON_NO_MEMORY;
+    relay_write_out(a, buf_str(&comment));
+}
+
 /* The first content is here: from now on nothing is replayed. */
 void relay_commit(struct attempt *a)
 {
@@ -107,7 +117,9 @@ void relay_commit(struct attempt *a)
     assert(a->state == ATTEMPT_WAITING);
     relay_first_content(a);
     a->state = ATTEMPT_STREAMING;
-    if (!c->client_begun)
+    if (c->client_begun)
+        tell_late(a);
+    else
         begin(c, false);
     if (a->fetch) /* else the upstream has ended already: all that it said came in one piece */
         http_fetch_body_free(a->fetch);
@@ -176,6 +188,7 @@ static void read_headers(struct attempt *a, const struct http_fetch_head *h)
         else if (failed && a->retry_after_ms < 0 && str_starts(name, STR("retry-after")))
             a->retry_after_ms = relay_sane_wait(retry_after_read(name, value, wall_ms));
         note_beside(a, name, value);
+        own_header(a, name, value);
     }
 }
 

@@ -143,6 +143,7 @@ void relay_refused(struct attempt *a)
         r = REASON_NO_SUCH_MODEL; /* the client's word, not the config's */
     if (a->target->up->passthrough && (r == REASON_KEY || r == REASON_FORBIDDEN))
         r = REASON_PASSTHROUGH_AUTH;
+    r = own_refused(a, r, &f);
     r = flat_refused(a, r, buf_str(&a->held));
     struct str words = f.message[0] ? str_from(f.message) : STR_NONE;
     attempt_failed(a, r, words.len ? arena_dup(&a->call->arena, words) : STR_NONE);

@@ -95,7 +95,7 @@ enum reason request_write(struct attempt *a, struct str *words)
     if (rc >= 0 && gather_begin(a) < 0)
         rc = ERR_NOMEM;
     if (rc >= 0)
-        return REASON_DONE;
+        return own_tell(a, words);
     *words = rc == ERR_NOMEM ? STR_NONE : arena_dup(&a->call->arena, str_from(e.text));
     return rc == ERR_INVALID ? REASON_UNSAYABLE : REASON_NO_MEMORY;
 }

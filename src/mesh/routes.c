@@ -304,6 +304,18 @@ static int step_build(struct mesh *m, struct step *s, const struct config_step *
     return 0;
 }
 
+/* What nobody in the chain can do is a mistake of whoever wrote it. */
+static int job_overflow(struct job *j, const struct config_job *c, struct err *e)
+{
+    bool own = false;
+    j->drop_oldest = c->overflow == CONFIG_OVERFLOW_DROP_OLDEST;
+    for (int s = 0; s < j->step_count; s++)
+        for (int i = 0; i < j->step[s].count; i++)
+            own = own || j->step[s].of[i].target->up->config->engine;
+    return own || !j->drop_oldest ? 0 : refuse(e, c->overflow_mark, "job %.*s: `overflow: drop_oldest` is done by the built-in engine, and none of its models is in the "
+                                               "chain; elsewhere a conversation that is too long is an error, or cut by that server", STR_FMT(c->name.text));
+}
+
 /* `private` and `embed` stay at home unless their owner writes otherwise: nobody gets a silent way out by forgetting a line. */
 static bool job_is_home(const struct config_job *c)
 {
@@ -332,7 +344,7 @@ static int job_build(struct mesh *m, struct job *j, const struct config_job *c, 
         if (rc)
             return rc;
     }
-    return 0;
+    return job_overflow(j, c, e);
 }
 
 /* --- aliases ------------------------------------------------------------------------------------------------------------- */

@@ -49,7 +49,8 @@ static const char *advice_of(struct str reason)
     case REASON_OVER_TPM: return "raise the upstream's `rpm` or `tpm`, if the vendor allows more";
     case REASON_QUEUE_FULL:
     case REASON_QUEUE_WAIT:
-    case REASON_BUSY: return "raise the upstream's `concurrent`, or `queue`, if it can take more at once";
+    case REASON_BUSY: return "raise the upstream's `concurrent`, or `queue` (of the built-in engine: `calls`), if it can take more at once";
+    case REASON_DEADLINE: return "give the call more time, or the built-in engine fewer calls at once";
     case REASON_CONTEXT:
     case REASON_TOO_SMALL: return "shorten the conversation, or add a target with a larger context to the chain";
     case REASON_JOURNAL: return "see whether the data folder's disk is full";

@@ -50,6 +50,7 @@ static int need_chat(struct mesh_call *c, struct err *e)
         int rc = call_codec(c)->request_read(chat, c->facts.op, c->ask.body, e);
         if (rc < 0)
             return rc;
+        chat_extra_drop(&chat->extra, STR("hearth")); /* said to us */
         c->chat = chat;
     }
     if (c->chat_has_defaults)

@@ -15,8 +15,10 @@ static int need_embed(struct mesh_call *c, struct err *e)
         return err_set(e, ERR_NOMEM, "out of memory");
     *m = (struct embed){.arena = &c->chat_arena, .dimensions = -1};
     int rc = embed_read(m, c->ask.dialect, c->ask.op, c->ask.body, e);
-    if (rc == 0)
+    if (rc == 0) {
+        chat_extra_drop(&m->extra, STR("hearth")); /* said to us */
         c->embed = m;
+    }
     return rc;
 }
 

@@ -15,7 +15,7 @@ enum {
 #define BIT(name) (UINT64_C(1) << CALL_MEMBER_##name)
 static const uint64_t members_ours = BIT(model) | BIT(messages) | BIT(stream) | BIT(stream_options) | BIT(max_tokens) |
                              BIT(max_completion_tokens) | BIT(n) | BIT(tools) | BIT(functions) | BIT(response_format) |
-                             BIT(prompt) | BIT(input) | BIT(best_of);
+                             BIT(prompt) | BIT(input) | BIT(best_of) | BIT(hearth);
 
 const struct str call_member_names[CALL_MEMBER_COUNT] = {
 #define X(name) STR(#name),
@@ -305,12 +305,14 @@ int call_members_read(struct call *c, enum wire_op op, struct str body, struct a
         return r.scan.problem ? json_finish(&r.scan, e) : err_set(e, ERR_INVALID, "the body must be a JSON object");
     json_enter(&r.scan);
     c->insert_offset = json_offset(&r.scan);
+    size_t begin = c->insert_offset;
     while (json_member(&r.scan, &key)) {
         int member, rc = member_begin(&r, key, &member);
         if (rc == 0 && member != CALL_MEMBER_NONE)
-            rc = fn(&r, member);
+            rc = member == CALL_MEMBER_hearth ? call_hearth_read(&r, begin) : fn(&r, member);
         if (rc < 0)
             return rc;
+        begin = json_offset(&r.scan);
     }
     return json_finish(&r.scan, e);
 }

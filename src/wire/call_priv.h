@@ -10,7 +10,7 @@
     X(n)                                                                                                       \
     X(stop) X(seed) X(user) X(echo)                                                                            \
     X(model) X(tools) X(input) X(audio) X(store) X(top_p) X(top_k) X(min_p) X(think) X(query) X(texts) X(top_n)\
-    X(stream) X(prompt) X(suffix)                                                                              \
+    X(stream) X(prompt) X(suffix) X(hearth)                                                                         \
     X(best_of)                                                                                                 \
     X(messages) X(logprobs) X(metadata) X(thinking) X(provider)                                                \
     X(functions) X(reasoning) X(verbosity) X(documents)                                                        \
@@ -62,6 +62,8 @@ int call_messages_read(struct call_reader *r);
 int call_prompt_read(struct call_reader *r, const char *name); /* prompt, input: text, tokens, or arrays of them */
 int call_tools_read(struct call_reader *r, const char *name);  /* tools, functions */
 int call_query_read(struct call_reader *r);
+/* Hearth's own member (call_hearth.c). `begin`: where the value before it ends, or just behind the brace. */
+int call_hearth_read(struct call_reader *r, size_t begin);
 int call_documents_read(struct call_reader *r, const char *name); /* documents, texts: texts, or objects that hold one */
 /* The value that starts here, counted as it stands. */
 void call_raw_count(struct call_reader *r);

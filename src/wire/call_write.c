@@ -1,5 +1,5 @@
 /* call_write.c: the request as a target must see it: the client's own bytes, with the smallest edits that put in
- * another model name, ask for usage, and add the job's defaults. */
+ * another model name, ask for usage, add the job's defaults, and take out what is said to Hearth alone. */
 #include "wire/call_priv.h"
 #include <assert.h>
 
@@ -91,6 +91,8 @@ int call_write(const struct call *c, const struct call_rewrite *w, struct arena 
         fits &= usage_edit(c, &s);
     if (w->mend.with.len)
         fits &= json_splice_add(&s, w->mend.offset, w->mend.len, w->mend.with);
-    assert(fits); /* four edits at most */
+    if (c->hearth.len)
+        fits &= json_splice_add(&s, c->hearth.offset, c->hearth.len, STR_NONE);
+    assert(fits); /* five edits at most */
     return (int)json_splice_pieces(&s, c->body, piece);
 }

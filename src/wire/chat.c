@@ -72,6 +72,14 @@ const struct chat_member *chat_extra_find(const struct chat *c, struct str name)
     return NULL;
 }
 
+void chat_extra_drop(struct chat_member **list, struct str name)
+{
+    while (*list && !str_eq((*list)->name, name))
+        list = &(*list)->next;
+    if (*list)
+        *list = (*list)->next;
+}
+
 static bool says_nothing(struct str raw)
 {
     static const struct str nothing[] = {STR("null"), STR("false"), STR("\"\"")};

@@ -146,6 +146,7 @@ struct tool *chat_tool_add(struct chat *c);
 bool chat_stop_add(struct chat *c, struct str text);
 bool chat_extra_add(struct chat *c, struct str name, struct str value);
 const struct chat_member *chat_extra_find(const struct chat *c, struct str name);
+void chat_extra_drop(struct chat_member **list, struct str name); /* fine when it is not there */
 /* `key` raw; nothing when the raw value says nothing (null, false, empty). `list` is what the member stands in: "messages". */
 bool chat_odd_add(struct chat *c, const char *list, struct str key, struct str value, bool kept);
 /* All members of that object but the known ones (NULL-terminated). */

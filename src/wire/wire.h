@@ -40,6 +40,18 @@ static inline bool wire_op_hears(enum wire_op op)
 enum wire_need { NEED_TOOLS = 1, NEED_VISION = 2, NEED_JSON = 4, NEED_AUDIO = 8, NEED_PDF = 16 /* any document */ };
 enum wire_format { FORMAT_TEXT, FORMAT_JSON_OBJECT, FORMAT_JSON_SCHEMA };
 
+/* The member `hearth` of a request, in any dialect: what its author wants of Hearth itself. It goes no further (call_write leaves it
+ * out); the built-in engine is told in Hearth's words. */
+enum wire_class { CLASS_UNSET, CLASS_INTERACTIVE, CLASS_BATCH };
+enum wire_overflow { OVERFLOW_UNSET, OVERFLOW_ERROR, OVERFLOW_DROP_OLDEST };
+struct call_hearth {
+    size_t offset, len;       /* with its name and a comma, as it is to be left out; len 0: not given */
+    enum wire_class class;
+    enum wire_overflow overflow;
+    int64_t deadline_ms;      /* begin within; 0: not given */
+    struct str conversation;  /* a name of the client's; raw string text, 1 to 64 bytes; empty: not given */
+};
+
 struct call {
     enum wire_op op;
     struct str body;          /* whole request body */
@@ -58,6 +70,7 @@ struct call {
     int64_t prompts;          /* of completions: how many are in the list, at least 1 */
     int64_t text_bytes;       /* of message content, tools, prompt or input: the part that becomes tokens */
     int64_t tokens_estimated; /* of the input, by tokens_estimate */
+    struct call_hearth hearth;
     const struct audio_form *form; /* of speech: the body is no JSON; borrowed. NULL otherwise */
     struct str lead, tools;   /* raw: the messages up to the end of the first one of a user, and the tools; empty: none */
     uint64_t members;         /* bit i set: the top-level member call_member_names[i] is present (for defaults) */
@@ -65,7 +78,7 @@ struct call {
 
 /* Reads and checks one request. ERR_SYNTAX / ERR_INVALID with a story fit for the client's 400 (no content in it): not
  * JSON, not an object, a key of ours (model, messages, stream, stream_options, max_tokens, n, tools, response_format,
- * prompt, input, query, documents, texts) given twice, in any spelling; model missing or no string; messages missing or no array; and so on. Unknown members
+ * prompt, input, query, documents, texts, hearth) given twice, in any spelling; model missing or no string; messages missing or no array; and so on. Unknown members
  * are left alone. `a` holds unescaped names. */
 int call_read(struct call *c, enum wire_op op, struct str body, struct arena *a, struct err *e);
 /* The same for a request of another dialect, as far as the dialects agree: an object with one `model`, whose place is told for

@@ -125,17 +125,30 @@ export async function recorder(answer) {
   return Object.assign(self, { port, last: () => self.asked.at(-1) });
 }
 
+// A model file with made-up weights: its path.
+export async function model(shape, quant = 'Q8_0') {
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'hearth-client-'));
+  cleanups.push(() => rm(folder, { recursive: true }));
+  const file = path.join(folder, `${shape}.gguf`);
+  const child = start('hearth', ['bench', '--shape', shape, '--quant', quant, '--write', file]);
+  child.stdout.resume();
+  const [code] = await once(child, 'exit');
+  if (code !== 0) throw new Error(`no model ${shape}: ${child.said()}`);
+  return file;
+}
+
 const OWN_KEY = 'sk-of-the-house';
 
 // Starts `hearth serve` with upstreams { name: { port, says } } and the text of `jobs:`, and what else its config and its
 // environment hold. `says` is the upstream in the config, where @ stands for its address; usually OpenAI's dialect. Each upstream's key
-// is `key` below, unless `says` names another.
+// is `key` below, unless `says` names another. One without a port is the built-in engine, as `says` has it.
 export async function hearth(upstreams, jobs, { config: more = '', environment = {} } = {}) {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'hearth-client-'));
   cleanups.push(() => rm(folder, { recursive: true }));
   const port = await freePort();
   const config = path.join(folder, 'hearth.yaml');
   const lines = Object.entries(upstreams).map(([name, { port: at, says = 'dialect: openai, url: "@/v1"' }]) => {
+    if (at === undefined) return `  ${name}: { ${says} }`;
     const key = says.includes('key:') ? '' : 'key: env:HOUSE_KEY, ';
     return `  ${name}: { ${key}${says.replace('@', `http://127.0.0.1:${at}`)}, place: home }`;
   });
@@ -152,5 +165,5 @@ export async function hearth(upstreams, jobs, { config: more = '', environment =
     if (child.exitCode !== null || Date.now() > deadline) throw new Error(`hearth is not ready: ${child.said()}`);
     await new Promise((r) => setTimeout(r, 20));
   }
-  return { url, data, key: OWN_KEY, client: new OpenAI({ baseURL: `${url}/v1`, apiKey: 'EMPTY' }), said: child.said };
+  return { url, data, pid: child.pid, key: OWN_KEY, client: new OpenAI({ baseURL: `${url}/v1`, apiKey: 'EMPTY' }), said: child.said };
 }

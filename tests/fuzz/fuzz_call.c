@@ -1,5 +1,5 @@
 /* fuzz_call.c: any bytes as a request. What is accepted is valid JSON with one model in it, and its rewrite is the same
- * document but for the model, the question for usage and the defaults. */
+ * document but for the model, the question for usage, the defaults, and what is said to Hearth alone. */
 #include "base/json.h"
 #include "wire/wire.h"
 #include <assert.h>
@@ -23,6 +23,8 @@ static void same_but_for_edits(struct str before, struct str after)
     assert(entered);
     while (json_member(&a, &key_a)) {
         json_skip(&a, &raw_a);
+        if (json_key_is(key_a, STR("hearth"))) /* said to us: it goes no further */
+            continue;
         do { /* members that were added stand before those that were there */
             bool found = json_member(&b, &key_b) && json_skip(&b, &raw_b);
             assert(found);
@@ -65,7 +67,7 @@ static void check_rewrite(const struct call *c, struct arena *a)
     bool text = c->op != WIRE_EMBEDDINGS; /* embeddings know neither of these */
     assert(limited == (text || was_limited));
     assert(call_has_member(&again, STR("top_p")) == (text || call_has_member(c, STR("top_p"))));
-    assert(call_has_member(&again, STR("own")));
+    assert(call_has_member(&again, STR("own")) && !call_has_member(&again, STR("hearth")) && again.hearth.len == 0);
     same_but_for_edits(c->body, buf_str(&b));
 
     join(&again, a, &twice); /* nothing is left to change */

@@ -74,16 +74,21 @@ static bool ask_engine(struct scenario *s, struct buf *reply)
     return reply->len > 0;
 }
 
-/* engine running: waits until it computes a call. */
-static bool wait_running(struct scenario *s)
+/* engine running [N], engine waiting [N]: until a model of it computes so many calls, 1 if nothing is said, or has them in its line. */
+static bool wait_until(struct scenario *s, struct words *w, const char *what)
 {
-    int64_t until_ms = now_ms() + ENGINE_MS;
+    int64_t until_ms = now_ms() + ENGINE_MS, count = 1;
+    if (words_peek(w).ptr && !words_number(w, &count))
+        return false;
+    const char *wanted = arena_format(&s->arena, "\"%s\":%lld", what, (long long)count);
     do {
         AUTO_BUF struct buf reply = BUF_INIT(64 * KiB);
-        if (ask_engine(s, &reply) && str_find(buf_str(&reply), STR("\"running\":1")) >= 0)
+        ptrdiff_t at = ask_engine(s, &reply) ? str_find(buf_str(&reply), str_from(wanted)) : -1;
+        char next = at >= 0 ? str_skip(buf_str(&reply), (size_t)at + strlen(wanted)).ptr[0] : '0';
+        if (next == ',' || next == '}')
             return true;
     } while (poll_again(s, until_ms));
-    return scenario_fail(s, "the engine computes no call");
+    return scenario_fail(s, "the engine has not %lld calls %s", (long long)count, what);
 }
 
 /* engine kill | stop | TERM: to its process, of which there is one. */
@@ -96,8 +101,8 @@ bool engine_verb(struct scenario *s, struct words *w)
     struct str what = words_next(w);
     int64_t until_ms = now_ms() + ENGINE_MS;
     pid_t pid = 0;
-    if (str_eq(what, STR("running")))
-        return wait_running(s);
+    if (str_eq(what, STR("running")) || str_eq(what, STR("waiting")))
+        return wait_until(s, w, str_eq(what, STR("running")) ? "running" : "waiting");
     while (s->pid && children(s, &pid) != 1)
         if (!poll_again(s, until_ms))
             return scenario_fail(s, "the binary has no engine process, or several");

@@ -154,7 +154,7 @@ static int tortured(void *ctx)
     if (rc == 0)
         rc = kv_share(p, &a, 70, &b, NULL);
     if (rc == 0) {
-        prefix_keep(x, &a, token);
+        prefix_keep(x, &a, token, 0);
         rc = prefix_count(x) == 1 ? 0 : -1;
         kv_clear(p, &b);
         if (rc == 0)
@@ -179,7 +179,7 @@ static void keep(struct prefix_index *x, struct kv_pool *p, const int32_t *token
 {
     struct kv_sequence s = {0};
     fill(p, &s, token, count);
-    prefix_keep(x, &s, token);
+    prefix_keep(x, &s, token, 0);
     EXPECT(s.page_count == 0 && s.length == 0);
 }
 
@@ -237,6 +237,36 @@ TEST(the_least_recently_used_prefix_goes_first)
     EXPECT(prefix_drop_oldest(x) && prefix_drop_oldest(x) && !prefix_drop_oldest(x));
     EXPECT_I64(kv_pages_free(p), 20);
     prefix_free(x);
+    kv_pool_free(p);
+}
+
+/* What an earlier turn of the same conversation had beyond it is given back; others' sequences stay, and what nobody names does too. */
+TEST(of_a_conversation_its_last_turn_is_kept)
+{
+    struct kv_pool *p = pool_of(20);
+    struct prefix_index *x = NULL;
+    int32_t token[200];
+    REQUIRE(prefix_new(&x, p, 8, NULL) == 0);
+    static const struct {
+        uint64_t conversation;
+        int differs_by; /* from position 70 on */
+        size_t kept, pages_free;
+    } turn[] = {{7, 0, 1, 18}, {7, 1000, 1, 18}, {8, 2000, 2, 16}, {0, 3000, 3, 14}, {0, 4000, 4, 12}, {7, 5000, 4, 12}};
+    for (size_t t = 0; t < COUNT_OF(turn); t++) {
+        struct kv_sequence s = {0};
+        tokens(token, 200, 0);
+        for (int i = 70; i < 200; i++)
+            token[i] += turn[t].differs_by;
+        fill(p, &s, token, 120);
+        prefix_keep(x, &s, token, turn[t].conversation);
+        EXPECT_I64(prefix_count(x), turn[t].kept);
+        EXPECT_I64(kv_pages_free(p), turn[t].pages_free);
+    }
+    struct kv_sequence s = {0};
+    EXPECT_I64(prefix_find(x, token, 200, &s), 120); /* the last one is there to its end */
+    kv_clear(p, &s);
+    prefix_free(x);
+    EXPECT_I64(kv_pages_free(p), 20);
     kv_pool_free(p);
 }
 

@@ -91,6 +91,19 @@ TEST(the_built_in_engine_is_at_home_and_has_the_models_of_the_config)
     expect_refused(ENGINE "  a: { chain: [\"engine/llama3.2:1b\"] }\n", 4, "the engine has no model llama3.2:1b under `models`; it has llama3.2:3b");
 }
 
+TEST(what_overflows_is_dropped_by_the_engine_alone)
+{
+    struct made m = make(ENGINE "  a: { chain: [\"engine/llama3.2:3b\"], overflow: drop_oldest }\n  b: { chain: [\"engine/llama3.2:3b\"], overflow: error }\n"
+                                "  c: { chain: [\"engine/llama3.2:3b\"] }\n");
+    EXPECT_I64(m.rc, 0);
+    EXPECT(m.rc == 0 && m.mesh->job[0].drop_oldest && !m.mesh->job[1].drop_oldest && !m.mesh->job[2].drop_oldest);
+    unmake(&m);
+    m = make(UPSTREAMS "  a: { chain: [cloud/a], overflow: error }\n");
+    EXPECT_I64(m.rc, 0);
+    unmake(&m);
+    expect_refused(UPSTREAMS "  a: { chain: [cloud/a], overflow: drop_oldest }\n", 6, "none of its models is in the chain");
+}
+
 TEST(a_plan_needs_its_credential_and_no_client_is_asked_for_a_quota)
 {
 #define PLAN(more) "upstreams:\n  plan: { url: \"https://api.example.com/v1\", regime: plan" more " }\njobs:\n  a: { chain: [plan/m] }\n"

@@ -99,6 +99,20 @@ TEST(a_request_that_is_wrong_is_refused_with_its_story)
         {WIRE_CHAT, CHAT("\"tools\":{}"), ERR_INVALID, "tools must be an array"},
         {WIRE_CHAT, CHAT("\"functions\":\"f\""), ERR_INVALID, "functions must be an array"},
         {WIRE_CHAT, CHAT("\"response_format\":\"json\""), ERR_INVALID, "response_format must be an object"},
+        {WIRE_CHAT, CHAT("\"hearth\":[]"), ERR_INVALID, "hearth must be an object"},
+        {WIRE_CHAT, CHAT("\"hearth\":{\"class\":\"slow\"}"), ERR_INVALID, "hearth.class must be interactive or batch"},
+        {WIRE_CHAT, CHAT("\"hearth\":{\"class\":1}"), ERR_INVALID, "hearth.class must be interactive or batch"},
+        {WIRE_CHAT, CHAT("\"hearth\":{\"overflow\":\"\"}"), ERR_INVALID, "hearth.overflow must be error or drop_oldest"},
+        {WIRE_EMBEDDINGS, "{\"model\":\"m\",\"input\":\"x\",\"hearth\":{\"deadline_ms\":0}}", ERR_INVALID, "hearth.deadline_ms must be a whole number from 1"},
+        {WIRE_CHAT, CHAT("\"hearth\":{\"deadline_ms\":\"5\"}"), ERR_INVALID, "hearth.deadline_ms"},
+        {WIRE_CHAT, CHAT("\"hearth\":{\"deadline_ms\":1.5}"), ERR_INVALID, "hearth.deadline_ms"},
+        {WIRE_CHAT, CHAT("\"hearth\":{\"deadline_ms\":1e12}"), ERR_INVALID, "hearth.deadline_ms"},
+        {WIRE_CHAT, CHAT("\"hearth\":{\"conversation\":\"\"}"), ERR_INVALID, "hearth.conversation must be a text of 1 to 64 bytes"},
+        {WIRE_CHAT, CHAT("\"hearth\":{\"conversation\":\"0123456789012345678901234567890123456789012345678901234567890123x\"}"), ERR_INVALID, "hearth.conversation"},
+        {WIRE_CHAT, CHAT("\"hearth\":{\"class\":\"batch\",\"cl\\u0061ss\":\"batch\"}"), ERR_INVALID, "hearth.class is given twice"},
+        {WIRE_CHAT, CHAT("\"hearth\":{\"priority\":1}"), ERR_INVALID, "and no others"},
+        {WIRE_CHAT, CHAT("\"hearth\":{},\"hearth\":{}"), ERR_INVALID, "hearth is given twice"},
+        {WIRE_CHAT, CHAT("\"Hearth\":{}"), ERR_INVALID, "spelled almost like hearth"},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         struct arena a = ARENA_INIT(MiB);
@@ -373,6 +387,45 @@ TEST(a_rewrite_changes_the_model_and_nothing_else)
                    " {\t\"messages\" : [ {\"model\":\"a\"} ],\n \"mod\\u0065l\" : \"b/c\" , \"x\":1e5}\n");
     w.model = STR("say \"hi\"\n");
     expect_rewrite("{\"model\":\"a\",\"messages\":[]}", w, "{\"model\":\"say \\\"hi\\\"\\n\",\"messages\":[]}");
+}
+
+TEST(what_is_said_to_hearth_is_read_and_goes_no_further)
+{
+    static const struct {
+        const char *members; /* of a request, with @ for the member */
+        const char *left;
+    } place[] = {
+        {"{@,\"model\":\"a\",\"messages\":[]}", "{\"model\":\"b\",\"messages\":[]}"},
+        {"{ \n@ ,\t\"model\":\"a\",\"messages\":[]}", "{\t\"model\":\"b\",\"messages\":[]}"},
+        {"{\"model\":\"a\",@,\"messages\":[]}", "{\"model\":\"b\",\"messages\":[]}"},
+        {"{\"model\":\"a\" , @ , \"messages\":[] }", "{\"model\":\"b\" , \"messages\":[] }"},
+        {"{\"model\":\"a\",\"messages\":[], @ }", "{\"model\":\"b\",\"messages\":[] }"},
+    };
+    static const char *const member[] = {"\"hearth\":{\"class\":\"batch\",\"deadline_ms\":2500,\"overflow\":\"drop_oldest\",\"conversation\":\"c 1\"}",
+                                         "\"he\\u0061rth\" : { \"cl\\u0061ss\":null }", "\"hearth\":null"};
+    for (size_t i = 0; i < COUNT_OF(place); i++)
+        for (size_t m = 0; m < COUNT_OF(member); m++) {
+            const char *at = strchr(place[i].members, '@');
+            char body[512];
+            text_format(body, sizeof body, "%.*s%s%s", (int)(at - place[i].members), place[i].members, member[m], at + 1);
+            expect_rewrite(body, (struct call_rewrite){.model = STR("b")}, place[i].left);
+        }
+    /* beside what is put in at the same place */
+    const struct json_member own = {STR("own"), STR("1")};
+    expect_rewrite("{\"hearth\":{},\"model\":\"a\",\"stream\":true,\"messages\":[]}", (struct call_rewrite){.model = STR("b"), .ask_usage = true, .defaults = &own, .default_count = 1},
+                   "{\"stream_options\":{\"include_usage\":true},\"own\":1,\"model\":\"b\",\"stream\":true,\"messages\":[]}");
+    struct arena a = ARENA_INIT(MiB);
+    struct call c;
+    char body[512];
+    text_format(body, sizeof body, "{\"model\":\"m\",\"messages\":[],%s}", member[0]);
+    REQUIRE(read_text(&c, WIRE_CHAT, body, &a, NULL) == 0);
+    EXPECT(c.hearth.class == CLASS_BATCH && c.hearth.deadline_ms == 2500 && c.hearth.overflow == OVERFLOW_DROP_OLDEST);
+    EXPECT_STR(c.hearth.conversation, "c 1");
+    REQUIRE(read_text(&c, WIRE_CHAT, CHAT("\"hearth\":{\"class\":\"interactive\",\"overflow\":\"error\"}"), &a, NULL) == 0);
+    EXPECT(c.hearth.class == CLASS_INTERACTIVE && c.hearth.deadline_ms == 0 && c.hearth.overflow == OVERFLOW_ERROR && !c.hearth.conversation.len);
+    REQUIRE(call_read_envelope(&c, WIRE_CHAT, STR("{\"model\":\"m\",\"hearth\":{\"class\":\"batch\"}}"), &a, NULL) == 0);
+    EXPECT(c.hearth.class == CLASS_BATCH); /* in whichever dialect */
+    arena_fini(&a);
 }
 
 TEST(usage_is_asked_for_with_the_smallest_edit)

@@ -21,6 +21,15 @@ const struct block_kind *block_kind(enum quant_type type);
 
 extern const struct kernels kernels_ref_table;
 
+/* Rows side by side are many short runs of memory, which a machine does not foresee. So what is to come is asked for, in order and
+ * piece by piece: while bytes `at` to `at` + `bytes` of some rows are at work, as much of the rows behind them. */
+static inline void ask_ahead(const uint8_t *w, size_t row_bytes, size_t rows, size_t at, size_t bytes)
+{
+    const uint8_t *p = w + rows * (row_bytes + at);
+    for (size_t i = 0; i < rows * bytes; i += 64)
+        __builtin_prefetch(p + i, 0, 2); /* into the second cache: the first is not large enough for eight rows */
+}
+
 static inline const uint16_t *kv_key_scales(const struct attend *a) /* (blocks, KV_PAGE_TOKENS) */
 {
     return (const uint16_t *)a->k + a->head_dim * KV_PAGE_TOKENS / 2;

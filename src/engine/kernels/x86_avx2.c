@@ -28,7 +28,7 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-enum { ROWS = 8, PANEL = 256, STEPS = PANEL / 4, COLUMNS = 4 };
+enum { ROWS = 8, PANEL = 256, STEPS = PANEL / 4, COLUMNS = 4, SIGNED_OFFSET = 128 };
 
 /* The compiler may reorder a sum of integers, and then keeps all its parts at once, more than there are registers: not past here. */
 #define IN_ORDER(vector) __asm__("" : "+x"(vector))
@@ -110,11 +110,11 @@ static void quantise(enum act_form form, const float *x, size_t k, int8_t *q, fl
 /* --- tiles: eight rows of one panel taken apart ------------------------------------------------------------------------------ */
 
 struct tile {
-    __m256i code[STEPS];     /* as drawn above; unsigned or signed bytes, as the type's loop wants them */
-    __m256i wide[2 * STEPS]; /* signed codes in 16 bits, two elements of each row */
-    __m256i scale[16];       /* per group: the row's scale in both halves of its lane */
-    __m256i pair[8];         /* offsets or minima of two neighbouring groups in the halves of the row's lane */
-    __m256 d[8], dmin[8];    /* per block */
+    __m256i code[STEPS];  /* as drawn above, unsigned; of signed bytes the lower four bits */
+    __m256i high[STEPS];  /* of signed bytes + 128: the upper four bits */
+    __m256i scale[16];    /* per group: the row's scale in both halves of its lane */
+    __m256i pair[8];      /* offsets or minima of two neighbouring groups in the halves of the row's lane */
+    __m256 d[8], dmin[8]; /* per block */
 };
 
 /* Eight registers of eight lanes, rows to columns. */
@@ -167,35 +167,47 @@ INLINE void tile_pair(struct tile *t, int pair, int row, int first, int second)
     ((uint32_t *)&t->pair[pair])[row] = (uint32_t)(uint16_t)first | (uint32_t)(uint16_t)second << 16;
 }
 
-/* The six-bit scales and minima of Q4_K and Q5_K: 8 bytes each. */
-INLINE void scales_6bit(const uint8_t *s, uint64_t *scale, uint64_t *min)
+/* Byte `first` of each lane in the low half of the lane, byte `second` in the high half. */
+INLINE __m256i halves_of(__m256i v, int first, int second)
 {
-    uint32_t a, b, c;
-    memcpy(&a, s, 4);
-    memcpy(&b, s + 4, 4);
-    memcpy(&c, s + 8, 4);
-    *scale = (a & 0x3f3f3f3fu) | (uint64_t)((c & 0x0f0f0f0fu) | (a >> 6 & 0x03030303u) << 4) << 32;
-    *min = (b & 0x3f3f3f3fu) | (uint64_t)((c >> 4 & 0x0f0f0f0fu) | (b >> 6 & 0x03030303u) << 4) << 32;
+    const __m256i lane = _mm256_setr_epi8(0, 0, 0, 0, 4, 4, 4, 4, 8, 8, 8, 8, 12, 12, 12, 12, 0, 0, 0, 0, 4, 4, 4, 4, 8, 8, 8, 8, 12, 12, 12, 12);
+    const uint32_t none = 0x80008000u; /* a zero byte above each */
+    uint32_t which = (uint32_t)first | (uint32_t)second << 16 | none;
+    return _mm256_shuffle_epi8(v, _mm256_add_epi8(lane, _mm256_set1_epi32((int32_t)which)));
 }
 
-INLINE void take_scales_6bit(struct tile *t, const uint8_t *w, size_t row_bytes)
+/* The same with the sign. */
+INLINE __m256i signed_halves_of(__m256i v, int first, int second)
 {
-    for (int r = 0; r < ROWS; r++) {
-        uint64_t scale, min;
-        scales_6bit(w + (size_t)r * row_bytes + 4, &scale, &min);
-        for (int j = 0; j < 8; j++)
-            tile_scale(t, j, r, scale >> 8 * j & 63);
-        for (int p = 0; p < 4; p++)
-            tile_pair(t, p, r, min >> 16 * p & 63, min >> (16 * p + 8) & 63);
-    }
-    t->d[0] = f16_rows(w, row_bytes);
-    t->dmin[0] = f16_rows(w + 2, row_bytes);
+    return _mm256_srai_epi16(_mm256_slli_epi16(halves_of(v, first, second), 8), 8);
+}
+
+/* The heads of eight blocks of Q4_K or Q5_K, a row in each lane: six-bit scales, twice, and minima of two neighbouring groups. */
+INLINE void heads_q45_k(const uint8_t *w, size_t row_bytes, __m256i scale[8], __m256i pair[4], __m256 *d, __m256 *dmin)
+{
+    const __m256i six = _mm256_set1_epi8(0x3f), low = _mm256_set1_epi8(15), two = _mm256_set1_epi8(0x30);
+    const __m256i apart = _mm256_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15, 0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15);
+    __m256i v[4], s[2], m[2];
+    transpose_128(w, row_bytes, v);
+    __m256i halves = _mm256_permute4x64_epi64(_mm256_shuffle_epi8(v[0], apart), 0xd8);
+    *d = _mm256_cvtph_ps(_mm256_castsi256_si128(halves));
+    *dmin = _mm256_cvtph_ps(_mm256_extracti128_si256(halves, 1));
+    s[0] = _mm256_and_si256(v[1], six);
+    m[0] = _mm256_and_si256(v[2], six);
+    s[1] = _mm256_or_si256(_mm256_and_si256(v[3], low), _mm256_and_si256(_mm256_srli_epi16(v[1], 2), two));
+    m[1] = _mm256_or_si256(_mm256_and_si256(_mm256_srli_epi16(v[3], 4), low), _mm256_and_si256(_mm256_srli_epi16(v[2], 2), two));
+#pragma GCC unroll 8
+    for (int g = 0; g < 8; g++)
+        scale[g] = halves_of(s[g / 4], g % 4, g % 4);
+#pragma GCC unroll 4
+    for (int p = 0; p < 4; p++)
+        pair[p] = halves_of(m[p / 2], 2 * (p % 2), 2 * (p % 2) + 1);
 }
 
 static void take_q4_k(struct tile *t, const uint8_t *w, size_t row_bytes, size_t blocks)
 {
     (void)blocks;
-    take_scales_6bit(t, w, row_bytes);
+    heads_q45_k(w, row_bytes, t->scale, t->pair, &t->d[0], &t->dmin[0]);
     const __m256i low = _mm256_set1_epi8(15);
     for (int c = 0; c < 4; c++) {
         __m256i v[8];
@@ -210,7 +222,7 @@ static void take_q4_k(struct tile *t, const uint8_t *w, size_t row_bytes, size_t
 static void take_q5_k(struct tile *t, const uint8_t *w, size_t row_bytes, size_t blocks)
 {
     (void)blocks;
-    take_scales_6bit(t, w, row_bytes);
+    heads_q45_k(w, row_bytes, t->scale, t->pair, &t->d[0], &t->dmin[0]);
     const __m256i low = _mm256_set1_epi8(15), one = _mm256_set1_epi8(1);
     __m256i high[8];
     load_rows(w + 16, row_bytes, high);
@@ -244,22 +256,24 @@ static void take_q6_k(struct tile *t, const uint8_t *w, size_t row_bytes, size_t
             to[24] = _mm256_or_si256(_mm256_and_si256(_mm256_srli_epi16(b[s], 4), low), _mm256_and_si256(_mm256_srli_epi16(h[s], 2), two));
         }
     }
-    for (int r = 0; r < ROWS; r++) {
-        const int8_t *scale = (const int8_t *)w + (size_t)r * row_bytes + 192;
-        for (int g = 0; g < 16; g++)
-            tile_scale(t, g, r, scale[g]);
-        for (int p = 0; p < 8; p++)
-            tile_pair(t, p, r, scale[2 * p], scale[2 * p + 1]);
-    }
+    __m256i scale[4];
+    transpose_128(w + 192, row_bytes, scale);
+#pragma GCC unroll 16
+    for (int g = 0; g < 16; g++)
+        t->scale[g] = signed_halves_of(scale[g / 4], g % 4, g % 4);
+#pragma GCC unroll 8
+    for (int p = 0; p < 8; p++)
+        t->pair[p] = signed_halves_of(scale[p / 2], 2 * (p % 2), 2 * (p % 2) + 1);
     t->d[0] = f16_rows(w + 208, row_bytes);
 }
 
-/* Signed bytes of a step, four of each row, as two registers of two in 16 bits. */
-INLINE void take_wide(struct tile *t, size_t step, __m256i v)
+/* Signed bytes of a step, four of each row. */
+INLINE void take_signed(struct tile *t, size_t step, __m256i v)
 {
-    const __m256i first = _mm256_setr_epi8(-1, 0, -1, 1, -1, 4, -1, 5, -1, 8, -1, 9, -1, 12, -1, 13, -1, 0, -1, 1, -1, 4, -1, 5, -1, 8, -1, 9, -1, 12, -1, 13);
-    t->wide[2 * step] = _mm256_srai_epi16(_mm256_shuffle_epi8(v, first), 8);
-    t->wide[2 * step + 1] = _mm256_srai_epi16(_mm256_shuffle_epi8(v, _mm256_add_epi8(first, _mm256_set1_epi16(0x0200))), 8);
+    const __m256i low = _mm256_set1_epi8(15);
+    v = _mm256_xor_si256(v, _mm256_set1_epi8((char)SIGNED_OFFSET));
+    t->code[step] = _mm256_and_si256(v, low);
+    t->high[step] = _mm256_and_si256(_mm256_srli_epi16(v, 4), low);
 }
 
 static void take_q8_0(struct tile *t, const uint8_t *w, size_t row_bytes, size_t blocks)
@@ -268,7 +282,7 @@ static void take_q8_0(struct tile *t, const uint8_t *w, size_t row_bytes, size_t
         __m256i v[8];
         load_rows(w + 34 * b + 2, row_bytes, v);
         for (size_t s = 0; s < 8; s++)
-            take_wide(t, 8 * b + s, v[s]);
+            take_signed(t, 8 * b + s, v[s]);
         t->d[b] = f16_rows(w + 34 * b, row_bytes);
     }
 }
@@ -342,7 +356,7 @@ static void take_q5_1(struct tile *t, const uint8_t *w, size_t row_bytes, size_t
 }
 
 /* The types that few files hold: taken apart by the plain code, each row on its own. Codes are signed but where `offset` makes
- * them unsigned; the signed ones are to be widened. */
+ * them unsigned. */
 INLINE void take_plainly(enum quant_type type, int offset, struct tile *t, const uint8_t *w, size_t row_bytes, size_t blocks)
 {
     const struct block_kind *kind = block_kind(type);
@@ -372,28 +386,28 @@ static void take_q3_k(struct tile *t, const uint8_t *w, size_t row_bytes, size_t
     take_plainly(QUANT_Q3_K, 4, t, w, row_bytes, blocks);
 }
 
-INLINE void take_signed(enum quant_type type, struct tile *t, const uint8_t *w, size_t row_bytes, size_t blocks)
+INLINE void take_signed_plainly(enum quant_type type, struct tile *t, const uint8_t *w, size_t row_bytes, size_t blocks)
 {
     take_plainly(type, 0, t, w, row_bytes, blocks);
     for (size_t s = 0; s < blocks * block_kind(type)->elems / 4; s++)
-        take_wide(t, s, t->code[s]);
+        take_signed(t, s, t->code[s]);
 }
 
 static void take_iq4_xs(struct tile *t, const uint8_t *w, size_t row_bytes, size_t blocks)
 {
-    take_signed(QUANT_IQ4_XS, t, w, row_bytes, blocks);
+    take_signed_plainly(QUANT_IQ4_XS, t, w, row_bytes, blocks);
     for (int j = 0; j < 8; j++) /* its groups are of 32 */
         t->scale[j] = t->scale[2 * j];
 }
 
 static void take_iq4_nl(struct tile *t, const uint8_t *w, size_t row_bytes, size_t blocks)
 {
-    take_signed(QUANT_IQ4_NL, t, w, row_bytes, blocks);
+    take_signed_plainly(QUANT_IQ4_NL, t, w, row_bytes, blocks);
 }
 
 static void take_mxfp4(struct tile *t, const uint8_t *w, size_t row_bytes, size_t blocks)
 {
-    take_signed(QUANT_MXFP4, t, w, row_bytes, blocks);
+    take_signed_plainly(QUANT_MXFP4, t, w, row_bytes, blocks);
 }
 
 /* --- a tile times up to four columns ------------------------------------------------------------------------------------------- */
@@ -482,41 +496,38 @@ INLINE void super_16(const struct tile *t, const struct columns *x, int n, int s
     }
 }
 
-/* Signed codes do not go through the multiplication of unsigned bytes without help for their sign. Widened to 16 bits they need none:
- * a register then holds two elements of each row, and a broadcast two activations, widened too. */
-struct wide {
-    _Alignas(32) int16_t q[COLUMNS][PANEL];
-};
-
-INLINE void widen(struct wide *to, const struct columns *x, int n, size_t elems)
+/* Signed codes do not go through the multiplication of unsigned bytes, and products of eight bits do not add up in 16. So they are
+ * taken as two unsigned halves of four bits, 16 * high + low - SIGNED_OFFSET: the exact sums of one group of 32. */
+INLINE void signed_group(const struct tile *t, const struct columns *x, int n, int group, __m256i sum[COLUMNS])
 {
+    __m256i low[COLUMNS], high[COLUMNS];
     for (int c = 0; c < n; c++)
-        for (size_t i = 0; i < elems; i += 16)
-            _mm256_store_si256((__m256i *)(void *)(to->q[c] + i), _mm256_cvtepi8_epi16(load128(x->q[c] + i)));
-}
-
-INLINE void signed_group(const struct tile *t, const struct wide *x, int n, int group, __m256i sum[COLUMNS])
-{
-    for (int c = 0; c < n; c++)
-        sum[c] = _mm256_setzero_si256();
-    for (int i = 16 * group; i < 16 * group + 16; i++) {
-        __m256i w = t->wide[i];
-        for (int c = 0; c < n; c++)
-            sum[c] = _mm256_add_epi32(sum[c], _mm256_madd_epi16(w, _mm256_set1_epi32(load32(x->q[c] + 2 * i))));
-        for (int c = 0; c < n; c++)
-            IN_ORDER(sum[c]);
+        low[c] = high[c] = _mm256_setzero_si256();
+#pragma GCC unroll 8
+    for (int s = 8 * group; s < 8 * group + 8; s++) {
+        __m256i l = t->code[s], h = t->high[s];
+        for (int c = 0; c < n; c++) {
+            __m256i four = _mm256_set1_epi32(load32(x->q[c] + 4 * s));
+            low[c] = _mm256_add_epi16(low[c], _mm256_maddubs_epi16(l, four));
+            high[c] = _mm256_add_epi16(high[c], _mm256_maddubs_epi16(h, four));
+            IN_ORDER(low[c]);
+            IN_ORDER(high[c]);
+        }
+    }
+    for (int c = 0; c < n; c++) {
+        __m256i offset = _mm256_set1_epi32(-SIGNED_OFFSET * x->sum32[c][group]);
+        __m256i both = _mm256_add_epi32(_mm256_madd_epi16(low[c], _mm256_set1_epi16(1)), _mm256_madd_epi16(high[c], _mm256_set1_epi16(16)));
+        sum[c] = _mm256_add_epi32(both, offset);
     }
 }
 
 INLINE void super_signed(const struct tile *t, const struct columns *x, int n)
 {
-    struct wide wide;
     __m256i sum[COLUMNS], total[COLUMNS];
-    widen(&wide, x, n, PANEL);
     for (int c = 0; c < n; c++)
         total[c] = _mm256_setzero_si256();
     for (int g = 0; g < 8; g++) {
-        signed_group(t, &wide, n, g, sum);
+        signed_group(t, x, n, g, sum);
         for (int c = 0; c < n; c++) /* the scale stands in both halves of its lane: as one number, with its sign */
             total[c] = _mm256_add_epi32(total[c], _mm256_mullo_epi32(sum[c], _mm256_srai_epi32(t->scale[g], 16)));
     }
@@ -526,14 +537,12 @@ INLINE void super_signed(const struct tile *t, const struct columns *x, int n)
 
 INLINE void small_signed(const struct tile *t, const struct columns *x, int n, size_t blocks)
 {
-    struct wide wide;
     __m256i sum[COLUMNS];
     __m256 y[COLUMNS];
-    widen(&wide, x, n, 32 * blocks);
     for (int c = 0; c < n; c++)
         y[c] = _mm256_loadu_ps(x->y[c]);
     for (size_t b = 0; b < blocks; b++) {
-        signed_group(t, &wide, n, (int)b, sum);
+        signed_group(t, x, n, (int)b, sum);
         for (int c = 0; c < n; c++)
             y[c] = _mm256_fmadd_ps(_mm256_mul_ps(t->d[b], _mm256_set1_ps(x->d[c][b])), _mm256_cvtepi32_ps(sum[c]), y[c]);
     }
@@ -622,14 +631,15 @@ struct scratch {
 };
 _Static_assert(sizeof(struct scratch) <= MATMUL_SCRATCH_BYTES, "a thread's scratch holds a tile and its sums");
 
-INLINE void columns_at(struct columns *x, const struct act *a, size_t block, size_t from, size_t panel, int n, struct scratch *s)
+/* `scales`: of a column; `scale` is where the panel's begin. */
+INLINE void columns_at(struct columns *x, const struct act *a, size_t scales, size_t scale, size_t from, size_t panel, int n, struct scratch *s)
 {
     for (int i = 0; i < n; i++) {
-        size_t c = from + (size_t)i, k = a->k, at = panel * PANEL;
-        x->q[i] = a->q + c * k + at;
-        x->d[i] = a->d + (c * k + at) / block;
-        x->sum16[i] = a->sum16 + (c * k + at) / 16;
-        x->sum32[i] = a->sum32 + (c * k + at) / 32;
+        size_t c = from + (size_t)i, at = c * a->k + panel * PANEL;
+        x->q[i] = a->q + at;
+        x->d[i] = a->d + c * scales + scale;
+        x->sum16[i] = a->sum16 + at / 16;
+        x->sum32[i] = a->sum32 + at / 32;
         x->y[i] = s->y[c];
     }
 }
@@ -642,14 +652,17 @@ static void matmul_tiles(const struct tile_kind *kind, const struct matmul *m, s
     memset(s->y, 0, a->n * sizeof s->y[0]);
     for (size_t panel = 0; panel * blocks_panel < blocks_all; panel++) {
         size_t left = blocks_all - panel * blocks_panel, blocks = left < blocks_panel ? left : blocks_panel, c = 0;
+        size_t at = panel * blocks_panel * kind->block_bytes;
+        const uint8_t *w = m->w + row * m->row_bytes;
         struct columns x;
-        kind->take(&s->tile, m->w + row * m->row_bytes + panel * blocks_panel * kind->block_bytes, m->row_bytes, blocks);
+        ask_ahead(w, m->row_bytes, ROWS, at, blocks * kind->block_bytes);
+        kind->take(&s->tile, w + at, m->row_bytes, blocks);
         for (; c + COLUMNS <= a->n; c += COLUMNS) {
-            columns_at(&x, a, kind->block, c, panel, COLUMNS, s);
+            columns_at(&x, a, blocks_all, panel * blocks_panel, c, panel, COLUMNS, s);
             kind->four(&s->tile, &x, blocks);
         }
         for (; c < a->n; c++) {
-            columns_at(&x, a, kind->block, c, panel, 1, s);
+            columns_at(&x, a, blocks_all, panel * blocks_panel, c, panel, 1, s);
             kind->one(&s->tile, &x, blocks);
         }
     }
@@ -659,16 +672,7 @@ static void matmul_tiles(const struct tile_kind *kind, const struct matmul *m, s
 
 /* --- one column, the blocks as they lie ----------------------------------------------------------------------------------------- */
 
-/* The sums over the lanes of four registers, side by side. */
-INLINE __m128i sums_of_four(const __m256i v[4])
-{
-    __m128i h[4];
-    for (int i = 0; i < 4; i++)
-        h[i] = _mm_add_epi32(_mm256_castsi256_si128(v[i]), _mm256_extracti128_si256(v[i], 1));
-    return _mm_hadd_epi32(_mm_hadd_epi32(h[0], h[1]), _mm_hadd_epi32(h[2], h[3]));
-}
-
-/* The same of eight. */
+/* The sums over the lanes of eight registers, side by side. */
 INLINE __m256i sums_of_eight(const __m256i v[8])
 {
     __m256i a = _mm256_hadd_epi32(_mm256_hadd_epi32(v[0], v[1]), _mm256_hadd_epi32(v[2], v[3]));
@@ -676,38 +680,30 @@ INLINE __m256i sums_of_eight(const __m256i v[8])
     return _mm256_add_epi32(_mm256_permute2x128_si256(a, b, 0x20), _mm256_permute2x128_si256(a, b, 0x31));
 }
 
-INLINE __m128 f16_four(const uint8_t *w, size_t row_bytes)
+/* The products of four rows' blocks of Q4_K (or of Q5_K) with x, scaled: `scale` holds those of each group, eight rows side by side. */
+INLINE void line_q45_k(const uint8_t *w, size_t row_bytes, const int8_t *q, bool five, const int32_t *scale, __m256i total[4])
 {
-    uint16_t h[8] = {0};
+    const __m256i low = _mm256_set1_epi8(15), bit = _mm256_set1_epi8(16);
     for (int r = 0; r < 4; r++)
-        memcpy(&h[r], w + (size_t)r * row_bytes, 2);
-    return _mm_cvtph_ps(load128(h));
-}
-
-/* One block of Q4_K (or, with `high`, of Q5_K): scaled products in 32-bit lanes; the minima's part as four lanes. */
-INLINE __m256i line_q45_k(const uint8_t *w, const int8_t *q, const int16_t *sum32, bool five, __m128i *min)
-{
-    const __m256i low = _mm256_set1_epi8(15);
-    uint64_t scale8, min8;
-    int32_t scale[8] __attribute__((aligned(32)));
-    scales_6bit(w + 4, &scale8, &min8);
-    __m256i s = _mm256_cvtepu8_epi32(_mm_cvtsi64_si128((long long)scale8));
-    _mm256_store_si256((__m256i *)scale, _mm256_or_si256(s, _mm256_slli_epi32(s, 16)));
-    *min = _mm_madd_epi16(_mm_cvtepu8_epi16(_mm_cvtsi64_si128((long long)min8)), load128(sum32));
-    __m256i total = _mm256_setzero_si256(), high = five ? load256(w + 16) : total;
-    const uint8_t *qs = w + (five ? 48 : 16);
+        total[r] = _mm256_setzero_si256();
 #pragma GCC unroll 4
     for (int c = 0; c < 4; c++) {
-        __m256i v = load256(qs + 32 * c), a = _mm256_and_si256(v, low), b = _mm256_and_si256(_mm256_srli_epi16(v, 4), low);
-        if (five) {
-            const __m256i bit = _mm256_set1_epi8(16);
-            a = _mm256_or_si256(a, _mm256_and_si256(2 * c < 4 ? _mm256_slli_epi16(high, 4 - 2 * c) : _mm256_srli_epi16(high, 2 * c - 4), bit));
-            b = _mm256_or_si256(b, _mm256_and_si256(2 * c + 1 < 4 ? _mm256_slli_epi16(high, 3 - 2 * c) : _mm256_srli_epi16(high, 2 * c - 3), bit));
+        __m256i x0 = load256(q + 64 * c), x1 = load256(q + 64 * c + 32);
+#pragma GCC unroll 4
+        for (int r = 0; r < 4; r++) {
+            const uint8_t *at = w + (size_t)r * row_bytes;
+            __m256i v = load256(at + (five ? 48 : 16) + 32 * c), a = _mm256_and_si256(v, low), b = _mm256_and_si256(_mm256_srli_epi16(v, 4), low);
+            if (five) {
+                __m256i high = load256(at + 16);
+                a = _mm256_or_si256(a, _mm256_and_si256(2 * c < 4 ? _mm256_slli_epi16(high, 4 - 2 * c) : _mm256_srli_epi16(high, 2 * c - 4), bit));
+                b = _mm256_or_si256(b, _mm256_and_si256(2 * c + 1 < 4 ? _mm256_slli_epi16(high, 3 - 2 * c) : _mm256_srli_epi16(high, 2 * c - 3), bit));
+            }
+            a = _mm256_madd_epi16(_mm256_maddubs_epi16(a, x0), _mm256_set1_epi32(scale[2 * c * ROWS + r]));
+            b = _mm256_madd_epi16(_mm256_maddubs_epi16(b, x1), _mm256_set1_epi32(scale[(2 * c + 1) * ROWS + r]));
+            total[r] = _mm256_add_epi32(total[r], _mm256_add_epi32(a, b));
+            IN_ORDER(total[r]);
         }
-        total = _mm256_add_epi32(total, _mm256_madd_epi16(_mm256_maddubs_epi16(a, load256(q + 64 * c)), _mm256_set1_epi32(scale[2 * c])));
-        total = _mm256_add_epi32(total, _mm256_madd_epi16(_mm256_maddubs_epi16(b, load256(q + 64 * c + 32)), _mm256_set1_epi32(scale[2 * c + 1])));
     }
-    return total;
 }
 
 INLINE void lines_q45_k(const struct matmul *m, size_t row, bool five)
@@ -715,18 +711,22 @@ INLINE void lines_q45_k(const struct matmul *m, size_t row, bool five)
     const struct act *a = m->x;
     const uint8_t *w = m->w + row * m->row_bytes;
     size_t bytes = five ? 176 : 144;
-    __m128 y = _mm_setzero_ps();
-    for (size_t b = 0; b < a->k / 256; b++, w += bytes) {
-        __m256i sum[4];
-        __m128i min[4];
-        for (int r = 0; r < 4; r++)
-            sum[r] = line_q45_k(w + (size_t)r * m->row_bytes, a->q + 256 * b, a->sum32 + 8 * b, five, &min[r]);
-        __m128 x = _mm_set1_ps(a->d[b]);
-        __m128i mins = _mm_hadd_epi32(_mm_hadd_epi32(min[0], min[1]), _mm_hadd_epi32(min[2], min[3]));
-        y = _mm_fmadd_ps(_mm_mul_ps(f16_four(w, m->row_bytes), x), _mm_cvtepi32_ps(sums_of_four(sum)), y);
-        y = _mm_fnmadd_ps(_mm_mul_ps(f16_four(w + 2, m->row_bytes), x), _mm_cvtepi32_ps(mins), y);
+    __m256 y = _mm256_setzero_ps();
+    for (size_t b = 0; b < a->k / 256; b++) {
+        const uint8_t *at = w + b * bytes;
+        const int16_t *sum32 = a->sum32 + 8 * b;
+        __m256i scale[8], pair[4], sum[ROWS], min = _mm256_setzero_si256();
+        __m256 d, dmin, x = _mm256_set1_ps(a->d[b]);
+        ask_ahead(w, m->row_bytes, ROWS, b * bytes, bytes);
+        heads_q45_k(at, m->row_bytes, scale, pair, &d, &dmin);
+        for (int p = 0; p < 4; p++)
+            min = _mm256_add_epi32(min, _mm256_madd_epi16(pair[p], _mm256_set1_epi32(load32(sum32 + 2 * p))));
+        line_q45_k(at, m->row_bytes, a->q + 256 * b, five, (const int32_t *)scale, sum);
+        line_q45_k(at + 4 * m->row_bytes, m->row_bytes, a->q + 256 * b, five, (const int32_t *)scale + 4, sum + 4);
+        y = _mm256_fmadd_ps(_mm256_mul_ps(d, x), _mm256_cvtepi32_ps(sums_of_eight(sum)), y);
+        y = _mm256_fnmadd_ps(_mm256_mul_ps(dmin, x), _mm256_cvtepi32_ps(min), y);
     }
-    _mm_storeu_ps(m->y + row, y);
+    _mm256_storeu_ps(m->y + row, y);
 }
 
 INLINE __m256i line_q6_k(const uint8_t *w, const int8_t *q, const int16_t *sum16)
@@ -759,15 +759,16 @@ static void lines_q6_k(const struct matmul *m, size_t row)
 {
     const struct act *a = m->x;
     const uint8_t *w = m->w + row * m->row_bytes;
-    __m128 y = _mm_setzero_ps();
-    for (size_t b = 0; b < a->k / 256; b++, w += 210) {
-        __m256i sum[4];
-        for (int r = 0; r < 4; r++)
-            sum[r] = line_q6_k(w + (size_t)r * m->row_bytes, a->q + 256 * b, a->sum16 + 16 * b);
-        __m128 d = _mm_mul_ps(f16_four(w + 208, m->row_bytes), _mm_set1_ps(a->d[b]));
-        y = _mm_fmadd_ps(d, _mm_cvtepi32_ps(sums_of_four(sum)), y);
+    __m256 y = _mm256_setzero_ps();
+    for (size_t b = 0; b < a->k / 256; b++) {
+        const uint8_t *at = w + 210 * b;
+        __m256i sum[ROWS];
+        ask_ahead(w, m->row_bytes, ROWS, 210 * b, 210);
+        for (size_t r = 0; r < ROWS; r++)
+            sum[r] = line_q6_k(at + r * m->row_bytes, a->q + 256 * b, a->sum16 + 16 * b);
+        y = _mm256_fmadd_ps(_mm256_mul_ps(f16_rows(at + 208, m->row_bytes), _mm256_set1_ps(a->d[b])), _mm256_cvtepi32_ps(sums_of_eight(sum)), y);
     }
-    _mm_storeu_ps(m->y + row, y);
+    _mm256_storeu_ps(m->y + row, y);
 }
 
 INLINE void lines_small(const struct matmul *m, size_t row, enum quant_type type)
@@ -777,10 +778,12 @@ INLINE void lines_small(const struct matmul *m, size_t row, enum quant_type type
     const __m256i one = _mm256_set1_epi16(1), low = _mm256_set1_epi8(15);
     size_t bytes = type == QUANT_Q8_0 ? 34 : 18;
     __m256 y = _mm256_setzero_ps();
-    for (size_t b = 0; b < a->k / 32; b++, w += bytes) {
+    for (size_t b = 0; b < a->k / 32; b++) {
+        const uint8_t *at = w + b * bytes;
         __m256i x = load256(a->q + 32 * b), sum[ROWS];
+        ask_ahead(w, m->row_bytes, ROWS, b * bytes, bytes);
         for (int r = 0; r < ROWS; r++) {
-            const uint8_t *code = w + (size_t)r * m->row_bytes + 2;
+            const uint8_t *code = at + (size_t)r * m->row_bytes + 2;
             if (type == QUANT_Q8_0) {
                 __m256i v = load256(code);
                 sum[r] = _mm256_madd_epi16(_mm256_maddubs_epi16(_mm256_abs_epi8(v), _mm256_sign_epi8(x, v)), one);
@@ -793,7 +796,7 @@ INLINE void lines_small(const struct matmul *m, size_t row, enum quant_type type
         __m256i total = sums_of_eight(sum);
         if (type == QUANT_Q4_0)
             total = _mm256_sub_epi32(total, _mm256_set1_epi32(8 * a->sum32[b]));
-        y = _mm256_fmadd_ps(_mm256_mul_ps(f16_rows(w, m->row_bytes), _mm256_set1_ps(a->d[b])), _mm256_cvtepi32_ps(total), y);
+        y = _mm256_fmadd_ps(_mm256_mul_ps(f16_rows(at, m->row_bytes), _mm256_set1_ps(a->d[b])), _mm256_cvtepi32_ps(total), y);
     }
     _mm256_storeu_ps(m->y + row, y);
 }
@@ -807,11 +810,9 @@ INLINE bool lines(enum quant_type type, const struct matmul *m, size_t row)
     case QUANT_Q4_K:
     case QUANT_Q5_K:
         lines_q45_k(m, row, type == QUANT_Q5_K);
-        lines_q45_k(m, row + 4, type == QUANT_Q5_K);
         return true;
     case QUANT_Q6_K:
         lines_q6_k(m, row);
-        lines_q6_k(m, row + 4);
         return true;
     case QUANT_Q8_0:
     case QUANT_Q4_0:
@@ -822,11 +823,25 @@ INLINE bool lines(enum quant_type type, const struct matmul *m, size_t row)
     }
 }
 
+/* A few columns one after the other, while the rows are near. */
+INLINE bool lines_each(enum quant_type type, const struct matmul *m, size_t row)
+{
+    const struct act *a = m->x;
+    size_t per_block = a->k / act_block(kernels_form(type));
+    for (size_t c = 0; c < a->n; c++) {
+        struct act x = {.k = a->k, .n = 1, .q = a->q + c * a->k, .d = a->d + c * per_block, .sum16 = a->sum16 + c * (a->k / 16), .sum32 = a->sum32 + c * (a->k / 32)};
+        struct matmul one = {m->w, m->row_bytes, &x, m->y + c * m->y_stride, m->y_stride};
+        if (!lines(type, &one, row))
+            return false;
+    }
+    return true;
+}
+
 INLINE void matmul_rows(enum quant_type type, const struct matmul *m, size_t row_from, size_t row_to, void *scratch)
 {
     size_t row = row_from;
     for (; row + ROWS <= row_to; row += ROWS)
-        if (m->x->n > 1 || !lines(type, m, row))
+        if (m->x->n >= COLUMNS || !lines_each(type, m, row))
             matmul_tiles(&tile_kinds[type], m, row, scratch);
     if (row < row_to) /* fewer than eight are left: few matrices end so, and never a large one */
         kernels_ref_table.matmul[type](m, row, row_to, scratch);
@@ -905,7 +920,8 @@ INLINE void float_tile(enum quant_type type, const struct matmul *m, size_t row,
     const struct act *a = m->x;
     memset(s->y, 0, a->n * sizeof s->y[0]);
     for (size_t k0 = 0; k0 < a->k; k0 += FLOAT_PANEL) {
-        size_t count = a->k - k0 < FLOAT_PANEL ? a->k - k0 : FLOAT_PANEL, c = 0;
+        size_t count = a->k - k0 < FLOAT_PANEL ? a->k - k0 : FLOAT_PANEL, c = 0, bytes = type == QUANT_F32 ? 4 : 2;
+        ask_ahead(m->w + row * m->row_bytes, m->row_bytes, FLOAT_ROWS, bytes * k0, bytes * count);
         for (size_t i = 0; i < count; i += 8)
             for (size_t half = 0; half < 2; half++) {
                 __m256i v[8];
@@ -930,7 +946,9 @@ INLINE void float_lines(enum quant_type type, const struct matmul *m, size_t row
     const float *x = m->x->f;
     __m256 y = _mm256_setzero_ps();
     for (size_t k = 0; k < m->x->k; k += 8) {
+        size_t bytes = type == QUANT_F32 ? 4 : 2;
         __m256i v[8];
+        ask_ahead(m->w + row * m->row_bytes, m->row_bytes, 8, bytes * k, bytes * 8);
         float_rows(type, m->w + row * m->row_bytes, m->row_bytes, k, v);
         for (int i = 0; i < 8; i++)
             y = _mm256_fmadd_ps(_mm256_castsi256_ps(v[i]), _mm256_broadcast_ss(x + k + (size_t)i), y);
