@@ -93,6 +93,7 @@ struct tokenizer {
     size_t longest;      /* text */
     struct text_table table;
     bool add_bos, add_eos, add_sep, add_space_prefix;
+    bool keeps_case, keeps_accents; /* WordPiece */
     int32_t bos, eos, unk, sep;
 
     /* Special tokens (user-defined, control, unknown), by text for looking, and longest first for splitting. */

@@ -652,6 +652,32 @@ TEST(wordpiece_does_not_take_a_sign_of_the_text_for_its_own)
     vocab_fini(&v);
 }
 
+/* Models that know capitals or accents say so in newer files; what a file says of capitals goes for accents too. */
+TEST(wordpiece_keeps_capitals_and_accents_where_the_file_says_so)
+{
+    const struct str text[] = {STR("[PAD]"), STR("[UNK]"), STR("\u2581e"), STR("\u2581E"), STR("\u2581\u00E9"), STR("\u2581\u00C9")};
+    static const struct {
+        int lower, strip; /* -1: the file does not say */
+        int32_t id;       /* of the capital with an accent */
+    } rows[] = {{-1, -1, 2}, {1, -1, 2}, {1, 1, 2}, {0, -1, 5}, {0, 0, 5}, {1, 0, 4}, {0, 1, 3}, {-1, 0, 4}};
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct vocab v = VOCAB_INIT;
+        AUTO_TOKENS struct token_list got = TOKEN_LIST_INIT(TOKENS_MAX);
+        vocab_text(&v, "tokenizer.ggml.model", STR("bert"));
+        vocab_texts(&v, "tokenizer.ggml.tokens", text, COUNT_OF(text));
+        vocab_u32(&v, "tokenizer.ggml.unknown_token_id", 1);
+        if (rows[i].lower >= 0)
+            vocab_bool(&v, "tokenizer.ggml.normalizer.lowercase", rows[i].lower);
+        if (rows[i].strip >= 0)
+            vocab_bool(&v, "tokenizer.ggml.normalizer.strip_accents", rows[i].strip);
+        REQUIRE(vocab_open(&v) == 0);
+        EXPECT(tokenizer_encode(v.tokenizer, STR("\u00C9"), 0, &got, NULL) == 0);
+        if (got.count != 1 || got.id[0] != rows[i].id)
+            test_fail(__FILE__, __LINE__, "lower %d, strip %d: token %d, expected %d", rows[i].lower, rows[i].strip, got.count ? got.id[0] : -1, rows[i].id);
+        vocab_fini(&v);
+    }
+}
+
 TEST(early_llama_3_files_are_recognised_by_their_tokens)
 {
     enum { COUNT = 128010 };
