@@ -68,3 +68,75 @@ void log_line(enum log_level level, const char *area, const char *format, ...)
     ssize_t n = write(STDERR_FILENO, line.ptr, line.len);
     (void)n; /* nobody is left to tell */
 }
+
+/* --- in a signal handler: no memory, no library that may hold a lock ------------------------------------------------------------------ */
+
+struct last_line {
+    char at[2048];
+    size_t len;
+};
+
+static void put_char(struct last_line *l, char c)
+{
+    if (l->len < sizeof l->at - 4) /* room for the end */
+        l->at[l->len++] = c;
+}
+
+static void put_text(struct last_line *l, const char *text, bool json)
+{
+    for (; *text; text++) {
+        if (json && (*text == '"' || *text == '\\'))
+            put_char(l, '\\');
+        put_char(l, (unsigned char)*text < 0x20 || *text == 0x7f ? ' ' : *text);
+    }
+}
+
+static void put_number(struct last_line *l, int n, int digits, char behind)
+{
+    int unit = 1;
+    while (--digits)
+        unit *= 10;
+    for (; unit; unit /= 10)
+        put_char(l, (char)('0' + n / unit % 10));
+    put_char(l, behind);
+}
+
+static void put_time(struct last_line *l, bool json)
+{
+    int64_t ms = clock_wall_ms(clock_system());
+    struct civil c = civil_from_ms(ms);
+    if (json) {
+        put_text(l, "{\"time\":\"", false);
+        put_number(l, c.year, 4, '-');
+        put_number(l, c.month, 2, '-');
+        put_number(l, c.day, 2, 'T');
+    }
+    put_number(l, c.hour, 2, ':');
+    put_number(l, c.minute, 2, ':');
+    put_number(l, c.second, 2, json ? '.' : ' ');
+    if (json)
+        put_number(l, (int)(ms % 1000), 3, 'Z');
+}
+
+void log_in_signal(enum log_level level, const char *area, const char *const *text)
+{
+    bool json = atomic_load(&as_json);
+    struct last_line l = {.len = 0};
+    if (!log_enabled(level))
+        return;
+    put_time(&l, json);
+    put_text(&l, json ? "\",\"level\":\"" : "", false);
+    put_text(&l, level_names[level], false);
+    put_text(&l, json ? "\",\"area\":\"" : " ", false);
+    put_text(&l, area, false);
+    put_text(&l, json ? "\",\"msg\":\"" : ": ", false);
+    for (; *text; text++)
+        put_text(&l, *text, json);
+    if (json) {
+        l.at[l.len++] = '"';
+        l.at[l.len++] = '}';
+    }
+    l.at[l.len++] = '\n';
+    ssize_t n = write(STDERR_FILENO, l.at, l.len);
+    (void)n;
+}

@@ -7,4 +7,6 @@ enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 
 void log_init(enum log_level lowest, bool json);
 void log_settings(enum log_level *lowest, bool *json); /* for a process of ours that is to log alike */
+/* The same from inside a signal handler, of texts put together, up to a NULL; what does not fit a line is left out. */
+void log_in_signal(enum log_level level, const char *area, const char *const *text);
 void log_line(enum log_level level, const char *area, const char *format, ...) __attribute__((format(printf, 3, 4)));

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static _Thread_local long visited, fail_at;
 
@@ -73,4 +74,48 @@ char *mem_dup_text(const char *text)
 void mem_free(void *p)
 {
     free(p);
+}
+
+/* A build that watches memory sees into its own allocator alone. */
+#if defined(__SANITIZE_ADDRESS__)
+#define MAP_WATCHED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define MAP_WATCHED 1
+#endif
+#endif
+
+enum { PAGE = 4096 };
+
+void *mem_map(size_t bytes)
+{
+#ifdef MAP_WATCHED
+    return mem_zalloc_aligned(PAGE, bytes);
+#else
+    (void)PAGE;
+    if (must_fail())
+        return NULL;
+    void *p = mmap(NULL, bytes ? bytes : 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return p == MAP_FAILED ? NULL : p;
+#endif
+}
+
+void mem_map_empty(void *p, size_t bytes)
+{
+#ifdef MAP_WATCHED
+    memset(p, 0, bytes);
+#else
+    (void)madvise(p, bytes, MADV_DONTNEED); /* private and anonymous: it cannot fail, and reads as zeros afterwards */
+#endif
+}
+
+void mem_unmap(void *p, size_t bytes)
+{
+#ifdef MAP_WATCHED
+    (void)bytes;
+    mem_free(p);
+#else
+    if (p)
+        (void)munmap(p, bytes ? bytes : 1);
+#endif
 }

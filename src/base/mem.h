@@ -13,6 +13,10 @@ void *mem_realloc(void *old, size_t bytes);         /* on failure `old` stays as
 void *mem_dup(const void *from, size_t bytes);
 char *mem_dup_text(const char *text); /* NUL-terminated copy */
 void mem_free(void *p);               /* NULL is fine */
+/* Zeros that take memory only where they are written, by pages: for large buffers of which little may be used. Aligned to a page. */
+void *mem_map(size_t bytes);
+void mem_map_empty(void *p, size_t bytes); /* zeros again, and their memory is given back */
+void mem_unmap(void *p, size_t bytes);     /* NULL is fine */
 
 #define new0(T) ((T *)mem_zalloc(sizeof(T)))
 #define new0_array(T, count) ((T *)mem_zalloc_array((count), sizeof(T)))

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "cli/cli_priv.h"
 #include "engine/engine.h"
+#include "engine/room.h"
 #include "engine/synthetic.h"
 #include <stdlib.h>
 #include <unistd.h>
@@ -25,7 +26,9 @@ struct bench {
     size_t count;
     double load_seconds, bandwidth; /* bytes per second, reading the mapped weights with all threads */
     uint64_t bytes_per_token;       /* of weights, read once for each step of decode */
-    uint64_t anonymous, mapped;     /* of this process, resident, at the end */
+    uint64_t anonymous, mapped;     /* of this process, resident, at the most; mapped: of files, without what was there before the model */
+    struct room_now room;           /* of the machine, at the beginning */
+    uint64_t program;               /* that: the program and its libraries */
     struct rng chance;
 };
 
@@ -107,6 +110,17 @@ static uint64_t step_bytes(const struct model *m)
     return bytes;
 }
 
+static void note_most(uint64_t *most, uint64_t bytes)
+{
+    *most = bytes > *most ? bytes : *most;
+}
+
+static uint64_t above(uint64_t bytes, uint64_t from)
+{
+    return bytes > from ? bytes - from : 0;
+}
+
+/* While pages are in use: the highest counts. */
 static void measure_memory(struct bench *b)
 {
     AUTO_BUF struct buf text = BUF_INIT(64 * KiB);
@@ -118,7 +132,7 @@ static void measure_memory(struct bench *b)
         int64_t kib;
         bool anonymous = str_starts(line, STR("RssAnon:")), file = str_starts(line, STR("RssFile:"));
         if ((anonymous || file) && str_to_i64(str_trim(str_slice(line, 8, line.len > 3 ? line.len - 3 : line.len)), &kib))
-            *(anonymous ? &b->anonymous : &b->mapped) = (uint64_t)kib * 1024;
+            note_most(anonymous ? &b->anonymous : b->engine ? &b->mapped : &b->program, above((uint64_t)kib * 1024, file ? b->program : 0));
     }
 }
 
@@ -143,6 +157,7 @@ static int bench_prefill(struct bench *b, float *out, struct err *e)
     int rc = read_random(b, &s, (size_t)b->prompt, out, e);
     if (rc == 0)
         record(b, "prefill", 1, 0, (size_t)b->prompt, now() - t);
+    measure_memory(b);
     kv_clear(b->engine->kv, &s);
     return rc;
 }
@@ -167,6 +182,7 @@ static int bench_decode(struct bench *b, size_t streams, size_t context, float *
     }
     if (rc == 0)
         record(b, "decode", streams, context, streams * (size_t)b->tokens, now() - t);
+    measure_memory(b);
     for (size_t i = 0; i < streams; i++)
         kv_clear(b->engine->kv, &s[i]);
     return rc;
@@ -176,10 +192,12 @@ static int bench_embed(struct bench *b, size_t texts, struct err *e)
 {
     size_t room = b->engine->rows_max / texts, length = b->engine->context < TEXT_TOKENS ? b->engine->context : TEXT_TOKENS;
     length = length < room ? length : room; /* as many tokens of each as a step has room for */
+    size_t together = b->engine->rows_usual / length; /* in one step, as the server does it */
+    together = together < 1 ? 1 : together < texts ? together : texts;
     size_t rounds = (TEXTS + texts - 1) / texts;
     struct kv_sequence s[TEXTS] = {0};
     struct forward_row *row = new0_array(struct forward_row, texts * length);
-    float *out = mem_zalloc_array(texts * length, b->engine->model->width * sizeof *out);
+    float *out = mem_zalloc_array(together * length, b->engine->model->width * sizeof *out);
     int rc = row && out ? 0 : err_set(e, ERR_NOMEM, "texts");
     double t = 0;
     for (size_t round = 0; round <= rounds && rc == 0; round++) {
@@ -189,8 +207,9 @@ static int bench_embed(struct bench *b, size_t texts, struct err *e)
             rc = kv_reserve(b->engine->kv, &s[i], length, e);
         for (size_t i = 0; i < texts * length; i++)
             row[i] = (struct forward_row){any_token(b), &s[i / length], true};
-        if (rc == 0)
-            forward_step(b->engine->forward, row, texts * length, out);
+        for (size_t i = 0; i < texts && rc == 0; i += together)
+            forward_step(b->engine->forward, row + i * length, (texts - i < together ? texts - i : together) * length, out);
+        measure_memory(b);
         for (size_t i = 0; i < texts; i++)
             kv_clear(b->engine->kv, &s[i]);
     }
@@ -226,7 +245,6 @@ static int bench_run(struct bench *b, struct err *e)
             rc = bench_decode(b, streams, 0, out, e);
         mem_free(out);
     }
-    measure_memory(b);
     return rc;
 }
 
@@ -237,6 +255,11 @@ static double bytes_per_second(const struct bench *b, const struct result *r)
 {
     bool decode = strcmp(r->work, "decode") == 0;
     return decode ? (double)b->bytes_per_token * (double)r->tokens / (double)r->streams / r->seconds : 0;
+}
+
+static uint64_t context_room(const struct bench *b)
+{
+    return engine_context_of(b->engine, above(b->room.available, engine_memory(b->engine).weights));
 }
 
 static void tell(struct buf *out, const struct bench *b)
@@ -256,8 +279,15 @@ static void tell(struct buf *out, const struct bench *b)
             (void)buf_append_format(out, "   %7.1f  %3.0f %%", rate / 1e9, b->bandwidth > 0 ? rate / b->bandwidth * 100 : 0);
         (void)buf_append_char(out, '\n');
     }
-    (void)buf_append_format(out, "\nresident: %.1f MiB anonymous (planned: %.1f for steps, up to %.1f for the KV cache), %.1f MiB mapped\n",
-                            (double)b->anonymous / MiB, (double)mem.work / MiB, (double)mem.kv / MiB, (double)b->mapped / MiB);
+    (void)buf_append_format(out, "\nresident at the most: %.1f MiB anonymous (planned: %.1f for steps, up to %.1f for the KV cache), %.1f MiB mapped from the model; %.1f MiB\n"
+                            "of the program itself\n",
+                            (double)b->anonymous / MiB, (double)mem.work / MiB, (double)mem.kv / MiB, (double)b->mapped / MiB, (double)b->program / MiB);
+    if (b->room.all)
+        (void)buf_append_format(out, "memory here: %.0f MiB of %.0f%s were available\n", (double)b->room.available / MiB, (double)b->room.all / MiB,
+                                b->room.limited ? " (a limit of the group it runs in)" : "");
+    if (b->room.all && g->model->causal)
+        (void)buf_append_format(out, "beside the weights that is a context of %llu tokens; the model was trained for %zu\n", (unsigned long long)context_room(b),
+                                g->model->context_trained);
 }
 
 static void tell_json(struct buf *out, const struct bench *b)
@@ -279,6 +309,10 @@ static void tell_json(struct buf *out, const struct bench *b)
     json_key(&w, "work_bytes"), json_i64(&w, (int64_t)mem.work);
     json_key(&w, "anonymous_bytes"), json_i64(&w, (int64_t)b->anonymous);
     json_key(&w, "mapped_bytes"), json_i64(&w, (int64_t)b->mapped);
+    json_key(&w, "program_bytes"), json_i64(&w, (int64_t)b->program);
+    json_key(&w, "memory_bytes"), json_i64(&w, (int64_t)b->room.all);
+    json_key(&w, "memory_available_bytes"), json_i64(&w, (int64_t)b->room.available);
+    json_key(&w, "context_room"), json_i64(&w, g->model->causal ? (int64_t)context_room(b) : 0);
     json_key(&w, "results");
     json_array_begin(&w);
     for (size_t i = 0; i < b->count; i++) {
@@ -299,6 +333,11 @@ static void tell_json(struct buf *out, const struct bench *b)
 static int measure(struct bench *b, const char *path, const struct engine_options *opt, struct err *e)
 {
     struct gguf *file = NULL;
+    struct room *room = NULL;
+    if (room_open(&room, NULL, NULL) == 0)
+        b->room = room_look(room);
+    room_close(room);
+    measure_memory(b);
     double t = now();
     int rc = gguf_open(&file, path, e);
     if (rc == 0)
@@ -328,7 +367,8 @@ static const char details[] =
     "stands the share of the speed at which this machine reads the same mapped file with as many threads. The best way to read the\n"
     "figures is on a machine that does nothing else.\n\n"
     "--json: one object: model, architecture, threads, kernels, kv, load_ms, bandwidth (bytes a second), bytes_per_token, weights_bytes,\n"
-    "kv_bytes (when the cache is full), work_bytes (planned), anonymous_bytes and mapped_bytes (resident at the end), results: work\n"
+    "kv_bytes (when the cache is full), work_bytes (planned), anonymous_bytes, mapped_bytes (resident, the most; mapped from the model), program_bytes (of the program's own files), memory_bytes\n"
+    "and memory_available_bytes (of this machine or the group it runs in), context_room (tokens for which there is memory), results: work\n"
     "(prefill, decode, embed), streams (sequences or texts at once), context, tokens (over all streams), seconds.";
 
 struct typed {

@@ -28,7 +28,7 @@ static int run(int argc, char **argv)
     const struct cli_option options[] = {
         {'l', "listen", "ADDRESS", "HOST:PORT or unix:/path (127.0.0.1:4243)", OPTION_TEXT, &a.listen},
         {'n', "name", "NAME", "serve the one model under this name", OPTION_TEXT, &a.name},
-        {'c', "context", "N", "tokens of all calls together that are kept in memory (what the model was trained for)", OPTION_NUMBER, &a.context},
+        {'c', "context", "N", "tokens of all calls together that are kept in memory (what the model was trained for, as far as memory goes)", OPTION_NUMBER, &a.context},
         {0, "calls", "N", "calls that are computed at once (8)", OPTION_NUMBER, &a.calls},
         {0, "threads", "N", "threads (one for each core)", OPTION_NUMBER, &a.threads},
         {0, "kernels", "NAME", "ref, or a level of this machine such as avx2 (the best)", OPTION_TEXT, &a.kernels},

@@ -63,10 +63,10 @@ int engine_files_open(struct engine_files *out, const struct config *c, struct e
     *out = (struct engine_files){0};
     for (int i = 0; u && i < u->model_count && rc == 0; i++) {
         struct engine_file *f = &out->model[out->count++];
-        const char *name = mem_dup(u->models[i].text.ptr, u->models[i].text.len);
-        *f = (struct engine_file){.name = str_of(name, u->models[i].text.len), .mark = u->model_file[i].mark, .context = u->engine_context,
-                                  .threads = u->engine_threads, .calls = u->engine_calls};
-        rc = name ? open_parts(f, u->model_file[i].text.ptr, e) : err_set(e, ERR_NOMEM, "models");
+        struct str path = u->model_file[i].text, name = u->models[i].text;
+        *f = (struct engine_file){.name = {mem_dup(name.ptr, name.len), name.len}, .path = {mem_dup_text(path.ptr), path.len},
+                                  .mark = u->model_file[i].mark, .context = u->engine_context, .threads = u->engine_threads, .calls = u->engine_calls};
+        rc = f->name.ptr && f->path.ptr ? open_parts(f, path.ptr, e) : err_set(e, ERR_NOMEM, "models");
     }
     if (rc < 0)
         engine_files_close(out);
@@ -81,6 +81,7 @@ void engine_files_close(struct engine_files *files)
             (void)close(f->fd[k]);
         mem_free(f->fd);
         mem_free((char *)(uintptr_t)f->name.ptr);
+        mem_free((char *)(uintptr_t)f->path.ptr);
     }
     *files = (struct engine_files){0};
 }
@@ -111,6 +112,7 @@ int engine_file_load(const struct engine_file *f, struct engine_child *c, struct
     json_key(&w, "do"), json_text(&w, "load");
     json_key(&w, "id"), json_i64(&w, f->id);
     json_key(&w, "name"), json_str(&w, f->name);
+    json_key(&w, "path"), json_str(&w, f->path);
     json_key(&w, "context"), json_i64(&w, f->context);
     json_key(&w, "threads"), json_i64(&w, f->threads);
     json_key(&w, "calls"), json_i64(&w, f->calls);

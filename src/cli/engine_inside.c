@@ -10,9 +10,25 @@
 #include "gateway/engine_face.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <unistd.h>
+
+/* A model on its way, read by a thread of its own: streams of the others go on meanwhile. The daemon asks one thing at a time. */
+struct loading {
+    struct loop *loop;
+    struct inside *inside;
+    pthread_t thread;
+    struct buf name, path;
+    struct host_options options;
+    int64_t id;
+    int fd[ENGINE_PARTS]; /* owned */
+    size_t fd_count;
+    struct host *host;
+    int rc;
+    struct err error;
+};
 
 struct inside {
     struct engine_process process;
@@ -20,8 +36,26 @@ struct inside {
     const struct json_node *command;
     const int *fd; /* that came with it */
     size_t fd_count;
+    struct loading *loading; /* owned; the answer to its command is owed */
     bool listens;  /* it has a listening socket, and takes calls from it */
 };
+
+static int say_end(struct json_writer *w, struct buf *out, int rc, const struct err *e)
+{
+    json_key(w, "ok"), json_bool(w, rc == 0);
+    if (rc < 0)
+        json_key(w, "error"), json_text(w, e->text);
+    json_object_end(w);
+    return json_done(w) < 0 ? json_done(w) : engine_wire_send(ENGINE_CONTROL_FD, buf_str(out), NULL, 0, NULL);
+}
+
+static int answer_with(int rc, const struct err *e)
+{
+    AUTO_BUF struct buf out = BUF_INIT(ENGINE_PACKET);
+    struct json_writer w = JSON_WRITER(&out);
+    json_object_begin(&w);
+    return say_end(&w, &out, rc, e);
+}
 
 /* --- commands -------------------------------------------------------------------------------------------------------------- */
 
@@ -31,16 +65,70 @@ static int64_t number(const struct json_node *n, const char *key)
     return json_get_i64(n, key, &i) && i >= 0 ? i : 0;
 }
 
+static void loading_free(struct loading *l)
+{
+    if (!l)
+        return;
+    for (size_t i = 0; i < l->fd_count; i++) /* what is needed of them is mapped */
+        (void)close(l->fd[i]);
+    buf_fini(&l->name);
+    buf_fini(&l->path);
+    mem_free(l);
+}
+
+/* On the loop. */
+static void on_loaded(void *arg)
+{
+    struct loading *l = arg;
+    struct inside *s = l->inside;
+    (void)pthread_join(l->thread, NULL);
+    s->loading = NULL;
+    int rc = l->rc < 0 ? l->rc : engine_process_loaded(&s->process, l->host, &l->options, buf_str(&l->name), l->id, &l->error);
+    if (answer_with(rc, &l->error) < 0)
+        loop_stop(s->process.loop);
+    loading_free(l);
+}
+
+static void *load_thread(void *arg)
+{
+    struct loading *l = arg;
+    struct gguf *file = NULL;
+    l->rc = gguf_open_fds(&file, l->path.len ? l->path.ptr : NULL, l->fd, l->fd_count, &l->error);
+    if (l->rc == 0)
+        l->rc = host_open(&l->host, file, &l->options, clock_system(), &l->error);
+    while (loop_post(l->loop, on_loaded, l) < 0) /* or the daemon would wait in vain */
+        (void)sched_yield();
+    return NULL;
+}
+
 static int do_load(struct inside *s, struct json_writer *w, struct err *e)
 {
     (void)w;
-    struct gguf *file = NULL;
     const struct json_node *c = s->command;
-    struct host_options o = {.engine = {.threads = (size_t)number(c, "threads"), .context = (size_t)number(c, "context")}, .calls_max = (size_t)number(c, "calls")};
-    if (!s->fd_count || !number(c, "id"))
-        return err_set(e, ERR_INVALID, "load wants a number and files");
-    int rc = gguf_open_fds(&file, s->fd, s->fd_count, e);
-    return rc < 0 ? rc : engine_process_load(&s->process, file, &o, json_get_text(c, "name"), number(c, "id"), e);
+    if (!s->fd_count || !number(c, "id") || s->loading)
+        return err_set(e, ERR_INVALID, s->loading ? "another model is being loaded" : "load wants a number and files");
+    struct loading *l = new0(struct loading);
+    if (!l)
+        return err_set(e, ERR_NOMEM, "models");
+    *l = (struct loading){.loop = s->process.loop, .inside = s, .name = BUF_INIT(ENGINE_PACKET), .path = BUF_INIT(ENGINE_PACKET), .id = number(c, "id"),
+                          .options = {.engine = {.threads = (size_t)number(c, "threads"), .context = (size_t)number(c, "context")},
+                                      .calls_max = (size_t)number(c, "calls")}};
+    engine_process_plan(&s->process, &l->options);
+    int rc = buf_append(&l->name, json_get_text(c, "name"));
+    if (rc == 0)
+        rc = buf_append(&l->path, json_get_text(c, "path"));
+    if (rc == 0 && buf_text(&l->path)) {
+        memcpy(l->fd, s->fd, s->fd_count * sizeof *l->fd);
+        l->fd_count = s->fd_count;
+        s->fd_count = 0;
+        rc = pthread_create(&l->thread, NULL, load_thread, l) == 0 ? 0 : ERR_NOMEM;
+    }
+    if (rc < 0) {
+        loading_free(l);
+        return err_set(e, ERR_NOMEM, "models");
+    }
+    s->loading = l;
+    return 0;
 }
 
 static const struct json_node *listed(const struct json_node *models, int64_t id)
@@ -105,15 +193,6 @@ static int obey(struct inside *s, struct json_writer *w, struct err *e)
 
 /* --- the control socket ---------------------------------------------------------------------------------------------------- */
 
-static int say_end(struct json_writer *w, struct buf *out, int rc, const struct err *e)
-{
-    json_key(w, "ok"), json_bool(w, rc == 0);
-    if (rc < 0)
-        json_key(w, "error"), json_text(w, e->text);
-    json_object_end(w);
-    return json_done(w) < 0 ? json_done(w) : engine_wire_send(ENGINE_CONTROL_FD, buf_str(out), NULL, 0, NULL);
-}
-
 static int answer(struct inside *s, struct str packet)
 {
     struct arena a = ARENA_INIT(4 * MiB);
@@ -123,9 +202,11 @@ static int answer(struct inside *s, struct str packet)
     struct json_writer w = JSON_WRITER(&out);
     json_object_begin(&w);
     int rc = json_parse(&a, packet, &root, &e);
+    const struct loading *before = s->loading;
     s->command = root;
     rc = rc < 0 ? rc : obey(s, &w, &e);
-    rc = say_end(&w, &out, rc, &e);
+    if (rc < 0 || s->loading == before)
+        rc = say_end(&w, &out, rc, &e); /* else when it is loaded */
     arena_fini(&a);
     return rc;
 }
@@ -144,7 +225,7 @@ static void on_control(struct loop_io *io, uint32_t events)
         s->fd = fd;
         s->fd_count = count;
         rc = answer(s, buf_str(&packet));
-        for (size_t i = 0; i < count; i++) /* what is needed of them is mapped */
+        for (size_t i = 0; i < s->fd_count; i++) /* nobody took them */
             (void)close(fd[i]);
     }
     if (rc < 0)
@@ -202,6 +283,8 @@ int engine_by_daemon(void)
         loop_run(s.process.loop);
     if (s.process.loop)
         loop_io_del(s.process.loop, &s.io);
+    if (s.loading) /* the daemon is gone, and a model is half there: nothing of it is worth waiting for */
+        _exit(EXIT_OK);
     engine_process_close(&s.process);
     return rc < 0 ? cli_fail_err(&e) : EXIT_OK;
 }

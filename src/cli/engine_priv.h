@@ -23,6 +23,7 @@ struct engine_face;
 struct gguf;
 struct host;
 struct host_options;
+struct room;
 
 enum {
     ENGINE_MODELS = 32,      /* of one process */
@@ -45,11 +46,16 @@ struct engine_process {
     struct engine_face *face;
     struct engine_loaded *loaded;
     struct confinement walls;
+    struct room *room; /* how much memory there is; opened before the walls */
 };
 int engine_process_open(struct engine_process *p, struct err *e);
 /* The walls; where this build has none: a warning. To be called before any thread is started. */
 int engine_process_confine(struct engine_process *p, bool open, struct err *e);
-/* Takes `file`, also when it fails. The model is loaded, and not served yet. */
+/* Loading a model is three steps, of which the second takes long and may be done by another thread: what memory it may take is planned; its
+ * host is opened; and it is told of, and loaded, and not served yet. */
+void engine_process_plan(const struct engine_process *p, struct host_options *o);
+int engine_process_loaded(struct engine_process *p, struct host *h, const struct host_options *o, struct str name, int64_t id, struct err *e); /* takes h */
+/* All three. Takes `file`, also when it fails. */
 int engine_process_load(struct engine_process *p, struct gguf *file, const struct host_options *o, struct str name, int64_t id, struct err *e);
 int engine_process_serve(struct engine_process *p, struct engine_loaded *l, struct str name, struct err *e);
 void engine_process_drop(struct engine_process *p, struct engine_loaded *l); /* at once, or with its last call */
@@ -92,7 +98,7 @@ void engine_child_end(struct engine_child *c, char how[64]);
 /* --- engine_files.c -------------------------------------------------------------------------------------------------------- */
 
 struct engine_file { /* a model as the config has it, with its files open */
-    struct str name; /* owned */
+    struct str name, path; /* owned; path: of the first part, for messages */
     struct config_mark mark;
     int64_t id;      /* the number under which the process has it; 0: not loaded */
     int64_t context, threads, calls;

@@ -3,13 +3,18 @@
 #include "base/mem.h"
 #include "cli/engine_priv.h"
 #include "engine/host.h"
+#include "engine/room.h"
+#include "engine/torn.h"
 #include "gateway/engine_face.h"
 
 int engine_process_open(struct engine_process *p, struct err *e)
 {
+    torn_install();
     int rc = loop_open(&p->loop, &(struct loop_options){.clock = clock_system()}, e);
     if (rc == 0)
         rc = engine_face_open(&p->face, p->loop, e);
+    if (rc == 0)
+        rc = room_open(&p->room, NULL, e);
     if (rc == 0)
         engine_face_walls(p->face, &p->walls);
     return rc;
@@ -28,6 +33,48 @@ int engine_process_confine(struct engine_process *p, bool open, struct err *e)
     return rc;
 }
 
+static size_t mib(uint64_t bytes)
+{
+    return (size_t)(bytes >> 20);
+}
+
+/* What may still come to be taken of what is available now: the weights of models that are loaded count as available, since they are
+ * mapped, and their pages are given as texts grow. */
+static uint64_t promised(const struct engine_process *p, uint64_t anonymous)
+{
+    uint64_t weights = 0, own = 0;
+    for (const struct engine_loaded *l = p->loaded; l; l = l->next) {
+        struct engine_memory m = engine_memory(host_engine(l->host));
+        weights += m.weights;
+        own += m.kv + m.work;
+    }
+    return weights + (own > anonymous ? own - anonymous : 0);
+}
+
+/* The machine's memory, and what of it the next model may take: a sixteenth of all stays for others. */
+void engine_process_plan(const struct engine_process *p, struct host_options *host)
+{
+    struct engine_options *o = &host->engine;
+    struct room_now now = room_look(p->room);
+    uint64_t taken = promised(p, now.anonymous) + now.all / 16;
+    o->memory_all = now.all;
+    o->memory_free = now.all == 0 ? 0 : now.available > taken ? now.available - taken : 1;
+    log_line(LOG_INFO, "engine", "memory: %zu of %zu MiB%s available, %zu for the next model", mib(now.available), mib(now.all),
+             now.limited ? " (a limit of the group it runs in)" : "", mib(o->memory_free));
+}
+
+/* It is loaded all the same: memory that is taken now may be free when texts grow. */
+static void warn_of_memory(const struct engine *g, uint64_t free, struct str name)
+{
+    struct engine_memory m = engine_memory(g);
+    if (g->context < g->context_wished)
+        log_line(LOG_INFO, "engine", "model %.*s: a context of %zu tokens by the memory that is free; it was trained for %zu (`context` asks for more)", STR_FMT(name),
+                 g->context, g->context_wished);
+    if (free && m.weights + m.kv + m.work > free)
+        log_line(LOG_WARN, "engine", "model %.*s may come to take %zu MiB, and %zu are free for it now: close other programs, or make `context` smaller",
+                 STR_FMT(name), mib(m.weights + m.kv + m.work), mib(free));
+}
+
 static void tell(const struct host *h, struct str name)
 {
     struct engine_memory m = engine_memory(host_engine(h));
@@ -42,23 +89,27 @@ static void tell(const struct host *h, struct str name)
         log_line(LOG_WARN, "engine", "model %.*s: %s", STR_FMT(name), warning);
 }
 
-int engine_process_load(struct engine_process *p, struct gguf *file, const struct host_options *o, struct str name, int64_t id, struct err *e)
+int engine_process_loaded(struct engine_process *p, struct host *h, const struct host_options *o, struct str name, int64_t id, struct err *e)
 {
     struct engine_loaded *l = new0(struct engine_loaded);
     if (!l) {
-        gguf_close(file);
+        host_close(h);
         return err_set(e, ERR_NOMEM, "engine");
     }
-    int rc = host_open(&l->host, file, o, clock_system(), e);
-    if (rc < 0) {
-        mem_free(l);
-        return rc;
-    }
-    l->id = id;
-    l->next = p->loaded;
+    *l = (struct engine_loaded){.host = h, .id = id, .next = p->loaded};
     p->loaded = l;
-    tell(l->host, name);
+    tell(h, name);
+    warn_of_memory(host_engine(h), o->engine.memory_free, name);
     return 0;
+}
+
+int engine_process_load(struct engine_process *p, struct gguf *file, const struct host_options *o, struct str name, int64_t id, struct err *e)
+{
+    struct host *h = NULL;
+    struct host_options with = *o;
+    engine_process_plan(p, &with);
+    int rc = host_open(&h, file, &with, clock_system(), e);
+    return rc < 0 ? rc : engine_process_loaded(p, h, &with, name, id, e);
 }
 
 int engine_process_serve(struct engine_process *p, struct engine_loaded *l, struct str name, struct err *e)
@@ -110,4 +161,5 @@ void engine_process_close(struct engine_process *p)
     while (p->loaded)
         forget(p->loaded->host, p);
     loop_close(p->loop);
+    room_close(p->room);
 }

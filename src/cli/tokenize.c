@@ -1,4 +1,4 @@
-/* tokenize.c: `hearth tokenize FILE`: standard input as the tokens of a model file's vocabulary. */
+/* tokenize.c: `hearth tokenize FILE`: standard input, or each of the texts in it, as the tokens of a model file's vocabulary. */
 #include "base/json.h"
 #include "cli/cli_priv.h"
 #include "engine/gguf.h"
@@ -56,13 +56,38 @@ static int print_list(const struct tokenizer *t, const struct token_list *tokens
     return cli_print(STR(""));
 }
 
-static int tokenize(const char *path, unsigned flags, bool json)
+struct asked {
+    unsigned flags;
+    bool json, each; /* each: a NUL ends a text */
+};
+
+static int show(const struct tokenizer *t, struct str text, const struct asked *a)
+{
+    struct err e = {0};
+    AUTO_TOKENS struct token_list tokens = TOKEN_LIST_INIT(TOKENIZE_BYTES_MAX + 2);
+    if (tokenizer_encode(t, text, a->flags, &tokens, &e) < 0)
+        return cli_fail_err(&e);
+    return a->json ? print_json(&tokens) : print_list(t, &tokens);
+}
+
+/* What stands behind the last NUL is a text as well, unless nothing does. */
+static int show_each(const struct tokenizer *t, struct str rest, const struct asked *a)
+{
+    int status = 0;
+    while (rest.len && status == 0) {
+        ptrdiff_t end = str_find_char(rest, '\0');
+        status = show(t, end < 0 ? rest : str_slice(rest, 0, (size_t)end), a);
+        rest = end < 0 ? STR_NONE : str_skip(rest, (size_t)end + 1);
+    }
+    return status;
+}
+
+static int tokenize(const char *path, const struct asked *a)
 {
     struct err e = {0};
     struct gguf *g = NULL;
     struct tokenizer *t = NULL;
     AUTO_BUF struct buf text = BUF_INIT(TOKENIZE_BYTES_MAX);
-    AUTO_TOKENS struct token_list tokens = TOKEN_LIST_INIT(TOKENIZE_BYTES_MAX + 2);
     int rc = gguf_open(&g, path, &e);
     if (rc < 0)
         return cli_fail_err(&e);
@@ -74,9 +99,7 @@ static int tokenize(const char *path, unsigned flags, bool json)
     if (tokenizer_warning(t))
         fprintf(stderr, "warning: %s\n", tokenizer_warning(t));
     rc = buf_read_fd(&text, STDIN_FILENO, "standard input", &e);
-    if (rc == 0)
-        rc = tokenizer_encode(t, buf_str(&text), flags, &tokens, &e);
-    int status = rc < 0 ? cli_fail_err(&e) : json ? print_json(&tokens) : print_list(t, &tokens);
+    int status = rc < 0 ? cli_fail_err(&e) : a->each ? show_each(t, buf_str(&text), a) : show(t, buf_str(&text), a);
     tokenizer_close(t);
     gguf_close(g);
     return status;
@@ -84,10 +107,11 @@ static int tokenize(const char *path, unsigned flags, bool json)
 
 static int run(int argc, char **argv)
 {
-    bool special = false, no_bos = false, json = false;
+    bool special = false, no_bos = false, json = false, each = false;
     const struct cli_option options[] = {
         {0, "special", NULL, "recognise control tokens in the text (<|im_start|>, </s>, …), as in a rendered template", OPTION_FLAG, &special},
         {0, "no-bos", NULL, "the tokens of the text alone: nothing is put before or behind them", OPTION_FLAG, &no_bos},
+        {'0', "null", NULL, "standard input is several texts, each ended by a NUL: the tokens of each in turn, with --json a line", OPTION_FLAG, &each},
         {0, "json", NULL, "{\"tokens\":[…]} and nothing else", OPTION_FLAG, &json},
     };
     int words;
@@ -100,7 +124,8 @@ static int run(int argc, char **argv)
         return end - 1;
     if (words != 1)
         return cli_usage_error(&command_tokenize, words ? "one file at a time" : "which model file?");
-    return tokenize(argv[0], (special ? TOKENIZE_SPECIAL : 0u) | (no_bos ? 0u : TOKENIZE_ENDS), json);
+    struct asked a = {(special ? TOKENIZE_SPECIAL : 0u) | (no_bos ? 0u : TOKENIZE_ENDS), json, each};
+    return tokenize(argv[0], &a);
 }
 
 const struct cli_command command_tokenize = {

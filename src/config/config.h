@@ -54,7 +54,7 @@ struct config_upstream {
     bool engine;
     struct config_text model_file[32]; /* of models[i] */
     struct config_mark model_mark;     /* of `models` */
-    int64_t engine_context;            /* tokens; 0 = what each model was trained for */
+    int64_t engine_context;            /* tokens; 0 = what each model was trained for, as far as memory goes */
     int engine_threads, engine_calls;  /* 0 = as many as cores; calls that are computed at once */
     struct config_mark context_mark, threads_mark, calls_mark;
 };

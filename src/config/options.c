@@ -99,7 +99,7 @@ static const struct config_option upstream_rows[] = {
      .absent = "none", .text = "Bare names of the models it serves, beside those its vendor and the chains name. Of dialect `engine`: `{ NAME: FILE }`, "
              "1 to 32 models in GGUF files, from the folder of the config; of a split one the first part."},
     {.key = "context", .kind = OPTION_TOKENS, FIELD(config_upstream, engine_context), MARK(config_upstream, context_mark), .min = 16, .max = 1 << 20,
-     .absent = "what each model was trained for",
+     .absent = "what each model was trained for, as far as memory goes",
      .text = "Dialect `engine`: tokens of all calls together that each model keeps in memory; one call may use all of it."},
     {.key = "threads", .kind = OPTION_COUNT, FIELD(config_upstream, engine_threads), MARK(config_upstream, threads_mark), .min = 1, .max = 64,
      .absent = "one for each core", .text = "Dialect `engine`: threads that compute; fewer leave cores to other work of the machine."},

@@ -15,6 +15,7 @@ enum key { KEY_OTHER, KEY_NAME, KEY_ARGUMENTS };
 
 #define NAME_BYTES_MAX 256
 #define OUT_BYTES_MAX (64 * KiB)
+#define BLANKS_MAX 1024 /* held back: no form has as many before a mark */
 
 struct answer_parser {
     struct answer_options o; /* borrowed texts */
@@ -196,11 +197,18 @@ static bool is_tool(const struct answer_parser *p, struct str name)
     return false;
 }
 
-/* The held bytes from `from` are read once more, in the phase that is now set, before what was to come. */
+/* The held bytes from `from` are read once more, in the phase that is now set, before what was to come. Where they have been read again
+ * already, that is a step back: else every mark in a long text that is no call would copy the rest of it. */
 static int read_again(struct answer_parser *p, size_t from)
 {
+    struct str back = str_skip(buf_str(&p->held), from);
+    if (back.len && back.len <= p->again_at && memcmp(p->again.ptr + p->again_at - back.len, back.ptr, back.len) == 0) {
+        p->again_at -= back.len;
+        buf_clear(&p->held);
+        return 0;
+    }
     struct buf all = BUF_INIT(p->again.max);
-    int rc = buf_append(&all, str_skip(buf_str(&p->held), from));
+    int rc = buf_append(&all, back);
 
     if (rc == 0)
         rc = buf_append(&all, str_skip(buf_str(&p->again), p->again_at));
@@ -574,9 +582,10 @@ static int step(struct answer_parser *p, char c)
             return ERR_NOMEM;
         return broken(p);
     }
-    if (p->held.len >= ANSWER_CALL_BYTES_MAX) { /* white space without end */
-        int rc = p->phase == REASON ? tell(p, ANSWER_REASONING, buf_str(&p->held)) : tell_text(p, buf_str(&p->held));
-        buf_clear(&p->held);
+    if (p->held.len >= BLANKS_MAX && !(p->phase >= OPEN && p->phase < CLOSE)) { /* white space without end, which is looked through again for each byte */
+        struct str space = str_slice(buf_str(&p->held), 0, blanks(buf_str(&p->held))); /* the rest may be a mark */
+        int rc = p->phase != REASON ? tell_text(p, space) : p->reasoned ? tell(p, ANSWER_REASONING, space) : 0;
+        buf_consume(&p->held, space.len);
         if (rc < 0)
             return rc;
     }

@@ -321,6 +321,27 @@ static bool read_message(struct shaper *s, const struct json_node *n, struct mes
     return !s->rc;
 }
 
+/* Members that we do not know, however many. */
+static bool put_others(struct shaper *s, struct json_node *to, const struct json_node *from)
+{
+    struct json_node **tail = &to->child;
+
+    while (*tail)
+        tail = &(*tail)->next;
+    for (const struct json_node *x = from->child; x; x = x->next) {
+        if (is_known_member(x->key))
+            continue;
+        struct json_node *copy = shared(s, x);
+        if (!copy)
+            return out_of_memory(s);
+        copy->next = NULL;
+        *tail = copy;
+        tail = &copy->next;
+        to->count++;
+    }
+    return true;
+}
+
 static struct json_node *write_message(struct shaper *s, const struct message *m)
 {
     struct json_node *out = chat_node_new(s->arena, JSON_OBJECT), *content;
@@ -340,11 +361,7 @@ static struct json_node *write_message(struct shaper *s, const struct message *m
         reasoning = json_get_text(m->from, "reasoning");
     if (reasoning.ptr && !put(s, out, STR("reasoning_content"), chat_node_text(s->arena, reasoning)))
         return NULL;
-    for (const struct json_node *x = m->from->child; x; x = x->next) {
-        if (!is_known_member(x->key) && !put(s, out, x->key, shared(s, x)))
-            return NULL;
-    }
-    return out;
+    return put_others(s, out, m->from) ? out : NULL;
 }
 
 /* The system's words become the beginning of the first user message. */

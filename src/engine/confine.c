@@ -33,6 +33,8 @@
 #define SANITIZED 1
 #endif
 
+static pid_t parent; /* as it was before the walls: afterwards nobody may ask */
+
 bool confine_available(void)
 {
 #if defined(MACHINE) && !defined(SANITIZED)
@@ -45,7 +47,7 @@ bool confine_available(void)
 #if defined(MACHINE) && !defined(SANITIZED)
 static const int allowed[] = {
     /* descriptors it has */
-    __NR_read, __NR_write, __NR_readv, __NR_writev, __NR_pread64, __NR_close, __NR_lseek, __NR_fstat, __NR_fcntl, __NR_accept4, __NR_recvmsg, __NR_sendmsg,
+    __NR_read, __NR_write, __NR_readv, __NR_writev, __NR_pread64, __NR_close, __NR_lseek, __NR_fstat, __NR_accept4, __NR_recvmsg, __NR_sendmsg,
     __NR_recvfrom, __NR_sendto, __NR_shutdown, __NR_getsockopt, __NR_setsockopt, __NR_getsockname, __NR_getpeername, __NR_dup3,
     /* waiting */
     __NR_epoll_create1, __NR_epoll_ctl, __NR_epoll_pwait, __NR_eventfd2, __NR_futex, __NR_ppoll, __NR_clock_nanosleep, __NR_nanosleep, __NR_restart_syscall,
@@ -54,7 +56,7 @@ static const int allowed[] = {
     /* threads */
     __NR_exit, __NR_exit_group, __NR_set_robust_list, __NR_rseq, __NR_sched_yield, __NR_sched_getaffinity, __NR_gettid, __NR_getpid, __NR_membarrier,
     /* signals, time, chance */
-    __NR_rt_sigaction, __NR_rt_sigprocmask, __NR_rt_sigreturn, __NR_sigaltstack, __NR_tgkill, __NR_clock_gettime, __NR_gettimeofday, __NR_clock_getres,
+    __NR_rt_sigaction, __NR_rt_sigprocmask, __NR_rt_sigreturn, __NR_sigaltstack, __NR_clock_gettime, __NR_gettimeofday, __NR_clock_getres,
     __NR_getrandom, __NR_getrusage,
 #if defined(__x86_64__)
     __NR_epoll_wait, __NR_poll, __NR_time,
@@ -101,6 +103,16 @@ static void if_flags(struct filter *f, int number, int index, uint32_t bits, boo
     answer(f, demand ? refuse : SECCOMP_RET_ALLOW);
 }
 
+/* `number` passes if the low half of its argument `index` is one of these. */
+static void if_one_of(struct filter *f, int number, int index, const uint32_t *value, size_t count)
+{
+    put(f, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)number, 0, (unsigned char)(2 * count + 2)));
+    load(f, offsetof(struct seccomp_data, args) + (size_t)index * 8);
+    for (size_t i = 0; i < count; i++)
+        if_equal_answer(f, value[i], SECCOMP_RET_ALLOW);
+    answer(f, SECCOMP_RET_ERRNO | EPERM);
+}
+
 static void build(struct filter *f)
 {
     load(f, offsetof(struct seccomp_data, arch));
@@ -114,6 +126,9 @@ static void build(struct filter *f)
     if_flags(f, __NR_mmap, 2, PROT_EXEC_BIT, false);
     if_flags(f, __NR_mprotect, 2, PROT_EXEC_BIT, false);
     if_flags(f, __NR_clone, 0, THREAD_BIT, true); /* threads, no processes */
+    /* Signals to itself alone: others of the same user could be ended, the daemon first. F_SETOWN would be a way around. */
+    if_one_of(f, __NR_tgkill, 0, (const uint32_t[]){(uint32_t)getpid()}, 1);
+    if_one_of(f, __NR_fcntl, 1, (const uint32_t[]){F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_DUPFD_CLOEXEC}, 5);
     answer(f, SECCOMP_RET_ERRNO | EPERM);
 }
 #endif
@@ -121,6 +136,7 @@ static void build(struct filter *f)
 int confine_self(struct confinement *out, struct err *e)
 {
     struct confinement c = {0};
+    parent = getppid();
 #if defined(MACHINE) && !defined(SANITIZED)
     /* A user namespace is what lets others than root make a network namespace. Containers often refuse both. */
     c.network_namespace = unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0 || unshare(CLONE_NEWNET) == 0;
@@ -203,6 +219,17 @@ static int try_exec(void)
     return errno;
 }
 
+static int try_signal(void)
+{
+    return ended(-1, syscall(SYS_tgkill, parent, parent, 0) < 0);
+}
+
+/* A descriptor whose input is told by a signal, to whomever: another way to end a process. */
+static int try_owner(void)
+{
+    return ended(-1, fcntl(STDIN_FILENO, F_SETOWN, parent) < 0);
+}
+
 void confine_prove(struct confine_try out[CONFINE_TRIES])
 {
     static const struct {
@@ -211,7 +238,8 @@ void confine_prove(struct confine_try out[CONFINE_TRIES])
     } tries[CONFINE_TRIES] = {
         {"a TCP connection to 192.0.2.1:443", try_tcp}, {"a DNS query to 192.0.2.53", try_dns},
         {"a unix socket (/run/dbus/system_bus_socket)", try_unix_socket}, {"reading a file outside (/etc/passwd)", try_file},
-        {"writing a file (/tmp/hearth-fence-proof)", try_write}, {"starting a program (/bin/true)", try_exec},
+        {"writing a file (/tmp/hearth-fence-proof)", try_write}, {"a signal to the process that started it", try_signal},
+        {"a descriptor whose signals go there (F_SETOWN)", try_owner}, {"starting a program (/bin/true)", try_exec},
     };
     for (size_t i = 0; i < CONFINE_TRIES; i++) {
         int error_number = tries[i].fn();

@@ -25,7 +25,7 @@ struct confine_try {
     bool refused;
     int error_number;  /* why not, or 0: it went through */
 };
-enum { CONFINE_TRIES = 6 };
+enum { CONFINE_TRIES = 8 };
 /* Inside of a confined process: tries to get out in every way that is known to matter. Where there are no walls the last one replaces
  * this process. */
 void confine_prove(struct confine_try out[CONFINE_TRIES]);

@@ -5,7 +5,7 @@
 #include <assert.h>
 #include <sched.h>
 
-enum { ROWS_DEFAULT = 256, CONTEXT_MAX = 1 << 20,
+enum { ROWS_DEFAULT = 256, CONTEXT_MAX = 1 << 20, CONTEXT_LEAST = 2048 /* without being asked; little memory is the system's to deal with */,
        TEXTS_TOGETHER = 64 /* of a step, when they are short */,
        TEXT_TOKENS_MAX = 1 << 14 /* of a model that sees both ways: its buffers hold a whole text; the longest in use read 8192 */ };
 
@@ -42,6 +42,32 @@ static size_t context_of(const struct model *m, const struct engine_options *opt
     return context;
 }
 
+static size_t mib(uint64_t bytes)
+{
+    return (size_t)(bytes >> 20);
+}
+
+/* The context that memory allows. One that was asked for is given if it can ever be had; else keys and values get half of what is free beside
+ * the weights: prefixes fill it over time, and other models and programs live here too. */
+static int fit_context(struct engine *g, const struct engine_options *opt, size_t page_bytes, struct err *e)
+{
+    uint64_t weights = gguf_tensor_bytes(g->file), wanted = ((uint64_t)g->context + KV_PAGE_TOKENS - 1) / KV_PAGE_TOKENS * page_bytes;
+    g->context_wished = g->context;
+    if (opt->context && opt->memory_all && weights + wanted > opt->memory_all) {
+        uint64_t room = opt->memory_all > weights ? opt->memory_all - weights : 0;
+        return err_set(e, ERR_LIMIT,
+                       "a context of %zu tokens takes %zu MiB for keys and values beside %zu MiB of weights, and there are %zu MiB of memory in all: "
+                       "room for %zu tokens at the very most; ask for a smaller context",
+                       g->context, mib(wanted), mib(weights), mib(opt->memory_all), (size_t)(room / page_bytes * KV_PAGE_TOKENS));
+    }
+    if (opt->context || !opt->memory_free)
+        return 0;
+    uint64_t half = opt->memory_free > weights ? (opt->memory_free - weights) / 2 : 0, fits = half / page_bytes * KV_PAGE_TOKENS;
+    fits = fits < CONTEXT_LEAST ? CONTEXT_LEAST : fits;
+    g->context = g->context < fits ? g->context : (size_t)fits;
+    return 0;
+}
+
 /* Pages for so many tokens; texts that are read together each begin a page of their own, so they need more than their tokens do. */
 static size_t pages_of(const struct model *m, size_t context, size_t rows)
 {
@@ -61,10 +87,14 @@ static int open_all(struct engine *g, const struct engine_options *opt, struct e
     size_t context = context_of(m, opt), most = m->causal ? CONTEXT_MAX : TEXT_TOKENS_MAX;
     if (context > most)
         return err_set(e, ERR_INVALID, "a context of %zu tokens: the engine takes up to %zu", context, most);
-    g->context = context;
-    g->rows_max = rows_of(m, opt, context);
+    g->context = g->context_wished = context;
     struct kv_shape shape;
     model_kv_shape(m, opt->kv_type, &shape);
+    if (m->causal && (rc = fit_context(g, opt, kv_page_bytes(&shape), e)) < 0)
+        return rc;
+    context = g->context;
+    g->rows_max = rows_of(m, opt, context);
+    g->rows_usual = g->rows_max < ROWS_DEFAULT ? g->rows_max : ROWS_DEFAULT;
     rc = kv_pool_new(&g->kv, &shape, pages_of(m, context, g->rows_max), e);
     struct forward_options fo = {.kernels = g->kernels, .pool = g->pool, .kv_type = opt->kv_type, .rows_max = g->rows_max,
                                  .wanted_max = m->output.data ? (opt->wanted_max ? opt->wanted_max : 1) : g->rows_max};
@@ -105,6 +135,13 @@ struct engine_memory engine_memory(const struct engine *g)
     struct kv_shape shape;
     model_kv_shape(g->model, kv_type(g->kv), &shape);
     return (struct engine_memory){gguf_tensor_bytes(g->file), kv_pages_max(g->kv) * kv_page_bytes(&shape), forward_bytes(g->forward)};
+}
+
+uint64_t engine_context_of(const struct engine *g, uint64_t bytes)
+{
+    struct kv_shape shape;
+    model_kv_shape(g->model, kv_type(g->kv), &shape);
+    return bytes / kv_page_bytes(&shape) * KV_PAGE_TOKENS;
 }
 
 size_t engine_result_floats(const struct engine *g)

@@ -19,7 +19,9 @@
 
 enum { ATTEND_ROWS = 8, /* rows of one sequence that go through its pages together */
        PHASES = 6,      /* pieces of work by rows or heads in a layer; each has a counter */
-       CHUNK_ROWS = 64  /* of gate and up at a time; their results meet in a buffer of the thread */
+       CHUNK_ROWS = 64, /* of gate and up at a time; their results meet in a buffer of the thread */
+       MAP_LEAST = 256 * 1024, /* bytes of a buffer that takes its memory as rows come: steps are mostly far smaller than the largest */
+       ROWS_KEPT = 256         /* forward_rest leaves the memory of so many */
 };
 
 /* Columns of activations: the state x, what was made of it last, and that as integers. */
@@ -41,20 +43,26 @@ struct worker { /* what a thread has for itself */
     struct columns alone;   /* one column */
 };
 
+struct piece { /* of memory */
+    void *at;
+    size_t bytes;
+};
+
 struct forward {
     const struct model *m;
     struct kv_pool *kv;
     struct forward_options opt;
     const struct kernels *kernels;
     size_t bytes;
-    void **memory; /* all that was allocated; owned */
-    size_t memory_count, memory_max;
+    struct piece *memory; /* (memory_count) all that was allocated; owned */
+    size_t memory_count, memory_max, rows_touched;
 
     struct columns shared;
-    float *qkv;      /* (n, q + 2 kv) */
-    float *attended; /* (n, q) */
+    float *middle;   /* owned: attention's, then the feed-forward part's */
+    float *qkv;      /* (n, q + 2 kv) in `middle` */
+    float *attended; /* (n, q) behind it */
     float *y;        /* (n, width): what is added to x next */
-    float *hidden;   /* (n, ff) */
+    float *hidden;   /* (n, ff) in the place of both: attention is through when it begins */
     float *turn[2];  /* (n, dims / 2, 2): cosine and sine, for all keys and for windows */
     size_t *position;
     struct block *block;
@@ -72,14 +80,20 @@ struct forward {
 
 /* --- memory ------------------------------------------------------------------------------------------------------------------- */
 
+static bool is_mapped(const struct piece *p)
+{
+    return p->bytes >= MAP_LEAST;
+}
+
 static void *take(struct forward *f, size_t count, size_t bytes)
 {
     size_t total;
     if (f->memory_count == f->memory_max || __builtin_mul_overflow(count, bytes, &total))
         return NULL;
-    void *p = mem_zalloc_aligned(64, total + 64);
+    total += 64; /* kernels read whole vectors */
+    void *p = total >= MAP_LEAST ? mem_map(total) : mem_zalloc_aligned(64, total);
     if (p) {
-        f->memory[f->memory_count++] = p;
+        f->memory[f->memory_count++] = (struct piece){p, total};
         f->bytes += total;
     }
     return p;
@@ -134,10 +148,9 @@ static bool take_all(struct forward *f)
     size_t n = f->opt.rows_max, q = m->heads * m->head_dim, kv = m->kv_heads * m->head_dim, threads = pool_threads(f->opt.pool);
     if (!columns_take(f, &f->shared, n))
         return false;
-    f->qkv = take(f, n * (q + 2 * kv), sizeof(float));
-    f->attended = take(f, n * q, sizeof(float));
+    size_t attention = 2 * (q + kv), most = attention > m->ff ? attention : m->ff;
+    f->middle = take(f, n * most, sizeof(float));
     f->y = take(f, n * m->width, sizeof(float));
-    f->hidden = take(f, n * m->ff, sizeof(float));
     f->turn[0] = take(f, n * m->rope.dims, sizeof(float));
     f->turn[1] = take(f, n * m->rope_local.dims, sizeof(float));
     f->position = take(f, n, sizeof(size_t));
@@ -146,7 +159,7 @@ static bool take_all(struct forward *f)
     f->next = take(f, m->layer_count * PHASES + 1, sizeof(atomic_size_t));
     f->worker = take(f, threads, sizeof(struct worker));
     f->wanted_norm = take(f, f->opt.wanted_max * m->width, sizeof(float));
-    if (!f->qkv || !f->attended || !f->y || !f->hidden || !f->turn[0] || !f->turn[1] || !f->position || !f->block || !f->wanted_index || !f->next ||
+    if (!f->middle || !f->y || !f->turn[0] || !f->turn[1] || !f->position || !f->block || !f->wanted_index || !f->next ||
         !f->worker || !f->wanted_norm)
         return false;
     for (int form = 0; form < ACT_FORM_END; form++)
@@ -168,7 +181,7 @@ int forward_new(struct forward **out, const struct model *m, struct kv_pool *kv,
     f->opt = *opt;
     f->kernels = opt->kernels;
     f->memory_max = 64 + 32 * pool_threads(opt->pool);
-    f->memory = new0_array(void *, f->memory_max);
+    f->memory = new0_array(struct piece, f->memory_max);
     if (!f->memory || !take_all(f)) {
         forward_free(f);
         return err_set(e, ERR_NOMEM, "no memory for steps of %zu tokens", opt->rows_max);
@@ -177,12 +190,23 @@ int forward_new(struct forward **out, const struct model *m, struct kv_pool *kv,
     return 0;
 }
 
+void forward_rest(struct forward *f)
+{
+    for (size_t i = 0; f->rows_touched > ROWS_KEPT && i < f->memory_count; i++)
+        if (is_mapped(&f->memory[i]))
+            mem_map_empty(f->memory[i].at, f->memory[i].bytes);
+    f->rows_touched = f->rows_touched > ROWS_KEPT ? 0 : f->rows_touched;
+}
+
 void forward_free(struct forward *f)
 {
     if (!f)
         return;
     for (size_t i = 0; i < f->memory_count; i++)
-        mem_free(f->memory[i]);
+        if (is_mapped(&f->memory[i]))
+            mem_unmap(f->memory[i].at, f->memory[i].bytes);
+        else
+            mem_free(f->memory[i].at);
     mem_free(f->memory);
     mem_free(f);
 }
@@ -509,6 +533,13 @@ static void keep_small(struct worker *w, size_t dim, size_t slot, const float *v
     kv_quantise(w->k, dim, values + slot * dim, kv_scales(values, dim) + slot * blocks);
 }
 
+/* A model that sees both ways reads a text in one step and never comes back to it: a page has room for one layer, which each layer takes
+ * in turn (all threads have met since the one before was read). */
+static size_t layer_place(const struct model *m, size_t layer)
+{
+    return m->causal ? layer : 0;
+}
+
 /* Puts the row's key and value of one head into its page; keys lie transposed. */
 static void keep(struct forward *f, struct worker *w, size_t layer, size_t row, size_t head)
 {
@@ -517,8 +548,9 @@ static void keep(struct forward *f, struct worker *w, size_t layer, size_t row, 
     size_t dim = m->head_dim, stride = l->q.rows + l->k.rows + l->v.rows, slot = f->position[row] % KV_PAGE_TOKENS;
     const float *k = f->qkv + row * stride + l->q.rows + head * dim, *v = k + l->k.rows, *v_bias = l->v_bias ? l->v_bias + head * dim : NULL;
     const struct kv_sequence *s = f->row[row].sequence;
-    void *keys = kv_keys(f->kv, s, f->position[row] / KV_PAGE_TOKENS, layer, head);
-    void *values = kv_values(f->kv, s, f->position[row] / KV_PAGE_TOKENS, layer, head);
+    size_t place = layer_place(m, layer);
+    void *keys = kv_keys(f->kv, s, f->position[row] / KV_PAGE_TOKENS, place, head);
+    void *values = kv_values(f->kv, s, f->position[row] / KV_PAGE_TOKENS, place, head);
     finish_head(f, l, row, k, l->k_bias ? l->k_bias + head * dim : NULL, l->k_norm, w->k);
     if (f->opt.kv_type == KV_Q8_0) {
         keep_small(w, dim, slot, v, v_bias, keys, values);
@@ -559,7 +591,7 @@ static void attend_page(struct forward *f, struct worker *w, size_t layer, const
         end[i] = end[i] < KV_PAGE_TOKENS ? end[i] : KV_PAGE_TOKENS;
         whole = whole && first[i] == 0 && end[i] == KV_PAGE_TOKENS;
     }
-    struct attend a = {.type = f->opt.kv_type, .k = kv_keys(f->kv, s, page, layer, head), .v = kv_values(f->kv, s, page, layer, head),
+    struct attend a = {.type = f->opt.kv_type, .k = kv_keys(f->kv, s, page, layer_place(m, layer), head), .v = kv_values(f->kv, s, page, layer_place(m, layer), head),
                        .head_dim = m->head_dim, .softcap = m->attention_softcap};
     for (size_t i = 0; i < b->count; i += whole ? b->count : 1) {
         if (first[i] >= end[i])
@@ -708,6 +740,9 @@ void forward_step(struct forward *f, const struct forward_row *row, size_t rows,
     assert(rows >= 1 && rows <= f->opt.rows_max);
     f->row = row;
     f->rows = rows;
+    f->qkv = f->hidden = f->middle; /* packed for as many rows as there are: no more memory is touched than they take */
+    f->attended = f->qkv + rows * (f->m->heads + 2 * f->m->kv_heads) * f->m->head_dim;
+    f->rows_touched = rows > f->rows_touched ? rows : f->rows_touched;
     f->out = out;
     lay_out(f);
     turns(f, 0, &f->m->rope);

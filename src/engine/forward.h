@@ -3,7 +3,8 @@
  * A step takes rows: tokens of one or many sequences, each at its position. It writes their keys and values into the sequences'
  * pages and computes what was wanted of which row. The result of a row depends on its sequence alone: not on the other rows, how
  * the sequence was cut into steps, or the number of threads.
- * Everything is sized when the forward is made; a step allocates nothing. One step at a time. */
+ * Everything is sized when the forward is made; a step allocates nothing. The large buffers take memory only as far as steps have rows.
+ * One step at a time. */
 #pragma once
 #include "engine/kv.h"
 #include "engine/model.h"
@@ -27,7 +28,8 @@ struct forward_row {
 
 int forward_new(struct forward **out, const struct model *m, struct kv_pool *kv, const struct forward_options *opt, struct err *e);
 void forward_free(struct forward *f);
-size_t forward_bytes(const struct forward *f); /* what it holds in memory, all of it */
+size_t forward_bytes(const struct forward *f); /* what it holds in memory after the largest step it can do */
+void forward_rest(struct forward *f);          /* nothing to do: what a large step took is given back */
 
 /* Rows of one sequence stand together; the first goes to the sequence's `length`, and `length` moves on past the last. Tokens are
  * in the vocabulary (asserted). out: (wanted rows, vocab) logits if the model has an output, else (wanted rows, width) states.

@@ -2,6 +2,7 @@
 #include "engine/gguf_priv.h"
 #include "base/buf.h"
 #include "base/mem.h"
+#include "engine/torn.h"
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -23,6 +24,8 @@ struct gguf_shown gguf_shown(struct str s)
 
 static void part_unmap(struct gguf_part *p)
 {
+    if (p->mapped)
+        torn_forget(p->base);
     if (p->mapped)
         (void)munmap((void *)(uintptr_t)p->base, p->size); /* ours, and never written */
     mem_free(p->name);
@@ -81,6 +84,7 @@ static int part_map(struct gguf_part *p, int fd, struct err *e)
     p->base = base;
     p->size = (size_t)info.st_size;
     p->mapped = true;
+    torn_watch(base, p->size, p->name);
     return 0;
 }
 
@@ -234,7 +238,18 @@ int gguf_open(struct gguf **out, const char *path, struct err *e)
     return opened(g, rc, out, e);
 }
 
-int gguf_open_fds(struct gguf **out, const int *fd, size_t fd_count, struct err *e)
+/* What a part is called in messages: by its path where there is one. */
+static int name_part(struct buf *name, const char *path, size_t index, size_t count)
+{
+    buf_clear(name);
+    if (path && gguf_parts_named(path) == count)
+        return gguf_part_name(name, path, index, count);
+    if (count > 1)
+        (void)buf_append_format(name, "part %zu of %zu of ", index + 1, count);
+    return buf_append_text(name, path ? path : "the model");
+}
+
+int gguf_open_fds(struct gguf **out, const char *path, const int *fd, size_t fd_count, struct err *e)
 {
     assert(fd_count > 0);
     struct gguf *g = new0(struct gguf);
@@ -242,11 +257,10 @@ int gguf_open_fds(struct gguf **out, const int *fd, size_t fd_count, struct err 
         return err_set(e, ERR_NOMEM, "the model cannot be opened");
     size_t count = 0;
     int rc = 0;
+    AUTO_BUF struct buf name = BUF_INIT(64 * KiB);
     for (size_t i = 0; rc == 0 && i < fd_count; i++) {
-        char name[64];
-        (void)text_format(name, sizeof name, "part %zu of %zu of the model", i + 1, fd_count);
-        struct gguf_part *p = part_add(g, fd_count > 1 ? name : "the model", e);
-        rc = p ? part_map(p, fd[i], e) : ERR_NOMEM;
+        struct gguf_part *p = name_part(&name, path, i, fd_count) == 0 && buf_text(&name) ? part_add(g, name.ptr, e) : NULL;
+        rc = p ? part_map(p, fd[i], e) : err_set(e, ERR_NOMEM, "the model cannot be opened");
         if (rc == 0)
             rc = i == 0 ? read_first(g, &count, e) : part_read_next(g, p, i, count, e);
         if (rc == 0 && count != fd_count)

@@ -48,8 +48,9 @@ struct gguf_array {
 
 /* `path` is the file, or the first of a split model (PREFIX-00001-of-00005.gguf); the other parts are found beside it. */
 int gguf_open(struct gguf **out, const char *path, struct err *e);
-/* The same from descriptors that somebody else opened, in the order of the parts; they may be closed afterwards. */
-int gguf_open_fds(struct gguf **out, const int *fd, size_t count, struct err *e);
+/* The same from descriptors that somebody else opened, in the order of the parts; they may be closed afterwards. `path`: as they were opened
+ * by, for messages alone; NULL: not known. */
+int gguf_open_fds(struct gguf **out, const char *path, const int *fd, size_t count, struct err *e);
 /* How many parts a file of this name is the first of, by its name alone: 1 unless it ends in -00001-of-NNNNN.gguf. */
 size_t gguf_parts_named(const char *path);
 int gguf_part_name(struct buf *out, const char *path, size_t index, size_t count); /* of such a file: the name of part `index`, from 0 */

@@ -71,8 +71,19 @@ int forms_fail(struct forms *f, const struct path *p, int code, const char *form
     return net_fail(f->net, code, "%.*s (at %s of the schema)", STR_FMT(buf_str(&b)), path);
 }
 
-static const struct json_node *step_into(const struct json_node *node, struct str part)
+/* Walking over members is what merging costs. After the last step nothing is found, and the net has failed. */
+static bool spend(struct forms *f, size_t steps)
 {
+    f->steps += steps;
+    if (f->steps > FORMS_STEPS_MAX)
+        net_fail(f->net, ERR_LIMIT, "the schema is too large once its parts are put together");
+    return f->net->rc == 0;
+}
+
+static const struct json_node *step_into(struct forms *f, const struct json_node *node, struct str part)
+{
+    if (!spend(f, node->count))
+        return NULL;
     for (const struct json_node *m = node->child; m && node->type == JSON_OBJECT; m = m->next) {
         if (str_eq(m->key, part))
             return m;
@@ -127,7 +138,7 @@ const struct json_node *forms_resolve(struct forms *f, const struct json_node *r
             net_fail(f->net, ERR_NOMEM, "no memory for the schema");
             return NULL;
         }
-        node = step_into(node, part);
+        node = step_into(f, node, part);
         more = slash >= 0;
         rest = more ? str_skip(rest, (size_t)slash + 1) : rest;
     }
@@ -151,7 +162,7 @@ static struct json_node *node_new(struct forms *f, enum json_type type)
 /* A member or element is copied, its value shared. */
 static struct json_node *append(struct forms *f, struct json_node *to, const struct json_node *value, struct str key)
 {
-    struct json_node *n = node_new(f, value->type), **at = &to->child;
+    struct json_node *n = spend(f, to->count) ? node_new(f, value->type) : NULL, **at = &to->child;
     if (!n)
         return NULL;
     *n = *value;
@@ -188,8 +199,10 @@ static bool value_same(const struct json_node *a, const struct json_node *b)
     return true;
 }
 
-static bool in_list(const struct json_node *list, const struct json_node *value)
+static bool in_list(struct forms *f, const struct json_node *list, const struct json_node *value)
 {
+    if (!spend(f, list->count))
+        return false;
     for (const struct json_node *x = list->child; x; x = x->next) {
         if (value_same(x, value))
             return true;
@@ -215,9 +228,9 @@ static struct json_node *both_types(struct forms *f, const struct json_node *a, 
     if (!x || !y || !out)
         return NULL;
     for (const struct json_node *t = x->child; t; t = t->next) {
-        if ((in_list(y, t) || (value_same(t, &integer) && in_list(y, &number))) && !append(f, out, t, STR_NONE))
+        if ((in_list(f, y, t) || (value_same(t, &integer) && in_list(f, y, &number))) && !append(f, out, t, STR_NONE))
             return NULL;
-        if (value_same(t, &number) && in_list(y, &integer) && !in_list(x, &integer) && !append(f, out, &integer, STR_NONE))
+        if (value_same(t, &number) && in_list(f, y, &integer) && !in_list(f, x, &integer) && !append(f, out, &integer, STR_NONE))
             return NULL;
     }
     return out;
@@ -229,11 +242,11 @@ static struct json_node *both_lists(struct forms *f, const struct json_node *a, 
     if (!out || a->type != JSON_ARRAY || b->type != JSON_ARRAY)
         return NULL;
     for (const struct json_node *x = a->child; x; x = x->next) {
-        if ((all || in_list(b, x)) && !append(f, out, x, STR_NONE))
+        if ((all || in_list(f, b, x)) && !append(f, out, x, STR_NONE))
             return NULL;
     }
     for (const struct json_node *x = b->child; x && all; x = x->next) {
-        if (!in_list(a, x) && !append(f, out, x, STR_NONE))
+        if (!in_list(f, a, x) && !append(f, out, x, STR_NONE))
             return NULL;
     }
     return out;
@@ -254,12 +267,12 @@ static struct json_node *both_properties(struct forms *f, const struct json_node
     if (!out || a->type != JSON_OBJECT || b->type != JSON_OBJECT)
         return NULL;
     for (const struct json_node *m = a->child; m; m = m->next) {
-        const struct json_node *other = step_into(b, m->key), *value = other ? both_schemas(f, m, other) : m;
+        const struct json_node *other = step_into(f, b, m->key), *value = other ? both_schemas(f, m, other) : m;
         if (!value || !append(f, out, value, m->key))
             return NULL;
     }
     for (const struct json_node *m = b->child; m; m = m->next) {
-        if (!step_into(a, m->key) && !append(f, out, m, m->key))
+        if (!step_into(f, a, m->key) && !append(f, out, m, m->key))
             return NULL;
     }
     return out;
@@ -302,11 +315,11 @@ static bool closed(const struct json_node *schema)
 }
 
 /* All properties of one are properties of the other too. */
-static bool within(const struct json_node *schema, const struct json_node *other)
+static bool within(struct forms *f, const struct json_node *schema, const struct json_node *other)
 {
     const struct json_node *mine = json_get(schema, "properties"), *theirs = json_get(other, "properties");
     for (const struct json_node *m = mine ? mine->child : NULL; m; m = m->next) {
-        if (!theirs || !step_into(theirs, m->key))
+        if (!theirs || !step_into(f, theirs, m->key))
             return false;
     }
     return true;
@@ -315,7 +328,7 @@ static bool within(const struct json_node *schema, const struct json_node *other
 /* Puts one schema into another. */
 static bool merge_into(struct forms *f, struct json_node *out, const struct json_node *from, const struct path *p)
 {
-    if ((closed(out) && !within(from, out)) || (closed(from) && !within(out, from))) {
+    if ((closed(out) && !within(f, from, out)) || (closed(from) && !within(f, out, from))) {
         forms_fail(f, p, ERR_UNSUPPORTED, "allOf of objects one of which limits additionalProperties is not supported: that would exclude "
                                           "the properties of the others; write them as one object");
         return false;
@@ -323,7 +336,7 @@ static bool merge_into(struct forms *f, struct json_node *out, const struct json
     for (const struct json_node *m = from->child; m; m = m->next) {
         if (forms_keyword(m->key) == KEYWORD_ANNOTATION)
             continue;
-        struct json_node *old = (struct json_node *)(uintptr_t)step_into(out, m->key); /* ours: append copied it */
+        struct json_node *old = (struct json_node *)(uintptr_t)step_into(f, out, m->key); /* ours: append copied it */
         if (!old) {
             if (!append(f, out, m, m->key))
                 return false;
@@ -438,12 +451,12 @@ static unsigned kinds_of(struct forms *f, const struct json_node *schema)
 }
 
 /* Both list their values, all are strings, and none is in both. */
-static bool values_apart(const struct json_node *a, const struct json_node *b)
+static bool values_apart(struct forms *f, const struct json_node *a, const struct json_node *b)
 {
     if (!a || !b || a->type != JSON_ARRAY || b->type != JSON_ARRAY)
         return false;
     for (const struct json_node *x = a->child; x; x = x->next) {
-        if (x->type != JSON_STRING || in_list(b, x))
+        if (x->type != JSON_STRING || in_list(f, b, x))
             return false;
     }
     for (const struct json_node *x = b->child; x; x = x->next) {
@@ -479,13 +492,13 @@ static bool apart(struct forms *f, const struct json_node *a, const struct json_
     if (!a || !b || a->type != JSON_OBJECT || b->type != JSON_OBJECT)
         return false;
     unsigned common = kinds_of(f, a) & kinds_of(f, b);
-    if (common == 0 || values_apart(value_list(f, a), value_list(f, b)))
+    if (common == 0 || values_apart(f, value_list(f, a), value_list(f, b)))
         return true;
     const struct json_node *props = common == KIND_OBJECT ? json_get(a, "properties") : NULL, *others = json_get(b, "properties");
     for (const struct json_node *m = props && others ? props->child : NULL; m; m = m->next) {
-        const struct json_node *other = step_into(others, m->key);
+        const struct json_node *other = step_into(f, others, m->key);
         if (other && is_required(a, m->key) && is_required(b, m->key) &&
-            values_apart(value_list(f, follow(f, m, p)), value_list(f, follow(f, other, p))))
+            values_apart(f, value_list(f, follow(f, m, p)), value_list(f, follow(f, other, p))))
             return true;
     }
     return false;

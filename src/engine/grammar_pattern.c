@@ -15,7 +15,8 @@ enum {
     REPEAT_MAX = 1000,
     RANGES_MAX = 512, /* of one class */
     ARENA_MAX = 16 * 1024 * 1024,
-    STEPS_MAX = 30 * 1000 * 1000, /* some tenths of a second; patterns of real schemas need some ten thousand */
+    STEPS_MAX = 30 * 1000 * 1000,      /* some tenths of a second; patterns of real schemas need some ten thousand, `email` five million */
+    STEPS_ALL_MAX = 300 * 1000 * 1000, /* of all patterns of a schema: about a second */
 };
 #define CHAR_LAST 0x10FFFFu
 
@@ -442,6 +443,7 @@ static uint32_t node_add(struct program *p, enum node_kind kind, uint32_t a, uin
 /* Built from the back: returns where the tree begins when it continues at `then`. */
 static uint32_t emit(struct program *p, struct tree *t, uint32_t then)
 {
+    spend(p->r, 1); /* what repeats nothing adds no nodes that would be counted */
     if (p->r->rc < 0)
         return 0;
     switch (t->kind) {
@@ -694,7 +696,7 @@ static void build(struct net *n, uint32_t from, struct reader *r, struct tree *t
 
 int pattern_build(struct net *n, uint32_t from, struct str pattern, uint32_t min, uint32_t max, uint32_t to, const char **why)
 {
-    struct reader r = {.arena = ARENA_INIT(ARENA_MAX), .text = pattern};
+    struct reader r = {.arena = ARENA_INIT(ARENA_MAX), .text = pattern, };
 
     if (pattern.len > PATTERN_BYTES_MAX)
         refuse(&r, ERR_LIMIT, "a pattern of more than 1024 bytes");
@@ -703,6 +705,9 @@ int pattern_build(struct net *n, uint32_t from, struct str pattern, uint32_t min
         refuse(&r, ERR_INVALID, "a closing bracket too many");
     if (r.rc == 0)
         build(n, from, &r, t, min, max, to);
+    n->pattern_steps += r.steps;
+    if (n->pattern_steps > STEPS_ALL_MAX)
+        refuse(&r, ERR_LIMIT, "with the other patterns of the schema it is too complex");
     arena_fini(&r.arena);
     *why = r.why;
     return r.rc;

@@ -41,6 +41,7 @@ struct net {
     struct err *e;
     /* rules that several builders call; 0: not built yet */
     uint32_t rule_char, rule_blank, rule_value, rule_object, rule_array;
+    size_t pattern_steps; /* what its patterns have cost until now */
 };
 struct range {
     uint32_t low, high; /* code points */
@@ -108,8 +109,12 @@ struct forms {
         char *path; /* in the arena */
         struct forms_rule *next;
     } *rules, *last; /* in the order they were met; those after `built` still wait */
+    size_t steps;    /* members walked over while schemas were put together */
 };
-enum { SCHEMA_DEPTH_MAX = 64 };
+enum {
+    SCHEMA_DEPTH_MAX = 64,
+    FORMS_STEPS_MAX = 64 * 1000 * 1000, /* some tenths of a second; schemas of whole APIs need some ten thousand */
+};
 int forms_fail(struct forms *f, const struct path *p, int code, const char *format, ...) __attribute__((format(printf, 4, 5)));
 char *forms_path(struct forms *f, const struct path *p);
 /* The schema that a $ref names; NULL after an error. */

@@ -8,6 +8,7 @@
 enum {
     CHILDREN_MAX = 4096,     /* of one object or list in a schema; merging is quadratic in it */
     ONE_OF_MAX = 256,        /* compared in pairs */
+    NAME_BYTES_MAX = 1024,   /* of a property beside which others may stand: each byte is a level of names_below */
     ARENA_MAX = 64 * 1024 * 1024,
 };
 
@@ -363,8 +364,13 @@ static void write_other_names(struct forms *f, const struct object *o, uint32_t 
         net_fail(f->net, ERR_LIMIT, "the schema is too large");
         return;
     }
-    for (size_t i = 0; i < o->count; i++)
+    for (size_t i = 0; i < o->count; i++) {
         order[i] = o->member[i].name;
+        if (order[i].len > NAME_BYTES_MAX) {
+            net_fail(f->net, ERR_LIMIT, "the name of a property has %zu bytes; beside other properties at most %d are taken", order[i].len, NAME_BYTES_MAX);
+            return;
+        }
+    }
     sort_names(order, o->count);
     net_byte(f->net, from, '"', '"', root);
     json_class(f->net, x.free, &any, 1, x.free);

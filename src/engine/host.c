@@ -34,7 +34,7 @@ static void end_call(struct host_call *c, enum host_finish how)
     struct host *h = c->host;
     struct host_event ended = {.said = HOST_ENDED, .finish = how};
     if (c->scheduled)
-        sched_counts(c->scheduled, &ended.counts);
+        sched_counts(c->scheduled, &ended.counts), ended.counts.answer = c->answered;
     else
         ended.counts.prompt = c->prompt.count;
     if (how == HOST_FAILED)
@@ -83,13 +83,15 @@ static void cancel(struct host *h, struct host_call *c)
     end_call(c, HOST_CANCELLED);
 }
 
-/* Those whose clients have left, or all. */
-static void cancel_some(struct host *h, bool all)
+/* Those whose clients have left, or all, end; others stop or go on. */
+static void change_some(struct host *h, bool all)
 {
     for (struct host_call *c = h->calls, *next; c; c = next) {
         next = c->next;
         if (all || atomic_load(&c->cancel))
             cancel(h, c);
+        else
+            sched_pause(h->scheduler, c->scheduled, atomic_load(&c->pause));
     }
 }
 
@@ -97,30 +99,32 @@ static void cancel_some(struct host *h, bool all)
 static bool look_around(struct host *h, bool idle)
 {
     (void)pthread_mutex_lock(&h->lock);
-    while (idle && !h->inbox && !h->cancels && !h->stop) {
+    while (idle && !h->inbox && !h->changes && !h->stop) {
         struct timespec until;
         (void)clock_gettime(CLOCK_MONOTONIC, &until);
         until.tv_nsec += LOOK_MS * 1000000L;
         until.tv_sec += until.tv_nsec / 1000000000L;
         until.tv_nsec %= 1000000000L;
-        if (!sched_waiting(h->scheduler) && !sched_running(h->scheduler))
+        if (!sched_waiting(h->scheduler) && !sched_running(h->scheduler)) {
+            forward_rest(h->engine->forward);
             (void)pthread_cond_wait(&h->wake, &h->lock);
+        }
         else if (pthread_cond_timedwait(&h->wake, &h->lock, &until) != 0)
             break;
     }
     struct host_call *list = h->inbox;
-    bool cancels = h->cancels, stop = h->stop;
+    bool changes = h->changes, stop = h->stop;
     h->inbox = NULL;
     h->inbox_end = &h->inbox;
-    h->cancels = false;
+    h->changes = false;
     (void)pthread_mutex_unlock(&h->lock);
     while (list) {
         struct host_call *c = list;
         list = c->next;
         take_in(h, c);
     }
-    if (cancels || stop)
-        cancel_some(h, stop);
+    if (changes || stop)
+        change_some(h, stop);
     return !stop;
 }
 
@@ -189,10 +193,11 @@ static void step(void *ctx, const struct forward_row *row, size_t rows, float *o
 static int open_scheduler(struct host *h, const struct host_options *opt, struct err *e)
 {
     static const struct sched_hooks hooks = {host_next, on_states, on_ended};
-    size_t calls = opt->calls_max ? opt->calls_max : h->engine->model->causal ? CALLS_DEFAULT : TEXTS_DEFAULT;
+    const struct model *m = h->engine->model;
+    size_t calls = opt->calls_max ? opt->calls_max : m->causal ? CALLS_DEFAULT : TEXTS_DEFAULT;
     struct sched_options so = {
-        .machine = {.step = step, .ctx = h, .kv = h->engine->kv, .causal = h->engine->model->causal, .result_floats = engine_result_floats(h->engine)},
-        .clock = h->clock, .rows_max = h->engine->rows_max, .calls_max = calls,
+        .machine = {.step = step, .ctx = h, .kv = h->engine->kv, .causal = m->causal, .result_floats = engine_result_floats(h->engine)},
+        .clock = h->clock, .rows_max = h->engine->rows_max, .rows_usual = m->causal ? 0 : h->engine->rows_usual, .calls_max = calls,
         .context_max = h->context_max,
         .prefixes_max = opt->prefixes_max ? opt->prefixes_max : PREFIXES_DEFAULT, .step_us_max = opt->step_us_max ? opt->step_us_max : STEP_US_DEFAULT,
         .patience_us = opt->patience_us ? opt->patience_us : PATIENCE_US_DEFAULT};
@@ -300,14 +305,23 @@ int host_begin(struct host *h, const struct host_request *r, const struct host_s
     return err_set(e, ERR_CLOSED, "the engine is being stopped");
 }
 
-void host_cancel(struct host_call *c)
+static void change(struct host *h, atomic_bool *what, bool to)
 {
-    struct host *h = c->host;
-    atomic_store(&c->cancel, true);
+    atomic_store(what, to);
     (void)pthread_mutex_lock(&h->lock);
-    h->cancels = true;
+    h->changes = true;
     (void)pthread_cond_signal(&h->wake);
     (void)pthread_mutex_unlock(&h->lock);
+}
+
+void host_cancel(struct host_call *c)
+{
+    change(c->host, &c->cancel, true);
+}
+
+void host_pause(struct host_call *c, bool pause)
+{
+    change(c->host, &c->pause, pause);
 }
 
 size_t host_dropped(const struct host_call *c)

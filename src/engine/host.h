@@ -28,6 +28,7 @@ struct host_request {
     const struct json_node *messages, *tools, *kwargs; /* HOST_CHAT: as OpenAI's; tools and kwargs may be NULL */
     bool must_call;          /* HOST_CHAT: the answer is a call of one of the tools */
     struct str call_name;    /* with must_call: of this one; empty: of any */
+    bool one_call;           /* HOST_CHAT: the answer ends with its first call */
     bool drop_oldest;        /* HOST_CHAT: when the context is too small, the oldest turns are left out; host_dropped() tells */
     struct str text;                                   /* HOST_TEXT, HOST_EMBED */
     struct sampler_options sampling;
@@ -71,6 +72,8 @@ void host_close(struct host *h);
  * request, in words for its author. ERR_BUSY: the queue is full. ERR_CLOSED: the host was stopped. ERR_NOMEM. */
 int host_begin(struct host *h, const struct host_request *r, const struct host_sink *sink, struct buf *note, struct host_call **out, struct err *e);
 void host_cancel(struct host_call *c);  /* it ends soon, as cancelled; fine when it has ended */
+/* Nobody takes what the call says: it computes nothing until it goes on, and others may have its place. Any thread; fine when it has ended. */
+void host_pause(struct host_call *c, bool pause);
 size_t host_dropped(const struct host_call *c); /* tokens of the prompt that drop_oldest left out */
 void host_release(struct host_call *c); /* once for each host_begin, when the caller needs the name no more; NULL is fine */
 

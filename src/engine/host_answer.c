@@ -11,7 +11,10 @@ int host_on_answer(void *call, const struct answer_event *a)
     static const enum host_said said[] = {[ANSWER_TEXT] = HOST_SAID_TEXT, [ANSWER_REASONING] = HOST_SAID_REASONING, [ANSWER_CALL_BEGIN] = HOST_SAID_CALL,
                                           [ANSWER_CALL_ARGUMENTS] = HOST_SAID_ARGUMENTS, [ANSWER_CALL_END] = HOST_SAID_CALL_END};
     struct host_call *c = call;
+    if (c->one_call && c->call_over)
+        return 0;
     c->called = c->called || a->kind == ANSWER_CALL_BEGIN;
+    c->call_over = c->call_over || a->kind == ANSWER_CALL_END;
     /* The token that ended the reasoning may have begun the answer too: the form has not seen that yet. */
     if (c->run && c->reasoning && a->kind == ANSWER_TEXT) {
         int rc = grammar_advance(c->run, a->text, &c->error);
@@ -97,6 +100,7 @@ int32_t host_next(void *call, const float *logits)
     if (tokenizer_is_end(t, token))
         return finish(c, c->called ? HOST_CALLS : HOST_STOP);
     struct str piece = tokenizer_piece(t, token);
+    c->answered++;
     if (c->run && !c->reasoning && grammar_advance(c->run, piece, &c->error) < 0)
         return fail(c);
     if (c->logprobs)
@@ -110,5 +114,5 @@ int32_t host_next(void *call, const float *logits)
         return fail(c);
     if (c->stop.matched >= 0)
         return finish(c, HOST_STOP);
-    return token;
+    return c->one_call && c->call_over ? finish(c, HOST_CALLS) : token;
 }

@@ -153,6 +153,7 @@ int host_prepare(struct host *h, const struct host_request *r, struct host_call 
     c->host = h;
     c->kind = r->kind;
     c->class = r->class;
+    c->one_call = r->one_call;
     c->deadline_us = r->deadline_us;
     c->conversation = r->conversation;
     c->prompt = TOKEN_LIST_INIT(PROMPT_TOKENS_MAX);

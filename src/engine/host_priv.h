@@ -27,7 +27,7 @@ struct host {
     pthread_mutex_t lock;              /* guards what follows */
     pthread_cond_t wake;
     struct host_call *inbox, **inbox_end; /* begun, not seen by the thread yet */
-    bool cancels;                      /* some call's `cancel` was set */
+    bool changes;                      /* some call's `cancel` or `pause` was set */
     bool stop;
     atomic_size_t running, waiting, held; /* held: accepted and not ended */
 };
@@ -37,10 +37,11 @@ struct host_call {
     struct host_sink sink;
     struct host_call *next;            /* in the inbox, then among the thread's calls */
     atomic_uint refs;                  /* the thread's until it ended, and the caller's */
-    atomic_bool cancel;
+    atomic_bool cancel, pause;
     enum host_kind kind;
     struct token_list prompt;
     size_t answer_max, dropped;
+    size_t answered;                   /* tokens picked, the one in which a stop string ends among them, but none that only ends the answer */
     enum sched_class class;
     int64_t deadline_us;
     uint64_t conversation;
@@ -57,6 +58,7 @@ struct host_call {
     struct buf text, safe;
     struct arena names;                /* texts that the parser borrows */
     bool called, finished;
+    bool one_call, call_over;          /* one_call: nothing is said behind a call */
     enum host_finish finish;
     struct err error;
     struct sched_call *scheduled;

@@ -16,7 +16,7 @@ struct family {
     bool bert;      /* sees both ways; LayerNorm after each half */
     bool gemma;     /* norms on the results too; embeddings scaled; window layers */
     bool fused;     /* one matrix for q, k and v, one for gate and up (phi3) */
-    size_t pattern; /* layers with a window: all but each pattern-th; 0: none has */
+    size_t pattern; /* layers with a window, where the file does not say it: all but each pattern-th; 0: none has */
 };
 
 static const struct family families[] = {
@@ -168,6 +168,16 @@ static void read_feed_forward(struct reading *r, struct layer *l, bool fused)
     l->down_bias = read_vector(r, "ffn_down.bias", m->width, OPTIONAL);
 }
 
+/* `attention.sliding_window_pattern`: a number p (all but each p-th have one; 1: none, 0: all), or true and false for each layer. */
+static bool has_window(struct reading *r, const struct family *f, size_t index)
+{
+    struct gguf_array by_layer;
+    if (read_array(r, "attention.sliding_window_pattern", &by_layer) && by_layer.type == GGUF_BOOL)
+        return index < by_layer.count && gguf_array_i64(&by_layer, index);
+    uint64_t pattern = read_u64(r, "attention.sliding_window_pattern", f->pattern);
+    return pattern == 0 || index % pattern < pattern - 1;
+}
+
 static void read_layer(struct reading *r, const struct family *f, size_t index)
 {
     struct model *m = r->m;
@@ -187,7 +197,7 @@ static void read_layer(struct reading *r, const struct family *f, size_t index)
     if (f->gemma) {
         l->attn_post_norm = read_vector(r, "post_attention_norm.weight", m->width, NEEDED);
         l->ffn_post_norm = read_vector(r, "post_ffw_norm.weight", m->width, NEEDED);
-        l->sliding = m->window && index % f->pattern < f->pattern - 1;
+        l->sliding = m->window && has_window(r, f, index);
     }
 }
 
@@ -233,5 +243,5 @@ void model_close(struct model *m)
 
 void model_kv_shape(const struct model *m, enum kv_type type, struct kv_shape *out)
 {
-    *out = (struct kv_shape){.type = type, .layers = m->layer_count, .heads = m->kv_heads, .head_dim = m->head_dim};
+    *out = (struct kv_shape){.type = type, .layers = m->causal ? m->layer_count : 1 /* read in one step: each layer in place of the last */, .heads = m->kv_heads, .head_dim = m->head_dim};
 }

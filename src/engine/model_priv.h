@@ -15,6 +15,8 @@ uint64_t read_u64(struct reading *r, const char *key, uint64_t otherwise);
 uint64_t read_u64_needed(struct reading *r, const char *key, uint64_t most);
 double read_f64(struct reading *r, const char *key, double otherwise);
 bool read_bool(struct reading *r, const char *key, bool otherwise);
+bool read_array(struct reading *r, const char *key, struct gguf_array *out); /* false: there is none */
+struct str read_text(struct reading *r, const char *key, struct str otherwise);
 
 enum need { NEEDED, OPTIONAL };
 /* A matrix of `rows` rows of `k`; rows 0 = any. In a layer, NAME stands for "blk.N.NAME". */

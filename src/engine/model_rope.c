@@ -6,10 +6,7 @@ enum scaling { SCALE_NONE, SCALE_LINEAR, SCALE_YARN, SCALE_LONG };
 
 static enum scaling scaling_of(struct reading *r, double *factor)
 {
-    struct str type = STR("linear");
-    const char *key = arena_format(&r->m->arena, "%.*s.rope.scaling.type", STR_FMT(r->m->architecture));
-    if (key)
-        (void)gguf_get_text(r->g, key, &type);
+    struct str type = read_text(r, "rope.scaling.type", STR("linear"));
     *factor = read_f64(r, "rope.scaling.factor", read_f64(r, "rope.scale_linear", 1));
     if (!(*factor > 0))
         *factor = 1;

@@ -207,7 +207,7 @@ static void penalise_all(const struct sampler *s, struct sampler_room *room)
 {
     if (!s->last)
         return;
-    if (s->last_count > s->seen_mask / 8) { /* nearly as many as the table has places */
+    if ((uint64_t)s->last_count * s->last_count / 2 > s->seen_mask) { /* looking for twins takes longer than going through the table */
         for (uint32_t i = 0; i <= s->seen_mask; i++) {
             if (s->seen[i].count)
                 penalise(s, room, &s->seen[i]);

@@ -14,7 +14,7 @@ struct sched_call {
     struct kv_sequence sequence;
     size_t cached, answered;
     int64_t arrived_us, began_us, first_us, last_us;
-    bool began, answering, cancelled, ended; /* answering: its first token is there */
+    bool began, answering, cancelled, ended, paused; /* answering: its first token is there */
     bool stalled; /* no room for it in the step that is being made */
     size_t rows;  /* in that step */
     uint64_t serial;
@@ -119,6 +119,12 @@ void sched_cancel(struct scheduler *s, struct sched_call *c)
     c->last_us = now_us(s);
 }
 
+void sched_pause(struct scheduler *s, struct sched_call *c, bool pause)
+{
+    (void)s;
+    c->paused = pause;
+}
+
 void sched_counts(const struct sched_call *c, struct sched_counts *out)
 {
     *out = (struct sched_counts){.prompt = c->opt.prompt_count, .cached = c->cached, .answer = c->answered,
@@ -212,10 +218,19 @@ static size_t last_of(const struct scheduler *s, struct sched_call *const *list,
     return last;
 }
 
-/* A batch call goes back to those who wait; what it has read is kept for its return while there is room. */
-static bool step_aside(struct scheduler *s, int64_t now)
+/* The place of a paused call, or of a batch call where `batch` may be asked for it. */
+static size_t whose_place(const struct scheduler *s, bool batch, int64_t now)
 {
-    size_t i = last_of(s, s->running, s->running_count, SCHED_BATCH, now);
+    for (size_t i = 0; i < s->running_count; i++)
+        if (s->running[i]->paused)
+            return i;
+    return batch ? last_of(s, s->running, s->running_count, SCHED_BATCH, now) : s->running_count;
+}
+
+/* It goes back to those who wait; what it has read is kept for its return while there is room. */
+static bool step_aside(struct scheduler *s, bool batch, int64_t now)
+{
+    size_t i = whose_place(s, batch, now);
     if (i == s->running_count)
         return false;
     struct sched_call *c = s->running[i];
@@ -228,15 +243,18 @@ static bool step_aside(struct scheduler *s, int64_t now)
 
 static void admit(struct scheduler *s, int64_t now)
 {
-    while (s->waiting_count) {
-        size_t best = 0;
-        for (size_t i = 1; i < s->waiting_count; i++)
-            if (goes_before(s, s->waiting[i], s->waiting[best], now))
+    for (;;) {
+        size_t best = s->waiting_count;
+        for (size_t i = 0; i < s->waiting_count; i++)
+            if (!s->waiting[i]->paused && (best == s->waiting_count || goes_before(s, s->waiting[i], s->waiting[best], now)))
                 best = i;
-        struct sched_call *c = s->waiting[best];
-        if (s->running_count == s->opt.calls_max && (class_now(s, c, now) == SCHED_BATCH || !step_aside(s, now)))
+        if (best == s->waiting_count)
             return;
-        if (s->running_count && kv_pages_free(s->opt.machine.kv) == 0 && prefix_count(s->prefixes) == 0 && class_now(s, c, now) == SCHED_BATCH)
+        struct sched_call *c = s->waiting[best];
+        if (s->running_count == s->opt.calls_max && !step_aside(s, class_now(s, c, now) == SCHED_INTERACTIVE, now))
+            return;
+        bool room = kv_pages_free(s->opt.machine.kv) || prefix_count(s->prefixes) || whose_place(s, false, now) < s->running_count;
+        if (s->running_count && !room && class_now(s, c, now) == SCHED_BATCH)
             return; /* it would only push out somebody */
         take_out(s->waiting, &s->waiting_count, best);
         find_prefix(s, c);
@@ -250,12 +268,14 @@ static void admit(struct scheduler *s, int64_t now)
 
 /* --- room in the cache --------------------------------------------------------------------------------------------------------------- */
 
-/* The running call that is to make room: of the lowest class, the newest; not one that has rows in this step already. */
+/* The running call that is to make room: a paused one, else of the lowest class the newest; not one that has rows in this step already. */
 static struct sched_call *whom_to_stop(const struct scheduler *s, const struct sched_call *for_whom, int64_t now)
 {
     struct sched_call *last = NULL;
     for (size_t i = 0; i < s->running_count; i++) {
         struct sched_call *c = s->running[i];
+        if (c->paused && c->sequence.page_count)
+            return c;
         if (c->rows == 0 && !c->ended && !c->cancelled && (!last || goes_before(s, last, c, now)))
             last = c;
     }
@@ -283,7 +303,7 @@ static bool reserve(struct scheduler *s, struct sched_call *c, size_t rows, int6
         if (prefix_drop_oldest(s->prefixes))
             continue;
         struct sched_call *other = whom_to_stop(s, c, now);
-        if (!other || !goes_before(s, c, other, now))
+        if (!other || (!other->paused && !goes_before(s, c, other, now)))
             return false; /* the others are before it: it waits for its turn */
         start_over(s, other);
     }
@@ -323,7 +343,7 @@ static struct sched_call *next_call(const struct scheduler *s, bool answering, i
     struct sched_call *best = NULL;
     for (size_t i = 0; i < s->running_count; i++) {
         struct sched_call *c = s->running[i];
-        if (c->rows == 0 && !c->stalled && is_answering(c) == answering && (!best || goes_before(s, c, best, now)))
+        if (c->rows == 0 && !c->stalled && !c->paused && is_answering(c) == answering && (!best || goes_before(s, c, best, now)))
             best = c;
     }
     return best;
@@ -342,11 +362,12 @@ static size_t compose(struct scheduler *s, int64_t now, bool *prompts)
         if (!c->stalled)
             rows = put_rows(s, c, rows, 1);
     }
-    size_t room = room_for_prompts(s, rows);
+    size_t room = room_for_prompts(s, rows), usual = s->opt.rows_usual ? s->opt.rows_usual : s->opt.rows_max;
     *prompts = false;
     while (room && (c = next_call(s, false, now))) {
         size_t left = c->count - c->sequence.length, piece = left < room ? left : room;
-        c->stalled = (!s->opt.machine.causal && left > room) /* texts are read whole */ || !reserve(s, c, piece, now);
+        bool whole = s->opt.machine.causal || (left <= room && (rows == 0 || rows + left <= usual)); /* texts are */
+        c->stalled = !whole || !reserve(s, c, piece, now);
         if (c->stalled)
             break; /* nobody overtakes it */
         rows = put_rows(s, c, rows, piece);

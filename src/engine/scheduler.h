@@ -6,7 +6,9 @@
  * below step_us_max, going by what tokens have cost until now.
  * Interactive calls go before batch ones: where all places are taken, the newest batch call gives up its own and goes on later. A batch
  * call that arrived patience_us ago counts as interactive, so nobody waits for ever.
- * Pages are taken as texts grow. When none is left, kept prefixes go first, then the newest call of the lowest class starts over later.
+ * Pages are taken as texts grow. When none is left, kept prefixes go first, then calls that are paused, then the newest call of the lowest
+ * class starts over later.
+ * A call is paused when nobody takes what it says. It computes nothing meanwhile, and gives up its place and its pages to whoever wants them.
  *
  * One thread, that of sched_step; hooks are called from inside of it alone. Time is passed in. */
 #pragma once
@@ -33,6 +35,7 @@ struct sched_options {
     struct sched_machine machine;
     const struct clock *clock;
     size_t rows_max;      /* of a step */
+    size_t rows_usual;    /* whole texts are put together up to so many; 0: rows_max. More are taken for one long text alone */
     size_t calls_max;     /* that run at once */
     size_t queue_max;     /* that wait */
     size_t context_max;   /* tokens of one call, prompt and answer */
@@ -69,6 +72,7 @@ void sched_free(struct scheduler *s); /* cancels what there is */
 int sched_add(struct scheduler *s, const struct sched_call_options *opt, struct sched_call **out, struct err *e);
 /* No hook hears of the call any more; it is freed in the next step. Not for one that has ended. */
 void sched_cancel(struct scheduler *s, struct sched_call *c);
+void sched_pause(struct scheduler *s, struct sched_call *c, bool pause); /* pause false: it goes on. Not for one that has ended */
 /* One step. False when there is nothing to do, or no memory to do it with. */
 bool sched_step(struct scheduler *s);
 void sched_counts(const struct sched_call *c, struct sched_counts *out);

@@ -33,6 +33,9 @@ struct synthetic_shape {
     uint32_t window, rope_factor, pooling; /* 0: none; rope_factor: of rope_freqs, as Llama 3 has them */
     bool tied, biased;                     /* no output.weight; biases on Q, K, V */
     uint32_t rope_original; /* phi3 with factors for long texts: the context it was trained with; 0 none */
+    const char *scaling;    /* rope.scaling.type, NULL: no such key; with its factor, and for yarn the context it was trained with */
+    uint32_t scaling_factor, scaling_original, pattern; /* pattern: of layers with a window, 0: no such key */
+    bool pattern_listed;    /* it is told layer by layer */
 };
 
 extern const struct synthetic_shape synthetic_shapes[];

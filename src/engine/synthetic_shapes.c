@@ -1,4 +1,5 @@
 /* synthetic_shapes.c: the shapes of models people run, as their files state them, and what a file says of its shape. */
+#include "engine/gguf.h"
 #include "engine/synthetic_priv.h"
 
 /* clang-format off */
@@ -32,9 +33,12 @@ const struct synthetic_shape synthetic_shapes[] = {
     {"tiny-mistral", MISTRAL, SIZE(2, 512, 768, 8, 2, 64), .vocab = 1024, .context = 2048},
     {"tiny-qwen2", QWEN2, SIZE(2, 256, 512, 4, 2, 64), .vocab = 1024, .context = 2048, .tied = true},
     {"tiny-qwen2-odd", QWEN2, SIZE(2, 224, 608, 7, 1, 32), .vocab = 1024, .context = 2048}, /* no row of 256 */
+    {"tiny-qwen2-yarn", QWEN2, SIZE(2, 256, 512, 4, 2, 64), .vocab = 1024, .context = 2048, .scaling = "yarn", .scaling_factor = 4, .scaling_original = 512},
     {"tiny-qwen3", QWEN3, SIZE(2, 256, 512, 4, 2, 128), .vocab = 1024, .context = 2048},
     {"tiny-gemma2", GEMMA2, SIZE(4, 256, 512, 4, 2, 128), .vocab = 1024, .context = 2048, .window = 32},
+    {"tiny-gemma2-thirds", GEMMA2, SIZE(4, 256, 512, 4, 2, 64), .vocab = 1024, .context = 2048, .window = 16, .pattern = 3},
     {"tiny-gemma3", GEMMA3, SIZE(7, 256, 512, 4, 1, 64), .vocab = 1024, .context = 2048, .window = 16}, /* the sixth sees all */
+    {"tiny-gemma3-wide", GEMMA3, SIZE(4, 256, 512, 4, 1, 64), .vocab = 1024, .context = 2048, .window = 16, .scaling = "linear", .scaling_factor = 8, .pattern = 3, .pattern_listed = true},
     {"tiny-phi3", PHI3, SIZE(2, 384, 512, 4, 4, 96), .vocab = 1024, .context = 2048, .window = 2047},
     {"tiny-phi3-long", PHI3, SIZE(2, 256, 512, 4, 2, 64), .vocab = 1024, .context = 2048, .rope_original = 64},
     {"tiny-nomic-bert", NOMIC, SIZE(2, 256, 512, 4, 4, 64), .vocab = 1024, .context = 512},
@@ -107,6 +111,19 @@ void synthetic_shape_keys(struct synthetic_head *h, const struct synthetic_shape
     if (s->rope_original) {
         put_u32(h, s, "rope.scaling.original_context_length", s->rope_original);
         put_f32(h, s, "rope.scaling.attn_factor", 1.25);
+    }
+    if (s->scaling) {
+        synthetic_key_text(h, key_of(s, "rope.scaling.type").text, s->scaling);
+        put_f32(h, s, "rope.scaling.factor", s->scaling_factor);
+        if (s->scaling_original)
+            put_u32(h, s, "rope.scaling.original_context_length", s->scaling_original);
+    }
+    if (s->pattern && !s->pattern_listed)
+        put_u32(h, s, "attention.sliding_window_pattern", s->pattern);
+    if (s->pattern_listed) {
+        synthetic_key_array(h, key_of(s, "attention.sliding_window_pattern").text, GGUF_BOOL, s->layers);
+        for (uint32_t l = 0; l < s->layers; l++)
+            synthetic_put(h, &(uint8_t){l % s->pattern < s->pattern - 1}, 1);
     }
     if (s->pooling)
         put_u32(h, s, "pooling_type", s->pooling);

@@ -29,7 +29,7 @@ static struct tpl_var *find_in(struct tpl_run *r, const struct tpl_scope *s, str
 
     for (; v && !str_eq(v->name, name); v = v->next)
         looked++;
-    return tpl_steps(r, looked / 16) ? v : NULL;
+    return tpl_steps(r, looked * (1 + name.len / 64) / 16) ? v : NULL;
 }
 
 static bool set_var(struct tpl_run *r, struct tpl_scope *s, struct str name, struct tpl_value value)

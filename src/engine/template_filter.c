@@ -210,7 +210,7 @@ static bool filter_length(ARGS)
     UNUSED;
     switch (v.kind) {
     case TPL_UNDEFINED: *out = tpl_int(0); return true;
-    case TPL_TEXT: *out = tpl_int((int64_t)tpl_char_count(tpl_str(v))); return tpl_steps(r, tpl_str(v).len / 64);
+    case TPL_TEXT: *out = tpl_int((int64_t)tpl_char_count(tpl_str(v))); return tpl_steps(r, tpl_str(v).len / 16);
     case TPL_LIST: *out = tpl_int((int64_t)v.list->count); return true;
     case TPL_DICT: *out = tpl_int((int64_t)v.dict->count); return true;
     default: return tpl_fail(r, ERR_INVALID, "%s has no length", tpl_kind_name(v));
@@ -532,7 +532,7 @@ static bool filter_escape(ARGS)
     struct tpl_value text;
 
     UNUSED;
-    if (!as_text(r, v, &text))
+    if (!as_text(r, v, &text) || !tpl_steps(r, tpl_str(text).len / 16))
         return false;
     size_t from = 0;
     for (size_t i = 0; i < tpl_str(text).len; i++) {

@@ -27,8 +27,11 @@ bool tpl_int_arg(struct tpl_run *r, struct tpl_value v, int64_t otherwise, int64
 
 /* --- cutting ------------------------------------------------------------------------------------------------------------ */
 
-static bool one_of(struct str set, uint32_t c)
+/* False also when steps are out; see r->rc. */
+static bool one_of(struct tpl_run *r, struct str set, uint32_t c)
 {
+    if (!tpl_steps(r, set.len / 16))
+        return false;
     for (size_t i = 0, n; i < set.len; i += n) {
         if (tpl_char(set, i, &n) == c)
             return true;
@@ -48,7 +51,7 @@ static bool strip(struct tpl_run *r, struct tpl_value v, struct tpl_value chars,
     if (left && blanks)
         from = tpl_space_after(s, 0);
     if (left && !blanks) {
-        for (; from < s.len && one_of(set, tpl_char(s, from, &n)); from += n)
+        for (; from < s.len && one_of(r, set, tpl_char(s, from, &n)); from += n)
             ;
     }
     if (right && blanks)
@@ -57,7 +60,7 @@ static bool strip(struct tpl_run *r, struct tpl_value v, struct tpl_value chars,
         size_t at = to - 1;
         while (at > from && to - at < 4 && ((unsigned char)s.ptr[at] & 0xC0) == 0x80)
             at--;
-        if (!one_of(set, tpl_char(str_slice(s, 0, to), at, &n)) || at + n != to)
+        if (!one_of(r, set, tpl_char(str_slice(s, 0, to), at, &n)) || at + n != to)
             break;
         to = at;
     }
@@ -94,6 +97,8 @@ static bool split_blanks(struct tpl_run *r, struct tpl_value v, int64_t most, st
     struct str s = tpl_str(v);
     size_t at = tpl_space_after(s, 0), n;
 
+    if (!tpl_steps(r, s.len / 16))
+        return false;
     for (; at < s.len && most != 0; most--) {
         size_t end = at;
         while (end < s.len && !tpl_is_space(tpl_char(s, end, &n)))
@@ -133,13 +138,21 @@ static bool text_split(ARGS) /* sep maxsplit */
     return add_slice(r, v, at, s.len, list.list);
 }
 
-static ptrdiff_t find_last(struct str s, struct str what)
+/* *out: -1 when it is nowhere. */
+static bool find_last(struct tpl_run *r, struct str s, struct str what, ptrdiff_t *out)
 {
-    for (size_t at = s.len >= what.len ? s.len - what.len + 1 : 0; at-- > 0;) {
+    *out = -1;
+    if (!tpl_steps(r, s.len / 64))
+        return false;
+    for (size_t at = s.len >= what.len ? s.len - what.len + 1 : 0; at-- > 0 && *out < 0;) {
+        if (what.len && s.ptr[at] != what.ptr[0])
+            continue;
+        if (!tpl_steps(r, what.len / 64))
+            return false;
         if (what.len == 0 || memcmp(s.ptr + at, what.ptr, what.len) == 0)
-            return (ptrdiff_t)at;
+            *out = (ptrdiff_t)at;
     }
-    return -1;
+    return true;
 }
 
 /* From the right; without a separator only as split() does, whose result is the same unless maxsplit is given. */
@@ -161,8 +174,8 @@ static bool text_rsplit(ARGS) /* sep maxsplit */
         return tpl_fail(r, ERR_INVALID, "split by nothing");
     size_t end = s.len;
     for (; most > 0; most--) {
-        ptrdiff_t found = find_last(str_slice(s, 0, end), sep);
-        if (!tpl_steps(r, s.len / 64))
+        ptrdiff_t found;
+        if (!find_last(r, str_slice(s, 0, end), sep, &found))
             return false;
         if (found < 0)
             break;
@@ -207,13 +220,13 @@ static bool affix(struct tpl_run *r, struct tpl_value v, struct tpl_value what, 
     *out = tpl_bool(false);
     if (what.kind == TPL_LIST && what.tuple) {
         for (size_t i = 0; i < what.list->count && !out->truth; i++) {
-            if (!tpl_text_arg(r, what.list->item[i], &s) || !tpl_steps(r, 1))
+            if (!tpl_text_arg(r, what.list->item[i], &s) || !tpl_steps(r, 1 + s.len / 64))
                 return false;
             *out = tpl_bool(has(tpl_str(v), s));
         }
         return true;
     }
-    if (!tpl_text_arg(r, what, &s))
+    if (!tpl_text_arg(r, what, &s) || !tpl_steps(r, s.len / 64))
         return false;
     *out = tpl_bool(has(tpl_str(v), s));
     return true;
@@ -236,7 +249,7 @@ static bool text_removeprefix(ARGS)
     struct str what = STR_NONE;
 
     UNUSED;
-    if (!tpl_text_arg(r, a[0], &what))
+    if (!tpl_text_arg(r, a[0], &what) || !tpl_steps(r, what.len / 64))
         return false;
     return tpl_text_slice(r, v.text, str_starts(tpl_str(v), what) ? what.len : 0, tpl_str(v).len, out);
 }
@@ -246,7 +259,7 @@ static bool text_removesuffix(ARGS)
     struct str what = STR_NONE;
 
     UNUSED;
-    if (!tpl_text_arg(r, a[0], &what))
+    if (!tpl_text_arg(r, a[0], &what) || !tpl_steps(r, what.len / 64))
         return false;
     return tpl_text_slice(r, v.text, 0, tpl_str(v).len - (str_ends(tpl_str(v), what) ? what.len : 0), out);
 }
@@ -385,8 +398,10 @@ static bool text_rfind(ARGS)
 {
     struct str what = STR_NONE;
 
+    ptrdiff_t found;
+
     UNUSED;
-    return tpl_text_arg(r, a[0], &what) && position(r, v, find_last(tpl_str(v), what), out);
+    return tpl_text_arg(r, a[0], &what) && find_last(r, tpl_str(v), what, &found) && position(r, v, found, out);
 }
 
 static bool text_index(ARGS)
@@ -410,13 +425,14 @@ static bool text_count(ARGS)
     return tpl_steps(r, tpl_str(v).len / 64);
 }
 
-static bool all_of(struct str s, bool (*is)(uint32_t c))
+static bool all_of(struct tpl_run *r, struct str s, bool (*is)(uint32_t c), struct tpl_value *out)
 {
-    for (size_t i = 0, n; i < s.len; i += n) {
-        if (!is(tpl_char(s, i, &n)))
-            return false;
-    }
-    return s.len > 0;
+    bool all = s.len > 0;
+
+    for (size_t i = 0, n; i < s.len && all; i += n)
+        all = is(tpl_char(s, i, &n));
+    *out = tpl_bool(all);
+    return tpl_steps(r, s.len / 16);
 }
 
 static bool is_digit(uint32_t c)
@@ -434,22 +450,19 @@ static bool is_letter(uint32_t c)
 static bool text_isdigit(ARGS)
 {
     UNUSED;
-    *out = tpl_bool(all_of(tpl_str(v), is_digit));
-    return true;
+    return all_of(r, tpl_str(v), is_digit, out);
 }
 
 static bool text_isalpha(ARGS)
 {
     UNUSED;
-    *out = tpl_bool(all_of(tpl_str(v), is_letter));
-    return true;
+    return all_of(r, tpl_str(v), is_letter, out);
 }
 
 static bool text_isspace(ARGS)
 {
     UNUSED;
-    *out = tpl_bool(all_of(tpl_str(v), tpl_is_space));
-    return true;
+    return all_of(r, tpl_str(v), tpl_is_space, out);
 }
 
 static bool cased(struct tpl_run *r, struct tpl_value v, const char *test, struct tpl_value *out)

@@ -85,7 +85,7 @@ static bool put_text_repr(struct tpl_run *r, struct tpl_out *o, const struct tpl
     char quote = two ? '"' : '\'', text[16];
     size_t from = 0;
 
-    if (!add(r, o, str_of(&quote, 1)))
+    if (!tpl_steps(r, t->s.len / 16) || !add(r, o, str_of(&quote, 1)))
         return false;
     for (size_t i = 0, n; i < t->s.len; i += n) {
         uint32_t c = tpl_char(t->s, i, &n);
@@ -188,7 +188,7 @@ static bool put_json_text(struct writer *w, const struct tpl_text *t)
     size_t from = 0;
     char text[16];
 
-    if (!add(w->r, w->o, STR("\"")))
+    if (!tpl_steps(w->r, t->s.len / 16) || !add(w->r, w->o, STR("\"")))
         return false;
     for (size_t i = 0, n; i < t->s.len; i += n) {
         uint32_t c = tpl_char(t->s, i, &n);

@@ -62,22 +62,32 @@ static bool test_divisibleby(ARGS)
     return tpl_int_arg(r, a[0], 0, &by) && parity(r, v, by < 0 && by != INT64_MIN ? -by : by, 0, out);
 }
 
-static bool all_lower_or_upper(struct str s, char from)
+/* All letters are of one case, that of `from`, and there are some. */
+static bool one_case(struct tpl_run *r, struct tpl_value v, char from, struct tpl_value *out)
 {
-    bool any = false;
+    struct str s = v.kind == TPL_TEXT ? tpl_str(v) : STR_NONE;
+    bool any = false, other = false;
 
-    for (size_t i = 0; i < s.len; i++) {
-        if ((unsigned char)((s.ptr[i] | 32) - 'a') >= 26)
-            continue;
-        if ((unsigned char)(s.ptr[i] - from) >= 26)
-            return false;
-        any = true;
+    for (size_t i = 0; i < s.len && !other; i++) {
+        bool letter = (unsigned char)((s.ptr[i] | 32) - 'a') < 26;
+        any = any || letter;
+        other = letter && (unsigned char)(s.ptr[i] - from) >= 26;
     }
-    return any;
+    *out = tpl_bool(any && !other);
+    return tpl_steps(r, s.len / 64);
 }
 
-TEST_OF(lower, v.kind == TPL_TEXT && all_lower_or_upper(tpl_str(v), 'a'))
-TEST_OF(upper, v.kind == TPL_TEXT && all_lower_or_upper(tpl_str(v), 'A'))
+static bool test_lower(ARGS)
+{
+    UNUSED;
+    return one_case(r, v, 'a', out);
+}
+
+static bool test_upper(ARGS)
+{
+    UNUSED;
+    return one_case(r, v, 'A', out);
+}
 
 static bool test_eq(ARGS) /* other */
 {

@@ -362,7 +362,7 @@ bool tpl_dict(struct tpl_run *r, size_t most, struct tpl_value *out)
 
 const struct tpl_entry *tpl_dict_find(struct tpl_run *r, const struct tpl_dict *d, struct str key)
 {
-    if (!tpl_steps(r, d->count / 16))
+    if (!tpl_steps(r, d->count * (1 + key.len / 64) / 16))
         return NULL;
     for (size_t i = 0; i < d->count; i++) {
         if (d->entry[i].key.kind == TPL_TEXT && str_eq(tpl_str(d->entry[i].key), key))
@@ -375,7 +375,7 @@ const struct tpl_entry *tpl_dict_find(struct tpl_run *r, const struct tpl_dict *
 static bool find_any(struct tpl_run *r, const struct tpl_dict *d, struct tpl_value key, struct tpl_entry **out)
 {
     *out = NULL;
-    if (!tpl_steps(r, d->count / 16))
+    if (!tpl_steps(r, d->count * (1 + (key.kind == TPL_TEXT ? tpl_str(key).len / 64 : 0)) / 16))
         return false;
     for (size_t i = 0; i < d->count; i++) {
         bool same = false;
@@ -771,6 +771,8 @@ bool tpl_index(struct tpl_run *r, struct tpl_value v, struct tpl_value key, stru
     if (key.kind == TPL_TEXT)
         return member(r, v, tpl_str(key), out) || method(r, v, tpl_str(key), out) || not_there(r, v, tpl_str(key), out);
     if ((v.kind == TPL_LIST || v.kind == TPL_TEXT) && (key.kind == TPL_INT || key.kind == TPL_BOOL)) {
+        if (v.kind == TPL_TEXT && !tpl_steps(r, tpl_str(v).len / 16))
+            return false;
         size_t count = v.kind == TPL_LIST ? v.list->count : tpl_char_count(tpl_str(v));
         int64_t i = tpl_integer(key);
         if (i < 0)
@@ -785,8 +787,7 @@ bool tpl_index(struct tpl_run *r, struct tpl_value v, struct tpl_value key, stru
         size_t at = 0;
         for (int64_t n = 0; n < i; n++)
             at += tpl_char_bytes(tpl_str(v), at);
-        return tpl_steps(r, tpl_str(v).len / 64) &&
-               tpl_text_slice(r, v.text, at, at + tpl_char_bytes(tpl_str(v), at), out);
+        return tpl_text_slice(r, v.text, at, at + tpl_char_bytes(tpl_str(v), at), out);
     }
     *out = tpl_undefined(&NO_INDEX);
     return true;
@@ -837,6 +838,8 @@ bool tpl_slice(struct tpl_run *r, struct tpl_value v, const struct tpl_value par
         step = part[2].integer < -(INT64_MAX / 4) ? -(INT64_MAX / 4) : part[2].integer;
     if (step == 0)
         return tpl_fail(r, ERR_INVALID, "the step of a slice cannot be 0");
+    if (v.kind == TPL_TEXT && !tpl_steps(r, tpl_str(v).len / 16))
+        return false;
     count = (int64_t)(v.kind == TPL_LIST ? v.list->count : tpl_char_count(tpl_str(v)));
     if (!slice_end(r, part[0], count, step < 0, step < 0 ? count - 1 : 0, &from) ||
         !slice_end(r, part[1], count, step < 0, step < 0 ? -1 : count, &to))

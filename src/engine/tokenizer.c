@@ -4,12 +4,14 @@
 
 /* --- texts to indices ------------------------------------------------------------------------------------------------------------- */
 
+/* NULL when all near its place are taken: only texts that were made to collide lie so. */
 static struct text_slot *free_slot(const struct text_table *table, uint64_t hash)
 {
     uint32_t at = (uint32_t)(hash >> 32) & table->mask;
-    while (table->slot[at].index)
-        at = (at + 1) & table->mask;
-    return &table->slot[at];
+    for (int probes = 0; probes < TABLE_PROBES_MAX; probes++, at = (at + 1) & table->mask)
+        if (!table->slot[at].index)
+            return &table->slot[at];
+    return NULL;
 }
 
 /* The step of the polynomial spreads the last bytes over the high half only, so both halves are mixed once more. */
@@ -23,7 +25,8 @@ uint32_t text_table_find(const struct tokenizer *t, struct str text, uint64_t ha
 {
     const struct text_table *table = &t->table;
     hash = mixed(hash);
-    for (uint32_t at = (uint32_t)(hash >> 32) & table->mask; table->slot[at].index; at = (at + 1) & table->mask)
+    uint32_t at = (uint32_t)(hash >> 32) & table->mask;
+    for (int probes = 0; probes < TABLE_PROBES_MAX && table->slot[at].index; probes++, at = (at + 1) & table->mask)
         if (table->slot[at].tag == (uint32_t)hash && str_eq(symbol_text(t, table->slot[at].index - 1), text))
             return table->slot[at].index - 1;
     return SYMBOL_NONE;
@@ -36,8 +39,13 @@ static int table_grow(struct tokenizer *t, size_t slots)
         return ERR_NOMEM;
     for (size_t i = 0; t->table.slot && i <= t->table.mask; i++) {
         struct text_slot old = t->table.slot[i];
-        if (old.index)
-            *free_slot(&grown, mixed(text_hash(0, symbol_text(t, old.index - 1)))) = old;
+        struct text_slot *new = old.index ? free_slot(&grown, mixed(text_hash(0, symbol_text(t, old.index - 1)))) : NULL;
+        if (new)
+            *new = old;
+        else if (old.index) {
+            mem_free(grown.slot);
+            return ERR_LIMIT;
+        }
     }
     mem_free(t->table.slot);
     t->table = grown;
@@ -46,10 +54,14 @@ static int table_grow(struct tokenizer *t, size_t slots)
 
 int text_table_put(struct tokenizer *t, uint32_t index, uint64_t hash)
 {
-    if (t->table.used > t->table.mask / 2 && table_grow(t, 2 * ((size_t)t->table.mask + 1)) < 0)
-        return ERR_NOMEM;
+    int rc = t->table.used > t->table.mask / 2 ? table_grow(t, 2 * ((size_t)t->table.mask + 1)) : 0;
+    if (rc < 0)
+        return rc;
     hash = mixed(hash);
-    *free_slot(&t->table, hash) = (struct text_slot){index + 1, (uint32_t)hash};
+    struct text_slot *slot = free_slot(&t->table, hash);
+    if (!slot)
+        return ERR_LIMIT;
+    *slot = (struct text_slot){index + 1, (uint32_t)hash};
     t->table.used++;
     return 0;
 }
@@ -111,7 +123,7 @@ static int index_texts(struct tokenizer *t, struct err *e)
         if (text.len && text_table_find(t, text, hash) == SYMBOL_NONE)
             rc = text_table_put(t, (uint32_t)i, hash);
     }
-    return rc < 0 ? err_set(e, rc, "a vocabulary") : 0;
+    return rc == ERR_LIMIT ? err_set(e, rc, TABLE_COLLIDES) : rc < 0 ? err_set(e, rc, "a vocabulary") : 0;
 }
 
 /* --- what tokens emit --------------------------------------------------------------------------------------------------------------- */
@@ -146,7 +158,7 @@ static size_t piece_of(const struct tokenizer *t, int32_t id, char *out)
         out[0] = (char)byte;
         return 1;
     }
-    if (type == TOKEN_USER || type == TOKEN_CONTROL || type == TOKEN_UNKNOWN) {
+    if (t->kind != TOKENIZER_SPM && (type == TOKEN_USER || type == TOKEN_CONTROL || type == TOKEN_UNKNOWN)) {
         if (text.len)
             memcpy(out, text.ptr, text.len);
         return text.len;
@@ -196,6 +208,8 @@ static void mark_text(struct tokenizer *t, const char *text, uint8_t flag)
 /* Whoever ends a turn by these names is a control token, whatever the file says: a user's text must not contain it by accident. */
 static void mark_ends_by_name(struct tokenizer *t)
 {
+    /* Gemma ends by other names; there this is HTML's, as <b> is. */
+    bool strike = tokenizer_find(t, STR("<end_of_turn>")) != TOKEN_NONE || tokenizer_find(t, STR("<|tool_response>")) != TOKEN_NONE;
     static const char *const names[] = {
         "<|eot_id|>", "<|im_end|>", "<|end|>", "<|return|>", "<|call|>", "<|flush|>", "<|calls|>", "<end_of_turn>", "<|endoftext|>", "</s>",
         "<|eom_id|>", "<EOT>", "_<EOT>", "[EOT]", "[EOS]", "<|end_of_text|>", "<end_of_utterance>", "<eos>", "<turn|>", "<|tool_response>",
@@ -204,7 +218,7 @@ static void mark_ends_by_name(struct tokenizer *t)
     };
     for (size_t i = 0; i < COUNT_OF(names); i++) {
         int32_t id = tokenizer_find(t, str_from(names[i]));
-        if (id != TOKEN_NONE)
+        if (id != TOKEN_NONE && !(strike && str_eq(str_from(names[i]), STR("</s>"))))
             t->info[id] = TOKEN_CONTROL | TOKEN_END;
     }
 }
@@ -227,10 +241,10 @@ static void mark_ends_by_key(struct tokenizer *t, const struct gguf *g)
         }
 }
 
-/* Two families use names of the list for something else. */
+/* One family uses a name of the list for something else. */
 static void unmark_ends(struct tokenizer *t)
 {
-    int32_t end = tokenizer_find(t, STR("<|end|>")), s = tokenizer_find(t, STR("</s>"));
+    int32_t end = tokenizer_find(t, STR("<|end|>"));
     if (tokenizer_find(t, STR("<|return|>")) != TOKEN_NONE && tokenizer_find(t, STR("<|call|>")) != TOKEN_NONE) { /* gpt-oss */
         if (end != TOKEN_NONE)
             t->info[end] &= (uint8_t)~TOKEN_END;
@@ -238,8 +252,6 @@ static void unmark_ends(struct tokenizer *t)
         for (size_t i = 0; i < COUNT_OF(shown); i++)
             mark_text(t, shown[i], TOKEN_SHOWN);
     }
-    if (s != TOKEN_NONE && tokenizer_find(t, STR("<|tool_response>")) != TOKEN_NONE)
-        t->info[s] &= (uint8_t)~TOKEN_END;
 }
 
 /* Llama 3 ends its turns with <|eot_id|>, but early files say the end of the text. */
@@ -293,6 +305,8 @@ static void read_ends(struct tokenizer *t, const struct gguf *g)
         add_eos = add_sep;
         add_sep = false;
     }
+    if (t->kind != TOKENIZER_WPM)
+        (void)gguf_get_bool(g, "tokenizer.ggml.add_sep_token", &add_sep);
     if (t->kind == TOKENIZER_BPE)
         t->add_space_prefix = false;
     t->add_bos = t->add_bos && t->bos != TOKEN_NONE;

@@ -67,18 +67,18 @@ static int extra_grow(struct tokenizer *t)
     return 0;
 }
 
-/* The symbol of this text; when there is none it is made, and `text` must then stay where it is. SYMBOL_NONE: no memory. */
-static uint32_t symbol_of(struct tokenizer *t, struct str text)
+/* The symbol of this text; when there is none it is made, and `text` must then stay where it is. */
+static int symbol_of(struct tokenizer *t, struct str text, uint32_t *out)
 {
     uint64_t hash = text_hash(0, text);
-    uint32_t found = text_table_find(t, text, hash);
-    if (found != SYMBOL_NONE)
-        return found;
+    *out = text_table_find(t, text, hash);
+    if (*out != SYMBOL_NONE)
+        return 0;
     if (t->extra_count == t->extra_cap && extra_grow(t) < 0)
-        return SYMBOL_NONE;
+        return ERR_NOMEM;
     t->extra[t->extra_count++] = text;
-    uint32_t symbol = (uint32_t)t->count + t->extra_count - 1;
-    return text_table_put(t, symbol, hash) < 0 ? SYMBOL_NONE : symbol;
+    *out = (uint32_t)t->count + t->extra_count - 1;
+    return text_table_put(t, *out, hash);
 }
 
 /* "left right"; the blank is the first one at or behind the second byte. */
@@ -92,34 +92,41 @@ static bool merge_halves(struct str text, struct str *left, struct str *right)
     return right->len > 0;
 }
 
+/* Where the pair's rank stands, or would; NULL when it does not, and all near its place is taken. */
 static uint32_t *pair_slot(const struct tokenizer *t, uint32_t left, uint32_t right)
 {
     uint64_t h = ((uint64_t)left << 32 | right) * 0x9E3779B97F4A7C15u;
-    for (uint32_t at = (uint32_t)(h >> 32) & t->pair_mask;; at = (at + 1) & t->pair_mask) {
+    uint32_t at = (uint32_t)(h >> 32) & t->pair_mask;
+    for (int probes = 0; probes < TABLE_PROBES_MAX; probes++, at = (at + 1) & t->pair_mask) {
         uint32_t *slot = &t->pair[at];
         if (!*slot || (t->merge[*slot - 1].left == left && t->merge[*slot - 1].right == right))
             return slot;
     }
+    return NULL;
 }
 
 /* The text of the merged symbol is its two halves without the blank; *at is where there is room for it. */
-static bool add_merge(struct tokenizer *t, uint32_t rank, struct str left, struct str right, char **at)
+static int add_merge(struct tokenizer *t, uint32_t rank, struct str left, struct str right, char **at)
 {
     struct merge *m = &t->merge[rank];
-    m->left = symbol_of(t, left);
-    m->right = symbol_of(t, right);
+    int rc = symbol_of(t, left, &m->left);
+    if (rc == 0)
+        rc = symbol_of(t, right, &m->right);
     memcpy(*at, left.ptr, left.len);
     memcpy(*at + left.len, right.ptr, right.len);
     uint32_t before = t->extra_count;
-    m->result = symbol_of(t, str_of(*at, left.len + right.len));
-    if (m->left == SYMBOL_NONE || m->right == SYMBOL_NONE || m->result == SYMBOL_NONE)
-        return false;
+    if (rc == 0)
+        rc = symbol_of(t, str_of(*at, left.len + right.len), &m->result);
+    if (rc < 0)
+        return rc;
     if (t->extra_count > before)
         *at += left.len + right.len;
     uint32_t *slot = pair_slot(t, m->left, m->right);
+    if (!slot)
+        return ERR_LIMIT;
     if (!*slot) /* of two merges of the same pair the first counts */
         *slot = rank + 1;
-    return true;
+    return 0;
 }
 
 static int read_merges(struct tokenizer *t, const struct gguf_array *merges, struct err *e)
@@ -147,8 +154,9 @@ static int read_merges(struct tokenizer *t, const struct gguf_array *merges, str
     char *at = t->extra_bytes;
     for (uint32_t i = 0; i < t->merge_count; i++) {
         (void)merge_halves(gguf_array_text(merges, i), &left, &right); /* as above */
-        if (!add_merge(t, i, left, right, &at))
-            return err_set(e, ERR_NOMEM, "the merges of a vocabulary");
+        int rc = add_merge(t, i, left, right, &at);
+        if (rc < 0)
+            return err_set(e, rc, "%s", rc == ERR_LIMIT ? TABLE_COLLIDES : "the merges of a vocabulary");
     }
     for (unsigned byte = 0; byte < 256; byte++) {
         char text[4];
@@ -178,6 +186,7 @@ static int choose_family(struct tokenizer *t, const struct gguf *g, struct err *
         return err_set(e, ERR_UNSUPPORTED, "the pre-tokenizer %.*s is not supported", STR_FMT(str_slice(pre, 0, 64)));
     struct split_flags flags = split_family_flags(t->family);
     t->ignore_merges = flags.ignore_merges;
+    t->composed = flags.composed;
     t->add_bos = flags.add_bos;
     t->add_sep = flags.add_sep;
     t->bos = flags.no_bos ? TOKEN_NONE : 11;
@@ -209,7 +218,8 @@ static int offer(struct encoding *en, uint32_t left, uint32_t right, uint32_t en
     const struct tokenizer *t = en->t;
     if (right >= end)
         return 0;
-    uint32_t rank = *pair_slot(t, en->id[left], en->id[right]);
+    const uint32_t *slot = pair_slot(t, en->id[left], en->id[right]);
+    uint32_t rank = slot ? *slot : 0;
     return rank ? encoding_heap_push(en, (struct merge_item){(uint64_t)(rank - 1) << 32 | left, 0}) : 0;
 }
 
@@ -292,5 +302,12 @@ static int encode_word(struct str word, void *ctx)
 
 int bpe_encode(struct encoding *en, struct str text)
 {
+    if (en->t->composed) {
+        buf_clear(&en->text);
+        int rc = unicode_compose(text, &en->text);
+        if (rc < 0)
+            return rc;
+        text = buf_str(&en->text);
+    }
     return split_text(en->t->family, text, encode_word, en);
 }

@@ -141,10 +141,34 @@ static int flush(struct encoding *en, struct joined *j)
     return rc;
 }
 
+/* SentencePiece knows blanks as U+2581 only: one in the text is a blank. The text as it is when there is none, else in `room`. */
+static int plain_blanks(struct str *text, struct buf *room)
+{
+    static const struct str blank = {"\xE2\x96\x81", 3};
+    ptrdiff_t at = str_find(*text, blank);
+    if (at < 0)
+        return 0;
+    int rc = 0;
+    for (; at >= 0 && rc == 0; at = str_find(*text, blank)) {
+        rc = buf_append(room, str_slice(*text, 0, (size_t)at));
+        if (rc == 0)
+            rc = buf_append_char(room, ' ');
+        *text = str_skip(*text, (size_t)at + blank.len);
+    }
+    if (rc == 0)
+        rc = buf_append(room, *text);
+    *text = buf_str(room);
+    return rc;
+}
+
 static int encode_part(struct encoding *en, struct joined *j, const struct tokenizer_part *part)
 {
+    AUTO_BUF struct buf room = BUF_INIT(TOKENIZE_BYTES_MAX);
     struct fragments f = {0};
-    int rc = special_split(en->t, part->text, part->special, &f);
+    struct str text = part->text;
+    int rc = en->t->kind == TOKENIZER_SPM ? plain_blanks(&text, &room) : 0;
+    if (rc == 0)
+        rc = special_split(en->t, text, part->special, &f);
     for (size_t i = 0; i < f.count && rc == 0; i++) {
         if (f.item[i].token == TOKEN_NONE) {
             rc = buf_append(&j->text, f.item[i].text);

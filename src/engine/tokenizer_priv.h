@@ -12,12 +12,17 @@ enum {
     CH_MN = 1 << 5, CH_MC = 1 << 6, CH_ME = 1 << 7,
     CH_L = 0x1F, CH_M = 7 << 5, CH_N = 7 << 8, CH_P = 0x7F << 11, CH_S = 0xF << 18,
     CH_C = 0x1F << 25, /* controls, formats, surrogates, private use, unassigned */
+    CH_CN = 1 << 29,   /* unassigned */
     CH_SPACE = 1 << 30,
 };
 uint32_t unicode_class(uint32_t cp); /* 0 past U+10FFFF */
 uint32_t unicode_lower(uint32_t cp); /* the simple mapping */
-/* The canonical decomposition without nonspacing marks, at most 3 code points; 0 for such a mark itself. */
-unsigned unicode_base(uint32_t cp, uint32_t out[3]);
+enum { UNICODE_SPLIT_MAX = 4 };
+unsigned unicode_split(uint32_t cp, uint32_t out[UNICODE_SPLIT_MAX]); /* the canonical decomposition, whole, marks as they stand in it */
+unsigned unicode_base(uint32_t cp, uint32_t out[UNICODE_SPLIT_MAX]);  /* the same without nonspacing marks; 0 for such a mark itself */
+uint32_t unicode_join(uint32_t first, uint32_t second);               /* what the two compose to, or 0 */
+unsigned unicode_order(uint32_t cp);                                  /* the canonical combining class */
+bool unicode_begins(uint32_t cp);                                     /* never a mark, and never joined to what stands before it */
 unsigned unicode_put(uint32_t cp, char out[4]); /* as UTF-8; its length */
 
 /* A character of a text. A byte that begins no valid sequence is a character of its own, read as U+FFFD. At the end all is 0. */
@@ -26,12 +31,15 @@ struct ch {
     unsigned len;
 };
 struct ch unicode_at(const char *p, const char *end);
+/* tokenizer_compose.c: appends the text in Unicode's form NFC. A byte that begins no valid sequence stays what it is. 0, ERR_NOMEM, ERR_LIMIT. */
+int unicode_compose(struct str text, struct buf *out);
 
 /* --- pre-tokenizers ------------------------------------------------------------------------------------------------------------ */
 
 struct split_family; /* a row of the table of pre-tokenizers */
 struct split_flags {
     bool ignore_merges, add_bos, add_sep, no_bos;
+    bool composed; /* the text is brought into Unicode's form NFC first */
 };
 const struct split_family *split_family_named(struct str name); /* NULL: no such */
 struct split_flags split_family_flags(const struct split_family *f);
@@ -59,6 +67,9 @@ struct text_table {
     struct text_slot *slot;
     uint32_t mask, used;
 };
+/* The hash is known, so texts can be made that all want one place: more than so many side by side are refused when a vocabulary is opened. */
+enum { TABLE_PROBES_MAX = 512 /* half of the places are free: by chance a few dozen are never met */ };
+#define TABLE_COLLIDES "the texts of the vocabulary are made so that they cannot be told apart quickly"
 #define TEXT_HASH_STEP 0x9E3779B97F4A7C15u
 static inline uint64_t text_hash(uint64_t h, struct str s)
 {
@@ -92,7 +103,7 @@ struct tokenizer {
 
     /* BPE. Symbols are tokens (below `count`) and what merges name that is none. */
     const struct split_family *family;
-    bool ignore_merges;
+    bool ignore_merges, composed;
     struct merge *merge; /* by rank */
     uint32_t merge_count;
     uint32_t *pair; /* ranks plus one by (left, right), open addressing */
@@ -126,9 +137,14 @@ static inline bool token_is_byte(const struct tokenizer *t, int32_t id)
     return token_is_plain(t, id) || token_type(t, id) == TOKEN_USER || token_type(t, id) == TOKEN_BYTE;
 }
 struct str symbol_text(const struct tokenizer *t, uint32_t symbol);
+/* A special token as it stands in a text. In a SentencePiece vocabulary U+2581 is a blank there too, however the file spells it. */
+static inline struct str special_text(const struct tokenizer *t, int32_t id)
+{
+    return t->kind == TOKENIZER_SPM ? tokenizer_piece(t, id) : tokenizer_text(t, id);
+}
 /* Index of the text in the table, or UINT32_MAX. `hash` is text_hash(0, text). */
 uint32_t text_table_find(const struct tokenizer *t, struct str text, uint64_t hash);
-int text_table_put(struct tokenizer *t, uint32_t index, uint64_t hash); /* a text that is not in it yet; 0 or ERR_NOMEM */
+int text_table_put(struct tokenizer *t, uint32_t index, uint64_t hash); /* a text that is not in it yet; 0, ERR_LIMIT or ERR_NOMEM */
 
 /* --- one encoding ------------------------------------------------------------------------------------------------------------------ */
 

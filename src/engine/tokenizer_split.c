@@ -441,8 +441,9 @@ static const char *deepseek3(const char *p, const char *end, const char **again)
 static const struct split_family families[] = {
     {"default", {default_symbols, gpt2, digits, three_ascii_digits}, {0}},
     {"llama-bpe llama3 llama-v3 falcon3 falcon-h1 pixtral midm-2.0 lfm2 jina-v5-nano", {llama3}, {.ignore_merges = true, .add_bos = true}},
-    {"qwen2 deepseek-r1-qwen megrez stablelm2 hunyuan grok-2 solar-open kormo", {qwen2}, {0}},
-    {"qwen35", {qwen35}, {0}},
+    {"qwen2", {qwen2}, {.composed = true}},
+    {"deepseek-r1-qwen megrez stablelm2 hunyuan grok-2 solar-open kormo", {qwen2}, {0}},
+    {"qwen35", {qwen35}, {.composed = true}},
     {"dbrx smaug-bpe", {llama3}, {0}},
     {"glm4 chatglm-bpe", {llama3}, {.no_bos = true}},
     {"tekken", {tekken}, {.ignore_merges = true, .add_bos = true}},

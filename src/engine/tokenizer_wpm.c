@@ -2,9 +2,11 @@
  * pieces there are; a word that cannot be cut so is unknown as a whole.
  *
  * In a file's vocabulary, pieces that begin a word have U+2581 before them, and the others are as they are. Cleaning is that of the
- * original for models without capitals: controls, formats and unassigned characters vanish, but for tab and the line ends; accents are the
+ * original for models without capitals: controls, formats and private characters vanish, but for tab and the line ends; accents are the
  * nonspacing marks of the canonical decomposition; punctuation, ASCII symbols and ideographs are words of their own. */
 #include "engine/tokenizer_priv.h"
+
+static const struct str begin_of_word = {"\xE2\x96\x81", 3};
 
 static bool is_blank(uint32_t cp, uint32_t set)
 {
@@ -14,7 +16,7 @@ static bool is_blank(uint32_t cp, uint32_t set)
 static bool is_dropped(uint32_t cp, uint32_t set)
 {
     enum { REPLACEMENT = 0xFFFD };
-    return cp == 0 || cp == REPLACEMENT || (set & CH_C && cp != '\t' && cp != '\n' && cp != '\r');
+    return cp == 0 || cp == REPLACEMENT || (set & CH_C && !(set & CH_CN) && cp != '\t' && cp != '\n' && cp != '\r');
 }
 
 static bool is_ideograph(uint32_t cp)
@@ -48,12 +50,13 @@ static int32_t longest_piece(const struct tokenizer *t, struct str text, size_t 
     return best;
 }
 
-/* `word` begins with U+2581. */
+/* `word` begins with U+2581. Where that stands in the text itself, behind a piece, it is no beginning of another word's. */
 static int put_word(struct encoding *en, struct str word)
 {
     size_t before = en->out->count, len = 0;
     for (size_t at = 0; at < word.len; at += len) {
-        int32_t piece = longest_piece(en->t, str_skip(word, at), &len);
+        bool own = at > 0 && str_starts(str_skip(word, at), begin_of_word);
+        int32_t piece = own ? TOKEN_NONE : longest_piece(en->t, str_skip(word, at), &len);
         if (piece == TOKEN_NONE) {
             en->out->count = before;
             return encoding_put_byte(en, TOKEN_NONE, (unsigned char)word.ptr[at]);
@@ -67,10 +70,9 @@ static int put_word(struct encoding *en, struct str word)
 
 static int end_word(struct encoding *en)
 {
-    static const struct str begin = {"\xE2\x96\x81", 3};
-    int rc = en->text.len > begin.len ? put_word(en, buf_str(&en->text)) : 0;
+    int rc = en->text.len > begin_of_word.len ? put_word(en, buf_str(&en->text)) : 0;
     buf_clear(&en->text);
-    return rc < 0 ? rc : buf_append(&en->text, begin);
+    return rc < 0 ? rc : buf_append(&en->text, begin_of_word);
 }
 
 static int put_character(struct encoding *en, uint32_t cp)
@@ -90,7 +92,7 @@ int wpm_encode(struct encoding *en, struct str text)
     buf_clear(&en->text);
     int rc = end_word(en);
     for (struct ch c; rc == 0 && (c = unicode_at(p, end)).len; p += c.len) {
-        uint32_t base[3];
+        uint32_t base[UNICODE_SPLIT_MAX];
         if (is_dropped(c.cp, c.set))
             continue;
         if (is_blank(c.cp, c.set)) {

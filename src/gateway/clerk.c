@@ -108,6 +108,7 @@ int clerk_open(struct clerk **out, const struct clerk_options *opt, struct err *
     if (!c)
         return err_set(e, ERR_NOMEM, "clerk");
     c->opt = *opt;
+    c->opt.jobs_max = opt->jobs_max ? opt->jobs_max : JOBS_MAX;
     c->last = &c->first;
     (void)pthread_mutex_init(&c->lock, NULL); /* with glibc these cannot fail */
     (void)pthread_condattr_init(&attr);
@@ -125,7 +126,7 @@ int clerk_open(struct clerk **out, const struct clerk_options *opt, struct err *
 bool clerk_submit(struct clerk *c, struct clerk_job *job)
 {
     (void)pthread_mutex_lock(&c->lock);
-    bool fine = !c->stop && c->count < JOBS_MAX && start(c);
+    bool fine = !c->stop && c->count < c->opt.jobs_max && start(c);
     job->ran = false;
     if (fine)
         append(c, job);

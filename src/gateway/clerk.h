@@ -19,6 +19,7 @@ struct clerk_options {
     void (*tick)(void *ctx); /* the clerk's thread, every tick_ms; NULL: never */
     void *ctx;
     int tick_ms;
+    int jobs_max; /* that wait; 0: 32 */
 };
 int clerk_open(struct clerk **out, const struct clerk_options *opt, struct err *e);
 bool clerk_submit(struct clerk *c, struct clerk_job *job); /* false: refused, nothing was taken. Any thread */

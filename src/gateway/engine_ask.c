@@ -194,10 +194,13 @@ static int read_tool_choice(struct engine_ask *a, const struct json_node *choice
 static int read_tools(struct engine_ask *a, const struct json_node *o, struct err *e)
 {
     const struct json_node *tools = json_get(o, "tools");
-    bool none, empty = !tools || tools->type == JSON_NULL || (tools->type == JSON_ARRAY && tools->count == 0);
+    bool none, parallel = true, empty = !tools || tools->type == JSON_NULL || (tools->type == JSON_ARRAY && tools->count == 0);
     int rc = read_tool_choice(a, json_get(o, "tool_choice"), &none, e);
+    if (rc == 0)
+        rc = read_flag(o, "parallel_tool_calls", &parallel, e);
     if (rc < 0)
         return rc;
+    a->host.one_call = !parallel;
     if (empty && a->host.must_call)
         return refuse(e, "tool_choice", "asks for a call, and there are no `tools`");
     if (empty || none)

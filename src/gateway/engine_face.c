@@ -1,16 +1,20 @@
 /* engine_face.c: requests to the models of this process, and their answers back over the same connection.
  *
- * A call lives on two threads: here, with its exchange, and at its model's host, which tells what happens through messages to this
- * loop. It is freed here when its last host has ended it, whether its client is still there or not. */
+ * A call lives on three threads. Here on the loop it has its exchange. A clerk reads its request, has its prompt rendered and cut into
+ * tokens and its form compiled, all of which a stranger's request can make long; while it does (`preparing`), the call's request and its parts
+ * are the clerk's. Its model's host computes, and tells what happens through messages to this loop. It is freed here when its last host has
+ * ended it, whether its client is still there or not. */
 #include "gateway/engine_face.h"
 #include "base/mem.h"
 #include "engine/confine.h"
+#include "gateway/clerk.h"
 #include "gateway/engine_face_priv.h"
 #include <assert.h>
 #include <sched.h>
 
 enum { PARTS_AT_ONCE = 64, /* texts of one request that a host has; the others wait here */
-       BODY_BYTES_MAX = 64 << 20, IDLE_MS = 3600 * 1000 /* its one client is the daemon */ };
+       BODY_BYTES_MAX = 64 << 20, QUICK_BYTES = 64 << 10 /* larger bodies have a clerk of their own: others do not wait for them */,
+       JOBS_MAX = 1024 /* more than there is room for at the hosts of a few models */, NAME_BYTES_MAX = 4096, IDLE_MS = 3600 * 1000 /* its one client is the daemon */ };
 
 struct face_model {
     struct str name; /* owned */
@@ -23,6 +27,7 @@ struct face_model {
 struct engine_face {
     struct loop *loop;
     struct http_server *server;
+    struct clerk *quick, *large;
     struct face_model *model[ENGINE_MODELS_MAX]; /* owned */
     size_t model_count;
     size_t busy;
@@ -38,16 +43,30 @@ struct face_part { /* one call of the host: a whole answer, or one of several te
 struct face_call {
     struct engine_face *face;
     struct http_exchange *x; /* NULL: the client has left, or was answered */
-    struct face_model *model; /* one of its `calls` */
+    struct face_model *model; /* one of its `calls`; NULL: there is none of its name */
+    enum host_kind kind;
+    int64_t received_us;
+
+    struct clerk_job job;
+    bool preparing; /* what follows, to `begun`, is the clerk's */
+    bool read;      /* the request is in `ask` */
+    int rc;         /* what came of it, with its story */
+    struct err error;
+    struct buf body;
     struct engine_ask ask;
     struct face_part *part; /* (part_count), owned */
-    size_t part_count, begun, ended;
+    size_t part_count, begun;
+
+    size_t ended;
+    struct message *early, **early_end; /* from the hosts while it is prepared */
+    bool full; /* its client does not take what there is: the host is asked to wait */
     struct engine_say say;
     struct sched_counts counts; /* of all its parts */
 };
 
 /* From a host's thread to the loop: an event with its texts copied behind it. */
 struct message {
+    struct message *next;
     struct face_part *part;
     struct host_event event;
     struct sampler_choice choice;
@@ -118,8 +137,11 @@ static void call_free(struct face_call *c)
     c->face->busy--;
     engine_say_fini(&c->say);
     engine_ask_fini(&c->ask);
+    buf_fini(&c->body);
     mem_free(c->part);
     mem_free(c);
+    if (!m)
+        return;
     m->calls--;
     model_look(m);
 }
@@ -158,6 +180,7 @@ static void fail(struct face_call *c, const char *story)
     break_off(c, &e, "engine_failed");
 }
 
+/* Once it is prepared. */
 static void leave_all(struct face_call *c)
 {
     for (size_t i = 0; i < c->begun; i++)
@@ -188,7 +211,12 @@ static void send_chunk(struct face_call *c, struct str chunk)
     if (!chunk.len)
         return;
     size_t n = headers(c, h, number, sizeof number);
-    if ((http_reply_begun(c->x) || http_reply_begin(c->x, 200, h, n) == 0) && http_reply_write(c->x, chunk) >= 0)
+    int rc = http_reply_begun(c->x) ? 0 : http_reply_begin(c->x, 200, h, n);
+    if (rc == 0)
+        rc = http_reply_write(c->x, chunk);
+    if (rc > 0 && !c->full)
+        host_pause(c->part[0].host, c->full = true);
+    if (rc >= 0)
         return;
     http_reply_abort(take_exchange(c));
     leave_all(c);
@@ -227,6 +255,8 @@ static void finish(struct face_call *c, enum host_finish how, struct str why)
     }
 }
 
+static bool prepare(struct face_call *c);
+
 static void add_counts(struct sched_counts *sum, const struct sched_counts *c)
 {
     sum->prompt += c->prompt;
@@ -237,19 +267,14 @@ static void add_counts(struct sched_counts *sum, const struct sched_counts *c)
     sum->decode_us += c->decode_us;
 }
 
-/* The next of its texts, as long as there is room for them. When one is refused the others are taken back. */
-static int begin_parts(struct face_call *c, struct err *e);
-
-static void on_end(struct face_call *c, const struct host_event *ev)
+/* False: the call is freed. */
+static bool on_end(struct face_call *c, const struct host_event *ev)
 {
-    struct err e = {0};
     bool bad = ev->finish >= HOST_CANCELLED;
     add_counts(&c->counts, &ev->counts);
     c->ended++;
-    if (c->x && !bad && c->begun < c->part_count && begin_parts(c, &e) < 0) {
-        break_off(c, &e, NULL);
-        leave_all(c);
-    }
+    if (c->x && !bad && c->begun < c->part_count)
+        return c->begun - c->ended > PARTS_AT_ONCE / 2 || prepare(c);
     bool last = c->ended == c->begun;
     if (c->x && (last || bad))
         finish(c, ev->finish, ev->text);
@@ -257,27 +282,46 @@ static void on_end(struct face_call *c, const struct host_event *ev)
         leave_all(c);
     if (last)
         call_free(c);
+    return !last;
+}
+
+static void on_said(struct face_call *c, struct message *m)
+{
+    AUTO_BUF struct buf out = BUF_INIT(ENGINE_ANSWER_BYTES_MAX);
+    if (m->event.said == HOST_SAID_VECTOR)
+        m->event.call = (uint32_t)(m->part - c->part);
+    int rc = m->event.said == HOST_SAID_TOKEN ? engine_say_token(&c->say, &m->event, m->top) : engine_say_event(&c->say, &m->event, &out);
+    if (rc == 0) {
+        send_chunk(c, buf_str(&out));
+        return;
+    }
+    fail(c, rc == ERR_INVALID ? "the model computed what is no number: its file is broken" : "the answer does not fit into memory");
+    leave_all(c);
+}
+
+/* False: the call is freed. */
+static bool take_message(struct face_call *c, struct message *m)
+{
+    bool there = true;
+    if (m->event.said == HOST_ENDED)
+        there = on_end(c, &m->event);
+    else if (c->x)
+        on_said(c, m);
+    mem_free(m);
+    return there;
 }
 
 static void on_message(void *arg)
 {
     struct message *m = arg;
     struct face_call *c = m->part->call;
-    AUTO_BUF struct buf out = BUF_INIT(ENGINE_ANSWER_BYTES_MAX);
-    if (m->event.said == HOST_ENDED) {
-        on_end(c, &m->event);
-    } else if (c->x) {
-        if (m->event.said == HOST_SAID_VECTOR)
-            m->event.call = (uint32_t)(m->part - c->part);
-        int rc = m->event.said == HOST_SAID_TOKEN ? engine_say_token(&c->say, &m->event, m->top) : engine_say_event(&c->say, &m->event, &out);
-        if (rc < 0) {
-            fail(c, rc == ERR_INVALID ? "the model computed what is no number: its file is broken" : "the answer does not fit into memory");
-            leave_all(c);
-        } else {
-            send_chunk(c, buf_str(&out));
-        }
+    if (!c->preparing && !c->early) {
+        (void)take_message(c, m);
+        return;
     }
-    mem_free(m);
+    m->next = NULL;
+    *c->early_end = m;
+    c->early_end = &m->next;
 }
 
 static struct message *copy(const struct face_call *c, const struct host_event *ev)
@@ -329,19 +373,9 @@ static struct face_model *model_find(const struct engine_face *f, struct str nam
     return NULL;
 }
 
-static int say_begin(struct face_call *c)
-{
-    c->say.kind = c->ask.host.kind;
-    c->say.model = c->model->name;
-    c->say.stream = c->ask.stream;
-    c->say.include_usage = c->ask.include_usage;
-    c->say.base64 = c->ask.base64;
-    c->say.created_s = loop_wall_ms(c->face->loop) / 1000;
-    (void)text_format(c->say.id, sizeof c->say.id, "%s-%08llx%08llx", c->say.kind == HOST_CHAT ? "chatcmpl" : "cmpl",
-                      (unsigned long long)c->say.created_s & 0xffffffff, (unsigned long long)++c->face->serial & 0xffffffff);
-    return engine_say_init(&c->say, c->ask.text_count);
-}
+/* --- a request made ready: on a clerk's thread --------------------------------------------------------------------------------------------- */
 
+/* The next of its texts, as long as there is room for them. When one is refused the others are taken back. */
 static int begin_parts(struct face_call *c, struct err *e)
 {
     struct host_sink sink = {.event = on_host_event};
@@ -359,69 +393,150 @@ static int begin_parts(struct face_call *c, struct err *e)
     return rc == ERR_BUSY && c->begun > c->ended ? 0 : rc;
 }
 
-static struct face_call *call_new(struct engine_face *f, struct http_exchange *x, struct face_model *m, struct engine_ask *ask)
+static int read_ask(struct face_call *c, struct err *e)
 {
+    int rc = engine_ask_read(&c->ask, c->kind, buf_str(&c->body), c->received_us, e);
+    if (rc < 0)
+        return rc;
+    if (!c->model || !str_eq(c->ask.model, c->model->name))
+        return err_set(e, ERR_NOT_FOUND, "the engine holds no model `%.*s`", STR_FMT(str_slice(c->ask.model, 0, 200)));
+    c->say.stream = c->ask.stream;
+    c->say.include_usage = c->ask.include_usage;
+    c->say.base64 = c->ask.base64;
+    c->part_count = c->ask.text_count ? c->ask.text_count : 1;
+    c->part = new0_array(struct face_part, c->part_count);
+    return c->part && engine_say_init(&c->say, c->ask.text_count) == 0 ? 0 : err_set(e, ERR_NOMEM, "out of memory");
+}
+
+static struct face_call *call_of(struct clerk_job *job)
+{
+    return (struct face_call *)(void *)((char *)job - offsetof(struct face_call, job));
+}
+
+static void on_clerk(struct clerk_job *job)
+{
+    struct face_call *c = call_of(job);
+    c->rc = c->read ? 0 : read_ask(c, &c->error);
+    c->read = true;
+    if (c->rc == 0)
+        c->rc = begin_parts(c, &c->error);
+    if (c->rc == 0 && c->begun < c->part_count)
+        return; /* the texts of the others are in it */
+    engine_ask_fini(&c->ask);
+    c->ask = (struct engine_ask){0};
+    buf_fini(&c->body);
+}
+
+/* --- and back on the loop ------------------------------------------------------------------------------------------------------------------ */
+
+/* What its hosts said meanwhile; it stops where the call is prepared once more. */
+static void take_early(struct face_call *c)
+{
+    while (!c->preparing && c->early) {
+        struct message *m = c->early;
+        c->early = m->next;
+        c->early_end = c->early ? c->early_end : &c->early;
+        if (!take_message(c, m))
+            return;
+    }
+}
+
+static void refuse(struct face_call *c)
+{
+    if (c->rc == ERR_NOT_FOUND)
+        reply_error(take_exchange(c), 404, "model_not_found", str_from(c->error.text));
+    else
+        break_off(c, &c->error, NULL);
+}
+
+static void on_prepared(struct clerk_job *job)
+{
+    struct face_call *c = call_of(job);
+    c->preparing = false;
+    if (!job->ran)
+        c->rc = err_set(&c->error, ERR_CLOSED, "the engine is being stopped");
+    if (c->rc < 0 && c->x)
+        refuse(c);
+    if (!c->x)
+        leave_all(c);
+    if (c->begun == c->ended) {
+        call_free(c);
+        return;
+    }
+    if (c->part_count == 1)
+        c->say.dropped = host_dropped(c->part[0].host);
+    take_early(c);
+}
+
+/* False: the call is freed. */
+static bool prepare(struct face_call *c)
+{
+    struct clerk *clerk = c->body.len > QUICK_BYTES ? c->face->large : c->face->quick;
+    c->job = (struct clerk_job){.loop = c->face->loop, .run = on_clerk, .done = on_prepared};
+    c->preparing = clerk_submit(clerk, &c->job);
+    if (c->preparing)
+        return true;
+    if (c->x)
+        reply_busy(take_exchange(c), "overloaded", STR("too many requests are being read now; try again in a moment"));
+    leave_all(c);
+    bool there = c->begun != c->ended;
+    if (!there)
+        call_free(c);
+    return there;
+}
+
+/* The member `model`, which is mostly the first: what else is in the request is not looked at here. Decoded into `a`. */
+static struct str model_name(struct str body, struct arena *a)
+{
+    struct json_scan s;
+    struct json_node *name = NULL;
+    struct str key, raw;
+    json_scan_init(&s, body);
+    if (!json_enter(&s))
+        return STR_NONE;
+    while (json_member(&s, &key)) {
+        bool it_is = str_eq(key, STR("model"));
+        if (!json_skip(&s, &raw))
+            return STR_NONE;
+        if (it_is)
+            return raw.len <= NAME_BYTES_MAX && json_parse(a, raw, &name, NULL) == 0 && name->type == JSON_STRING ? name->text : STR_NONE;
+    }
+    return STR_NONE;
+}
+
+static struct face_call *call_new(struct engine_face *f, struct http_exchange *x, enum host_kind kind)
+{
+    struct arena a = ARENA_INIT(64 * KiB);
     struct face_call *c = new0(struct face_call);
     if (!c)
         return NULL;
     f->busy++;
-    m->calls++;
     c->face = f;
-    c->model = m;
     c->x = x;
-    c->ask = *ask;
-    *ask = (struct engine_ask){0};
-    if (c->ask.host.stop) /* the one list of the request that lies in it, not in its arena */
-        c->ask.host.stop = c->ask.stop;
-    c->part_count = c->ask.text_count ? c->ask.text_count : 1;
-    c->part = new0_array(struct face_part, c->part_count);
-    if (!c->part || say_begin(c) < 0) {
-        call_free(c);
-        return NULL;
-    }
+    c->kind = kind;
+    c->received_us = loop_now_us(f->loop);
+    c->early_end = &c->early;
+    c->model = model_find(f, model_name(http_exchange_request(x)->body, &a));
+    arena_fini(&a);
+    if (c->model)
+        c->model->calls++;
+    c->say.kind = kind;
+    c->say.model = c->model ? c->model->name : STR_NONE;
+    c->say.created_s = loop_wall_ms(f->loop) / 1000;
+    (void)text_format(c->say.id, sizeof c->say.id, "%s-%08llx%08llx", kind == HOST_CHAT ? "chatcmpl" : "cmpl",
+                      (unsigned long long)c->say.created_s & 0xffffffff, (unsigned long long)++f->serial & 0xffffffff);
+    http_exchange_body_take(x, &c->body);
     return c;
-}
-
-/* Takes the ask. */
-static void begin(struct engine_face *f, struct http_exchange *x, struct face_model *m, struct engine_ask *ask)
-{
-    struct err e = {0};
-    struct face_call *c = call_new(f, x, m, ask);
-    if (!c) {
-        reply_busy(x, "overloaded", STR("out of memory"));
-        return;
-    }
-    http_exchange_set(x, c);
-    if (begin_parts(c, &e) < 0) {
-        break_off(c, &e, NULL);
-        leave_all(c);
-        if (c->begun == 0)
-            call_free(c);
-        return;
-    }
-    c->say.dropped = c->ask.text_count ? 0 : host_dropped(c->part[0].host);
-    if (c->begun < c->part_count)
-        return; /* the texts of the others are in it */
-    engine_ask_fini(&c->ask);
-    http_exchange_body_free(x);
 }
 
 static void take_call(struct engine_face *f, struct http_exchange *x, enum host_kind kind)
 {
-    struct engine_ask ask;
-    struct err e = {0};
-    if (engine_ask_read(&ask, kind, http_exchange_request(x)->body, loop_now_us(f->loop), &e) < 0) {
-        reply_err(x, &e);
-    } else {
-        struct face_model *m = model_find(f, ask.model);
-        char text[300];
-        size_t len = m ? 0 : text_format(text, sizeof text, "the engine holds no model `%.*s`", (int)(ask.model.len < 200 ? ask.model.len : 200), ask.model.ptr);
-        if (m)
-            begin(f, x, m, &ask);
-        else
-            reply_error(x, 404, "model_not_found", str_of(text, len));
-    }
-    engine_ask_fini(&ask);
+    struct face_call *c = call_new(f, x, kind);
+    http_exchange_set(x, c);
+    if (c)
+        (void)prepare(c);
+    else
+        reply_busy(x, "overloaded", STR("out of memory"));
 }
 
 static void list_models(struct engine_face *f, struct http_exchange *x)
@@ -485,6 +600,15 @@ static void on_request(struct http_exchange *x, void *ctx)
         reply_error(x, 404, NULL, STR("there is nothing here: the engine serves /v1/chat/completions, /v1/completions, /v1/embeddings and /v1/models"));
 }
 
+/* A client that reads again. */
+static void on_drain(struct http_exchange *x, void *ctx)
+{
+    (void)ctx;
+    struct face_call *c = http_exchange_get(x);
+    if (c && c->full)
+        host_pause(c->part[0].host, c->full = false);
+}
+
 static void on_gone(struct http_exchange *x, void *ctx)
 {
     (void)ctx;
@@ -492,7 +616,8 @@ static void on_gone(struct http_exchange *x, void *ctx)
     if (!c || !c->x)
         return;
     c->x = NULL; /* the exchange is gone: nothing may be done with it */
-    leave_all(c);
+    if (!c->preparing)
+        leave_all(c);
 }
 
 /* --- the face ---------------------------------------------------------------------------------------------------------------------------------- */
@@ -503,11 +628,16 @@ int engine_face_open(struct engine_face **out, struct loop *l, struct err *e)
     if (!f)
         return err_set(e, ERR_NOMEM, "engine");
     f->loop = l;
-    struct http_server_options o = {.handler = {.on_request = on_request, .on_gone = on_gone}, .ctx = f, .body_bytes_max = BODY_BYTES_MAX,
+    struct http_server_options o = {.handler = {.on_request = on_request, .on_gone = on_gone, .on_drain = on_drain}, .ctx = f, .body_bytes_max = BODY_BYTES_MAX,
                                     .idle_timeout_ms = IDLE_MS};
+    struct clerk_options co = {.jobs_max = JOBS_MAX};
     int rc = http_server_open(&f->server, l, &o, e);
+    if (rc == 0)
+        rc = clerk_open(&f->quick, &co, e);
+    if (rc == 0)
+        rc = clerk_open(&f->large, &co, e);
     if (rc < 0) {
-        mem_free(f);
+        engine_face_close(f);
         return rc;
     }
     *out = f;
@@ -519,6 +649,8 @@ void engine_face_close(struct engine_face *f)
     if (!f)
         return;
     http_server_close(f->server);
+    clerk_close(f->quick);
+    clerk_close(f->large);
     assert(f->busy == 0); /* or messages to come would find nobody */
     for (size_t i = 0; i < f->model_count; i++)
         model_free(f->model[i]);

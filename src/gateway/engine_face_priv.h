@@ -35,7 +35,7 @@ struct engine_say {
     struct buf *vector; /* (vector_max): the elements of data, as they come; owned */
     size_t vector_max, dropped; /* dropped: tokens of the prompt that were left out */
     struct buf note; /* what was put differently than asked */
-    size_t said_bytes; /* of tokens, for where each began */
+    size_t said_characters; /* of tokens, for where each began */
 };
 int engine_say_init(struct engine_say *s, size_t vectors);
 void engine_say_fini(struct engine_say *s);

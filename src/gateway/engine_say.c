@@ -81,20 +81,28 @@ static void write_text_token(struct json_writer *w, const struct engine_say *s, 
             json_double(w, (double)ev->choice->top[i].logprob);
         }
     json_object_end(w);
-    json_i64(w, (int64_t)s->said_bytes);
+    json_i64(w, (int64_t)s->said_characters);
     json_array_end(w);
 }
 
-static int keep_token(struct engine_say *s, const struct host_event *ev, const struct str *top)
+static size_t characters(struct str s)
 {
-    if (s->tokens.len)
-        (void)buf_append_char(&s->tokens, ',');
+    size_t n = 0;
+    for (size_t i = 0; i < s.len; i++)
+        n += ((unsigned char)s.ptr[i] & 0xC0) != 0x80;
+    return n;
+}
+
+int engine_say_token(struct engine_say *s, const struct host_event *ev, const struct str *top)
+{
     struct json_writer w = JSON_WRITER(&s->tokens);
+    if (s->tokens.len)
+        w.rc = buf_append_char(&s->tokens, ',');
     if (is_chat(s))
         write_chat_token(&w, ev, top);
     else
         write_text_token(&w, s, ev, top);
-    s->said_bytes += ev->text.len;
+    s->said_characters += characters(ev->text);
     return json_done(&w);
 }
 
@@ -148,7 +156,7 @@ static void write_logprobs(struct json_writer *w, struct engine_say *s, bool tak
 
 static void chunk_begin(struct json_writer *w, const struct engine_say *s)
 {
-    (void)buf_append_text(w->out, "data: ");
+    w->rc = buf_append_text(w->out, "data: ");
     json_object_begin(w);
     json_key(w, "id"), json_text(w, s->id);
     json_key(w, "object"), json_text(w, is_chat(s) ? "chat.completion.chunk" : "text_completion");
@@ -159,8 +167,7 @@ static void chunk_begin(struct json_writer *w, const struct engine_say *s)
 static int chunk_end(struct json_writer *w)
 {
     json_object_end(w);
-    (void)buf_append_text(w->out, "\n\n");
-    return json_done(w);
+    return json_done(w) < 0 ? json_done(w) : buf_append_text(w->out, "\n\n");
 }
 
 enum delta { DELTA_ROLE, DELTA_TEXT, DELTA_REASONING, DELTA_CALL, DELTA_ARGUMENTS, DELTA_NONE };
@@ -232,7 +239,9 @@ static int chunk(struct engine_say *s, enum delta delta, const struct host_event
     json_key(&w, "finish_reason"), json_text(&w, finish);
     json_object_end(&w);
     json_array_end(&w);
-    if (counts && !s->include_usage) /* else with the usage */
+    if (s->include_usage) /* it comes in the last chunk, with ours */
+        json_key(&w, "usage"), json_null(&w);
+    else if (counts)
         write_hearth(&w, s, counts);
     return chunk_end(&w);
 }
@@ -245,11 +254,12 @@ static int keep_call(struct engine_say *s, const struct host_event *ev)
         return buf_append_text(&s->calls, "\"}}");
     if (ev->said == HOST_SAID_CALL) {
         s->call_count++;
-        (void)buf_append_format(&s->calls, "%s{\"id\":\"call_%s_%u\",\"type\":\"function\",\"function\":{\"name\":", ev->call ? "," : "",
+        int rc = buf_append_format(&s->calls, "%s{\"id\":\"call_%s_%u\",\"type\":\"function\",\"function\":{\"name\":", ev->call ? "," : "",
                                 s->id + strlen("chatcmpl-"), ev->call);
         struct json_writer w = JSON_WRITER(&s->calls);
+        w.rc = rc;
         json_str(&w, ev->text);
-        return buf_append_text(&s->calls, ",\"arguments\":\"");
+        return json_done(&w) < 0 ? json_done(&w) : buf_append_text(&s->calls, ",\"arguments\":\"");
     }
     /* a piece of a JSON text as a piece of a JSON string: escaped, without the quotes */
     AUTO_BUF struct buf quoted = BUF_INIT(ENGINE_ANSWER_BYTES_MAX);
@@ -303,11 +313,6 @@ int engine_say_event(struct engine_say *s, const struct host_event *ev, struct b
     default:
         return keep_call(s, ev);
     }
-}
-
-int engine_say_token(struct engine_say *s, const struct host_event *ev, const struct str *top)
-{
-    return keep_token(s, ev, top);
 }
 
 /* --- the end -------------------------------------------------------------------------------------------------------------------------------- */

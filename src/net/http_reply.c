@@ -345,6 +345,13 @@ void http_exchange_divert(struct http_exchange *x)
     x->diverted = true;
 }
 
+void http_exchange_body_take(struct http_exchange *x, struct buf *out)
+{
+    *out = x->body;
+    x->body = (struct buf){.max = out->max};
+    http_exchange_body_free(x);
+}
+
 void http_exchange_body_free(struct http_exchange *x)
 {
     http_intake_body_free(x);

@@ -116,6 +116,8 @@ void *http_exchange_get(const struct http_exchange *x);
 void http_exchange_divert(struct http_exchange *x);
 /* Releases the request's body early (it becomes empty); headers stay. */
 void http_exchange_body_free(struct http_exchange *x);
+/* Hands the body over to *out, which owned nothing: it may outlive the exchange, and counts as held no more. */
+void http_exchange_body_take(struct http_exchange *x, struct buf *out);
 
 /* Replies. Header values must not hold CR, LF or NUL (asserted by name, refused as ERR_INVALID). `date`, `content-length`,
  * `transfer-encoding` and `connection` are added here. Each returns 0 or a negative code; after a failure the exchange is

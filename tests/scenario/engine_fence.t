@@ -9,7 +9,7 @@ jobs:
 Y
 cli doctor --fence
 expect cli status 0
-expect cli contains "refused  a TCP connection to 192.0.2.1:443: Operation not permitted" "refused  a DNS query" "refused  a unix socket" "refused  reading a file outside" "refused  writing a file" "refused  starting a program" "system calls limited (seccomp): yes; no new privileges: yes" "No engine of a running daemon" "The fence holds."
+expect cli contains "refused  a TCP connection to 192.0.2.1:443: Operation not permitted" "refused  a DNS query" "refused  a unix socket" "refused  reading a file outside" "refused  writing a file" "refused  a signal to the process that started it" "refused  a descriptor whose signals go there" "refused  starting a program" "system calls limited (seccomp): yes; no new privileges: yes" "No engine of a running daemon" "The fence holds."
 start
 expect log contains "shut in: system calls limited, no new privileges"
 cli doctor --fence --json

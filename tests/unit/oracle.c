@@ -11,7 +11,8 @@ struct net {
     size_t width, layers, heads, kv_heads, dim, ff, rot;
     double eps, base, base_local, scale, softcap, final_cap, scaling, attn_factor, original, trained;
     size_t window, pattern;
-    bool bert, gemma, pairs, yarn;
+    bool bert, gemma, pairs, yarn, listed;
+    struct gguf_array windows; /* listed: which layers have one */
 };
 
 static double key(const struct net *n, const char *name, double otherwise)
@@ -170,7 +171,7 @@ static void attention(const struct net *n, size_t layer, size_t count, const dou
 {
     size_t q_len = n->heads * n->dim, kv_len = n->kv_heads * n->dim;
     bool fused = strcmp(n->arch, "phi3") == 0 || gguf_tensor_find(n->g, "blk.0.attn_qkv.weight");
-    bool sliding = n->window && layer % n->pattern < n->pattern - 1;
+    bool sliding = n->window && (n->listed ? gguf_array_i64(&n->windows, layer) : layer % n->pattern < n->pattern - 1);
     double *q = mem_zalloc(count * q_len * 8), *k = mem_zalloc(count * kv_len * 8), *v = mem_zalloc(count * kv_len * 8);
     double *mix = mem_zalloc(q_len * 8), *score = mem_zalloc(count * 8);
     double *q_norm = layer_tensor(n, layer, "attn_q_norm.weight"), *k_norm = layer_tensor(n, layer, "attn_k_norm.weight");
@@ -295,7 +296,9 @@ static void net_read(struct net *n)
     n->softcap = key(n, "attn_logit_softcapping", strcmp(n->arch, "gemma2") == 0 ? 50 : 0);
     n->final_cap = key(n, "final_logit_softcapping", strcmp(n->arch, "gemma2") == 0 ? 30 : 0);
     n->window = n->gemma ? (size_t)key(n, "attention.sliding_window", 4096) : 0;
-    n->pattern = strcmp(n->arch, "gemma2") == 0 ? 2 : 6;
+    n->pattern = (size_t)key(n, "attention.sliding_window_pattern", strcmp(n->arch, "gemma2") == 0 ? 2 : 6);
+    (void)text_format(name, sizeof name, "%s.attention.sliding_window_pattern", n->arch);
+    n->listed = gguf_get_array(n->g, name, &n->windows);
 }
 
 static void embed_tokens(const struct net *n, const int *token, size_t count, double *x)

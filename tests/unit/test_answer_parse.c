@@ -1,5 +1,6 @@
 /* test_answer_parse.c: what models say, taken apart: each form, whole and byte by byte, broken ones, and what is held back. */
 #include "answer_kit.h"
+#include "base/clock.h"
 #include "test.h"
 
 static const struct str TOOLS[] = {{"get_weather", 11}, {"ping", 4}};
@@ -288,4 +289,66 @@ TEST(parsing_copes_when_memory_is_out)
     REQUIRE(parse_once(&l) == 0);
     EXPECT(test_torture("answer", parse_once, &l) > 3);
     buf_fini(&l.text);
+}
+
+/* --- hostile answers ---------------------------------------------------------------------------------------------------------- */
+
+/* How long it takes to read `bytes`, and how much of it came out. */
+static int64_t read_us(const struct answer_options *o, const struct buf *bytes, size_t *came)
+{
+    struct answer_log l = ANSWER_LOG_INIT(8 * MiB);
+    int64_t t = clock_mono_us(clock_system());
+    EXPECT(answer_log_run(o, buf_str(bytes), 4096, &l) == 0);
+    t = clock_mono_us(clock_system()) - t;
+    *came = l.text.len;
+    buf_fini(&l.text);
+    return t;
+}
+
+TEST(blanks_without_end_are_read_in_no_time_and_come_out)
+{
+    struct answer_options o = with_calls(CHAT_CALLS_HERMES), thinks = {.think_open = "<think>", .think_close = "</think>", .thinking = true}, leads = thinks;
+    leads.thinking = false;
+    const struct answer_options *all[] = {&o, &thinks, &leads};
+    for (size_t i = 0; i < COUNT_OF(all); i++) {
+        AUTO_BUF struct buf b = BUF_INIT(4 * MiB);
+        size_t came;
+        REQUIRE(buf_append_text(&b, "x") == 0);
+        for (int k = 0; k < 200 * 1000; k++)
+            REQUIRE(buf_append_char(&b, " \n\t"[k % 3]) == 0);
+        REQUIRE(buf_append_text(&b, "y") == 0);
+        if (i == 2)
+            buf_consume(&b, 1); /* the blanks begin the answer */
+        EXPECT(read_us(all[i], &b, &came) < 500 * 1000 * SLOWER);
+        EXPECT_I64(came, (int64_t)b.len + 3); /* T(…) */
+    }
+}
+
+TEST(a_mark_behind_many_blanks_is_a_mark)
+{
+    for (size_t blanks = 1010; blanks < 1040; blanks++) {
+        struct answer_options o = with_calls(CHAT_CALLS_HERMES);
+        struct answer_log l = ANSWER_LOG_INIT(1 * MiB);
+        AUTO_BUF struct buf b = BUF_INIT(64 * KiB);
+        REQUIRE(buf_append_text(&b, "x") == 0);
+        for (size_t k = 0; k < blanks; k++)
+            REQUIRE(buf_append_char(&b, ' ') == 0);
+        REQUIRE(buf_append_text(&b, "<tool_call>{\"name\":\"ping\",\"arguments\":{}}</tool_call>") == 0);
+        EXPECT(answer_log_run(&o, buf_str(&b), 1, &l) == 0);
+        EXPECT(str_ends(buf_str(&l.text), STR("C0:pingA0({})E0")));
+        buf_fini(&l.text);
+    }
+}
+
+TEST(marks_inside_of_what_was_no_call_are_read_in_no_time)
+{
+    struct answer_options o = with_calls(CHAT_CALLS_HERMES);
+    AUTO_BUF struct buf b = BUF_INIT(4 * MiB);
+    size_t came;
+    REQUIRE(buf_append_text(&b, "<tool_call>{\"a\":\"") == 0);
+    while (b.len < 900 * KiB)
+        REQUIRE(buf_append_text(&b, "<tool_call>x") == 0);
+    REQUIRE(buf_append_text(&b, "\"]") == 0);
+    EXPECT(read_us(&o, &b, &came) < 500 * 1000 * SLOWER);
+    EXPECT_I64(came, (int64_t)b.len + 3);
 }

@@ -4,7 +4,9 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/id.h"
+#include "base/mem.h"
 #include "test.h"
+#include <sys/mman.h>
 
 TEST(globs_match_runs_and_nothing_else)
 {
@@ -141,4 +143,39 @@ TEST(a_story_too_long_says_so)
     text[sizeof text - 1] = '\0';
     EXPECT_I64(err_set(&e, ERR_INVALID, "%s", text), ERR_INVALID);
     EXPECT(str_ends(str_from(e.text), STR("...")));
+}
+
+#if defined(__SANITIZE_ADDRESS__)
+#define WATCHED 1 /* there it is ordinary memory, so that a step beyond its end is seen */
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define WATCHED 1
+#endif
+#endif
+#ifndef WATCHED
+#define WATCHED 0
+#endif
+
+static size_t pages_there(void *p, size_t bytes)
+{
+    unsigned char there[64] = {0};
+    size_t count = 0;
+    EXPECT(bytes / 4096 <= sizeof there && mincore(p, bytes, there) == 0);
+    for (size_t i = 0; i < bytes / 4096; i++)
+        count += there[i] & 1;
+    return count;
+}
+
+TEST(mapped_memory_is_taken_where_it_is_written_and_given_back)
+{
+    enum { BYTES = 64 * 4096 };
+    char *p = mem_map(BYTES);
+    REQUIRE(p);
+    EXPECT(WATCHED || pages_there(p, BYTES) == 0);
+    p[5000] = p[BYTES - 1] = 'x';
+    EXPECT(WATCHED || pages_there(p, BYTES) == 2);
+    mem_map_empty(p, BYTES);
+    EXPECT(p[5000] == 0 && p[BYTES - 1] == 0 && p[0] == 0);
+    mem_unmap(p, BYTES);
+    mem_unmap(NULL, BYTES);
 }

@@ -494,3 +494,22 @@ TEST(a_template_that_walks_through_no_tools_gets_an_empty_list)
     expect(f, "{\"messages\":[{\"role\":\"user\",\"content\":\"u\"}]}", "<user>u", "");
     chat_form_close(f);
 }
+
+/* Members that we do not know are passed on, however many there are. */
+TEST(a_message_of_very_many_members_is_no_trouble)
+{
+    AUTO_BUF struct buf b = BUF_INIT(16 * MiB), text = BUF_INIT(1 * MiB);
+    struct arena a = ARENA_INIT(256 * MiB);
+    struct chat_form *f = open_form(STR("{% for m in messages %}{{ m.content }}{% endfor %}"), false, NULL);
+    struct chat_prompt p;
+    struct err e = {0};
+    REQUIRE(f && buf_append_text(&b, "{\"messages\":[{\"role\":\"user\",\"content\":\"hello\"") == 0);
+    for (int i = 0; i < 200000; i++)
+        REQUIRE(buf_append_format(&b, ",\"x%d\":1", i) == 0);
+    REQUIRE(buf_append_text(&b, "}]}") == 0);
+    int64_t t = clock_mono_us(clock_system());
+    EXPECT(render(f, buf_text(&b), &a, &p, &text, &e) == 0 && str_eq(buf_str(&text), STR("hello")));
+    EXPECT(clock_mono_us(clock_system()) - t < 2000 * 1000 * SLOWER);
+    chat_form_close(f);
+    arena_fini(&a);
+}

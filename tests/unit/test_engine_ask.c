@@ -44,8 +44,79 @@ TEST(each_member_of_a_chat_is_read)
     REQUIRE(read_ask(HOST_CHAT, WITH("\"tools\":[" TOOL("f") "],\"tool_choice\":\"none\",\"stop\":\"one\",\"response_format\":{\"type\":\"json_object\"}"), &e) == 0);
     EXPECT(!ask.host.tools && ask.host.stop_count == 1 && ask.host.json && !ask.host.drop_oldest && ask.host.conversation == 0 && ask.host.class == SCHED_INTERACTIVE);
     REQUIRE(read_ask(HOST_CHAT, WITH("\"tools\":[" TOOL("f") "],\"tool_choice\":\"required\""), &e) == 0);
-    EXPECT(ask.host.must_call && !ask.host.call_name.len);
+    EXPECT(ask.host.must_call && !ask.host.call_name.len && !ask.host.one_call);
+    REQUIRE(read_ask(HOST_CHAT, WITH("\"tools\":[" TOOL("f") "],\"parallel_tool_calls\":false"), &e) == 0);
+    EXPECT(ask.host.tools && ask.host.one_call && !ask.host.must_call);
     engine_ask_fini(&ask);
+}
+
+/* --- answers: what the face cannot be made to say with a model that knows nothing ----------------------------------------------------- */
+
+static void expect_has(const struct buf *b, const char *what)
+{
+    if (str_find(buf_str(b), str_from(what)) < 0)
+        test_fail(__FILE__, __LINE__, "%.*s\n  lacks %s", STR_FMT(buf_str(b)), what);
+}
+
+TEST(with_usage_every_chunk_has_the_member_and_the_last_has_the_numbers)
+{
+    struct engine_say s = {.kind = HOST_CHAT, .model = STR("m"), .stream = true, .include_usage = true, .id = "chatcmpl-1"};
+    const struct sched_counts counts = {.prompt = 5, .answer = 2};
+    AUTO_BUF struct buf out = BUF_INIT(1 * MiB);
+    REQUIRE(engine_say_init(&s, 0) == 0);
+    REQUIRE(engine_say_event(&s, &(struct host_event){.said = HOST_SAID_TEXT, .text = STR("hello")}, &out) == 0 && engine_say_end(&s, HOST_STOP, &counts, &out) == 0);
+    struct str rest = buf_str(&out), one;
+    size_t chunks = 0, nulls = 0;
+    while (str_cut(&rest, '\n', &one)) {
+        chunks += str_starts(one, STR("data: {"));
+        nulls += str_find(one, STR("\"usage\":null")) >= 0;
+    }
+    EXPECT_I64(chunks, 4); /* role, text, finish, usage */
+    EXPECT_I64(nulls, 3);
+    expect_has(&out, "\"choices\":[],\"usage\":{\"prompt_tokens\":5,\"completion_tokens\":2,\"total_tokens\":7");
+    engine_say_fini(&s);
+}
+
+TEST(where_a_token_began_is_told_in_characters)
+{
+    struct engine_say s = {.kind = HOST_TEXT, .model = STR("m"), .id = "cmpl-1"};
+    const struct sched_counts counts = {.prompt = 1, .answer = 3};
+    const struct sampler_choice choice = {.logprob = -1};
+    AUTO_BUF struct buf out = BUF_INIT(1 * MiB);
+    REQUIRE(engine_say_init(&s, 0) == 0);
+    static const char *const piece[] = {"\xC3\xA9t", "\xE2\x82", "\xAC", "x"}; /* ét, half a euro, its other half, x */
+    for (size_t i = 0; i < COUNT_OF(piece); i++)
+        REQUIRE(engine_say_token(&s, &(struct host_event){.said = HOST_SAID_TOKEN, .text = str_from(piece[i]), .choice = &choice}, NULL) == 0);
+    REQUIRE(engine_say_end(&s, HOST_STOP, &counts, &out) == 0);
+    expect_has(&out, "\"text_offset\":[0,2,3,3]");
+    engine_say_fini(&s);
+}
+
+static int say_once(void *ctx)
+{
+    struct buf *out = ctx;
+    struct engine_say s = {.kind = HOST_CHAT, .model = STR("m"), .id = "chatcmpl-1"};
+    const struct sched_counts counts = {.prompt = 1, .answer = 3};
+    const struct sampler_choice choice = {.logprob = -1};
+    int rc = engine_say_init(&s, 0);
+    buf_fini(out);
+    for (int i = 0; i < 20 && rc == 0; i++) {
+        rc = engine_say_token(&s, &(struct host_event){.said = HOST_SAID_TOKEN, .text = STR("piece"), .choice = &choice}, NULL);
+        rc = rc < 0 ? rc : engine_say_event(&s, &(struct host_event){.said = HOST_SAID_CALL, .text = STR("function"), .call = (uint32_t)i}, out);
+        rc = rc < 0 ? rc : engine_say_event(&s, &(struct host_event){.said = HOST_SAID_ARGUMENTS, .text = STR("{\"a\": 1}"), .call = (uint32_t)i}, out);
+        rc = rc < 0 ? rc : engine_say_event(&s, &(struct host_event){.said = HOST_SAID_CALL_END, .call = (uint32_t)i}, out);
+    }
+    rc = rc < 0 ? rc : engine_say_end(&s, HOST_CALLS, &counts, out);
+    EXPECT(rc < 0 || json_check(buf_str(out), NULL) == 0); /* all of it, or an error */
+    engine_say_fini(&s);
+    return rc;
+}
+
+TEST(an_answer_is_whole_or_an_error_when_memory_is_out)
+{
+    struct buf out = BUF_INIT(1 * MiB);
+    EXPECT(test_torture("engine_say", say_once, &out) > 5);
+    buf_fini(&out);
 }
 
 TEST(what_cannot_be_is_refused_by_name)

@@ -4,8 +4,10 @@
 #include "base/json.h"
 #include "cli_kit.h"
 #include "engine/synthetic.h"
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 
 struct reply {
     int status;
@@ -474,5 +476,95 @@ TEST(two_thousand_calls_leave_no_memory_behind)
     int64_t after = anonymous_kib();
     printf("engine: %lld KiB anonymous after 300 calls, %lld KiB after the next\n", (long long)before, (long long)after);
     EXPECT(before > 0 && (SANITIZED || after < before + 1024)); /* a sanitizer keeps what was freed */
+    engine_end();
+}
+
+/* A client that reads nothing holds its own call back, not the others and not the memory; when it reads, all of its answer is there. */
+TEST(a_client_that_does_not_read_holds_its_call_back)
+{
+    enum { TOKENS = 1900, KIB_MAX = 2048 /* what is queued for it, and the pages of its text */ };
+    REQUIRE(engine_start(CLI("--calls", "1")));
+    calls_run(20);
+    int64_t before = anonymous_kib();
+    int fd = ask("POST", "/v1/chat/completions", CHAT(",\"stream\":true,\"max_tokens\":1900,\"logit_bias\":{\"300\":100},\"logprobs\":true,\"top_logprobs\":20"));
+    EXPECT(becomes("running", 1));
+    for (int i = 0; i < 5; i++) { /* the only place is its own, as long as it computes */
+        struct reply r;
+        fetch(&r, "/v1/chat/completions", CHAT(",\"max_tokens\":3"));
+        EXPECT_I64(r.status, 200);
+        reply_fini(&r);
+    }
+    int64_t unread = anonymous_kib() - before;
+    int64_t left = 0;
+    for (int i = 0; i < 200 * SLOWER && left != 1; i++) { /* what is told is a moment old */
+        left = counted("running") + counted("waiting");
+        (void)usleep(1000);
+    }
+    EXPECT_I64(left, 1); /* it has not ended */
+    if (!SANITIZED && unread > KIB_MAX)
+        test_fail(__FILE__, __LINE__, "%lld KiB for a client that does not read", (long long)unread);
+    struct reply r;
+    struct arena a = ARENA_INIT(64 * MiB);
+    struct joined j;
+    take(fd, &r);
+    join(&a, &r, &j);
+    EXPECT(j.done && j.logprobs == TOKENS && str_eq(j.finish, STR("length")));
+    printf("engine: %lld KiB for a client that does not read; then it read %zu KiB\n", (long long)unread, r.raw.len / 1024);
+    EXPECT(becomes("running", 0) && becomes("waiting", 0));
+    joined_fini(&j);
+    arena_fini(&a);
+    reply_fini(&r);
+    engine_end();
+}
+
+static int64_t now_us(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * 1000000LL + t.tv_nsec / 1000;
+}
+
+static bool answered(int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    return poll(&p, 1, 0) > 0;
+}
+
+/* A text of megabytes takes long to be cut into tokens: requests that come after it, and the streams of others, do not wait for it. */
+TEST(a_long_request_holds_nobody_else_back)
+{
+    enum { WORDS = 400000, ROUNDS = 3 }; /* beyond a million tokens */
+    struct buf body = BUF_INIT(64 * MiB);
+    REQUIRE(engine_start(NULL));
+    (void)buf_append_text(&body, "{\"model\":\"chat\",\"prompt\":\"");
+    for (int i = 0; i < WORDS; i++)
+        (void)buf_append_format(&body, "water%d people ", i % 7919);
+    (void)buf_append_text(&body, "\"}");
+    int64_t least_us = INT64_MAX, whole_us = 0;
+    for (int round = 0; round < ROUNDS; round++) { /* the best of them: the machine may be busy */
+        struct reply r;
+        int64_t began_us = now_us(), most_us = 0;
+        int fd = ask("POST", "/v1/completions", buf_text(&body));
+        while (!answered(fd)) {
+            int64_t at_us = now_us();
+            fetch(&r, "/v1/chat/completions", CHAT(",\"max_tokens\":1"));
+            EXPECT_I64(r.status, 200);
+            reply_fini(&r);
+            most_us = now_us() - at_us > most_us ? now_us() - at_us : most_us;
+        }
+        int64_t took_us = now_us() - began_us;
+        take(fd, &r);
+        EXPECT_I64(r.status, 400);
+        EXPECT(has(&r.body, "1048576"));
+        reply_fini(&r);
+        if (most_us < least_us) {
+            least_us = most_us;
+            whole_us = took_us;
+        }
+    }
+    printf("engine: a request of %zu KiB took %lld ms to be refused; others meanwhile %lld ms at most\n", body.len / 1024, (long long)whole_us / 1000,
+           (long long)least_us / 1000);
+    EXPECT(least_us < whole_us / 3);
+    buf_fini(&body);
     engine_end();
 }

@@ -102,7 +102,7 @@ static void family_is_right(const char *shape, const char *quant, enum kv_type k
     mem_free(right);
 }
 
-static const char *const families[] = {"tiny-llama", "tiny-llama3", "tiny-mistral", "tiny-qwen2", "tiny-qwen2-odd", "tiny-qwen3", "tiny-gemma2", "tiny-gemma3", "tiny-phi3",
+static const char *const families[] = {"tiny-llama", "tiny-llama3", "tiny-mistral", "tiny-qwen2", "tiny-qwen2-odd", "tiny-qwen2-yarn", "tiny-qwen3", "tiny-gemma2", "tiny-gemma2-thirds", "tiny-gemma3", "tiny-gemma3-wide", "tiny-phi3",
                                        "tiny-phi3-long", "tiny-nomic-bert", "tiny-bert"};
 
 /* Floats all the way: what is left is rounding. */

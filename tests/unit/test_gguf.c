@@ -713,11 +713,11 @@ TEST(a_split_model_is_opened_from_descriptors_that_close_afterwards)
     fd[0] = open(path_of("m-00001-of-00003.gguf"), O_RDONLY | O_CLOEXEC);
     fd[1] = open(path_of("m-00002-of-00003.gguf"), O_RDONLY | O_CLOEXEC);
     fd[2] = open(path_of("m-00003-of-00003.gguf"), O_RDONLY | O_CLOEXEC);
-    EXPECT_I64(gguf_open_fds(&g, fd, 2, &e), ERR_INVALID);
+    EXPECT_I64(gguf_open_fds(&g, NULL, fd, 2, &e), ERR_INVALID);
     EXPECT_STR(str_from(e.text), "the model has 3 parts, but 2 were given");
-    EXPECT_I64(gguf_open_fds(&g, (int[]){fd[0], fd[2], fd[1]}, 3, &e), ERR_SYNTAX);
+    EXPECT_I64(gguf_open_fds(&g, NULL, (int[]){fd[0], fd[2], fd[1]}, 3, &e), ERR_SYNTAX);
     EXPECT_STR(str_from(e.text), "part 2 of 3 of the model: says it is part 3 of 3; here part 2 of 3 is wanted");
-    EXPECT(!g && gguf_open_fds(&g, fd, 3, &e) == 0);
+    EXPECT(!g && gguf_open_fds(&g, NULL, fd, 3, &e) == 0);
     for (int i = 0; i < 3; i++)
         close(fd[i]);
     folder_remove();

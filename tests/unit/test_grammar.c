@@ -874,3 +874,95 @@ TEST(every_allocation_may_fail)
     test_torture("grammar", make_all, &small);
     kit_vocab_free(&small);
 }
+
+/* --- hostile schemas: each of these once took a process down, or a core for minutes ------------------------------------------------ */
+
+static double seconds(void)
+{
+    return (double)clock_mono_us(clock_system()) / 1e6;
+}
+
+/* Compiles, and says how long that took. */
+static int compile_timed(struct str schema, double *took, struct err *e)
+{
+    struct grammar *g = NULL;
+    double t = seconds();
+    int rc = grammar_schema(&g, schema, e);
+    *took = seconds() - t;
+    grammar_free(g);
+    return rc;
+}
+
+TEST(a_name_of_a_hundred_thousand_characters_is_no_depth)
+{
+    AUTO_BUF struct buf b = BUF_INIT(1 * MiB);
+    struct err e = {0};
+    double took;
+    EXPECT(buf_append_text(&b, "{\"type\":\"object\",\"properties\":{\"") == 0);
+    for (int i = 0; i < 200 * 1000; i++)
+        EXPECT(buf_append_char(&b, 'n') == 0);
+    EXPECT(buf_append_text(&b, "\":{}},\"additionalProperties\":true}") == 0);
+    EXPECT(compile_timed(buf_str(&b), &took, &e) == ERR_LIMIT);
+    EXPECT(took < 2 * SLOWER);
+}
+
+TEST(what_repeats_nothing_costs_nothing)
+{
+    static const char *const pattern[] = {"(((((){1000}){1000}){1000}){1000}){1000}", "((((a{0}){1000}){1000}){1000}){1000}", "(((((){0,1000}){0,1000}){1000}){1000}){1000}"};
+    for (size_t i = 0; i < COUNT_OF(pattern); i++) {
+        AUTO_BUF struct buf b = BUF_INIT(1 * KiB);
+        struct err e = {0};
+        double took;
+        EXPECT(buf_append_format(&b, "{\"type\":\"string\",\"pattern\":\"%s\"}", pattern[i]) == 0);
+        (void)compile_timed(buf_str(&b), &took, &e);
+        EXPECT(took < 2 * SLOWER);
+    }
+}
+
+/* One pattern may be as complex as is just allowed: not four thousand of them. */
+TEST(the_patterns_of_a_schema_have_one_price)
+{
+    AUTO_BUF struct buf b = BUF_INIT(1 * MiB);
+    struct err e = {0};
+    double took;
+    EXPECT(buf_append_text(&b, "{\"type\":\"object\",\"properties\":{") == 0);
+    for (int i = 0; i < 2000; i++)
+        EXPECT(buf_append_format(&b, "%s\"p%d\":{\"type\":\"string\",\"pattern\":\"(((){300}){300}){300}\"}", i ? "," : "", i) == 0);
+    EXPECT(buf_append_text(&b, "}}") == 0);
+    EXPECT(compile_timed(buf_str(&b), &took, &e) == ERR_LIMIT);
+    EXPECT(took < 3 * SLOWER);
+}
+
+TEST(a_schema_with_many_formats_is_taken)
+{
+    static const char *const format[] = {"email", "date-time", "uuid", "ipv4", "duration"};
+    AUTO_BUF struct buf b = BUF_INIT(1 * MiB);
+    struct err e = {0};
+    double took;
+    EXPECT(buf_append_text(&b, "{\"type\":\"object\",\"properties\":{") == 0);
+    for (int i = 0; i < 60; i++)
+        EXPECT(buf_append_format(&b, "%s\"p%d\":{\"type\":\"string\",\"format\":\"%s\"}", i ? "," : "", i, format[i % 5]) == 0);
+    EXPECT(buf_append_text(&b, "}}") == 0);
+    EXPECT(compile_timed(buf_str(&b), &took, &e) == 0);
+}
+
+/* allOf of two lists of properties, again and again: each merge is as long as both. */
+TEST(schemas_put_together_have_a_price)
+{
+    AUTO_BUF struct buf b = BUF_INIT(1 * MiB);
+    struct err e = {0};
+    double took;
+    EXPECT(buf_append_text(&b, "{\"$defs\":{") == 0);
+    for (int side = 0; side < 2; side++) {
+        EXPECT(buf_append_format(&b, "%s\"%c\":{\"properties\":{", side ? "," : "", 'p' + side) == 0);
+        for (int i = 0; i < 4000; i++)
+            EXPECT(buf_append_format(&b, "%s\"%c%d\":{}", i ? "," : "", 'a' + side, i) == 0);
+        EXPECT(buf_append_text(&b, "}}") == 0);
+    }
+    EXPECT(buf_append_text(&b, "},\"allOf\":[") == 0);
+    for (int i = 0; i < 4000; i++)
+        EXPECT(buf_append_format(&b, "%s{\"$ref\":\"#/$defs/%c\"}", i ? "," : "", 'p' + i % 2) == 0);
+    EXPECT(buf_append_text(&b, "]}") == 0);
+    EXPECT(compile_timed(buf_str(&b), &took, &e) == ERR_LIMIT);
+    EXPECT(took < 2 * SLOWER);
+}

@@ -131,13 +131,36 @@ TEST(a_stop_string_ends_the_answer_wherever_tokens_part)
         said_init(&s);
         r.stop = &stop;
         r.stop_count = 1;
+        r.sampling.logprobs = true; /* each token of the answer is told */
         EXPECT(call_run(h, &r, &s, NULL) == 0);
+        EXPECT_I64(s.counts.answer, s.tokens); /* the one in which the stop string ends was computed too */
         int64_t first = str_find(buf_str(&whole.text), stop);
         EXPECT(s.finish == HOST_STOP && str_eq(buf_str(&s.text), str_slice(buf_str(&whole.text), 0, (size_t)first)));
         said_fini(&s);
     }
     said_fini(&whole);
     host_close(h);
+}
+
+static void count_event(void *ctx, const struct host_event *event)
+{
+    ((size_t *)ctx)[event->said]++;
+}
+
+/* A model that knows nothing makes no two calls: what its parser would tell is put in by hand. */
+TEST(behind_the_one_call_that_was_asked_for_nothing_is_said)
+{
+    for (int one = 0; one <= 1; one++) {
+        size_t said[HOST_ENDED + 1] = {0};
+        struct host_call c = {.one_call = one, .sink = {count_event, said}};
+        for (uint32_t i = 0; i < 2; i++)
+            for (int kind = ANSWER_CALL_BEGIN; kind <= ANSWER_CALL_END; kind++)
+                EXPECT(host_on_answer(&c, &(struct answer_event){.kind = (enum answer_event_kind)kind, .text = STR("x"), .call = i}) == 0);
+        EXPECT(host_on_answer(&c, &(struct answer_event){.kind = ANSWER_TEXT, .text = STR("and so on")}) == 0);
+        EXPECT(c.called && c.call_over);
+        EXPECT(said[HOST_SAID_CALL] == (one ? 1 : 2) && said[HOST_SAID_ARGUMENTS] == said[HOST_SAID_CALL] && said[HOST_SAID_CALL_END] == said[HOST_SAID_CALL]);
+        EXPECT(said[HOST_SAID_TEXT] == (one ? 0 : 1));
+    }
 }
 
 TEST(log_probabilities_come_for_each_token_and_make_up_the_text)

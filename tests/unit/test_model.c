@@ -12,6 +12,8 @@ struct change { /* what is different from the file that is right */
     double real;         /* in the place of the number, where `is_real` */
     bool is_bool;        /* the number is one */
     bool is_real, gone;  /* gone: key or tensor is left out */
+    bool by_layer;       /* a list of two: the number, and one more */
+    bool twice;          /* the same, but both are the number */
     const char *text;    /* a text in its place */
     const char *tensor;  /* a tensor of the file, or NULL */
     uint64_t ne[2];      /* its shape; 0: as it was */
@@ -42,7 +44,7 @@ static void put_text(struct buf *b, const char *text)
     put(b, text, strlen(text));
 }
 
-enum { KEY_U64 = 10, KEY_F64 = 12, KEY_TEXT = 8, KEY_BOOL = 7 };
+enum { KEY_U64 = 10, KEY_F64 = 12, KEY_TEXT = 8, KEY_BOOL = 7, KEY_LIST = 9 };
 
 static const struct key {
     const char *name, *text;
@@ -75,9 +77,11 @@ static size_t put_keys(struct buf *b, const struct change *c)
         known = known || changed;
         const char *text = changed ? c->text : keys[i].text;
         put_text(b, changed ? c->key : keys[i].name);
-        put_u32(b, text ? KEY_TEXT : changed && c->is_real ? KEY_F64 : changed && c->is_bool ? KEY_BOOL : KEY_U64);
+        put_u32(b, text ? KEY_TEXT : changed && (c->by_layer || c->twice) ? KEY_LIST : changed && c->is_real ? KEY_F64 : changed && c->is_bool ? KEY_BOOL : KEY_U64);
         if (text)
             put_text(b, text);
+        else if (changed && (c->by_layer || c->twice))
+            put_u32(b, KEY_U64), put_u64(b, 2), put_u64(b, c->number), put_u64(b, c->number + c->by_layer);
         else if (changed && c->is_bool)
             put(b, c->number ? "\1" : "", 1);
         else if (changed && c->is_real)
@@ -178,6 +182,10 @@ TEST(a_file_that_is_wrong_in_one_thing_is_refused_for_it)
         {.key = "llama.attention.head_count_kv", .number = 0, .says = "2 heads over 0 key heads"},
         {.key = "llama.attention.head_count_kv", .number = 3, .says = "2 heads over 3 key heads"},
         {.key = "llama.attention.head_count_kv", .number = UINT64_MAX, .says = "key heads"},
+        {.key = "llama.attention.head_count_kv", .number = 1, .by_layer = true, .says = "`llama.attention.head_count_kv` differs from layer to layer"},
+        {.key = "llama.attention.head_count_kv", .number = 1, .twice = true},
+        {.key = "llama.feed_forward_length", .number = 32, .by_layer = true, .says = "`llama.feed_forward_length` differs from layer to layer"},
+        {.key = "llama.feed_forward_length", .number = 32, .twice = true},
         {.key = "llama.attention.key_length", .number = 512, .says = "up to 256"},
         {.key = "llama.attention.key_length", .number = UINT64_MAX, .says = "up to 256"},
         {.key = "llama.attention.value_length", .number = 8, .says = "equal ones"},

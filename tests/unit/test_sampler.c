@@ -451,3 +451,27 @@ TEST(stop_strings_have_limits)
     word[1] = str_of(big, sizeof big);
     EXPECT_I64(stop_init(&s, word, 2, NULL), ERR_INVALID);
 }
+
+TEST(a_long_window_of_penalties_costs_no_more_than_its_tokens)
+{
+    enum { LONG = 40000, PICKS = 50 };
+    struct sampler_options o = SAMPLER_DEFAULTS;
+    struct sampler *s = NULL;
+    struct sampler_room *room = room_of(LONG);
+    float *logits = new0_array(float, LONG);
+    o.temperature = 0;
+    o.repeat_penalty = 1.1f;
+    o.repeat_last_n = SAMPLER_LAST_MAX;
+    REQUIRE(logits && sampler_new(&s, LONG, &o, NULL) == 0);
+    for (uint32_t i = 0; i < 32000; i++)
+        sampler_accept(s, i);
+    int64_t t = clock_mono_us(clock_system());
+    for (int i = 0; i < PICKS; i++) {
+        struct sampler_choice choice;
+        EXPECT(sampler_pick(s, room, logits, NULL, &choice, NULL) == 0);
+    }
+    EXPECT((clock_mono_us(clock_system()) - t) / PICKS < 60 * 1000 * SLOWER);
+    mem_free(logits);
+    sampler_free(s);
+    sampler_room_free(room);
+}

@@ -15,6 +15,11 @@
     "\\n\",\"objs\":[{\"n\":\"x\",\"v\":2,\"q\":{\"z\":1}},{\"n\":\"a\",\"v\":1},{\"n\":\"X\",\"v\":2}],\"uni\":"       \
     "\"héλЖ ñ😀\"}"
 
+static double seconds(void)
+{
+    return (double)clock_mono_us(clock_system()) / 1e6;
+}
+
 static const struct civil NOW = {2026, 11, 21, 15, 31, 44, 6};
 
 static int render(struct str source, struct str variables, const struct template_limits *limits, struct buf *out,
@@ -651,6 +656,32 @@ TEST(the_golden_templates_print_what_was_recorded)
     }
     closedir(all);
     EXPECT(count >= 50);
+}
+
+/* What is done to long texts counts by their length: none of these may take long, and none may get to its end. The loop tries often
+ * enough for what was counted as a step or two. */
+TEST(work_on_long_texts_is_counted)
+{
+    static const char *const work[] = {
+        "a.strip(set)", "a.lstrip(set)", "a.rstrip(set)", "a.rfind(ab)", "a.rsplit(ab, 1)|length", "a.startswith(a2)", "a.endswith(a2)", "a.removeprefix(a2)|length",
+        "a.removesuffix(a2)|length", "digits.isdigit()", "a.isalpha()", "blank.isspace()", "a.islower()", "a is lower", "digits is upper", "blank.split()|length", "a[99999999]",
+        "d[a2]", "a2 in d", "d.get(a2)",
+    };
+    struct template_limits l = TEMPLATE_LIMITS_DEFAULT;
+    l.steps_max = 2000000;
+    for (size_t i = 0; i < COUNT_OF(work); i++) {
+        AUTO_BUF struct buf source = BUF_INIT(8 * KiB), out = BUF_INIT(1 * MiB);
+        struct err e = {0};
+        REQUIRE(buf_append_format(&source,
+                                  "{%% set a = 'a' * 500000 %%}{%% set a2 = 'a' * 500000 %%}{%% set ab = 'a' * 250000 ~ 'b' %%}{%% set set = 'b' * 500000 ~ 'a' %%}"
+                                  "{%% set digits = '1' * 500000 %%}{%% set blank = ' ' * 500000 %%}{%% set d = {a: 1} %%}"
+                                  "{%% for i in range(1500) %%}{%% for j in range(1500) %%}{%% if %s %%}{%% endif %%}{%% endfor %%}{%% endfor %%}",
+                                  work[i]) == 0);
+        double t = seconds();
+        int rc = render(buf_str(&source), STR(VARIABLES), &l, &out, &e);
+        if (rc != ERR_LIMIT || seconds() - t > 1.5 * SLOWER)
+            test_fail(__FILE__, __LINE__, "%s: %d after %.1f s: %s", work[i], rc, seconds() - t, e.text);
+    }
 }
 
 /* --- torture -------------------------------------------------------------------------------------------------------------------- */

@@ -252,7 +252,7 @@ static void open_bytes(struct vocab *v, bool spm)
     }
     const struct str merges[] = {STR("h e"), STR("l l"), STR("he ll"), STR("\xC4\xA0 h")};
     vocab_text(v, "tokenizer.ggml.model", spm ? STR("llama") : STR("gpt2"));
-    vocab_text(v, "tokenizer.ggml.pre", STR("qwen2"));
+    vocab_text(v, "tokenizer.ggml.pre", STR("deepseek-r1-qwen")); /* qwen2 brings texts into another form */
     vocab_texts(v, "tokenizer.ggml.tokens", text, n);
     vocab_i32s(v, "tokenizer.ggml.token_type", type, n);
     vocab_texts(v, "tokenizer.ggml.merges", merges, COUNT_OF(merges));
@@ -408,8 +408,8 @@ struct special {
 static void open_special(struct vocab *v, const struct special *more, size_t count, bool bos)
 {
     static char names[256][4];
-    struct str text[300];
-    int32_t type[300];
+    static struct str text[256 + 6000];
+    static int32_t type[256 + 6000];
     for (unsigned b = 0; b < 256; b++) {
         text[b] = vocab_byte(b, names[b]);
         type[b] = TOKEN_NORMAL;
@@ -456,6 +456,21 @@ TEST(special_tokens_are_split_off_longest_first_and_control_ones_only_when_asked
     expect_tokens(&v, "<s>", TOKENIZE_ENDS | TOKENIZE_SPECIAL, "AA"); /* the template's own: its writer asks tokenizer_adds_bos */
     EXPECT(tokenizer_adds_bos(v.tokenizer));
     vocab_fini(&v);
+}
+
+TEST(a_file_may_ask_for_its_separator)
+{
+    static const struct special more[] = {{"<s>", TOKEN_CONTROL}, {"</s>", TOKEN_CONTROL}};
+    for (int asks = 0; asks <= 1; asks++) {
+        struct vocab v = VOCAB_INIT;
+        open_special(&v, more, COUNT_OF(more), true);
+        vocab_u32(&v, "tokenizer.ggml.seperator_token_id", 257);
+        vocab_bool(&v, "tokenizer.ggml.add_eos_token", false);
+        vocab_bool(&v, "tokenizer.ggml.add_sep_token", asks);
+        REQUIRE(vocab_open(&v) == 0);
+        expect_tokens(&v, "a", TOKENIZE_ENDS, asks ? "AaB" : "Aa");
+        vocab_fini(&v);
+    }
 }
 
 /* Where no token stands between pieces, their texts are one; a control token's name in what somebody wrote stays text. */
@@ -523,6 +538,20 @@ TEST(what_ends_an_answer_is_known_by_key_and_by_name)
     vocab_fini(&v);
 }
 
+/* Gemma's vocabulary has the tags of HTML as tokens of their own. */
+TEST(a_struck_out_word_of_gemmas_ends_no_answer)
+{
+    static const struct special more[] = {{"<bos>", TOKEN_CONTROL}, {"<eos>", TOKEN_CONTROL}, {"</s>", TOKEN_USER}, {"<end_of_turn>", TOKEN_CONTROL}};
+    for (int gemma = 0; gemma < 2; gemma++) {
+        struct vocab v = VOCAB_INIT;
+        open_special(&v, more, 3 + (size_t)gemma, false);
+        REQUIRE(vocab_open(&v) == 0);
+        EXPECT(tokenizer_is_end(v.tokenizer, 258) == !gemma && tokenizer_is_control(v.tokenizer, 258) == !gemma);
+        expect_tokens(&v, "a</s>", 0, gemma ? "aC" : "a</s>");
+        vocab_fini(&v);
+    }
+}
+
 TEST(gpt_oss_goes_on_after_its_end_and_shows_its_channels)
 {
     static const struct special more[] = {{"<s>", TOKEN_CONTROL}, {"<|return|>", TOKEN_CONTROL}, {"<|call|>", TOKEN_CONTROL},
@@ -568,6 +597,58 @@ TEST(the_blank_of_spm_stands_before_the_text_and_behind_special_tokens)
         EXPECT(cut.count == (prefix ? 3u : 2u) && cut.id[cut.count - 1] == 'b' + 3 && cut.id[cut.count - 2] == 'a' + 3);
         vocab_fini(&v);
     }
+}
+
+/* U+2581 in a text is what a blank is, and in the name of a user-defined token too: older files spell it so, newer ones write a blank. */
+TEST(spm_does_not_know_a_blank_from_its_sign)
+{
+    const struct str text[] = {STR("<unk>"), STR("<s>"), STR("</s>"), STR("a"), STR("\u2581"), STR("\u2581a"), STR("\u2581\u2581"), STR("   ")};
+    const int32_t type[] = {TOKEN_UNKNOWN, TOKEN_CONTROL, TOKEN_CONTROL, TOKEN_NORMAL, TOKEN_NORMAL, TOKEN_NORMAL, TOKEN_USER, TOKEN_USER};
+    static const struct {
+        const char *text;
+        int32_t id[4];
+    } want[] = {{" a", {5}}, {"\u2581a", {5}}, {"  a", {6, 3}}, {"\u2581\u2581a", {6, 3}}, {" \u2581a", {6, 3}}, {"   a", {7, 3}}, {"\u2581\u2581\u2581 a", {7, 5}}};
+    struct vocab v = VOCAB_INIT;
+    vocab_text(&v, "tokenizer.ggml.model", STR("llama"));
+    vocab_texts(&v, "tokenizer.ggml.tokens", text, COUNT_OF(text));
+    vocab_i32s(&v, "tokenizer.ggml.token_type", type, COUNT_OF(type));
+    vocab_bool(&v, "tokenizer.ggml.add_space_prefix", false);
+    REQUIRE(vocab_open(&v) == 0);
+    EXPECT_STR(tokenizer_piece(v.tokenizer, 6), "  ");
+    for (size_t i = 0; i < COUNT_OF(want); i++) {
+        AUTO_TOKENS struct token_list got = TOKEN_LIST_INIT(TOKENS_MAX);
+        EXPECT(tokenizer_encode(v.tokenizer, str_from(want[i].text), 0, &got, NULL) == 0);
+        size_t count = want[i].id[1] ? 2 : 1;
+        if (got.count != count || memcmp(got.id, want[i].id, count * sizeof *got.id) != 0)
+            test_fail(__FILE__, __LINE__, "\"%s\" is %zu tokens, the first %d", want[i].text, got.count, got.count ? got.id[0] : -1);
+    }
+    vocab_fini(&v);
+}
+
+/* In a WordPiece vocabulary the same sign begins a word, and in a text it is a character like others: here one without a piece. So is
+ * a character that nobody has assigned; one of private use vanishes. */
+TEST(wordpiece_does_not_take_a_sign_of_the_text_for_its_own)
+{
+    const struct str text[] = {STR("[PAD]"), STR("[UNK]"), STR("\u2581a"), STR("b"), STR("\u2581b")};
+    const int32_t type[] = {TOKEN_CONTROL, TOKEN_UNKNOWN, TOKEN_NORMAL, TOKEN_NORMAL, TOKEN_NORMAL};
+    static const struct {
+        const char *text;
+        int32_t id[2];
+    } want[] = {{"ab", {2, 3}}, {"a b", {2, 4}}, {"a\u2581b", {1}}, {"\u2581a", {1}}, {"a\u0378", {1}}, {"a\uE000b", {2, 3}}, {"a\u00ADb", {2, 3}}};
+    struct vocab v = VOCAB_INIT;
+    vocab_text(&v, "tokenizer.ggml.model", STR("bert"));
+    vocab_texts(&v, "tokenizer.ggml.tokens", text, COUNT_OF(text));
+    vocab_i32s(&v, "tokenizer.ggml.token_type", type, COUNT_OF(type));
+    vocab_u32(&v, "tokenizer.ggml.unknown_token_id", 1);
+    REQUIRE(vocab_open(&v) == 0);
+    for (size_t i = 0; i < COUNT_OF(want); i++) {
+        AUTO_TOKENS struct token_list got = TOKEN_LIST_INIT(TOKENS_MAX);
+        EXPECT(tokenizer_encode(v.tokenizer, str_from(want[i].text), 0, &got, NULL) == 0);
+        size_t count = want[i].id[1] ? 2 : 1;
+        if (got.count != count || memcmp(got.id, want[i].id, count * sizeof *got.id) != 0)
+            test_fail(__FILE__, __LINE__, "\"%s\" is %zu tokens, the first %d", want[i].text, got.count, got.count ? got.id[0] : -1);
+    }
+    vocab_fini(&v);
 }
 
 TEST(early_llama_3_files_are_recognised_by_their_tokens)
@@ -628,6 +709,193 @@ TEST(a_megabyte_of_one_character_is_no_trouble)
         vocab_fini(&v);
     }
     EXPECT(cpu_seconds() - begin < SECONDS_MAX);
+}
+
+/* WordPiece tries every place of a word with the longest pieces: those of a hostile file are as long as may be. */
+TEST(a_megabyte_of_one_character_is_no_trouble_for_wordpiece)
+{
+    enum { UNK = 100, SECONDS_MAX = 20 };
+    static const char *const ends[] = {"", "b", "\xFF", "\xCC\x81", "!"};
+    static char longest[WORDPIECE_BYTES_MAX + 1];
+    static struct str text[110];
+    static int32_t type[110];
+    struct vocab v = VOCAB_INIT;
+    memset(longest, 'a', WORDPIECE_BYTES_MAX);
+    for (size_t i = 0; i < COUNT_OF(text); i++) {
+        text[i] = i == 0 ? STR("\xE2\x96\x81" "a") : i == 1 ? STR("a") : i == 2 ? str_of(longest, WORDPIECE_BYTES_MAX) : i == 3 ? STR("\xE2\x96\x81!") : STR("");
+        type[i] = TOKEN_NORMAL;
+    }
+    vocab_text(&v, "tokenizer.ggml.model", STR("bert"));
+    vocab_texts(&v, "tokenizer.ggml.tokens", text, COUNT_OF(text));
+    vocab_i32s(&v, "tokenizer.ggml.token_type", type, COUNT_OF(type));
+    REQUIRE(vocab_open(&v) == 0);
+    double begin = cpu_seconds();
+    for (size_t i = 0; i < COUNT_OF(ends); i++) {
+        AUTO_BUF struct buf word = BUF_INIT(2 * MiB);
+        AUTO_TOKENS struct token_list got = TOKEN_LIST_INIT(TOKENS_MAX);
+        while (word.len < 1 * MiB)
+            REQUIRE(buf_append_char(&word, i % 2 ? 'A' : 'a') == 0); /* letters become small ones */
+        REQUIRE(buf_append_text(&word, ends[i]) == 0);
+        EXPECT(tokenizer_encode(v.tokenizer, buf_str(&word), 0, &got, NULL) == 0);
+        if (strcmp(ends[i], "b") == 0)
+            EXPECT(got.count == 1 && got.id[0] == UNK);
+        else /* the first letter, then 2047 long pieces and 511 letters; a mark of punctuation is a word of its own */
+            EXPECT_I64(got.count, 1 + 2047 + 511 + (strcmp(ends[i], "!") == 0));
+    }
+    EXPECT(cpu_seconds() - begin < SECONDS_MAX * SLOWER);
+    vocab_fini(&v);
+}
+
+/* The definition: the longest first through all of the text that is left, each from the left; `owner` gets the token of each byte, -1 for
+ * text, -2 for blanks that the one before has eaten. */
+static void split_plainly(const struct special *more, size_t count, bool eats, const char *text, size_t len, int32_t *owner)
+{
+    for (size_t i = 0; i < len; i++)
+        owner[i] = -1;
+    for (size_t want = 16; want > 0; want--)
+        for (size_t k = 0; k < count; k++) {
+            size_t size = strlen(more[k].text);
+            for (size_t at = 0; size == want && at + size <= len; at++) {
+                size_t free_bytes = 0;
+                while (free_bytes < size && owner[at + free_bytes] == -1)
+                    free_bytes++;
+                if (free_bytes < size || memcmp(text + at, more[k].text, size) != 0)
+                    continue;
+                for (size_t i = 0; i < size; i++)
+                    owner[at + i] = 256 + (int32_t)k;
+                for (size_t i = at + size; eats && i < len && owner[i] == -1 && text[i] == ' '; i++)
+                    owner[i] = -2;
+                at += size - 1;
+            }
+        }
+}
+
+static void expect_as_plainly(const struct vocab *v, const struct special *more, size_t count, bool eats, const char *text, size_t len)
+{
+    AUTO_TOKENS struct token_list got = TOKEN_LIST_INIT(TOKENS_MAX);
+    int32_t *owner = new0_array(int32_t, len + 1);
+    size_t at = 0, i = 0;
+    REQUIRE(owner && tokenizer_encode(v->tokenizer, str_of(text, len), 0, &got, NULL) == 0);
+    split_plainly(more, count, eats, text, len, owner);
+    while (at < len) {
+        if (owner[at] == -2) {
+            at++;
+            continue;
+        }
+        int32_t want = owner[at] == -1 ? (unsigned char)text[at] : owner[at];
+        if (i >= got.count || got.id[i] != want) {
+            test_fail(__FILE__, __LINE__, "at byte %zu of %.60s: token %d, expected %d", at, text, i < got.count ? got.id[i] : -1, want);
+            break;
+        }
+        i++;
+        at += want < 256 ? 1 : strlen(more[want - 256].text);
+    }
+    EXPECT(at < len || i == got.count);
+    mem_free(owner);
+}
+
+TEST(special_tokens_that_touch_each_other_go_as_the_plain_version_says)
+{
+    enum { ROUNDS = 400, COUNT = 7, LONG = 300 * 1000 /* more places than are sorted */ };
+    struct rng r;
+    rng_seed(&r, 7);
+    for (int round = 0; round < ROUNDS; round++) {
+        struct vocab v = VOCAB_INIT;
+        char name[COUNT][8], text[400];
+        struct special more[COUNT];
+        size_t count = 0, len = rng_below(&r, sizeof text);
+        for (size_t k = 0; k < COUNT; k++) {
+            size_t size = 1 + rng_below(&r, 5);
+            for (size_t i = 0; i < size; i++)
+                name[count][i] = "xy "[rng_below(&r, round % 2 ? 2 : 3)];
+            name[count][size] = 0;
+            bool twice = false;
+            for (size_t i = 0; i < count; i++)
+                twice = twice || strcmp(name[i], name[count]) == 0;
+            if (!twice)
+                more[count] = (struct special){name[count], TOKEN_USER}, count++;
+        }
+        for (size_t i = 0; i < len; i++)
+            text[i] = "xy .z"[rng_below(&r, 5)];
+        for (size_t i = 1; i < count; i++) /* of equally long ones the first by text goes first */
+            for (size_t j = i; j > 0 && strcmp(more[j - 1].text, more[j].text) > 0; j--) {
+                struct special one = more[j];
+                more[j] = more[j - 1];
+                more[j - 1] = one;
+            }
+        open_special(&v, more, count, false);
+        if (round % 4 == 0)
+            vocab_text(&v, "general.name", STR("Phi-3 mini"));
+        REQUIRE(vocab_open(&v) == 0);
+        expect_as_plainly(&v, more, count, round % 4 == 0, text, len);
+        vocab_fini(&v);
+    }
+    static const struct special runs[] = {{"x", TOKEN_USER}, {"xx", TOKEN_USER}, {"xxx", TOKEN_USER}, {"xxy", TOKEN_USER}};
+    static char many[LONG];
+    struct vocab v = VOCAB_INIT;
+    memset(many, 'x', sizeof many);
+    many[LONG / 2] = 'y';
+    many[LONG - 1] = '.';
+    open_special(&v, runs, COUNT_OF(runs), false);
+    REQUIRE(vocab_open(&v) == 0);
+    expect_as_plainly(&v, runs, COUNT_OF(runs), false, many, LONG);
+    vocab_fini(&v);
+}
+
+/* As many special tokens as the largest vocabularies have, all of them in one text, again and again. */
+TEST(a_text_of_all_special_tokens_is_no_trouble)
+{
+    enum { TOKENS = 6000, TIMES = 40, SECONDS_MAX = 2 };
+    static char name[TOKENS][16];
+    static struct special more[TOKENS];
+    struct vocab v = VOCAB_INIT;
+    AUTO_BUF struct buf text = BUF_INIT(8 * MiB);
+    AUTO_TOKENS struct token_list got = TOKEN_LIST_INIT(TOKENS_MAX);
+    for (size_t i = 0; i < TOKENS; i++) {
+        (void)text_format(name[i], sizeof name[i], "<unused%zu>", i);
+        more[i] = (struct special){name[i], TOKEN_USER};
+    }
+    open_special(&v, more, TOKENS, true);
+    REQUIRE(vocab_open(&v) == 0);
+    for (size_t k = 0; k < TIMES; k++)
+        for (size_t i = 0; i < TOKENS; i++)
+            REQUIRE(buf_append_format(&text, "%s.", name[(i * 7 + k) % TOKENS]) == 0);
+    double begin = cpu_seconds();
+    EXPECT(tokenizer_encode(v.tokenizer, buf_str(&text), 0, &got, NULL) == 0);
+    EXPECT(cpu_seconds() - begin < SECONDS_MAX * SLOWER);
+    EXPECT_I64(got.count, 2 * TOKENS * TIMES);
+    for (size_t i = 0; i < got.count && i < TOKENS; i += 2)
+        EXPECT_I64(got.id[i], 256 + (i / 2 * 7) % TOKENS);
+    vocab_fini(&v);
+}
+
+/* Texts, or pairs of merges, made so that the table has them all in one place: each would be compared with each. A million of them took
+ * longer than anybody waits; they are refused. */
+TEST(a_vocabulary_made_to_collide_is_refused)
+{
+    enum { COUNT = 3000, SLOTS = 16384 /* that many get */ };
+    static char name[COUNT][8];
+    static struct special more[COUNT];
+    struct vocab v = VOCAB_INIT;
+    size_t found = 0;
+    for (uint32_t n = 0; found < COUNT; n++) {
+        char text[8];
+        size_t len = 0;
+        for (uint32_t left = n + 1; left; left /= 26)
+            text[len++] = (char)('a' + left % 26);
+        text[len] = 0;
+        uint64_t hash = text_hash(0, str_of(text, len));
+        hash ^= hash >> 32;
+        hash *= 0xD6E8FEB86659FD93u;
+        if (((uint32_t)(hash >> 32) & (SLOTS - 1)) < 64 && len > 1) {
+            memcpy(name[found], text, len + 1);
+            more[found] = (struct special){name[found], TOKEN_USER};
+            found++;
+        }
+    }
+    open_special(&v, more, COUNT, false);
+    EXPECT_I64(vocab_open(&v), ERR_LIMIT);
+    vocab_fini(&v);
 }
 
 /* --- hostile vocabularies -------------------------------------------------------------------------------------------------------------- */
@@ -766,6 +1034,12 @@ TEST(the_command_reads_bytes_as_they_are_and_prints_tokens)
                               "      34  \"\\\"\"\n"
                               "     195  \"\\xC3\"\n"
                               "     257  \"</s>\"  control, ends an answer\n");
+    EXPECT_I64(run_command(&w, "--json -0", STR("a\0\0<s>\n\0b"), &out), 0);
+    EXPECT_STR(buf_str(&out), "{\"tokens\":[256,97]}\n{\"tokens\":[256]}\n{\"tokens\":[256,60,115,62,10]}\n{\"tokens\":[256,98]}\n");
+    EXPECT_I64(run_command(&w, "--null --no-bos", STR("a\0b\0"), &out), 0);
+    EXPECT_STR(buf_str(&out), "1 token, byte-level BPE (qwen2)\n      97  \"a\"\n1 token, byte-level BPE (qwen2)\n      98  \"b\"\n");
+    EXPECT_I64(run_command(&w, "--json -0", STR(""), &out), 0);
+    EXPECT_STR(buf_str(&out), "");
     EXPECT_I64(run_command(&w, "and another", STR(""), &out), 2);
     EXPECT(truncate(path, 40) == 0);
     EXPECT_I64(run_command(&w, "", STR(""), &out), 1);
