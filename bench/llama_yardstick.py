@@ -1,6 +1,6 @@
 """What llama.cpp does with a model file: bench/engine runs this with a Python that has the package llama-cpp-python.
 
-usage: llama_yardstick.py FILE THREADS PROMPT TOKENS      one JSON object; exit 77: the package is not there
+usage: llama_yardstick.py FILE THREADS PROMPT TOKENS      one JSON object
 """
 import ctypes
 import json
@@ -9,10 +9,7 @@ import resource
 import sys
 import time
 
-try:
-    from llama_cpp import llama_cpp as C
-except ImportError:
-    sys.exit(77)
+from llama_cpp import llama_cpp as C
 
 FILE, THREADS, PROMPT, TOKENS = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
 STREAMS, FIRST_PROMPT, TEXT = (1, 4, 8), 128, 128
@@ -39,7 +36,9 @@ def main():
     model = C.llama_model_load_from_file(FILE.encode(), mp)
     load_ms = (time.monotonic() - began) * 1e3
     vocab = C.llama_vocab_n_tokens(C.llama_model_get_vocab(model))
-    embeds = not C.llama_model_has_decoder(model) or "embed" in FILE
+    arch = ctypes.create_string_buffer(64)
+    C.llama_model_meta_val_str(model, b"general.architecture", arch, len(arch))
+    embeds = b"bert" in arch.value
     cp = C.llama_context_default_params()
     cp.n_ctx, cp.n_batch, cp.n_ubatch = 4096, 2048 if embeds else 512, 2048 if embeds else 512
     cp.n_threads = cp.n_threads_batch = THREADS

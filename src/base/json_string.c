@@ -198,30 +198,6 @@ size_t json_plain_run(const char *p, const char *end)
 }
 #endif
 
-static unsigned utf8_encode(uint32_t code, char out[4])
-{
-    if (code < 0x80) {
-        out[0] = (char)code;
-        return 1;
-    }
-    if (code < 0x800) {
-        out[0] = (char)(0xC0 | code >> 6);
-        out[1] = (char)(0x80 | (code & 0x3F));
-        return 2;
-    }
-    if (code < 0x10000) {
-        out[0] = (char)(0xE0 | code >> 12);
-        out[1] = (char)(0x80 | (code >> 6 & 0x3F));
-        out[2] = (char)(0x80 | (code & 0x3F));
-        return 3;
-    }
-    out[0] = (char)(0xF0 | code >> 18);
-    out[1] = (char)(0x80 | (code >> 12 & 0x3F));
-    out[2] = (char)(0x80 | (code >> 6 & 0x3F));
-    out[3] = (char)(0x80 | (code & 0x3F));
-    return 4;
-}
-
 /* The code point of the \u escape at *p, both halves of a surrogate pair together; moves *p behind it. */
 static uint32_t unicode_escape(const char **p, const char *end)
 {
@@ -250,7 +226,7 @@ static inline unsigned escape_decode(const char **p, const char *end, char out[4
     assert(end - *p >= 2 && (*p)[0] == '\\');
     char letter = (*p)[1];
     if (letter == 'u')
-        return utf8_encode(unicode_escape(p, end), out);
+        return str_utf8_put(unicode_escape(p, end), out);
     out[0] = meanings[(unsigned char)letter];
     assert(out[0]);
     *p += 2;

@@ -249,6 +249,32 @@ unsigned str_utf8_length(struct str s)
     return len;
 }
 
+uint32_t str_utf8_at(struct str s, size_t at, size_t *len)
+{
+    const unsigned char *b = (const unsigned char *)s.ptr + at;
+    *len = str_utf8_length(str_of(b, s.len - at));
+    switch (*len) {
+    case 0: *len = 1; return 0xFFFD;
+    case 1: return b[0];
+    case 2: return (b[0] & 0x1Fu) << 6 | (b[1] & 0x3Fu);
+    case 3: return (b[0] & 0xFu) << 12 | (b[1] & 0x3Fu) << 6 | (b[2] & 0x3Fu);
+    default: return (b[0] & 7u) << 18 | (b[1] & 0x3Fu) << 12 | (b[2] & 0x3Fu) << 6 | (b[3] & 0x3Fu);
+    }
+}
+
+unsigned str_utf8_put(uint32_t c, char out[4])
+{
+    if (c < 0x80) {
+        out[0] = (char)c;
+        return 1;
+    }
+    unsigned len = c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+    for (unsigned i = len - 1; i > 0; i--, c >>= 6)
+        out[i] = (char)(0x80 | (c & 0x3F));
+    out[0] = (char)((0xF00u >> len & 0xFF) | c);
+    return len;
+}
+
 uint64_t str_hash(struct str s)
 {
     uint64_t h = 0xcbf29ce484222325u; /* FNV-1a, 64 bit */

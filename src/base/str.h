@@ -66,5 +66,8 @@ bool str_to_duration_us(struct str s, int64_t *out);
 
 /* Length of the well-formed UTF-8 sequence s begins with, a NUL included; 0 if there is none. */
 unsigned str_utf8_length(struct str s);
+/* The character there, and its length; a byte that begins none is U+FFFD, one byte long. at < s.len. */
+uint32_t str_utf8_at(struct str s, size_t at, size_t *len);
+unsigned str_utf8_put(uint32_t code_point, char out[4]); /* its length */
 
 uint64_t str_hash(struct str s); /* FNV-1a; for tables of our own making, not against an adversary */

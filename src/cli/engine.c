@@ -10,7 +10,7 @@
 static const char details[] =
     "The process opens its files and its address, and then gives up what it does not need: it cannot connect to anything, open another file\n"
     "or start a program; `hearth doctor --fence` shows it. It has no keys and no ledger: put `hearth serve` in front, or listen on a unix\n"
-    "socket. Models are served under their file names without .gguf.";
+    "socket. Models are served under their file names without .gguf. What they hold and how fast they are: GET /v1/models, GET /metrics.";
 
 /* "json:1", "human:2": the daemon's form and lowest level. */
 static void log_as(struct str how)
@@ -30,6 +30,7 @@ static int run(int argc, char **argv)
         {'n', "name", "NAME", "serve the one model under this name", OPTION_TEXT, &a.name},
         {'c', "context", "N", "tokens of all calls together that are kept in memory (what the model was trained for, as far as memory goes)", OPTION_NUMBER, &a.context},
         {0, "calls", "N", "calls that are computed at once (8)", OPTION_NUMBER, &a.calls},
+        {0, "keep", "TIME", "a model that nobody used for so long gives its memory back (30m)", OPTION_TEXT, &a.keep},
         {0, "threads", "N", "threads (one for each core)", OPTION_NUMBER, &a.threads},
         {0, "kernels", "NAME", "ref, or a level of this machine such as avx2 (the best)", OPTION_TEXT, &a.kernels},
         {0, "open", NULL, "do not shut the process in (for debugging)", OPTION_FLAG, &a.open},
@@ -49,6 +50,8 @@ static int run(int argc, char **argv)
         return cli_usage_error(&command_engine, "--name is for one model");
     if (a.threads < 0 || a.threads > POOL_THREADS_MAX || a.context < 0 || a.calls < 0 || a.calls > 256)
         return cli_usage_error(&command_engine, "a number is out of its range");
+    if (a.keep && (!str_to_duration_us(str_from(a.keep), &a.keep_us) || a.keep_us <= 0))
+        return cli_usage_error(&command_engine, "--keep is a time such as 30m");
     a.file = argv;
     a.file_count = words;
     return engine_by_hand(&a);

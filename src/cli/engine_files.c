@@ -65,7 +65,8 @@ int engine_files_open(struct engine_files *out, const struct config *c, struct e
         struct engine_file *f = &out->model[out->count++];
         struct str path = u->model_file[i].text, name = u->models[i].text;
         *f = (struct engine_file){.name = {mem_dup(name.ptr, name.len), name.len}, .path = {mem_dup_text(path.ptr), path.len},
-                                  .mark = u->model_file[i].mark, .context = u->engine_context, .threads = u->engine_threads, .calls = u->engine_calls};
+                                  .mark = u->model_file[i].mark, .context = u->engine_context, .threads = u->engine_threads, .calls = u->engine_calls,
+                                  .keep_ms = u->engine_keep_ms};
         rc = f->name.ptr && f->path.ptr ? open_parts(f, path.ptr, e) : err_set(e, ERR_NOMEM, "models");
     }
     if (rc < 0)
@@ -97,7 +98,7 @@ static bool same_part(int a, int b)
 
 bool engine_file_same(const struct engine_file *a, const struct engine_file *b)
 {
-    bool same = str_eq(a->name, b->name) && a->count == b->count && a->context == b->context && a->threads == b->threads && a->calls == b->calls;
+    bool same = str_eq(a->name, b->name) && a->count == b->count && a->context == b->context && a->threads == b->threads && a->calls == b->calls && a->keep_ms == b->keep_ms;
     for (size_t i = 0; same && i < a->count; i++)
         same = same_part(a->fd[i], b->fd[i]);
     return same;
@@ -116,6 +117,7 @@ int engine_file_load(const struct engine_file *f, struct engine_child *c, struct
     json_key(&w, "context"), json_i64(&w, f->context);
     json_key(&w, "threads"), json_i64(&w, f->threads);
     json_key(&w, "calls"), json_i64(&w, f->calls);
+    json_key(&w, "keep_ms"), json_i64(&w, f->keep_ms);
     json_object_end(&w);
     if (json_done(&w) < 0)
         return err_set(e, ERR_NOMEM, "models");

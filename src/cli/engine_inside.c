@@ -112,7 +112,7 @@ static int do_load(struct inside *s, struct json_writer *w, struct err *e)
         return err_set(e, ERR_NOMEM, "models");
     *l = (struct loading){.loop = s->process.loop, .inside = s, .name = BUF_INIT(ENGINE_PACKET), .path = BUF_INIT(ENGINE_PACKET), .id = number(c, "id"),
                           .options = {.engine = {.threads = (size_t)number(c, "threads"), .context = (size_t)number(c, "context")},
-                                      .calls_max = (size_t)number(c, "calls")}};
+                                      .calls_max = (size_t)number(c, "calls"), .keep_us = number(c, "keep_ms") * 1000}};
     engine_process_plan(&s->process, &l->options);
     int rc = buf_append(&l->name, json_get_text(c, "name"));
     if (rc == 0)

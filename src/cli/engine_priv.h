@@ -64,6 +64,8 @@ void engine_process_close(struct engine_process *p); /* every call ends, and is 
 struct engine_asked { /* on the command line */
     const char *listen, *kernels, *name;
     int64_t threads, context, calls;
+    const char *keep; /* a duration, or NULL */
+    int64_t keep_us;  /* the same */
     bool open; /* not shut in */
     char **file;
     int file_count;
@@ -101,7 +103,7 @@ struct engine_file { /* a model as the config has it, with its files open */
     struct str name, path; /* owned; path: of the first part, for messages */
     struct config_mark mark;
     int64_t id;      /* the number under which the process has it; 0: not loaded */
-    int64_t context, threads, calls;
+    int64_t context, threads, calls, keep_ms;
     int *fd;         /* (count) owned */
     size_t count;
 };

@@ -56,7 +56,8 @@ struct config_upstream {
     struct config_mark model_mark;     /* of `models` */
     int64_t engine_context;            /* tokens; 0 = what each model was trained for, as far as memory goes */
     int engine_threads, engine_calls;  /* 0 = as many as cores; calls that are computed at once */
-    struct config_mark context_mark, threads_mark, calls_mark;
+    int64_t engine_keep_ms;            /* unused for so long, a model gives its memory back */
+    struct config_mark context_mark, threads_mark, calls_mark, keep_mark;
 };
 
 struct config_target {

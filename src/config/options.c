@@ -105,6 +105,9 @@ static const struct config_option upstream_rows[] = {
      .absent = "one for each core", .text = "Dialect `engine`: threads that compute; fewer leave cores to other work of the machine."},
     {.key = "calls", .kind = OPTION_COUNT, FIELD(config_upstream, engine_calls), MARK(config_upstream, calls_mark), .min = 1, .max = 256, .standard = "8",
      .text = "Dialect `engine`: calls that each model computes at once; further ones wait in its line. More share each reading of the weights, and each is slower."},
+    {.key = "keep", .kind = OPTION_DURATION, FIELD(config_upstream, engine_keep_ms), MARK(config_upstream, keep_mark), .min = 1000, .max = 365 * DAY_MS, .standard = "30m",
+     .text = "Dialect `engine`: a model that nobody used for so long gives its memory back: texts it kept for calls that begin alike, buffers, the pages of "
+             "its file. It stays loaded; its next call reads the file and its text anew."},
     {.key = "timeout", .kind = OPTION_SECTION, .table = &timeout_options, .text = "How long to wait for it."},
     {.key = "concurrent", .kind = OPTION_COUNT, FIELD(config_upstream, concurrent), .min = 1, .max = 65535,
      .absent = "no limit", .text = "Calls in flight at once."},

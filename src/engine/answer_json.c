@@ -85,18 +85,13 @@ static bool in_escape(struct answer_json *j, char c)
     return become(j, c && strchr("\"\\/bfnrt", c) ? AJ_STRING : AJ_BAD);
 }
 
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
 /* A byte behind a number that may end here belongs to what is around it. */
 static bool behind_number(struct answer_json *j, char c)
 {
     if (j->depth == 0)
         return become(j, AJ_BAD);
     j->state = AJ_AFTER;
-    return is_blank(c) || after_value(j, c);
+    return answer_json_blank(c) || after_value(j, c);
 }
 
 static bool in_number(struct answer_json *j, char c)
@@ -141,7 +136,7 @@ bool answer_json_step(struct answer_json *j, char c)
     }
     if (j->state >= AJ_MINUS && j->state <= AJ_EXPONENT)
         return in_number(j, c);
-    if (is_blank(c))
+    if (answer_json_blank(c))
         return j->state != AJ_BAD;
     switch (j->state) {
     case AJ_VALUE: return start_value(j, c);

@@ -39,6 +39,10 @@ struct answer_json {
     const char *literal;                       /* what is to come of true, false, null */
 };
 
+static inline bool answer_json_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
 /* A value of any kind; the zeroed struct is ready. False once it is wrong (state AJ_BAD); AJ_DONE when the value has ended, except
  * that a number at depth 0 never ends. */
 bool answer_json_step(struct answer_json *j, char c);

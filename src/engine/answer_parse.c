@@ -138,16 +138,11 @@ static int begin(struct answer_parser *p)
 
 /* --- markers -------------------------------------------------------------------------------------------------------------- */
 
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
 static size_t blanks(struct str s)
 {
     size_t n = 0;
 
-    while (n < s.len && is_blank(s.ptr[n]))
+    while (n < s.len && answer_json_blank(s.ptr[n]))
         n++;
     return n;
 }
@@ -370,7 +365,7 @@ static int object_byte(struct answer_parser *p, char c)
 
     if (!answer_json_step(&p->json, c))
         return broken(p);
-    bool top = before.depth == 1 && !is_blank(c);
+    bool top = before.depth == 1 && !answer_json_blank(c);
     if (top && (before.state == AJ_KEY || before.state == AJ_KEY_OR_END) && p->json.state == AJ_STRING)
         p->key_from = at + 1;
     else if (before.depth == 1 && before.state == AJ_STRING && p->json.state == AJ_COLON)
@@ -408,7 +403,7 @@ static int name_byte(struct answer_parser *p, char c)
         struct str rest = bracket >= 0 ? str_skip(all, (size_t)bracket) : STR("");
         if (rest.len && match(rest, STR("[ARGS]")) == MATCH_NO && match(rest, STR("[CALL_ID]")) == MATCH_NO)
             return 1;
-        return str_find(all, STR("[ARGS]")) >= 0 && !str_ends(all, STR("[ARGS]")) && !is_blank(c);
+        return str_find(all, STR("[ARGS]")) >= 0 && !str_ends(all, STR("[ARGS]")) && !answer_json_blank(c);
     }
     if (bracket >= 0 && !str_ends(str_trim(str_slice(all, 0, (size_t)brace)), STR("[ARGS]")))
         return 1;
@@ -436,7 +431,7 @@ static int args_byte(struct answer_parser *p, char c)
 /* Behind the marker: what kind of call. */
 static int open_byte(struct answer_parser *p, char c)
 {
-    if (is_blank(c))
+    if (answer_json_blank(c))
         return 0;
     if (c == '[' && p->o.calls != CHAT_CALLS_HERMES && !p->array) {
         p->array = true;
@@ -570,7 +565,7 @@ static int text_byte(struct answer_parser *p)
 static int step(struct answer_parser *p, char c)
 {
     if (p->phase == GAP) {
-        if (is_blank(c))
+        if (answer_json_blank(c))
             return 0;
         p->phase = TEXT;
     }

@@ -2,6 +2,7 @@
 #include "engine/chat_prompt_priv.h"
 #include "base/buf.h"
 #include "base/mem.h"
+#include "engine/answer_parse.h"
 #include <assert.h>
 
 enum { NOTE_BYTES_MAX = 2000 };
@@ -265,6 +266,44 @@ static bool ask_call(struct chat_form *f, const struct call_question *q, struct 
            !has(text, "'needle_arg'") && !has(text, "None") && (!q->result || has(text, "needle-result"));
 }
 
+struct read_back {
+    bool begun, whole;
+};
+
+static int note_call(void *ctx, const struct answer_event *event)
+{
+    struct read_back *r = ctx;
+    r->begun |= event->kind == ANSWER_CALL_BEGIN && str_eq(event->text, STR("needle_call"));
+    r->whole |= r->begun && event->kind == ANSWER_CALL_END && !event->broken;
+    return 0;
+}
+
+/* Whether the call in this prompt is one for the parser that answers will go through. What Llama 3 writes has no marker: there it
+ * begins with the brace before the name. */
+static bool reads_back(struct chat_form *f, struct str prompt)
+{
+    static const struct str name = {"needle_call", 11};
+    struct read_back r = {0};
+    struct answer_parser *p = NULL;
+    const struct answer_options o = {.calls = f->calls, .tool = &name, .tool_count = 1, .on_event = note_call, .ctx = &r};
+    ptrdiff_t user = str_find(prompt, STR("needle-user"));
+    struct str said = user < 0 ? prompt : str_skip(prompt, (size_t)user);
+    if (f->calls == CHAT_CALLS_LLAMA3) {
+        ptrdiff_t at = str_find(said, name);
+        while (at > 0 && said.ptr[at] != '{')
+            at--;
+        said = at > 0 ? str_skip(said, (size_t)at) : STR("");
+    }
+    int rc = answer_parser_new(&p, &o, NULL);
+    if (rc == 0)
+        rc = answer_feed(p, said);
+    if (rc == 0)
+        rc = answer_finish(p);
+    f->starved |= rc == ERR_NOMEM;
+    answer_parser_free(p);
+    return r.whole;
+}
+
 static void ask_calls(struct chat_form *f, struct buf *text)
 {
     for (int way = 0; way < 16; way++) {
@@ -276,6 +315,8 @@ static void ask_calls(struct chat_form *f, struct buf *text)
         f->caps.short_ids = q.short_id;
         f->caps.arguments_text = q.text;
         f->caps.content_text = q.empty;
+        if (f->calls != CHAT_CALLS_NONE && !reads_back(f, buf_str(text)))
+            f->calls = CHAT_CALLS_NONE; /* its words mention our markers, but it writes calls in another way */
         break;
     }
     if (!f->caps.calls || !f->caps.results) {
@@ -324,7 +365,8 @@ static void read_markers(struct chat_form *f, struct str source)
 {
     static const char *const think[][2] = {{"<think>", "</think>"}, {"[THINK]", "[/THINK]"}};
 
-    /* <function=name> inside of <tool_call> is another form, which is not read here. */
+    /* <function=name> inside of <tool_call> is another form, which is not read here. Whether the template's own calls are in the form is
+     * asked later; some print none. */
     f->calls = mentions(source, "[TOOL_CALLS]") ? CHAT_CALLS_MISTRAL
                : mentions(source, "<tool_call>") && !mentions(source, "<function=") && !mentions(source, "<arg_key>")
                    ? CHAT_CALLS_HERMES

@@ -190,12 +190,18 @@ int forward_new(struct forward **out, const struct model *m, struct kv_pool *kv,
     return 0;
 }
 
-void forward_rest(struct forward *f)
+void forward_empty(struct forward *f)
 {
-    for (size_t i = 0; f->rows_touched > ROWS_KEPT && i < f->memory_count; i++)
+    for (size_t i = 0; i < f->memory_count; i++)
         if (is_mapped(&f->memory[i]))
             mem_map_empty(f->memory[i].at, f->memory[i].bytes);
-    f->rows_touched = f->rows_touched > ROWS_KEPT ? 0 : f->rows_touched;
+    f->rows_touched = 0;
+}
+
+void forward_rest(struct forward *f)
+{
+    if (f->rows_touched > ROWS_KEPT)
+        forward_empty(f);
 }
 
 void forward_free(struct forward *f)

@@ -30,6 +30,7 @@ int forward_new(struct forward **out, const struct model *m, struct kv_pool *kv,
 void forward_free(struct forward *f);
 size_t forward_bytes(const struct forward *f); /* what it holds in memory after the largest step it can do */
 void forward_rest(struct forward *f);          /* nothing to do: what a large step took is given back */
+void forward_empty(struct forward *f);         /* what any step took is */
 
 /* Rows of one sequence stand together; the first goes to the sequence's `length`, and `length` moves on past the last. Tokens are
  * in the vocabulary (asserted). out: (wanted rows, vocab) logits if the model has an output, else (wanted rows, width) states.

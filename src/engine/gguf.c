@@ -287,6 +287,13 @@ int gguf_open_memory(struct gguf **out, struct str bytes, struct err *e)
     return opened(g, rc, out, e);
 }
 
+void gguf_rest(const struct gguf *g)
+{
+    for (size_t i = 0; i < g->part_count; i++)
+        if (g->parts[i].mapped)
+            (void)madvise((void *)(uintptr_t)g->parts[i].base, g->parts[i].size, MADV_DONTNEED);
+}
+
 uint64_t gguf_bytes(const struct gguf *g)
 {
     uint64_t sum = 0;

@@ -57,6 +57,8 @@ int gguf_part_name(struct buf *out, const char *path, size_t index, size_t count
 /* From memory that outlives it, aligned to 8 bytes at least (tests, fuzzing). */
 int gguf_open_memory(struct gguf **out, struct str bytes, struct err *e);
 void gguf_close(struct gguf *g);
+/* Its mapped pages are not ours for now: the system may have their memory, and they are read again when they are touched. */
+void gguf_rest(const struct gguf *g);
 
 uint64_t gguf_bytes(const struct gguf *g);        /* of all parts, as mapped */
 uint64_t gguf_tensor_bytes(const struct gguf *g); /* of the weights alone */

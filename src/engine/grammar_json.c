@@ -69,15 +69,6 @@ static void utf8_between(struct net *n, uint32_t from, const uint8_t *low, const
         net_byte(n, from, (uint8_t)first, (uint8_t)last, tail(n, count - 1, to));
 }
 
-static int utf8_of(uint32_t c, uint8_t out[4])
-{
-    int count = c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
-    for (int i = count - 1; i > 0; i--, c >>= 6)
-        out[i] = (uint8_t)(0x80 | (c & 0x3F));
-    out[0] = (uint8_t)((count == 2 ? 0xC0 : count == 3 ? 0xE0 : 0xF0) | c);
-    return count;
-}
-
 /* Code points from 0x80 up, without the surrogates. */
 static void utf8_range(struct net *n, uint32_t from, struct range r, uint32_t to)
 {
@@ -88,8 +79,8 @@ static void utf8_range(struct net *n, uint32_t from, struct range r, uint32_t to
         uint8_t a[4], b[4];
         if (low > high)
             continue;
-        int count = utf8_of(low, a);
-        utf8_of(high, b);
+        int count = (int)str_utf8_put(low, (char *)a);
+        (void)str_utf8_put(high, (char *)b);
         utf8_between(n, from, a, b, count, to);
     }
 }

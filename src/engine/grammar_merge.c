@@ -95,11 +95,6 @@ static const struct json_node *step_into(struct forms *f, const struct json_node
     return m;
 }
 
-static int hex_value(char c)
-{
-    return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
-}
-
 /* ~0 ~1 of a JSON pointer, and %XX of a fragment. */
 static struct str pointer_part(struct forms *f, struct str part)
 {
@@ -109,8 +104,8 @@ static struct str pointer_part(struct forms *f, struct str part)
         return STR_NONE;
     for (size_t i = 0; i < part.len; i++) {
         char c = part.ptr[i];
-        if (c == '%' && i + 2 < part.len && hex_value(part.ptr[i + 1]) >= 0 && hex_value(part.ptr[i + 2]) >= 0) {
-            c = (char)(hex_value(part.ptr[i + 1]) * 16 + hex_value(part.ptr[i + 2]));
+        if (c == '%' && i + 2 < part.len && hex_digit(part.ptr[i + 1]) >= 0 && hex_digit(part.ptr[i + 2]) >= 0) {
+            c = (char)(hex_digit(part.ptr[i + 1]) * 16 + hex_digit(part.ptr[i + 2]));
             i += 2;
         }
         if (c == '~' && i + 1 < part.len && (part.ptr[i + 1] == '0' || part.ptr[i + 1] == '1'))

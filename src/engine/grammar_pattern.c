@@ -80,11 +80,9 @@ static bool take(struct reader *r, char c)
 /* One code point of the pattern, which is UTF-8 that the JSON scanner has checked. */
 static uint32_t take_char(struct reader *r)
 {
-    uint32_t c = (uint8_t)r->text.ptr[r->at++];
-    int more = c < 0x80 ? 0 : c < 0xE0 ? 1 : c < 0xF0 ? 2 : 3;
-    c = more == 0 ? c : c & (0x3Fu >> more);
-    for (; more > 0 && r->at < r->text.len; more--)
-        c = c << 6 | ((uint8_t)r->text.ptr[r->at++] & 0x3F);
+    size_t len;
+    uint32_t c = str_utf8_at(r->text, r->at, &len);
+    r->at += len;
     return c;
 }
 
@@ -172,7 +170,7 @@ static uint32_t take_hex(struct reader *r, int count)
 {
     uint32_t c = 0;
     for (int i = 0; i < count; i++) {
-        int x = peek(r), digit = x >= '0' && x <= '9' ? x - '0' : (x | 32) >= 'a' && (x | 32) <= 'f' ? (x | 32) - 'a' + 10 : -1;
+        int x = peek(r), digit = x < 0 ? -1 : hex_digit((char)x);
         if (digit < 0) {
             refuse(r, ERR_INVALID, "an escape that lacks hexadecimal digits");
             return 0;

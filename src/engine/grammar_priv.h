@@ -47,6 +47,11 @@ struct range {
     uint32_t low, high; /* code points */
 };
 
+static inline int hex_digit(char c) /* its value, or -1 */
+{
+    return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
+}
+
 /* Compiled: edges lie together, what leads nowhere is gone. */
 struct grammar {
     uint32_t state_count, edge_count, start, char_start;

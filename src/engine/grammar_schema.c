@@ -295,16 +295,6 @@ struct names {
     uint32_t free, colon;
 };
 
-static uint32_t char_at(struct str s, size_t *at)
-{
-    uint32_t c = (uint8_t)s.ptr[(*at)++];
-    int more = c < 0x80 ? 0 : c < 0xE0 ? 1 : c < 0xF0 ? 2 : 3;
-    c = more == 0 ? c : c & (0x3Fu >> more);
-    for (; more > 0 && *at < s.len; more--)
-        c = c << 6 | ((uint8_t)s.ptr[(*at)++] & 0x3F);
-    return c;
-}
-
 /* Members [from, to) of `order` share the first `at` bytes of their names. */
 static void names_below(struct names *x, const struct str *order, size_t from, size_t to, size_t at, uint32_t state)
 {
@@ -322,16 +312,16 @@ static void names_below(struct names *x, const struct str *order, size_t from, s
     else
         net_byte(n, state, '"', '"', x->colon);
     for (size_t i = from; i < to && n->rc == 0;) {
-        size_t end = at, k = i + 1, other = at;
-        uint32_t c = char_at(order[i], &end);
-        for (; k < to && char_at(order[k], &other) == c; k++)
-            other = at;
+        size_t k = i + 1, len, other;
+        uint32_t c = str_utf8_at(order[i], at, &len);
+        while (k < to && str_utf8_at(order[k], at, &other) == c)
+            k++;
         if (c > next)
             left[count++] = (struct range){next, c - 1};
         next = c + 1;
         uint32_t child = net_state(n);
         json_class(n, state, &(struct range){c, c}, 1, child);
-        names_below(x, order, i, k, end, child);
+        names_below(x, order, i, k, at + len, child);
         i = k;
     }
     left[count++] = (struct range){next, 0x10FFFF};

@@ -4,7 +4,9 @@
 #include "engine/embed.h"
 #include "engine/host_priv.h"
 #include <assert.h>
+#include <errno.h>
 
+static const int64_t KEEP_US_DEFAULT = INT64_C(30) * 60 * 1000 * 1000;
 enum { CALLS_DEFAULT = 8, TEXTS_DEFAULT = 64 /* for embeddings: a step takes as many as fit */, QUEUE_DEFAULT = 64, PREFIXES_DEFAULT = 64, STEP_US_DEFAULT = 150 * 1000, PATIENCE_US_DEFAULT = 30 * 1000 * 1000,
        LOOK_MS = 200 /* how often deadlines, and calls that no memory was left for, are looked at while nothing can be done */ };
 
@@ -29,6 +31,18 @@ static void forget(struct host *h, struct host_call *c)
         }
 }
 
+static void count_end(struct host *h, enum host_finish how, const struct sched_counts *c)
+{
+    struct host_counts *sum = &h->ended;
+    sum->calls++;
+    sum->failed += how == HOST_FAILED || how == HOST_LATE;
+    sum->prompt += c->prompt;
+    sum->cached += c->cached;
+    sum->answer += c->answer;
+    sum->prefill_us += c->prefill_us;
+    sum->decode_us += c->decode_us;
+}
+
 static void end_call(struct host_call *c, enum host_finish how)
 {
     struct host *h = c->host;
@@ -39,6 +53,7 @@ static void end_call(struct host_call *c, enum host_finish how)
         ended.counts.prompt = c->prompt.count;
     if (how == HOST_FAILED)
         ended.text = str_from(c->error.text);
+    count_end(h, how, &ended.counts);
     forget(h, c);
     (void)atomic_fetch_sub(&h->held, 1);
     host_say(c, &ended);
@@ -95,22 +110,62 @@ static void change_some(struct host *h, bool all)
     }
 }
 
+/* What others see of it. Under the lock. */
+static void publish(struct host *h)
+{
+    struct kv_pool *kv = h->engine->kv;
+    struct host_counts c = h->ended;
+    c.running = sched_running(h->scheduler);
+    c.waiting = sched_waiting(h->scheduler);
+    c.prefixes = sched_prefixes(h->scheduler);
+    c.pages_max = kv_pages_max(kv);
+    c.pages = c.pages_max - kv_pages_free(kv);
+    h->counts = c;
+}
+
+/* Nobody has asked for a while: memory goes back to the machine. The next call reads the weights again, and its text from the beginning. */
+static void give_back(struct host *h)
+{
+    sched_forget_prefixes(h->scheduler);
+    forward_empty(h->engine->forward);
+    gguf_rest(h->engine->file);
+    h->rests = true;
+    h->ended.rests++;
+}
+
+/* There is no call. Waits for one, under the lock; after a while without, it gives back what it can. */
+static void wait_for_work(struct host *h)
+{
+    forward_rest(h->engine->forward);
+    if (h->rests) {
+        (void)pthread_cond_wait(&h->wake, &h->lock);
+        return;
+    }
+    int64_t at_us = h->ended.used_us + h->keep_us;
+    struct timespec until = {.tv_sec = at_us / 1000000, .tv_nsec = at_us % 1000000 * 1000};
+    if (pthread_cond_timedwait(&h->wake, &h->lock, &until) != ETIMEDOUT)
+        return;
+    (void)pthread_mutex_unlock(&h->lock); /* what follows may take a moment */
+    give_back(h);
+    (void)pthread_mutex_lock(&h->lock);
+}
+
 /* Waits until there is something to do. False: the end. */
 static bool look_around(struct host *h, bool idle)
 {
     (void)pthread_mutex_lock(&h->lock);
+    publish(h);
     while (idle && !h->inbox && !h->changes && !h->stop) {
         struct timespec until;
         (void)clock_gettime(CLOCK_MONOTONIC, &until);
         until.tv_nsec += LOOK_MS * 1000000L;
         until.tv_sec += until.tv_nsec / 1000000000L;
         until.tv_nsec %= 1000000000L;
-        if (!sched_waiting(h->scheduler) && !sched_running(h->scheduler)) {
-            forward_rest(h->engine->forward);
-            (void)pthread_cond_wait(&h->wake, &h->lock);
-        }
+        if (!sched_waiting(h->scheduler) && !sched_running(h->scheduler))
+            wait_for_work(h);
         else if (pthread_cond_timedwait(&h->wake, &h->lock, &until) != 0)
             break;
+        publish(h);
     }
     struct host_call *list = h->inbox;
     bool changes = h->changes, stop = h->stop;
@@ -132,10 +187,15 @@ static void *thread_main(void *arg)
 {
     struct host *h = arg;
     bool worked = false;
+    h->ended.used_us = clock_mono_us(clock_system());
     while (look_around(h, !worked)) {
+        int64_t began_us = clock_mono_us(clock_system());
         worked = sched_step(h->scheduler);
-        atomic_store(&h->running, sched_running(h->scheduler));
-        atomic_store(&h->waiting, sched_waiting(h->scheduler));
+        if (!worked)
+            continue;
+        h->rests = false;
+        h->ended.used_us = clock_mono_us(clock_system());
+        h->ended.busy_us += h->ended.used_us - began_us;
     }
     return NULL;
 }
@@ -214,6 +274,7 @@ int host_open(struct host **out, struct gguf *file, const struct host_options *o
         return err_set(e, ERR_NOMEM, "engine");
     }
     h->clock = clock;
+    h->keep_us = opt->keep_us ? opt->keep_us : KEEP_US_DEFAULT;
     h->inbox_end = &h->inbox;
     pthread_condattr_t attr;
     (void)pthread_condattr_init(&attr);
@@ -349,7 +410,10 @@ size_t host_context(const struct host *h)
     return h->context_max;
 }
 
-struct host_counts host_counts(const struct host *h)
+struct host_counts host_counts(struct host *h)
 {
-    return (struct host_counts){atomic_load(&h->running), atomic_load(&h->waiting)};
+    (void)pthread_mutex_lock(&h->lock);
+    struct host_counts c = h->counts;
+    (void)pthread_mutex_unlock(&h->lock);
+    return c;
 }

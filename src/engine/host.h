@@ -19,6 +19,7 @@ struct host_options {
     size_t context_max;  /* of one call; 0: what the model was trained for, at most what the cache holds */
     size_t calls_max, queue_max, prefixes_max; /* 0: 8 (64 texts for embeddings), 64, 64 */
     int64_t step_us_max, patience_us;          /* 0: 150 ms, 30 s */
+    int64_t keep_us;     /* unused for so long, it gives back what it can: kept prefixes, buffers, the mapped weights; 0: 30 minutes */
 };
 
 enum host_kind { HOST_CHAT, HOST_TEXT, HOST_EMBED };
@@ -82,6 +83,13 @@ const struct tokenizer *host_tokenizer(const struct host *h);
 struct str host_note(const struct host *h); /* about its chat template; empty when all is as the file says */
 size_t host_context(const struct host *h);
 struct host_counts {
-    size_t running, waiting;
+    size_t running, waiting, prefixes; /* calls; sequences kept after their calls */
+    size_t pages, pages_max;           /* of the cache, in use and at most */
+    uint64_t calls, failed;            /* that ended; of these failed or late */
+    uint64_t prompt, cached, answer;   /* tokens of those */
+    int64_t prefill_us, decode_us;     /* what their prompts and their answers took, each call by itself */
+    int64_t busy_us;                   /* of computing, all together */
+    uint64_t rests;                    /* times it gave back what it could */
+    int64_t used_us;                   /* when it did something last, or was opened; on the monotonic clock */
 };
-struct host_counts host_counts(const struct host *h); /* any thread; a moment ago */
+struct host_counts host_counts(struct host *h); /* any thread; a moment ago */

@@ -29,7 +29,11 @@ struct host {
     struct host_call *inbox, **inbox_end; /* begun, not seen by the thread yet */
     bool changes;                      /* some call's `cancel` or `pause` was set */
     bool stop;
-    atomic_size_t running, waiting, held; /* held: accepted and not ended */
+    struct host_counts counts;
+    atomic_size_t held;                /* accepted and not ended */
+    int64_t keep_us;
+    bool rests;                        /* the host's thread's: everything is given back that can be */
+    struct host_counts ended;          /* the host's thread's: what calls came to that ended */
 };
 
 struct host_call {

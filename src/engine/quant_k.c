@@ -9,8 +9,6 @@
  *   IQ4_XS  d 0 · high two bits of the scales 2 · low four 4..7 · 16-byte areas of 32 weights 8..135      136 */
 #include "engine/quant_priv.h"
 
-#define EACH_BLOCK(block, bytes, floats) for (size_t at_ = 0; at_ < n; at_ += 256, (block) += (bytes), (floats) += 256)
-
 /* The 2-bit area: 32 bytes hold 128 weights, the first 32 of them in the lowest bits. */
 static int two_bits(const uint8_t *q, int e)
 {
@@ -26,7 +24,7 @@ static int four_bits(const uint8_t *q, int e)
 static void q2_k_decode(const void *row, float *out, size_t n)
 {
     const uint8_t *b = row;
-    EACH_BLOCK(b, 84, out)
+    EACH_BLOCK(256, b, 84, out)
     {
         float d = quant_get_half(b + 80), dmin = quant_get_half(b + 82);
         for (int e = 0; e < 256; e++) {
@@ -39,7 +37,7 @@ static void q2_k_decode(const void *row, float *out, size_t n)
 static void q3_k_decode(const void *row, float *out, size_t n)
 {
     const uint8_t *b = row;
-    EACH_BLOCK(b, 110, out)
+    EACH_BLOCK(256, b, 110, out)
     {
         const uint8_t *s = b + 96;
         float d = quant_get_half(b + 108);
@@ -64,7 +62,7 @@ static int min_6bit(const uint8_t *s, int j)
 static void q4_k_decode(const void *row, float *out, size_t n)
 {
     const uint8_t *b = row;
-    EACH_BLOCK(b, 144, out)
+    EACH_BLOCK(256, b, 144, out)
     {
         float d = quant_get_half(b), dmin = quant_get_half(b + 2);
         for (int e = 0; e < 256; e++)
@@ -76,7 +74,7 @@ static void q4_k_decode(const void *row, float *out, size_t n)
 static void q5_k_decode(const void *row, float *out, size_t n)
 {
     const uint8_t *b = row;
-    EACH_BLOCK(b, 176, out)
+    EACH_BLOCK(256, b, 176, out)
     {
         float d = quant_get_half(b), dmin = quant_get_half(b + 2);
         for (int e = 0; e < 256; e++) {
@@ -89,7 +87,7 @@ static void q5_k_decode(const void *row, float *out, size_t n)
 static void q6_k_decode(const void *row, float *out, size_t n)
 {
     const uint8_t *b = row;
-    EACH_BLOCK(b, 210, out)
+    EACH_BLOCK(256, b, 210, out)
     {
         float d = quant_get_half(b + 208);
         for (int e = 0; e < 256; e++) {
@@ -104,7 +102,7 @@ static void q6_k_decode(const void *row, float *out, size_t n)
 static void iq4_xs_decode(const void *row, float *out, size_t n)
 {
     const uint8_t *b = row;
-    EACH_BLOCK(b, 136, out)
+    EACH_BLOCK(256, b, 136, out)
     {
         float d = quant_get_half(b);
         for (int e = 0; e < 256; e++) {

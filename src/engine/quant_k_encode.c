@@ -5,8 +5,6 @@
 #include "engine/quant_priv.h"
 #include <math.h>
 
-#define EACH_BLOCK(block, bytes, floats) for (size_t at_ = 0; at_ < n; at_ += 256, (block) += (bytes), (floats) += 256)
-
 static void put_two_bits(uint8_t *q, const int codes[256])
 {
     memset(q, 0, 64);
@@ -161,7 +159,7 @@ static void iq4_xs_block(const float *in, uint8_t *b)
     void quant_##type##_encode(const float *in, void *row, size_t n) \
     {                                                                \
         uint8_t *b = row;                                            \
-        EACH_BLOCK(b, bytes, in)                                     \
+        EACH_BLOCK(256, b, bytes, in)                                     \
         type##_block(in, b);                                         \
     }
 ENCODE(q2_k, 84)

@@ -8,6 +8,9 @@ extern const struct quant_info quant_q2_k, quant_q3_k, quant_q4_k, quant_q5_k, q
 
 extern const int8_t quant_nl[16]; /* the sixteen values of IQ4_NL and IQ4_XS, ascending */
 
+/* Over the n weights of a row, block by block: `block` and `floats` move on together. */
+#define EACH_BLOCK(elems, block, bytes, floats) for (size_t at_ = 0; at_ < n; at_ += (elems), (block) += (bytes), (floats) += (elems))
+
 /* quant_k_encode.c */
 void quant_q2_k_encode(const float *in, void *row, size_t n);
 void quant_q3_k_encode(const float *in, void *row, size_t n);

@@ -32,13 +32,10 @@ static void put_codes(uint8_t *qs, uint8_t *qh, const int codes[ELEMS])
     }
 }
 
-#define EACH_BLOCK(block, bytes, floats) \
-    for (size_t at_ = 0; at_ < n; at_ += ELEMS, (block) += (bytes), (floats) += ELEMS)
-
 static void q8_0_decode(const void *row, float *out, size_t n)
 {
     const uint8_t *b = row;
-    EACH_BLOCK(b, 34, out)
+    EACH_BLOCK(ELEMS, b, 34, out)
     {
         float d = quant_get_half(b);
         for (int e = 0; e < ELEMS; e++)
@@ -49,7 +46,7 @@ static void q8_0_decode(const void *row, float *out, size_t n)
 static void q8_0_encode(const float *in, void *row, size_t n)
 {
     uint8_t *b = row;
-    EACH_BLOCK(b, 34, in)
+    EACH_BLOCK(ELEMS, b, 34, in)
     {
         float most = 0;
         for (int e = 0; e < ELEMS; e++)
@@ -65,7 +62,7 @@ static void q8_0_encode(const float *in, void *row, size_t n)
 static void q4_0_decode(const void *row, float *out, size_t n)
 {
     const uint8_t *b = row;
-    EACH_BLOCK(b, 18, out)
+    EACH_BLOCK(ELEMS, b, 18, out)
     {
         float d = quant_get_half(b);
         for (int e = 0; e < ELEMS; e++)
@@ -76,7 +73,7 @@ static void q4_0_decode(const void *row, float *out, size_t n)
 static void q4_0_encode(const float *in, void *row, size_t n)
 {
     uint8_t *b = row;
-    EACH_BLOCK(b, 18, in)
+    EACH_BLOCK(ELEMS, b, 18, in)
     {
         int codes[ELEMS];
         float d = quant_put_half(b, quant_fit_signed(in, ELEMS, 8));
@@ -89,7 +86,7 @@ static void q4_0_encode(const float *in, void *row, size_t n)
 static void q5_0_decode(const void *row, float *out, size_t n)
 {
     const uint8_t *b = row;
-    EACH_BLOCK(b, 22, out)
+    EACH_BLOCK(ELEMS, b, 22, out)
     {
         float d = quant_get_half(b);
         for (int e = 0; e < ELEMS; e++)
@@ -100,7 +97,7 @@ static void q5_0_decode(const void *row, float *out, size_t n)
 static void q5_0_encode(const float *in, void *row, size_t n)
 {
     uint8_t *b = row;
-    EACH_BLOCK(b, 22, in)
+    EACH_BLOCK(ELEMS, b, 22, in)
     {
         int codes[ELEMS];
         float d = quant_put_half(b, quant_fit_signed(in, ELEMS, 16));
@@ -113,7 +110,7 @@ static void q5_0_encode(const float *in, void *row, size_t n)
 static void q4_1_decode(const void *row, float *out, size_t n)
 {
     const uint8_t *b = row;
-    EACH_BLOCK(b, 20, out)
+    EACH_BLOCK(ELEMS, b, 20, out)
     {
         float d = quant_get_half(b), m = quant_get_half(b + 2);
         for (int e = 0; e < ELEMS; e++)
@@ -124,7 +121,7 @@ static void q4_1_decode(const void *row, float *out, size_t n)
 static void q5_1_decode(const void *row, float *out, size_t n)
 {
     const uint8_t *b = row;
-    EACH_BLOCK(b, 24, out)
+    EACH_BLOCK(ELEMS, b, 24, out)
     {
         float d = quant_get_half(b), m = quant_get_half(b + 2);
         for (int e = 0; e < ELEMS; e++)
@@ -148,7 +145,7 @@ static void encode_between(const float *in, int top, uint8_t *scales, int codes[
 static void q4_1_encode(const float *in, void *row, size_t n)
 {
     uint8_t *b = row;
-    EACH_BLOCK(b, 20, in)
+    EACH_BLOCK(ELEMS, b, 20, in)
     {
         int codes[ELEMS];
         encode_between(in, 15, b, codes);
@@ -159,7 +156,7 @@ static void q4_1_encode(const float *in, void *row, size_t n)
 static void q5_1_encode(const float *in, void *row, size_t n)
 {
     uint8_t *b = row;
-    EACH_BLOCK(b, 24, in)
+    EACH_BLOCK(ELEMS, b, 24, in)
     {
         int codes[ELEMS];
         encode_between(in, 31, b, codes);
@@ -170,7 +167,7 @@ static void q5_1_encode(const float *in, void *row, size_t n)
 static void iq4_nl_decode(const void *row, float *out, size_t n)
 {
     const uint8_t *b = row;
-    EACH_BLOCK(b, 18, out)
+    EACH_BLOCK(ELEMS, b, 18, out)
     {
         float d = quant_get_half(b);
         for (int e = 0; e < ELEMS; e++)
@@ -181,7 +178,7 @@ static void iq4_nl_decode(const void *row, float *out, size_t n)
 static void iq4_nl_encode(const float *in, void *row, size_t n)
 {
     uint8_t *b = row;
-    EACH_BLOCK(b, 18, in)
+    EACH_BLOCK(ELEMS, b, 18, in)
     {
         int codes[ELEMS];
         float d = quant_put_half(b, quant_fit_nl(in, ELEMS));
@@ -194,7 +191,7 @@ static void iq4_nl_encode(const float *in, void *row, size_t n)
 static void mxfp4_decode(const void *row, float *out, size_t n)
 {
     const uint8_t *b = row;
-    EACH_BLOCK(b, 17, out)
+    EACH_BLOCK(ELEMS, b, 17, out)
     {
         float d = ldexpf(1, b[0] - 128);
         for (int e = 0; e < ELEMS; e++)
@@ -226,7 +223,7 @@ static float mxfp4_try(const float *in, int e8, int codes[ELEMS])
 static void mxfp4_encode(const float *in, void *row, size_t n)
 {
     uint8_t *b = row;
-    EACH_BLOCK(b, 17, in)
+    EACH_BLOCK(ELEMS, b, 17, in)
     {
         float most = 0;
         for (int e = 0; e < ELEMS; e++)

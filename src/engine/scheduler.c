@@ -145,6 +145,11 @@ size_t sched_running(const struct scheduler *s)
     return s->running_count;
 }
 
+size_t sched_prefixes(const struct scheduler *s)
+{
+    return prefix_count(s->prefixes);
+}
+
 void sched_forget_prefixes(struct scheduler *s)
 {
     while (prefix_drop_oldest(s->prefixes)) {

@@ -78,4 +78,5 @@ bool sched_step(struct scheduler *s);
 void sched_counts(const struct sched_call *c, struct sched_counts *out);
 size_t sched_waiting(const struct scheduler *s);
 size_t sched_running(const struct scheduler *s);
+size_t sched_prefixes(const struct scheduler *s); /* that are kept */
 void sched_forget_prefixes(struct scheduler *s);

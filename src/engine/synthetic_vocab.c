@@ -163,17 +163,6 @@ static void add_pieces(struct vocab *v)
 
 /* ---- byte-level BPE ---- */
 
-static size_t put_utf8(char *out, uint32_t c) /* below U+0800 */
-{
-    if (c < 0x80) {
-        out[0] = (char)c;
-        return 1;
-    }
-    out[0] = (char)(0xc0 | c >> 6);
-    out[1] = (char)(0x80 | (c & 0x3f));
-    return 2;
-}
-
 static bool prints(uint32_t byte)
 {
     return (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte != 0xad);
@@ -184,10 +173,10 @@ static void add_byte_chars(struct vocab *v)
     char text[4];
     for (uint32_t byte = 0; byte < 256; byte++)
         if (prints(byte))
-            add_copy(v, str_of(text, put_utf8(text, byte)), NORMAL);
+            add_copy(v, str_of(text, str_utf8_put(byte, text)), NORMAL);
     for (uint32_t byte = 0, code = 0x100; byte < 256; byte++)
         if (!prints(byte))
-            add_copy(v, str_of(text, put_utf8(text, code++)), NORMAL);
+            add_copy(v, str_of(text, str_utf8_put(code++, text)), NORMAL);
 }
 
 /* clang-format off */

@@ -192,30 +192,6 @@ static bool number(struct lexer *x)
     return add(x, t);
 }
 
-static size_t put_char(char *to, uint32_t c)
-{
-    if (c < 0x80) {
-        to[0] = (char)c;
-        return 1;
-    }
-    if (c < 0x800) {
-        to[0] = (char)(0xC0 | c >> 6);
-        to[1] = (char)(0x80 | (c & 63));
-        return 2;
-    }
-    if (c < 0x10000) {
-        to[0] = (char)(0xE0 | c >> 12);
-        to[1] = (char)(0x80 | (c >> 6 & 63));
-        to[2] = (char)(0x80 | (c & 63));
-        return 3;
-    }
-    to[0] = (char)(0xF0 | c >> 18);
-    to[1] = (char)(0x80 | (c >> 12 & 63));
-    to[2] = (char)(0x80 | (c >> 6 & 63));
-    to[3] = (char)(0x80 | (c & 63));
-    return 4;
-}
-
 static bool digits_of(struct str s, size_t at, size_t count, unsigned base, uint32_t *out)
 {
     uint32_t value = 0;
@@ -261,7 +237,7 @@ static size_t escape(struct str s, size_t at, char *to, size_t *written)
             code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
             taken = 12;
         }
-        *written = put_char(to, code >= 0xD800 && code < 0xE000 ? 0xFFFD : code);
+        *written = str_utf8_put(code >= 0xD800 && code < 0xE000 ? 0xFFFD : code, to);
         return taken;
     }
     size_t octal = 0;
@@ -269,7 +245,7 @@ static size_t escape(struct str s, size_t at, char *to, size_t *written)
         octal++;
     if (octal) {
         (void)digits_of(s, at + 1, octal, 8, &code);
-        *written = put_char(to, code);
+        *written = str_utf8_put(code, to);
         return 1 + octal;
     }
     to[0] = '\\'; /* Python keeps what it does not know */

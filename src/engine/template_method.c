@@ -33,7 +33,7 @@ static bool one_of(struct tpl_run *r, struct str set, uint32_t c)
     if (!tpl_steps(r, set.len / 16))
         return false;
     for (size_t i = 0, n; i < set.len; i += n) {
-        if (tpl_char(set, i, &n) == c)
+        if (str_utf8_at(set, i, &n) == c)
             return true;
     }
     return false;
@@ -51,7 +51,7 @@ static bool strip(struct tpl_run *r, struct tpl_value v, struct tpl_value chars,
     if (left && blanks)
         from = tpl_space_after(s, 0);
     if (left && !blanks) {
-        for (; from < s.len && one_of(r, set, tpl_char(s, from, &n)); from += n)
+        for (; from < s.len && one_of(r, set, str_utf8_at(s, from, &n)); from += n)
             ;
     }
     if (right && blanks)
@@ -60,7 +60,7 @@ static bool strip(struct tpl_run *r, struct tpl_value v, struct tpl_value chars,
         size_t at = to - 1;
         while (at > from && to - at < 4 && ((unsigned char)s.ptr[at] & 0xC0) == 0x80)
             at--;
-        if (!one_of(r, set, tpl_char(str_slice(s, 0, to), at, &n)) || at + n != to)
+        if (!one_of(r, set, str_utf8_at(str_slice(s, 0, to), at, &n)) || at + n != to)
             break;
         to = at;
     }
@@ -101,7 +101,7 @@ static bool split_blanks(struct tpl_run *r, struct tpl_value v, int64_t most, st
         return false;
     for (; at < s.len && most != 0; most--) {
         size_t end = at;
-        while (end < s.len && !tpl_is_space(tpl_char(s, end, &n)))
+        while (end < s.len && !tpl_is_space(str_utf8_at(s, end, &n)))
             end += n;
         if (!add_slice(r, v, at, end, l))
             return false;
@@ -333,16 +333,11 @@ static bool recase(struct tpl_run *r, struct tpl_value v, enum casing how, struc
     if (s.len)
         memcpy(copy, s.ptr, s.len);
     for (size_t i = 0, n; i < s.len; i += n) {
-        uint32_t other, c = tpl_char(s, i, &n);
+        uint32_t other, c = str_utf8_at(s, i, &n);
         enum letter is = letter_of(c, &other);
         bool upper = how == ALL_UPPER || (how != ALL_LOWER && starts);
         if (is != NO_LETTER && (is == SMALL) == upper) { /* both halves of a pair are equally long */
-            if (n == 1) {
-                copy[i] = (char)other;
-            } else {
-                copy[i] = (char)(0xC0 | other >> 6);
-                copy[i + 1] = (char)(0x80 | (other & 63));
-            }
+            (void)str_utf8_put(other, copy + i);
         }
         starts = how == WORDS_UPPER && is == NO_LETTER && c < 0x80;
     }
@@ -430,7 +425,7 @@ static bool all_of(struct tpl_run *r, struct str s, bool (*is)(uint32_t c), stru
     bool all = s.len > 0;
 
     for (size_t i = 0, n; i < s.len && all; i += n)
-        all = is(tpl_char(s, i, &n));
+        all = is(str_utf8_at(s, i, &n));
     *out = tpl_bool(all);
     return tpl_steps(r, s.len / 16);
 }

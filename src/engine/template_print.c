@@ -88,7 +88,7 @@ static bool put_text_repr(struct tpl_run *r, struct tpl_out *o, const struct tpl
     if (!tpl_steps(r, t->s.len / 16) || !add(r, o, str_of(&quote, 1)))
         return false;
     for (size_t i = 0, n; i < t->s.len; i += n) {
-        uint32_t c = tpl_char(t->s, i, &n);
+        uint32_t c = str_utf8_at(t->s, i, &n);
         size_t len = 0;
         if (c == (unsigned char)quote || c == '\\')
             len = text_format(text, sizeof(text), "\\%c", (char)c);
@@ -191,7 +191,7 @@ static bool put_json_text(struct writer *w, const struct tpl_text *t)
     if (!tpl_steps(w->r, t->s.len / 16) || !add(w->r, w->o, STR("\"")))
         return false;
     for (size_t i = 0, n; i < t->s.len; i += n) {
-        uint32_t c = tpl_char(t->s, i, &n);
+        uint32_t c = str_utf8_at(t->s, i, &n);
         size_t len = json_escape(text, c, w->form->ascii);
         if (len == 0)
             continue;

@@ -340,7 +340,6 @@ bool tpl_index(struct tpl_run *r, struct tpl_value v, struct tpl_value key, stru
 bool tpl_slice(struct tpl_run *r, struct tpl_value v, const struct tpl_value part[3], struct tpl_value *out);
 size_t tpl_char_bytes(struct str s, size_t at); /* of the character there; a stray byte is one */
 size_t tpl_char_count(struct str s);
-uint32_t tpl_char(struct str s, size_t at, size_t *bytes);
 bool tpl_is_space(uint32_t c);                     /* Python's */
 size_t tpl_space_before(struct str s, size_t end); /* s[:end] without trailing white space ends here */
 size_t tpl_space_after(struct str s, size_t from);

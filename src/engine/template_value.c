@@ -121,34 +121,11 @@ void *tpl_alloc_array(struct tpl_run *r, size_t count, size_t bytes)
 
 /* --- texts --------------------------------------------------------------------------------------------------------- */
 
-uint32_t tpl_char(struct str s, size_t at, size_t *bytes)
-{
-    const unsigned char *p = (const unsigned char *)s.ptr + at;
-    size_t left = s.len - at, n = p[0] < 0x80   ? 1
-                                  : p[0] < 0xC2 ? 0
-                                  : p[0] < 0xE0 ? 2
-                                  : p[0] < 0xF0 ? 3
-                                  : p[0] < 0xF5 ? 4
-                                                : 0;
-    uint32_t c = n == 1 ? p[0] : n == 2 ? p[0] & 31u : n == 3 ? p[0] & 15u : p[0] & 7u;
-
-    *bytes = 1;
-    if (n == 0 || n > left)
-        return 0xFFFD;
-    for (size_t i = 1; i < n; i++) {
-        if ((p[i] & 0xC0) != 0x80)
-            return 0xFFFD;
-        c = c << 6 | (p[i] & 63u);
-    }
-    *bytes = n;
-    return c;
-}
-
 size_t tpl_char_bytes(struct str s, size_t at)
 {
     size_t n;
 
-    (void)tpl_char(s, at, &n);
+    (void)str_utf8_at(s, at, &n);
     return n;
 }
 
@@ -171,7 +148,7 @@ size_t tpl_space_after(struct str s, size_t from)
 {
     size_t n;
 
-    while (from < s.len && tpl_is_space(tpl_char(s, from, &n)))
+    while (from < s.len && tpl_is_space(str_utf8_at(s, from, &n)))
         from += n;
     return from;
 }
@@ -182,7 +159,7 @@ size_t tpl_space_before(struct str s, size_t end)
         size_t at = end - 1, n;
         while (at > 0 && end - at < 4 && ((unsigned char)s.ptr[at] & 0xC0) == 0x80)
             at--;
-        if (!tpl_is_space(tpl_char(str_slice(s, 0, end), at, &n)) || at + n != end)
+        if (!tpl_is_space(str_utf8_at(str_slice(s, 0, end), at, &n)) || at + n != end)
             break;
         end = at;
     }

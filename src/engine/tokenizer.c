@@ -335,6 +335,17 @@ static int read_kind(struct tokenizer *t, const struct gguf *g, struct err *e)
     return 0;
 }
 
+/* A vocabulary is one without capitals and accents unless newer files say otherwise; of the second, what they say of the first. */
+static void read_normalizer(struct tokenizer *t, const struct gguf *g)
+{
+    bool lower = true;
+    (void)gguf_get_bool(g, "tokenizer.ggml.normalizer.lowercase", &lower);
+    bool strip = lower;
+    (void)gguf_get_bool(g, "tokenizer.ggml.normalizer.strip_accents", &strip);
+    t->keeps_case = !lower;
+    t->keeps_accents = !strip;
+}
+
 static int open_kind(struct tokenizer *t, const struct gguf *g, struct err *e)
 {
     switch (t->kind) {
@@ -344,6 +355,7 @@ static int open_kind(struct tokenizer *t, const struct gguf *g, struct err *e)
         t->bos = 101;
         t->sep = 102;
         t->unk = 100;
+        read_normalizer(t, g);
         t->kind_name = mem_dup_text("WordPiece");
         return t->kind_name ? 0 : err_set(e, ERR_NOMEM, "a vocabulary");
     }

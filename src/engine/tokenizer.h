@@ -4,7 +4,8 @@
  * asks for is refused by name. A tokenizer lends texts of the file it was opened from, which outlives it; after opening it is
  * immutable, so any thread may use it. A vocabulary is hostile input: everything about it is checked when it is opened.
  * Encoding is O(n log n) whatever the text; no byte of a text is lost, also where it is no valid UTF-8 (there, and only there, the
- * reference implementation writes U+FFFD instead); WordPiece alone reads text as words, and cannot give back what it was.
+ * reference implementation writes U+FFFD instead). Two read a text as something else, and cannot give back what it was: WordPiece reads
+ * words, and Qwen's vocabularies Unicode's form NFC.
  * Errors: ERR_SYNTAX (the vocabulary is missing or contradicts itself), ERR_UNSUPPORTED (by name), ERR_LIMIT, ERR_NOMEM;
  * ERR_INVALID when a vocabulary without an unknown token has none for a byte of the text. */
 #pragma once

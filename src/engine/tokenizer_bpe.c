@@ -160,7 +160,7 @@ static int read_merges(struct tokenizer *t, const struct gguf_array *merges, str
     }
     for (unsigned byte = 0; byte < 256; byte++) {
         char text[4];
-        struct str shown = str_of(text, unicode_put(shown_as(byte), text));
+        struct str shown = str_of(text, str_utf8_put(shown_as(byte), text));
         t->byte_symbol[byte] = text_table_find(t, shown, text_hash(0, shown));
     }
     return 0;
@@ -268,7 +268,7 @@ static int32_t whole_word(const struct tokenizer *t, struct str word)
     for (size_t i = 0; i < word.len; i++) {
         if (len > t->longest)
             return TOKEN_NONE;
-        len += unicode_put(shown_as((unsigned char)word.ptr[i]), shown + len);
+        len += str_utf8_put(shown_as((unsigned char)word.ptr[i]), shown + len);
     }
     struct str text = str_of(shown, len);
     uint32_t found = text_table_find(t, text, text_hash(0, text));

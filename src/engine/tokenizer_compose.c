@@ -93,7 +93,7 @@ static int finish(struct part *p, struct buf *out)
     for (size_t i = 0; i < p->count && rc == 0; i++) {
         char bytes[4];
         uint32_t cp = cp_of(p->item[i]);
-        rc = cp >= BYTE ? buf_append_char(out, (char)(cp - BYTE)) : buf_append(out, str_of(bytes, unicode_put(cp, bytes)));
+        rc = cp >= BYTE ? buf_append_char(out, (char)(cp - BYTE)) : buf_append(out, str_of(bytes, str_utf8_put(cp, bytes)));
     }
     p->count = 0;
     return rc;

@@ -23,7 +23,6 @@ unsigned unicode_base(uint32_t cp, uint32_t out[UNICODE_SPLIT_MAX]);  /* the sam
 uint32_t unicode_join(uint32_t first, uint32_t second);               /* what the two compose to, or 0 */
 unsigned unicode_order(uint32_t cp);                                  /* the canonical combining class */
 bool unicode_begins(uint32_t cp);                                     /* never a mark, and never joined to what stands before it */
-unsigned unicode_put(uint32_t cp, char out[4]); /* as UTF-8; its length */
 
 /* A character of a text. A byte that begins no valid sequence is a character of its own, read as U+FFFD. At the end all is 0. */
 struct ch {
@@ -94,6 +93,7 @@ struct tokenizer {
     size_t longest;      /* text */
     struct text_table table;
     bool add_bos, add_eos, add_sep, add_space_prefix;
+    bool keeps_case, keeps_accents; /* WordPiece */
     int32_t bos, eos, unk, sep;
 
     /* Special tokens (user-defined, control, unknown), by text for looking, and longest first for splitting. */

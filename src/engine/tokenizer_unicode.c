@@ -159,35 +159,14 @@ bool unicode_begins(uint32_t cp)
     return low == COUNT_OF(joins) || joins[low] != cp;
 }
 
-unsigned unicode_put(uint32_t cp, char out[4])
-{
-    if (cp < 0x80) {
-        out[0] = (char)cp;
-        return 1;
-    }
-    unsigned len = cp < 0x800 ? 2 : cp < 0x10000 ? 3 : 4;
-    for (unsigned i = len - 1; i > 0; i--, cp >>= 6)
-        out[i] = (char)(0x80 | (cp & 0x3F));
-    out[0] = (char)((0xF00u >> len & 0xFF) | cp);
-    return len;
-}
-
 struct ch unicode_at(const char *p, const char *end)
 {
-    enum { REPLACEMENT = 0xFFFD };
-    const unsigned char *b = (const unsigned char *)p;
-    unsigned len = p < end && b[0] < ASCII ? 1 : str_utf8_length(str_of(p, (size_t)(end - p)));
-    uint32_t cp = REPLACEMENT;
-    switch (len) {
-    case 0:
-        if (p == end)
-            return (struct ch){0};
-        len = 1;
-        break;
-    case 1: cp = b[0]; break;
-    case 2: cp = (b[0] & 0x1Fu) << 6 | (b[1] & 0x3Fu); break;
-    case 3: cp = (b[0] & 0xFu) << 12 | (b[1] & 0x3Fu) << 6 | (b[2] & 0x3Fu); break;
-    default: cp = (b[0] & 7u) << 18 | (b[1] & 0x3Fu) << 12 | (b[2] & 0x3Fu) << 6 | (b[3] & 0x3Fu); break;
-    }
-    return (struct ch){cp, cp < ASCII ? unicode_ascii[cp] : class_by_run(cp), len};
+    if (p == end)
+        return (struct ch){0};
+    unsigned char first = (unsigned char)*p;
+    if (first < ASCII)
+        return (struct ch){first, unicode_ascii[first], 1};
+    size_t len;
+    uint32_t cp = str_utf8_at(str_of(p, (size_t)(end - p)), 0, &len);
+    return (struct ch){cp, class_by_run(cp), (unsigned)len};
 }

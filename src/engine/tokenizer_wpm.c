@@ -1,4 +1,4 @@
-/* tokenizer_wpm.c: WordPiece: text is cleaned, its accents and capitals are dropped, and each word is cut from the left into the longest
+/* tokenizer_wpm.c: WordPiece: text is cleaned, its accents and capitals are dropped (unless the file says otherwise), and each word is cut from the left into the longest
  * pieces there are; a word that cannot be cut so is unknown as a whole.
  *
  * In a file's vocabulary, pieces that begin a word have U+2581 before them, and the others are as they are. Cleaning is that of the
@@ -79,11 +79,21 @@ static int put_character(struct encoding *en, uint32_t cp)
 {
     char bytes[4];
     bool alone = stands_alone(cp, unicode_class(cp));
-    cp = unicode_lower(cp);
+    cp = en->t->keeps_case ? cp : unicode_lower(cp);
     int rc = alone ? end_word(en) : 0;
     if (rc == 0)
-        rc = buf_append(&en->text, str_of(bytes, unicode_put(cp, bytes)));
+        rc = buf_append(&en->text, str_of(bytes, str_utf8_put(cp, bytes)));
     return rc == 0 && alone ? end_word(en) : rc;
+}
+
+/* As it is; but the lower case of U+0130 alone is two characters, and the small i is lower case already. */
+static unsigned with_accents(const struct tokenizer *t, uint32_t cp, uint32_t out[UNICODE_SPLIT_MAX])
+{
+    enum { DOTTED_I = 0x130, DOT_ABOVE = 0x307 };
+    bool dotted = cp == DOTTED_I && !t->keeps_case;
+    out[0] = dotted ? 'i' : cp;
+    out[1] = DOT_ABOVE;
+    return dotted ? 2 : 1;
 }
 
 int wpm_encode(struct encoding *en, struct str text)
@@ -99,7 +109,7 @@ int wpm_encode(struct encoding *en, struct str text)
             rc = end_word(en);
             continue;
         }
-        unsigned count = unicode_base(c.cp, base);
+        unsigned count = en->t->keeps_accents ? with_accents(en->t, c.cp, base) : unicode_base(c.cp, base);
         for (unsigned i = 0; i < count && rc == 0; i++)
             rc = put_character(en, base[i]);
     }

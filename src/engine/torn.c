@@ -1,10 +1,10 @@
 /* torn.c: the table of mapped files, and the handler of SIGBUS. */
 #include "engine/torn.h"
 #include "base/log.h"
+#include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
-#include <time.h>
 
 enum { FILES_MAX = 8192 /* 32 models of 250 parts */ };
 
@@ -57,7 +57,7 @@ static void on_bus_error(int signal_number, siginfo_t *info, void *context)
 {
     (void)context;
     while (atomic_flag_test_and_set(&is_dying))
-        (void)nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+        (void)poll(NULL, 0, 1);
     const char *name = name_at((uintptr_t)info->si_addr);
     if (name)
         log_in_signal(LOG_ERROR, "engine", (const char *const[]){name, ": the file was cut, or can no longer be read, while it is used; the process that computes ends. Put "

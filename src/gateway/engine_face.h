@@ -1,8 +1,9 @@
 /* engine_face.h: the HTTP face of `hearth engine`: OpenAI's dialect over the models that this process holds.
  *
- * POST /v1/chat/completions, /v1/completions and /v1/embeddings, GET /v1/models and /healthz. One more member, `hearth`, goes both
- * ways: in a request class ("interactive", "batch"), deadline_ms (begin within), overflow ("error", "drop_oldest") and conversation (any
- * name, the same in each of its turns); in an answer, or in the last chunk of a stream that says something, queue_ms, prefill_ms, decode_ms, cached_tokens, dropped_tokens, and note where
+ * POST /v1/chat/completions, /v1/completions and /v1/embeddings, GET /v1/models (with figures of each model), /metrics and /healthz.
+ * One more member, `hearth`, goes both ways: in a request class ("interactive", "batch"), deadline_ms (begin within), overflow ("error",
+ * "drop_oldest") and conversation (any name, the same in each of its turns); in an answer, or in the last chunk of a stream that says
+ * something, queue_ms, prefill_ms, decode_ms, cached_tokens, dropped_tokens, and note where
  * something was put differently than asked. What an overflow left out is also the header x-hearth-dropped. A client that hangs up
  * cancels its call. There is no key and no ledger here: the daemon in front has both, and the socket is its own. GET /fence tries the
  * walls of this process from inside and tells what came of it.

@@ -2,6 +2,7 @@
  * families of our own when it cannot be used. Templates of whole families are those of tests/golden/templates. */
 #include "engine/chat_prompt.h"
 #include "test.h"
+#include "work_kit.h"
 
 static const struct civil NOW = {2026, 11, 21, 15, 31, 44, 6};
 
@@ -450,6 +451,42 @@ TEST(the_way_of_calling_is_read_from_the_template)
     }
 }
 
+/* A template may mention a marker that we read and write its calls in another way: then tools are refused, not left in the text. */
+TEST(what_a_template_calls_is_read_back_before_it_counts)
+{
+#define TURNS                                                                                                                     \
+    "{% for t in tools or [] %}{{ t | tojson }}{% endfor %}{% for m in messages %}<|start_header_id|>{{ m.role }}<|end_header_id|>" \
+    "{{ m.content or '' }}{% for c in m.tool_calls or [] %}"
+#define NAME "{{ c.function.name }}"
+#define ARGUMENTS "{{ c.function.arguments | tojson }}"
+    static const struct {
+        const char *call;
+        enum chat_calls calls;
+    } rows[] = {
+        {"{\"name\": \"" NAME "\", \"parameters\": " ARGUMENTS "}", CHAT_CALLS_LLAMA3},
+        {"<|python_tag|>{\"name\": \"" NAME "\", \"parameters\": " ARGUMENTS "}", CHAT_CALLS_LLAMA3},
+        {"<function=" NAME ">" ARGUMENTS "</function>{# parameters #}", CHAT_CALLS_NONE},
+        {">>>" NAME "\n" ARGUMENTS "{# parameters #}", CHAT_CALLS_NONE},
+        {"<tool_call>\n{\"name\": \"" NAME "\", \"arguments\": " ARGUMENTS "}\n</tool_call>", CHAT_CALLS_HERMES},
+        {"<tool_calls>[{\"name\": \"" NAME "\", \"arguments\": " ARGUMENTS "}]</tool_calls>{# <tool_call> #}", CHAT_CALLS_NONE},
+        {"<tool_call><invoke name=\"" NAME "\">" ARGUMENTS "</invoke></tool_call>", CHAT_CALLS_NONE},
+        {"[TOOL_CALLS][{\"name\": \"" NAME "\", \"arguments\": " ARGUMENTS ", \"id\": \"123456789\"}]", CHAT_CALLS_MISTRAL},
+        {"[TOOL_CALLS]" NAME "[CALL_ID]123456789[ARGS]" ARGUMENTS, CHAT_CALLS_MISTRAL},
+        {"[TOOL_CALLS]" NAME "(" ARGUMENTS ")", CHAT_CALLS_NONE},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        AUTO_BUF struct buf text = BUF_INIT(4 * KiB);
+        struct err e = {0};
+        REQUIRE(buf_append_text(&text, TURNS) == 0 && buf_append_text(&text, rows[i].call) == 0 &&
+                buf_append_text(&text, "{% endfor %}<|eot_id|>{% endfor %}") == 0);
+        struct chat_form *f = open_form(buf_str(&text), false, &e);
+        REQUIRE(f);
+        if (chat_form_calls(f) != rows[i].calls || chat_form_takes_tools(f) != (rows[i].calls != CHAT_CALLS_NONE))
+            test_fail(__FILE__, __LINE__, "%s: calls %d, tools %d", rows[i].call, chat_form_calls(f), chat_form_takes_tools(f));
+        chat_form_close(f);
+    }
+}
+
 struct torture {
     struct buf text, want;
 };
@@ -507,9 +544,9 @@ TEST(a_message_of_very_many_members_is_no_trouble)
     for (int i = 0; i < 200000; i++)
         REQUIRE(buf_append_format(&b, ",\"x%d\":1", i) == 0);
     REQUIRE(buf_append_text(&b, "}]}") == 0);
-    int64_t t = clock_mono_us(clock_system());
+    double t = cpu_seconds();
     EXPECT(render(f, buf_text(&b), &a, &p, &text, &e) == 0 && str_eq(buf_str(&text), STR("hello")));
-    EXPECT(clock_mono_us(clock_system()) - t < 2000 * 1000 * SLOWER);
+    EXPECT(cpu_seconds() - t < 2 * SLOWER);
     chat_form_close(f);
     arena_fini(&a);
 }

@@ -568,3 +568,30 @@ TEST(a_long_request_holds_nobody_else_back)
     buf_fini(&body);
     engine_end();
 }
+
+TEST(what_a_model_holds_and_did_is_told)
+{
+    struct reply r;
+    struct arena a = ARENA_INIT(MiB);
+    REQUIRE(engine_start(NULL));
+    fetch(&r, "/v1/completions", "{\"model\":\"chat\",\"prompt\":\"once upon\",\"temperature\":0,\"max_tokens\":7,\"logit_bias\":{\"300\":100}}");
+    EXPECT_I64(r.status, 200);
+    reply_fini(&r);
+    EXPECT(becomes("running", 0));
+    fetch(&r, "/v1/models", NULL);
+    const struct json_node *h = json_get(json_get(tree(&a, &r), "data")->child, "hearth");
+    int64_t answer = 0, weights = 0, pages = 0, calls = 0;
+    EXPECT(json_get_i64(h, "answer_tokens", &answer) && answer == 7 && json_get_i64(h, "calls", &calls) && calls == 1);
+    EXPECT(json_get_i64(h, "weights_bytes", &weights) && weights > 0 && json_get_i64(h, "cache_bytes", &pages) && pages > 0);
+    reply_fini(&r);
+    fetch(&r, "/metrics", NULL);
+    EXPECT_I64(r.status, 200);
+    static const char *const lines[] = {"\nhearth_model_answer_tokens_total{model=\"chat\"} 7\n", "\nhearth_model_calls_total{model=\"vectors\"} 0\n",
+                                        "\n# TYPE hearth_model_busy_seconds_total counter\nhearth_model_busy_seconds_total{model=\"chat\"} 0."};
+    for (size_t i = 0; i < COUNT_OF(lines); i++)
+        if (!has(&r.body, lines[i]))
+            test_fail(__FILE__, __LINE__, "no line `%s` in %.*s", lines[i], STR_FMT(buf_str(&r.body)));
+    reply_fini(&r);
+    arena_fini(&a);
+    engine_end();
+}

@@ -684,3 +684,38 @@ TEST(a_call_that_memory_runs_out_for_is_refused_and_leaks_nothing)
     nothing_is_left(h);
     host_close(h);
 }
+
+static struct host_counts counts_when(struct host *h, uint64_t calls, uint64_t rests)
+{
+    struct host_counts c = host_counts(h);
+    for (int i = 0; i < HOST_WAIT_MS / 5 && (c.calls < calls || c.running || c.rests < rests); i++) {
+        (void)usleep(5000);
+        c = host_counts(h);
+    }
+    return c;
+}
+
+/* What nobody uses gives its memory back: kept texts, buffers, mapped pages; the next call says the same, from the beginning. */
+TEST(an_unused_model_gives_its_memory_back_and_answers_as_before)
+{
+    struct said first, second;
+    struct err e = {0};
+    struct host_options o = plain;
+    o.keep_us = 700000;
+    struct host *h = host_of("tiny-llama", &o);
+    REQUIRE(h);
+    struct host_request r = text_request("the people of the city went down to the water and stood there", 20);
+    said_init(&first);
+    said_init(&second);
+    EXPECT(call_run(h, &r, &first, &e) == 0);
+    struct host_counts c = counts_when(h, 1, 0);
+    EXPECT(c.prefixes == 1 && c.pages >= 1 && c.calls == 1 && c.answer == first.counts.answer && c.prompt == first.counts.prompt && c.rests == 0 && c.busy_us > 0);
+    c = counts_when(h, 1, 1);
+    EXPECT(c.rests == 1 && c.prefixes == 0 && c.pages == 0 && c.calls == 1);
+    EXPECT(call_run(h, &r, &second, &e) == 0);
+    EXPECT(second.counts.cached == 0 && str_eq(buf_str(&first.text), buf_str(&second.text)) && first.text.len > 0);
+    EXPECT(counts_when(h, 2, 0).calls == 2);
+    said_fini(&first);
+    said_fini(&second);
+    host_close(h);
+}

@@ -3,6 +3,7 @@
 #include "engine/sampler.h"
 #include "engine/stop.h"
 #include "test.h"
+#include "work_kit.h"
 #include <math.h>
 
 enum { VOCAB = 5000, /* more blocks than top_k asks for: thresholds come into play */ DRAWS = 8000, GOLDEN = 1000 };
@@ -465,12 +466,12 @@ TEST(a_long_window_of_penalties_costs_no_more_than_its_tokens)
     REQUIRE(logits && sampler_new(&s, LONG, &o, NULL) == 0);
     for (uint32_t i = 0; i < 32000; i++)
         sampler_accept(s, i);
-    int64_t t = clock_mono_us(clock_system());
+    double t = cpu_seconds();
     for (int i = 0; i < PICKS; i++) {
         struct sampler_choice choice;
         EXPECT(sampler_pick(s, room, logits, NULL, &choice, NULL) == 0);
     }
-    EXPECT((clock_mono_us(clock_system()) - t) / PICKS < 60 * 1000 * SLOWER);
+    EXPECT((cpu_seconds() - t) / PICKS < 0.06 * SLOWER);
     mem_free(logits);
     sampler_free(s);
     sampler_room_free(room);

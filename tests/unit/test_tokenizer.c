@@ -7,6 +7,7 @@
 #include "engine/tokenizer_priv.h"
 #include "test.h"
 #include "tokenizer_kit.h"
+#include "work_kit.h"
 #include <math.h>
 
 enum { TOKENS_MAX = 4 << 20 };
@@ -312,7 +313,7 @@ static void round_trips(bool spm)
     for (uint32_t cp = 1; cp < 0x110000; cp += 101)
         if (cp < 0xD800 || cp > 0xDFFF) {
             char c[4];
-            EXPECT(buf_append(&planes, str_of(c, unicode_put(cp, c))) == 0);
+            EXPECT(buf_append(&planes, str_of(c, str_utf8_put(cp, c))) == 0);
         }
     check_round_trip(&v, buf_str(&planes), spm);
     vocab_fini(&v);
@@ -651,6 +652,32 @@ TEST(wordpiece_does_not_take_a_sign_of_the_text_for_its_own)
     vocab_fini(&v);
 }
 
+/* Models that know capitals or accents say so in newer files; what a file says of capitals goes for accents too. */
+TEST(wordpiece_keeps_capitals_and_accents_where_the_file_says_so)
+{
+    const struct str text[] = {STR("[PAD]"), STR("[UNK]"), STR("\u2581e"), STR("\u2581E"), STR("\u2581\u00E9"), STR("\u2581\u00C9")};
+    static const struct {
+        int lower, strip; /* -1: the file does not say */
+        int32_t id;       /* of the capital with an accent */
+    } rows[] = {{-1, -1, 2}, {1, -1, 2}, {1, 1, 2}, {0, -1, 5}, {0, 0, 5}, {1, 0, 4}, {0, 1, 3}, {-1, 0, 4}};
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct vocab v = VOCAB_INIT;
+        AUTO_TOKENS struct token_list got = TOKEN_LIST_INIT(TOKENS_MAX);
+        vocab_text(&v, "tokenizer.ggml.model", STR("bert"));
+        vocab_texts(&v, "tokenizer.ggml.tokens", text, COUNT_OF(text));
+        vocab_u32(&v, "tokenizer.ggml.unknown_token_id", 1);
+        if (rows[i].lower >= 0)
+            vocab_bool(&v, "tokenizer.ggml.normalizer.lowercase", rows[i].lower);
+        if (rows[i].strip >= 0)
+            vocab_bool(&v, "tokenizer.ggml.normalizer.strip_accents", rows[i].strip);
+        REQUIRE(vocab_open(&v) == 0);
+        EXPECT(tokenizer_encode(v.tokenizer, STR("\u00C9"), 0, &got, NULL) == 0);
+        if (got.count != 1 || got.id[0] != rows[i].id)
+            test_fail(__FILE__, __LINE__, "lower %d, strip %d: token %d, expected %d", rows[i].lower, rows[i].strip, got.count ? got.id[0] : -1, rows[i].id);
+        vocab_fini(&v);
+    }
+}
+
 TEST(early_llama_3_files_are_recognised_by_their_tokens)
 {
     enum { COUNT = 128010 };
@@ -678,13 +705,6 @@ TEST(early_llama_3_files_are_recognised_by_their_tokens)
 /* --- speed ---------------------------------------------------------------------------------------------------------------------------- */
 
 /* What this process has computed: other work on the machine does not count. */
-static double cpu_seconds(void)
-{
-    struct timespec t;
-    EXPECT(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t) == 0);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
 /* A megabyte of each of these takes a fraction of a second; squared it would take hours. The bound has room for sanitizers. */
 TEST(a_megabyte_of_one_character_is_no_trouble)
 {
