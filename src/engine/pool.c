@@ -119,6 +119,11 @@ size_t pool_threads(const struct pool *p)
     return p->threads;
 }
 
+unsigned pool_barriers(const struct pool *p)
+{
+    return atomic_load(&p->passed);
+}
+
 void pool_run(struct pool *p, void (*fn)(void *ctx, size_t thread), void *ctx)
 {
     p->fn = fn;

@@ -19,6 +19,7 @@ size_t pool_threads(const struct pool *p);
 void pool_run(struct pool *p, void (*fn)(void *ctx, size_t thread), void *ctx);
 /* Inside fn: returns when every thread of the pool has come here. */
 void pool_barrier(struct pool *p);
+unsigned pool_barriers(const struct pool *p); /* how many there were until now, the end of each pool_run among them */
 
 /* Inside fn: the next of `count` pieces that nobody has taken yet; `count` or more when none is left. The counter starts at 0. */
 static inline size_t pool_take(atomic_size_t *next)

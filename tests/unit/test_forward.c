@@ -167,3 +167,31 @@ TEST(results_in_small_keys_do_not_depend_on_it_either)
 {
     cuts_agree(few, COUNT_OF(few), KV_Q8_0);
 }
+
+/* What threads wait for each other: five times a layer for one token; ten for many, whose columns are shared out too. */
+TEST(threads_meet_no_more_often_than_is_said)
+{
+    enum { BESIDE = 3 /* the last state, the logits, the end */ };
+    struct gguf *g = NULL;
+    struct engine *en = NULL;
+    struct err e = {0};
+    struct kv_sequence s = {0};
+    int32_t token[16];
+    tokens_make(token, COUNT_OF(token));
+    struct engine_options opt = {.threads = 2, .context = ORACLE_CONTEXT, .rows_max = COUNT_OF(token)};
+    REQUIRE(model_write("tiny-gemma3", "Q8_0"));
+    REQUIRE(gguf_open(&g, path, &e) == 0 && engine_open(&en, g, &opt, &e) == 0);
+    float *out = mem_zalloc(engine_result_floats(en) * sizeof *out);
+    size_t layers = en->model->layer_count;
+    for (size_t count = 1; count <= COUNT_OF(token); count += 5) {
+        unsigned before = pool_barriers(en->pool);
+        EXPECT(engine_read(en, &s, token, count, out, &e) == 0);
+        size_t met = pool_barriers(en->pool) - before;
+        if (met > (count == 1 ? 5 : 10) * layers + BESIDE)
+            test_fail(__FILE__, __LINE__, "%zu tokens through %zu layers: %zu barriers", count, layers, met);
+    }
+    kv_clear(en->kv, &s);
+    mem_free(out);
+    engine_close(en);
+    (void)unlink(path);
+}
