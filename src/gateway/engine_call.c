@@ -45,7 +45,7 @@ static void reply_err(struct http_exchange *x, const struct err *e)
     static const struct {
         int code;
         const char *name;
-    } busy[] = {{ERR_BUSY, "overloaded"}, {ERR_NOMEM, "overloaded"}, {ERR_CLOSED, "stopped"}};
+    } busy[] = {{ERR_BUSY, "queue_full"}, {ERR_NOMEM, "overloaded"}, {ERR_CLOSED, "stopped"}};
     for (size_t i = 0; i < COUNT_OF(busy); i++)
         if (e->code == busy[i].code) {
             engine_reply_busy(x, busy[i].name, str_from(e->text));
