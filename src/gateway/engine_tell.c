@@ -72,7 +72,7 @@ int engine_tell_models(struct buf *out, const struct engine_told *m, size_t coun
 enum figure { WEIGHTS, CACHE, CACHE_MAX, WORK_MAX, RUNNING, WAITING, PREFIXES, CALLS, FAILED, PROMPT, CACHED, ANSWER, PREFILL, DECODE, BUSY, IDLE, RESTS, FIGURES };
 static const struct {
     const char *name, *kind, *help;
-    bool is_ms; /* told in seconds */
+    bool is_us; /* told in seconds */
 } known[FIGURES] = {
     [WEIGHTS] = {"hearth_model_weights_bytes", "gauge", "Weights, mapped from the file", false},
     [CACHE] = {"hearth_model_cache_bytes", "gauge", "Keys and values in memory now", false},
@@ -99,8 +99,8 @@ static void take_figures(struct host *h, int64_t now_us, uint64_t out[FIGURES])
     const uint64_t all[FIGURES] = {
         [WEIGHTS] = f.planned.weights, [CACHE] = f.cache_bytes, [CACHE_MAX] = f.planned.kv, [WORK_MAX] = f.planned.work, [RUNNING] = f.n.running,
         [WAITING] = f.n.waiting, [PREFIXES] = f.n.prefixes, [CALLS] = f.n.calls, [FAILED] = f.n.failed, [PROMPT] = f.n.prompt, [CACHED] = f.n.cached,
-        [ANSWER] = f.n.answer, [PREFILL] = (uint64_t)f.n.prefill_us / 1000, [DECODE] = (uint64_t)f.n.decode_us / 1000, [BUSY] = (uint64_t)f.n.busy_us / 1000,
-        [IDLE] = (uint64_t)f.idle_ms, [RESTS] = f.n.rests,
+        [ANSWER] = f.n.answer, [PREFILL] = (uint64_t)f.n.prefill_us, [DECODE] = (uint64_t)f.n.decode_us, [BUSY] = (uint64_t)f.n.busy_us,
+        [IDLE] = (uint64_t)f.idle_ms * 1000, [RESTS] = f.n.rests,
     };
     memcpy(out, all, sizeof all);
 }
@@ -127,7 +127,7 @@ int engine_tell_metrics(struct buf *out, const struct engine_told *m, size_t cou
         for (size_t i = 0; i < count; i++) {
             (void)buf_append_text(out, known[k].name);
             put_label(out, m[i].name);
-            (void)buf_append_scaled(out, (int64_t)figures[i][k], known[k].is_ms ? 3 : 0);
+            (void)buf_append_scaled(out, (int64_t)figures[i][k], known[k].is_us ? 6 : 0);
             (void)buf_append_char(out, '\n');
         }
     }

@@ -145,8 +145,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct vocab v = VOCAB_INIT;
     open_vocab(&v, in, data[0]);
     if (v.rc == 0) {
-        bool wordpiece = data[0] % 3 == 2;
-        encode(&v, rest, 0, data[0] % 3 == 1, !wordpiece);
+        bool wordpiece = data[0] % 3 == 2; /* drops and changes characters */
+        struct buf composed = BUF_INIT(4 * MiB);
+        int rc = v.tokenizer->composed ? unicode_compose(rest, &composed) : buf_append(&composed, rest);
+        assert(rc == 0);
+        encode(&v, buf_str(&composed), 0, data[0] % 3 == 1, !wordpiece);
+        buf_fini(&composed);
         encode(&v, rest, TOKENIZE_SPECIAL | TOKENIZE_ENDS, data[0] % 3 == 1, false);
     }
     vocab_fini(&v);

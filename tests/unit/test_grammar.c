@@ -1,5 +1,5 @@
 /* test_grammar.c: JSON Schemas as masks: what texts a schema takes, what schemas are refused, and that whoever picks by the masks ends
- * with a valid answer, told by a validator of its own. */
+ * with a valid answer, told by a validator of its own. It is one piece because all of it shares that validator and one vocabulary. */
 #include "base/json.h"
 #include "engine/sampler.h"
 #include "grammar_kit.h"
