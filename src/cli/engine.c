@@ -30,6 +30,7 @@ static int run(int argc, char **argv)
         {'n', "name", "NAME", "serve the one model under this name", OPTION_TEXT, &a.name},
         {'c', "context", "N", "tokens of all calls together that are kept in memory (what the model was trained for, as far as memory goes)", OPTION_NUMBER, &a.context},
         {0, "calls", "N", "calls that are computed at once (8)", OPTION_NUMBER, &a.calls},
+        {0, "kv", "TYPE", "how keys and values are kept: f16 (the default), f32 or q8_0", OPTION_TEXT, &a.kv},
         {0, "keep", "TIME", "a model that nobody used for so long gives its memory back (30m)", OPTION_TEXT, &a.keep},
         {0, "threads", "N", "threads (one for each core)", OPTION_NUMBER, &a.threads},
         {0, "kernels", "NAME", "ref, or a level of this machine such as avx2 (the best)", OPTION_TEXT, &a.kernels},
@@ -50,6 +51,8 @@ static int run(int argc, char **argv)
         return cli_usage_error(&command_engine, "--name is for one model");
     if (a.threads < 0 || a.threads > POOL_THREADS_MAX || a.context < 0 || a.calls < 0 || a.calls > 256)
         return cli_usage_error(&command_engine, "a number is out of its range");
+    if (a.kv && kv_type_named(a.kv) == KV_TYPE_END)
+        return cli_usage_error(&command_engine, "--kv is f16, f32 or q8_0");
     if (a.keep && (!str_to_duration_us(str_from(a.keep), &a.keep_us) || a.keep_us <= 0))
         return cli_usage_error(&command_engine, "--keep is a time such as 30m");
     a.file = argv;

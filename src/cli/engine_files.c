@@ -58,6 +58,7 @@ static const struct config_upstream *engine_of(const struct config *c)
 
 int engine_files_open(struct engine_files *out, const struct config *c, struct err *e)
 {
+    static const enum kv_type kv[] = {[CONFIG_KV_F16] = KV_F16, [CONFIG_KV_Q8_0] = KV_Q8_0, [CONFIG_KV_F32] = KV_F32};
     const struct config_upstream *u = engine_of(c);
     int rc = 0;
     *out = (struct engine_files){0};
@@ -66,7 +67,7 @@ int engine_files_open(struct engine_files *out, const struct config *c, struct e
         struct str path = u->model_file[i].text, name = u->models[i].text;
         *f = (struct engine_file){.name = {mem_dup(name.ptr, name.len), name.len}, .path = {mem_dup_text(path.ptr), path.len},
                                   .mark = u->model_file[i].mark, .context = u->engine_context, .threads = u->engine_threads, .calls = u->engine_calls,
-                                  .keep_ms = u->engine_keep_ms};
+                                  .keep_ms = u->engine_keep_ms, .kv = kv[u->engine_kv]};
         rc = f->name.ptr && f->path.ptr ? open_parts(f, path.ptr, e) : err_set(e, ERR_NOMEM, "models");
     }
     if (rc < 0)
@@ -98,7 +99,8 @@ static bool same_part(int a, int b)
 
 bool engine_file_same(const struct engine_file *a, const struct engine_file *b)
 {
-    bool same = str_eq(a->name, b->name) && a->count == b->count && a->context == b->context && a->threads == b->threads && a->calls == b->calls && a->keep_ms == b->keep_ms;
+    bool same = str_eq(a->name, b->name) && a->count == b->count && a->context == b->context && a->threads == b->threads && a->calls == b->calls && a->keep_ms == b->keep_ms &&
+                a->kv == b->kv;
     for (size_t i = 0; same && i < a->count; i++)
         same = same_part(a->fd[i], b->fd[i]);
     return same;
@@ -118,6 +120,7 @@ int engine_file_load(const struct engine_file *f, struct engine_child *c, struct
     json_key(&w, "threads"), json_i64(&w, f->threads);
     json_key(&w, "calls"), json_i64(&w, f->calls);
     json_key(&w, "keep_ms"), json_i64(&w, f->keep_ms);
+    json_key(&w, "kv"), json_i64(&w, (int64_t)f->kv);
     json_object_end(&w);
     if (json_done(&w) < 0)
         return err_set(e, ERR_NOMEM, "models");

@@ -49,7 +49,7 @@ static int watch_signals(struct by_hand *b, struct err *e)
 
 static int load(struct by_hand *b, const struct engine_asked *a, struct gguf *file, struct str name, struct err *e)
 {
-    struct host_options o = {.engine = {.kernels = a->kernels, .threads = (size_t)a->threads, .context = (size_t)a->context}, .calls_max = (size_t)a->calls,
+    struct host_options o = {.engine = {.kernels = a->kernels, .threads = (size_t)a->threads, .context = (size_t)a->context, .kv_type = kv_type_named(a->kv ? a->kv : "f16")}, .calls_max = (size_t)a->calls,
                              .keep_us = a->keep_us};
     int rc = engine_process_load(&b->process, file, &o, name, 0, e);
     return rc < 0 ? rc : engine_process_serve(&b->process, b->process.loaded, name, e);

@@ -105,13 +105,13 @@ static int do_load(struct inside *s, struct json_writer *w, struct err *e)
 {
     (void)w;
     const struct json_node *c = s->command;
-    if (!s->fd_count || !number(c, "id") || s->loading)
+    if (!s->fd_count || !number(c, "id") || number(c, "kv") >= KV_TYPE_END || s->loading)
         return err_set(e, ERR_INVALID, s->loading ? "another model is being loaded" : "load wants a number and files");
     struct loading *l = new0(struct loading);
     if (!l)
         return err_set(e, ERR_NOMEM, "models");
     *l = (struct loading){.loop = s->process.loop, .inside = s, .name = BUF_INIT(ENGINE_PACKET), .path = BUF_INIT(ENGINE_PACKET), .id = number(c, "id"),
-                          .options = {.engine = {.threads = (size_t)number(c, "threads"), .context = (size_t)number(c, "context")},
+                          .options = {.engine = {.threads = (size_t)number(c, "threads"), .context = (size_t)number(c, "context"), .kv_type = (enum kv_type)number(c, "kv")},
                                       .calls_max = (size_t)number(c, "calls"), .keep_us = number(c, "keep_ms") * 1000}};
     engine_process_plan(&s->process, &l->options);
     int rc = buf_append(&l->name, json_get_text(c, "name"));

@@ -14,6 +14,7 @@
 #include "gateway/gateway.h"
 #include "net/http_server.h"
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -48,8 +49,12 @@ static int64_t now_ms(void)
 
 int engine_socket_path(struct buf *out, struct str data_dir)
 {
+    char here[PATH_MAX] = "";
+    bool from_here = !str_starts(data_dir, STR("/")); /* the address of a unix socket is a whole path */
     buf_clear(out);
-    return buf_append_format(out, "%.*s/engine.sock", STR_FMT(data_dir));
+    if (from_here && !getcwd(here, sizeof here))
+        return ERR_IO;
+    return buf_append_format(out, "%s%s%.*s/engine.sock", here, from_here ? "/" : "", STR_FMT(data_dir));
 }
 
 /* --- the process ----------------------------------------------------------------------------------------------------------- */

@@ -16,6 +16,7 @@
 #include "cli/engine_keeper.h"
 #include "config/config.h"
 #include "engine/confine.h"
+#include "engine/kv.h"
 #include "net/loop.h"
 #include <sys/types.h>
 
@@ -64,6 +65,7 @@ void engine_process_close(struct engine_process *p); /* every call ends, and is 
 struct engine_asked { /* on the command line */
     const char *listen, *kernels, *name;
     int64_t threads, context, calls;
+    const char *kv;   /* a name, or NULL */
     const char *keep; /* a duration, or NULL */
     int64_t keep_us;  /* the same */
     bool open; /* not shut in */
@@ -104,6 +106,7 @@ struct engine_file { /* a model as the config has it, with its files open */
     struct config_mark mark;
     int64_t id;      /* the number under which the process has it; 0: not loaded */
     int64_t context, threads, calls, keep_ms;
+    enum kv_type kv;
     int *fd;         /* (count) owned */
     size_t count;
 };

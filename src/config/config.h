@@ -27,6 +27,7 @@ enum config_balance {
     BALANCE_CHEAPEST
 };
 enum config_log_format { CONFIG_LOG_AUTO, CONFIG_LOG_HUMAN, CONFIG_LOG_JSON };
+enum config_kv { CONFIG_KV_F16, CONFIG_KV_Q8_0, CONFIG_KV_F32 }; /* how the engine keeps keys and values */
 enum config_overflow { CONFIG_OVERFLOW_UNSET, CONFIG_OVERFLOW_ERROR, CONFIG_OVERFLOW_DROP_OLDEST };
 enum config_boundary { BOUNDARY_UNSET, BOUNDARY_HOME, BOUNDARY_ANY };
 
@@ -57,7 +58,8 @@ struct config_upstream {
     int64_t engine_context;            /* tokens; 0 = what each model was trained for, as far as memory goes */
     int engine_threads, engine_calls;  /* 0 = as many as cores; calls that are computed at once */
     int64_t engine_keep_ms;            /* unused for so long, a model gives its memory back */
-    struct config_mark context_mark, threads_mark, calls_mark, keep_mark;
+    enum config_kv engine_kv;
+    struct config_mark context_mark, threads_mark, calls_mark, keep_mark, kv_mark;
 };
 
 struct config_target {

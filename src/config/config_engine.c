@@ -50,7 +50,7 @@ static int check_other(struct config_reader *r, const struct config_upstream *u)
     const struct {
         const char *key;
         struct config_mark at;
-    } own[] = {{"context", u->context_mark}, {"threads", u->threads_mark}, {"calls", u->calls_mark}, {"keep", u->keep_mark}};
+    } own[] = {{"context", u->context_mark}, {"threads", u->threads_mark}, {"calls", u->calls_mark}, {"keep", u->keep_mark}, {"kv", u->kv_mark}};
     for (size_t i = 0; i < COUNT_OF(own); i++)
         if (own[i].at.line)
             return FAIL(r, own[i].at, "upstream %s: `%s` is an option of `dialect: engine`%s", name, own[i].key,
