@@ -20,7 +20,7 @@ reload
 expect log count 1 "read again"
 expect engine processes 1
 client POST /v1/chat/completions <<J
-{"model":"fast","messages":[{"role":"user","content":"one"}],"max_tokens":2}
+{"model":"fast","messages":[{"role":"user","content":"one"}],"temperature":0,"max_tokens":2}
 J
 expect header x-hearth-target "engine/tiny"
 config alone <<Y
@@ -32,7 +32,7 @@ Y
 reload
 expect log count 2 "read again"
 client POST /v1/chat/completions <<J
-{"model":"fast","messages":[{"role":"user","content":"one"}],"max_tokens":2}
+{"model":"fast","messages":[{"role":"user","content":"one"}],"temperature":0,"max_tokens":2}
 J
 expect header x-hearth-target "b/m"
 stop

@@ -12,7 +12,7 @@ expect cli contains "[engine/tiny, 1 attempt, 2" " tokens in, "
 expect cli lacks "weights"
 start
 client POST /v1/chat/completions <<J
-{"model":"fast","messages":[{"role":"user","content":"one"}],"max_tokens":2}
+{"model":"fast","messages":[{"role":"user","content":"one"}],"temperature":0,"max_tokens":2}
 J
 expect status 200
 expect engine processes 1

@@ -10,19 +10,19 @@ start
 engine kill
 expect log count 1 "is started again in 200 ms"
 client POST /v1/chat/completions <<J
-{"model":"fast","messages":[{"role":"user","content":"one"}],"max_tokens":2}
+{"model":"fast","messages":[{"role":"user","content":"one"}],"temperature":0,"max_tokens":2}
 J
 expect status 200
 engine kill
 expect log count 1 "is started again in 400 ms"
 client POST /v1/chat/completions <<J
-{"model":"fast","messages":[{"role":"user","content":"one"}],"max_tokens":2}
+{"model":"fast","messages":[{"role":"user","content":"one"}],"temperature":0,"max_tokens":2}
 J
 expect status 200
 engine kill
 expect log count 1 "is started again in 800 ms"
 client POST /v1/chat/completions <<J
-{"model":"fast","messages":[{"role":"user","content":"one"}],"max_tokens":2}
+{"model":"fast","messages":[{"role":"user","content":"one"}],"temperature":0,"max_tokens":2}
 J
 expect status 200
 expect took over 300

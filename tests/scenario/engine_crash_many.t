@@ -8,22 +8,22 @@ jobs:
 Y
 start
 client a POST /v1/chat/completions <<J &
-{"model":"fast","messages":[{"role":"user","content":"one"}],"max_tokens":7000,"logit_bias":{"300":100},"stream":true}
+{"model":"fast","messages":[{"role":"user","content":"one"}],"temperature":0,"max_tokens":7000,"logit_bias":{"300":100},"stream":true}
 J
 client b POST /v1/chat/completions <<J &
-{"model":"fast","messages":[{"role":"user","content":"two"}],"max_tokens":7000,"logit_bias":{"300":100},"stream":true}
+{"model":"fast","messages":[{"role":"user","content":"two"}],"temperature":0,"max_tokens":7000,"logit_bias":{"300":100},"stream":true}
 J
 client c POST /v1/chat/completions <<J &
-{"model":"fast","messages":[{"role":"user","content":"three"}],"max_tokens":7000,"logit_bias":{"300":100},"stream":true}
+{"model":"fast","messages":[{"role":"user","content":"three"}],"temperature":0,"max_tokens":7000,"logit_bias":{"300":100},"stream":true}
 J
 client d POST /v1/chat/completions <<J &
-{"model":"fast","messages":[{"role":"user","content":"four"}],"max_tokens":7000,"logit_bias":{"300":100},"stream":true}
+{"model":"fast","messages":[{"role":"user","content":"four"}],"temperature":0,"max_tokens":7000,"logit_bias":{"300":100},"stream":true}
 J
 client e POST /v1/chat/completions <<J &
-{"model":"fast","messages":[{"role":"user","content":"five"}],"max_tokens":7000,"logit_bias":{"300":100},"stream":true}
+{"model":"fast","messages":[{"role":"user","content":"five"}],"temperature":0,"max_tokens":7000,"logit_bias":{"300":100},"stream":true}
 J
 client f POST /v1/chat/completions <<J &
-{"model":"fast","messages":[{"role":"user","content":"six"}],"max_tokens":7000,"logit_bias":{"300":100},"stream":true}
+{"model":"fast","messages":[{"role":"user","content":"six"}],"temperature":0,"max_tokens":7000,"logit_bias":{"300":100},"stream":true}
 J
 read a until "\"content\":"
 read b until "\"content\":"
@@ -32,12 +32,12 @@ read d until "\"content\":"
 read e until "\"content\":"
 read f until "\"content\":"
 client whole POST /v1/chat/completions <<J &
-{"model":"fast","messages":[{"role":"user","content":"seven"}],"max_tokens":2}
+{"model":"fast","messages":[{"role":"user","content":"seven"}],"temperature":0,"max_tokens":2}
 J
 engine waiting
 engine kill
 client POST /v1/chat/completions <<J
-{"model":"fast","messages":[{"role":"user","content":"eight"}],"max_tokens":2}
+{"model":"fast","messages":[{"role":"user","content":"eight"}],"temperature":0,"max_tokens":2}
 J
 expect status 200
 expect header x-hearth-target "engine/tiny"

@@ -16,7 +16,7 @@ Y
 script b reply "whole"
 start
 client two POST /v1/chat/completions <<J &
-{"model":"fast","messages":[{"role":"user","content":"$prompt"}],"max_tokens":$tokens,"logit_bias":{"300":100},"stream":$stream}
+{"model":"fast","messages":[{"role":"user","content":"$prompt"}],"temperature":0,"max_tokens":$tokens,"logit_bias":{"300":100},"stream":$stream}
 J
 engine running
 engine kill

@@ -18,7 +18,7 @@ expect cli contains "\"holds\":true" "an engine process started for this" "the e
 expect cli lacks "\"refused\":false"
 expect engine processes 1
 client POST /v1/chat/completions <<J
-{"model":"fast","messages":[{"role":"user","content":"one two three"}],"max_tokens":2}
+{"model":"fast","messages":[{"role":"user","content":"one two three"}],"temperature":0,"max_tokens":2}
 J
 expect status 200
 expect log count 0 "started again"

@@ -14,6 +14,6 @@ Y
 start
 expect log count 1 "up to $memory for what is read (16000 tokens)"
 client POST /v1/chat/completions <<J
-{"model":"talk","messages":[{"role":"user","content":"one two three"}],"max_tokens":4}
+{"model":"talk","messages":[{"role":"user","content":"one two three"}],"temperature":0,"max_tokens":4}
 J
 expect status 200

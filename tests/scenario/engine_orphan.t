@@ -8,14 +8,14 @@ jobs:
 Y
 start
 client one POST /v1/chat/completions <<J &
-{"model":"fast","messages":[{"role":"user","content":"one two three"}],"max_tokens":8000,"stream":true}
+{"model":"fast","messages":[{"role":"user","content":"one two three"}],"temperature":0,"max_tokens":8000,"stream":true}
 J
 read one until "content"
 engine INT
 kill
 start
 client POST /v1/chat/completions <<J
-{"model":"fast","messages":[{"role":"user","content":"one"}],"max_tokens":2}
+{"model":"fast","messages":[{"role":"user","content":"one"}],"temperature":0,"max_tokens":2}
 J
 expect status 200
 expect engine gone

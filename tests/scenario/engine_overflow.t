@@ -8,14 +8,14 @@ jobs:
 Y
 start
 client POST /v1/chat/completions <<J
-{"model":"talk","max_tokens":8,"messages":[{"role":"system","content":"one"},{"role":"user","content":"{{one two three four *40}}"},{"role":"assistant","content":"{{five *60}}"},{"role":"user","content":"one two"}]}
+{"model":"talk","temperature":0,"max_tokens":8,"messages":[{"role":"system","content":"one"},{"role":"user","content":"{{one two three four *40}}"},{"role":"assistant","content":"{{five *60}}"},{"role":"user","content":"one two"}]}
 J
 expect status 400
 expect json .error.code "context_length_exceeded"
 expect json .error.message like "the prompt has * tokens; the context holds 256, the answer included"
 expect header-absent x-hearth-dropped
 client POST /v1/chat/completions <<J
-{"model":"talk","max_tokens":250,"messages":[{"role":"user","content":"one two"}]}
+{"model":"talk","temperature":0,"max_tokens":250,"messages":[{"role":"user","content":"one two"}]}
 J
 expect status 400
 expect json .error.message like "the prompt has * tokens and the answer may have 250; the context holds 256"
@@ -28,20 +28,20 @@ Y
 reload
 expect log count 1 "read again"
 client POST /v1/chat/completions <<J
-{"model":"talk","max_tokens":8,"messages":[{"role":"system","content":"one"},{"role":"user","content":"{{one two three four *40}}"},{"role":"assistant","content":"{{five *60}}"},{"role":"user","content":"one two"}]}
+{"model":"talk","temperature":0,"max_tokens":8,"messages":[{"role":"system","content":"one"},{"role":"user","content":"{{one two three four *40}}"},{"role":"assistant","content":"{{five *60}}"},{"role":"user","content":"one two"}]}
 J
 expect status 200
 expect header x-hearth-dropped over 200
 expect json .usage.prompt_tokens under 100
 expect ledger last target "engine/tiny" outcome done attempts 1
 client POST /v1/chat/completions <<J
-{"model":"talk","stream":true,"max_tokens":8,"messages":[{"role":"user","content":"{{one two three four *40}}"},{"role":"assistant","content":"{{five *60}}"},{"role":"user","content":"one two"}]}
+{"model":"talk","stream":true,"temperature":0,"max_tokens":8,"messages":[{"role":"user","content":"{{one two three four *40}}"},{"role":"assistant","content":"{{five *60}}"},{"role":"user","content":"one two"}]}
 J
 expect status 200
 expect sse-done
 expect header x-hearth-dropped over 200
 client POST /v1/messages <<J
-{"model":"talk","max_tokens":8,"messages":[{"role":"user","content":"{{one two three four *40}}"},{"role":"assistant","content":"{{five *60}}"},{"role":"user","content":"one two"}]}
+{"model":"talk","temperature":0,"max_tokens":8,"messages":[{"role":"user","content":"{{one two three four *40}}"},{"role":"assistant","content":"{{five *60}}"},{"role":"user","content":"one two"}]}
 J
 expect status 200
 expect header x-hearth-dropped over 200
@@ -51,17 +51,17 @@ J
 expect status 200
 expect header x-hearth-dropped over 200
 client POST /v1/chat/completions <<J
-{"model":"talk","max_tokens":8,"messages":[{"role":"user","content":"one two"}]}
+{"model":"talk","temperature":0,"max_tokens":8,"messages":[{"role":"user","content":"one two"}]}
 J
 expect status 200
 expect header-absent x-hearth-dropped
 client POST /v1/chat/completions <<J
-{"model":"talk","hearth":{"overflow":"error"},"max_tokens":8,"messages":[{"role":"user","content":"{{one two three four *40}}"},{"role":"assistant","content":"{{five *60}}"},{"role":"user","content":"one two"}]}
+{"model":"talk","hearth":{"overflow":"error"},"temperature":0,"max_tokens":8,"messages":[{"role":"user","content":"{{one two three four *40}}"},{"role":"assistant","content":"{{five *60}}"},{"role":"user","content":"one two"}]}
 J
 expect status 400
 expect json .error.code "context_length_exceeded"
 client POST /v1/chat/completions <<J
-{"model":"talk","max_tokens":8,"messages":[{"role":"user","content":"one"},{"role":"assistant","content":"two"},{"role":"user","content":"{{one two three four *90}}"}]}
+{"model":"talk","temperature":0,"max_tokens":8,"messages":[{"role":"user","content":"one"},{"role":"assistant","content":"two"},{"role":"user","content":"{{one two three four *90}}"}]}
 J
 expect status 400
 expect json .error.message like "the prompt has * tokens; the context holds 256, the answer included"
@@ -79,7 +79,7 @@ Y
 reload
 expect log count 2 "read again"
 client POST /v1/chat/completions <<J
-{"model":"talk","max_tokens":8,"messages":[{"role":"user","content":"{{one two three four *40}}"},{"role":"assistant","content":"{{five *60}}"},{"role":"user","content":"one two"}]}
+{"model":"talk","temperature":0,"max_tokens":8,"messages":[{"role":"user","content":"{{one two three four *40}}"},{"role":"assistant","content":"{{five *60}}"},{"role":"user","content":"one two"}]}
 J
 expect status 400
 expect engine processes 1

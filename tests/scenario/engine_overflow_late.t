@@ -9,7 +9,7 @@ jobs:
 Y
 start
 client POST /v1/chat/completions <<J
-{"model":"talk","stream":true,"max_tokens":8,"messages":[{"role":"user","content":"{{one two three four *400}}"},{"role":"assistant","content":"{{five *60}}"},{"role":"user","content":"{{six seven *200}}"}]}
+{"model":"talk","stream":true,"temperature":0,"max_tokens":8,"messages":[{"role":"user","content":"{{one two three four *400}}"},{"role":"assistant","content":"{{five *60}}"},{"role":"user","content":"{{six seven *200}}"}]}
 J
 expect status 200
 expect sse-done
@@ -17,13 +17,13 @@ expect header x-hearth-target "pending"
 expect header-absent x-hearth-dropped
 expect body like "*: x-hearth-dropped: *data: *"
 client POST /v1/messages <<J
-{"model":"talk","stream":true,"max_tokens":8,"messages":[{"role":"user","content":"{{four three two one *400}}"},{"role":"assistant","content":"{{five *60}}"},{"role":"user","content":"{{eight nine *200}}"}]}
+{"model":"talk","stream":true,"temperature":0,"max_tokens":8,"messages":[{"role":"user","content":"{{four three two one *400}}"},{"role":"assistant","content":"{{five *60}}"},{"role":"user","content":"{{eight nine *200}}"}]}
 J
 expect status 200
 expect header x-hearth-target "pending"
 expect body like "*: x-hearth-dropped: *content_block_start*"
 client POST /api/chat <<J
-{"model":"talk","options":{"num_predict":8},"messages":[{"role":"user","content":"{{nine ten *400}}"},{"role":"assistant","content":"{{five *60}}"},{"role":"user","content":"{{six seven *200}}"}]}
+{"model":"talk","options":{"num_predict":8,"temperature":0},"messages":[{"role":"user","content":"{{nine ten *400}}"},{"role":"assistant","content":"{{five *60}}"},{"role":"user","content":"{{six seven *200}}"}]}
 J
 expect status 200
 expect header x-hearth-target "engine/tiny"

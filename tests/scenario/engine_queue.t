@@ -11,17 +11,17 @@ Y
 start
 engine stop
 client two POST /v1/chat/completions <<J &
-{"model":"fast","messages":[{"role":"user","content":"one two three"}],"max_tokens":2}
+{"model":"fast","messages":[{"role":"user","content":"one two three"}],"temperature":0,"max_tokens":2}
 J
 client three POST /v1/chat/completions <<J &
-{"model":"fast","messages":[{"role":"user","content":"one two"}],"max_tokens":2,"stream":true}
+{"model":"fast","messages":[{"role":"user","content":"one two"}],"temperature":0,"max_tokens":2,"stream":true}
 J
 client four POST /v1/embeddings <<J &
 {"model":"embed","input":["one","two"]}
 J
 engine kill
 client POST /v1/messages <<J
-{"model":"fast","messages":[{"role":"user","content":"one"}],"max_tokens":2}
+{"model":"fast","messages":[{"role":"user","content":"one"}],"temperature":0,"max_tokens":2}
 J
 expect status 200
 wait two

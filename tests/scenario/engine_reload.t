@@ -9,7 +9,7 @@ jobs:
 Y
 start
 client long POST /v1/chat/completions <<J &
-{"model":"fast","messages":[{"role":"user","content":"one two three"}],"max_tokens":1200,"stream":true}
+{"model":"fast","messages":[{"role":"user","content":"one two three"}],"temperature":0,"max_tokens":1200,"stream":true}
 J
 read long until "content"
 engine INT
@@ -22,7 +22,7 @@ Y
 reload
 expect log count 1 "read again"
 client POST /v1/chat/completions <<J
-{"model":"fast","messages":[{"role":"user","content":"one two three"}],"max_tokens":2}
+{"model":"fast","messages":[{"role":"user","content":"one two three"}],"temperature":0,"max_tokens":2}
 J
 expect status 200
 expect header x-hearth-target "engine/two"
@@ -47,7 +47,7 @@ Y
 reload
 expect log contains "hearth.yaml:8:14: model three: " "the config in force stays"
 client POST /v1/chat/completions <<J
-{"model":"fast","messages":[{"role":"user","content":"one two three"}],"max_tokens":2}
+{"model":"fast","messages":[{"role":"user","content":"one two three"}],"temperature":0,"max_tokens":2}
 J
 expect header x-hearth-target "engine/two"
 expect engine same

@@ -8,7 +8,7 @@ jobs:
 Y
 start
 client one POST /v1/chat/completions <<J &
-{"model":"fast","messages":[{"role":"user","content":"one two three"}],"max_tokens":400,"stream":true}
+{"model":"fast","messages":[{"role":"user","content":"one two three"}],"temperature":0,"max_tokens":400,"stream":true}
 J
 read one until "content"
 engine INT
