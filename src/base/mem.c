@@ -58,6 +58,16 @@ void *mem_realloc(void *old, size_t bytes)
     return must_fail() ? NULL : realloc(old, bytes ? bytes : 1);
 }
 
+void *mem_grow(void *items, size_t *cap, size_t first, size_t item_bytes)
+{
+    size_t more = first, bytes;
+    if ((*cap && __builtin_mul_overflow(*cap, 2, &more)) || __builtin_mul_overflow(more, item_bytes, &bytes))
+        return NULL;
+    void *grown = mem_realloc(items, bytes);
+    *cap = grown ? more : *cap;
+    return grown;
+}
+
 void *mem_dup(const void *from, size_t bytes)
 {
     void *copy = mem_alloc(bytes);

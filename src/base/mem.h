@@ -10,6 +10,8 @@ void *mem_zalloc(size_t bytes);
 void *mem_zalloc_array(size_t count, size_t bytes); /* checks the product */
 void *mem_zalloc_aligned(size_t alignment, size_t bytes); /* a power of two, at least 8 */
 void *mem_realloc(void *old, size_t bytes);         /* on failure `old` stays as it was */
+/* Room for more in an array that is full: twice *cap items, `first` where there are none yet. On failure both stay as they were. */
+void *mem_grow(void *items, size_t *cap, size_t first, size_t item_bytes);
 void *mem_dup(const void *from, size_t bytes);
 char *mem_dup_text(const char *text); /* NUL-terminated copy */
 void mem_free(void *p);               /* NULL is fine */

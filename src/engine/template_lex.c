@@ -30,12 +30,10 @@ static bool add(struct lexer *x, struct tpl_token t)
     struct tpl_tokens *out = x->out;
 
     if (out->count == out->max) {
-        size_t max = out->max ? out->max * 2 : 256;
-        struct tpl_token *grown = mem_realloc(out->at, max * sizeof(*grown));
+        struct tpl_token *grown = mem_grow(out->at, &out->max, 256, sizeof *grown);
         if (!grown)
             return broken(x, ERR_NOMEM, "out of memory");
         out->at = grown;
-        out->max = max;
     }
     t.line = x->line;
     out->at[out->count++] = t;

@@ -32,12 +32,10 @@ static int push(struct part *p, uint32_t cp)
 {
     enum { FIRST = 64 };
     if (p->count == p->cap) {
-        size_t cap = p->cap ? 2 * p->cap : FIRST;
-        uint64_t *grown = mem_realloc(p->item, cap * sizeof *grown);
+        uint64_t *grown = mem_grow(p->item, &p->cap, FIRST, sizeof *grown);
         if (!grown)
             return ERR_NOMEM;
         p->item = grown;
-        p->cap = cap;
     }
     p->item[p->count] = item_of(cp, p->count);
     p->count++;

@@ -35,12 +35,10 @@ int encoding_heap_push(struct encoding *en, struct merge_item item)
 {
     enum { FIRST = 64 };
     if (en->heap_count == en->heap_cap) {
-        size_t cap = en->heap_cap ? 2 * en->heap_cap : FIRST;
-        struct merge_item *grown = mem_realloc(en->heap, cap * sizeof *grown);
+        struct merge_item *grown = mem_grow(en->heap, &en->heap_cap, FIRST, sizeof *grown);
         if (!grown)
             return ERR_NOMEM;
         en->heap = grown;
-        en->heap_cap = cap;
     }
     size_t at = en->heap_count++;
     for (; at > 0 && item.key < en->heap[(at - 1) / 2].key; at = (at - 1) / 2)

@@ -93,12 +93,10 @@ static int add(struct fragments *f, struct str text, int32_t token)
     if (token == TOKEN_NONE && text.len == 0)
         return 0;
     if (f->count == f->cap) {
-        size_t cap = f->cap ? 2 * f->cap : FIRST;
-        struct fragment *grown = mem_realloc(f->item, cap * sizeof *grown);
+        struct fragment *grown = mem_grow(f->item, &f->cap, FIRST, sizeof *grown);
         if (!grown)
             return ERR_NOMEM;
         f->item = grown;
-        f->cap = cap;
     }
     f->item[f->count++] = (struct fragment){text, token};
     return 0;
@@ -146,12 +144,10 @@ static int hit_add(struct finding *f, size_t at, size_t index)
     if (f->count > HITS_MAX)
         return 0; /* too many: they will be looked for again */
     if (f->count == f->cap) {
-        size_t cap = f->cap ? 2 * f->cap : FIRST;
-        struct hit *grown = mem_realloc(f->hit, cap * sizeof *grown);
+        struct hit *grown = mem_grow(f->hit, &f->cap, FIRST, sizeof *grown);
         if (!grown)
             return ERR_NOMEM;
         f->hit = grown;
-        f->cap = cap;
     }
     f->hit[f->count++] = (struct hit){(uint32_t)at, (uint32_t)index};
     return 0;

@@ -139,12 +139,10 @@ static int compare_names(const void *a, const void *b)
 static int list_add(struct segment_list *l, size_t *room, struct segment_name n)
 {
     if (l->count == *room) {
-        size_t more = *room ? *room * 2 : 16;
-        struct segment_name *item = mem_realloc(l->item, more * sizeof *item);
+        struct segment_name *item = mem_grow(l->item, room, 16, sizeof *item);
         if (!item)
             return ERR_NOMEM;
         l->item = item;
-        *room = more;
     }
     l->item[l->count++] = n;
     return 0;

@@ -8,6 +8,24 @@
 #include "test.h"
 #include <sys/mman.h>
 
+TEST(a_full_array_grows_or_stays)
+{
+    size_t cap = 0;
+    int *item = mem_grow(NULL, &cap, 3, sizeof *item);
+    REQUIRE(item && cap == 3);
+    item[2] = 7;
+    mem_fail_at(1);
+    EXPECT(!mem_grow(item, &cap, 3, sizeof *item) && cap == 3);
+    item = mem_grow(item, &cap, 3, sizeof *item);
+    REQUIRE(item && cap == 6);
+    EXPECT_I64(item[2], 7);
+    mem_free(item);
+    cap = SIZE_MAX / 2 + 1;
+    EXPECT(!mem_grow(NULL, &cap, 3, 1) && cap == SIZE_MAX / 2 + 1);
+    cap = SIZE_MAX / 4;
+    EXPECT(!mem_grow(NULL, &cap, 3, 8) && cap == SIZE_MAX / 4);
+}
+
 TEST(globs_match_runs_and_nothing_else)
 {
     static const struct { const char *pattern, *text; bool match; } cases[] = {
