@@ -171,7 +171,7 @@ struct room_now room_look(const struct room *r)
     uint64_t page[3] = {0}; /* size, resident, of files */
     for (size_t i = 0; i < COUNT_OF(page) && str_cut(&statm, ' ', &word); i++)
         (void)str_to_u64(word, &page[i]);
-    now.anonymous = (page[1] > page[2] ? page[1] - page[2] : 0) * 4096;
+    now.anonymous = (page[1] > page[2] ? page[1] - page[2] : 0) * (uint64_t)sysconf(_SC_PAGESIZE);
     for (size_t i = 0; i < r->level_count; i++)
         look_at_level(&r->level[i], &now);
     return now;

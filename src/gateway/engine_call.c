@@ -3,8 +3,6 @@
 #include "base/mem.h"
 #include <sched.h>
 
-enum { PARTS_AT_ONCE = ENGINE_PARTS_AT_ONCE };
-
 /* From a host's thread to the loop: an event with its texts copied behind it. */
 struct message {
     struct message *next;
@@ -199,7 +197,7 @@ static bool on_end(struct face_call *c, const struct host_event *ev)
     add_counts(&c->counts, &ev->counts);
     c->ended++;
     if (c->x && !bad && c->begun < c->part_count)
-        return c->begun - c->ended > PARTS_AT_ONCE / 2 || engine_call_prepare(c);
+        return c->begun - c->ended > ENGINE_PARTS_AT_ONCE / 2 || engine_call_prepare(c);
     bool last = c->ended == c->begun;
     if (c->x && (last || bad))
         finish(c, ev->finish, ev->text);

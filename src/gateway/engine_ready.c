@@ -3,7 +3,7 @@
 #include "gateway/engine_face_priv.h"
 #include "base/mem.h"
 
-enum { PARTS_AT_ONCE = ENGINE_PARTS_AT_ONCE, QUICK_BYTES = 64 << 10 /* larger bodies have a clerk of their own: others do not wait for them */, NAME_BYTES_MAX = 4096 };
+enum { QUICK_BYTES = 64 << 10 /* larger bodies have a clerk of their own: others do not wait for them */, NAME_BYTES_MAX = 4096 };
 
 /* --- a request made ready: on a clerk's thread --------------------------------------------------------------------------------------------- */
 
@@ -12,7 +12,7 @@ static int begin_parts(struct face_call *c, struct err *e)
 {
     struct host_sink sink = {.event = engine_call_on_host};
     int rc = 0;
-    while (rc == 0 && c->begun < c->part_count && c->begun - c->ended < PARTS_AT_ONCE) {
+    while (rc == 0 && c->begun < c->part_count && c->begun - c->ended < ENGINE_PARTS_AT_ONCE) {
         struct face_part *p = &c->part[c->begun];
         p->call = c;
         sink.ctx = p;

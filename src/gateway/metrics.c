@@ -32,22 +32,29 @@ static void put(struct page *p, const char *text)
         p->rc = buf_append_text(p->out, text);
 }
 
-static void put_value(struct page *p, struct str value)
+int metrics_put_label(struct buf *out, struct str value)
 {
-    for (size_t i = 0; p->rc == 0 && i < value.len; i++) {
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < value.len; i++) {
         char c = value.ptr[i];
-        p->rc = c == '\\'   ? buf_append_text(p->out, "\\\\")
-                : c == '"'  ? buf_append_text(p->out, "\\\"")
-                : c == '\n' ? buf_append_text(p->out, "\\n")
-                            : buf_append_char(p->out, c);
+        rc = c == '\\'   ? buf_append_text(out, "\\\\")
+             : c == '"'  ? buf_append_text(out, "\\\"")
+             : c == '\n' ? buf_append_text(out, "\\n")
+                         : buf_append_char(out, c);
     }
+    return rc;
+}
+
+int metrics_put_head(struct buf *out, const char *name, const char *type, const char *help)
+{
+    return buf_append_format(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
 static void put_head(struct page *p, enum metric m)
 {
     const struct metric_row *row = &metric_row[m];
     if (p->rc == 0)
-        p->rc = buf_append_format(p->out, "# HELP %s %s\n# TYPE %s %s\n", row->name, row->help, row->name, row->type);
+        p->rc = metrics_put_head(p->out, row->name, row->type, row->help);
 }
 
 /* name + suffix, the labels, and a value of `scale` decimals. */
@@ -60,7 +67,8 @@ static void put_line(struct page *p, enum metric m, const char *suffix, const st
         put(p, i ? "," : "{");
         put(p, label[i].name);
         put(p, "=\"");
-        put_value(p, label[i].value);
+        if (p->rc == 0)
+            p->rc = metrics_put_label(p->out, label[i].value);
         put(p, "\"");
     }
     put(p, labels ? "} " : " ");

@@ -55,6 +55,10 @@ struct metric_row {
 };
 extern const struct metric_row metric_row[METRIC_COUNT];
 
+/* Prometheus' text format: the two lines before a metric's values; a label's value between its quotes. Both 0 or a negative code. */
+int metrics_put_head(struct buf *out, const char *name, const char *type, const char *help);
+int metrics_put_label(struct buf *out, struct str value);
+
 /* metrics_process.c: what the kernel knows of this process; -1 where it does not say. */
 struct process_numbers {
     int64_t cpu_us, resident_bytes, fds, fds_max;
