@@ -46,7 +46,7 @@ J
 expect status 200
 expect header x-hearth-dropped over 200
 client POST /api/chat <<J
-{"model":"talk","options":{"num_predict":8},"messages":[{"role":"user","content":"{{one two three four *40}}"},{"role":"assistant","content":"{{five *60}}"},{"role":"user","content":"one two"}]}
+{"model":"talk","options":{"num_predict":8,"temperature":0},"messages":[{"role":"user","content":"{{one two three four *40}}"},{"role":"assistant","content":"{{five *60}}"},{"role":"user","content":"one two"}]}
 J
 expect status 200
 expect header x-hearth-dropped over 200
