@@ -52,7 +52,7 @@ static bool run_row(const struct options *opt, const char *path, int row, int *r
     s->arena = ARENA_INIT(1024 * MiB);
     s->reserved_fd = -1;
     s->problem = BUF_INIT(64 * KiB);
-    s->config = s->upstreams = s->env = s->cli = s->storm_ids = BUF_INIT(64 * MiB);
+    s->config = s->upstreams = s->env = s->cli = s->storm_ids = s->cut_ids = BUF_INIT(64 * MiB);
     (void)text_format(s->folder, sizeof s->folder, "%s/hearth-scenario-XXXXXX",
                       tmp && strlen(tmp) < 200 ? tmp : "/tmp");
     if (!mkdtemp(s->folder))
@@ -72,6 +72,7 @@ static bool run_row(const struct options *opt, const char *path, int row, int *r
     buf_fini(&s->env);
     buf_fini(&s->cli);
     buf_fini(&s->storm_ids);
+    buf_fini(&s->cut_ids);
     arena_fini(&s->arena);
     mem_free(s);
     return ok;

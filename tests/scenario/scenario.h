@@ -116,6 +116,7 @@ struct scenario {
     struct column column[COLUMNS_MAX];
     int column_count;
     struct buf storm_ids; /* of the calls that the last storm saw answered, one a line */
+    struct buf cut_ids;   /* of those whose answer began and has no end */
     int storm_clients;
     struct crowd *crowd; /* owned; the last one */
     int notify_fd;       /* of the service manager we play; 0: none */

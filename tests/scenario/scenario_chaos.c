@@ -1,6 +1,7 @@
 /* scenario_chaos.c: everything at once. Guests ask, read, dawdle and leave as a seeded die falls, while deeds (lines of this
  * very language: reloads, keys, upstreams that go and come) happen to the binary. Afterwards each guest that stayed must have
- * a whole reply; the books are held against what they got by `expect ledger answered`. */
+ * a whole reply, or one whose end is visibly missing because its upstream went while it was passed on; the books are held
+ * against what they got by `expect ledger answered`. */
 #include "base/clock.h"
 #include "scenario.h"
 #include <errno.h>
@@ -84,20 +85,21 @@ static bool come(struct scenario *s, struct chaos *c, struct guest *g)
     return write_request(s, g, c->ask[die(c, c->asks)]) || scenario_fail(s, "chaos: ask PATH BODY [KEY]");
 }
 
-/* Takes the reply of a guest that stayed, and notes its call when it was answered. */
+/* Takes the reply of a guest that stayed, and notes its call when it was answered or cut. */
 static bool judge(struct scenario *s, struct guest *g)
 {
     replies_parse(&g->client);
     const struct reply *r = g->client.reply_count ? &g->client.reply[0] : NULL;
-    if (!r || !r->complete)
+    struct str id = r ? reply_header(r, STR("x-hearth-call")) : STR_NONE;
+    bool stream = r && str_starts(reply_header(r, STR("content-type")), STR("text/event-stream"));
+    bool answered = r && r->status == 200 && id.len == ID_BYTES, done = true;
+    if (!r || (!r->complete && (stream || !answered))) /* a stream that breaks off says so and ends */
         return scenario_fail(s, "chaos: a reply is not whole: %.*s",
                              STR_FMT(str_slice(buf_str(&g->client.in), 0, 2000)));
-    struct str id = reply_header(r, STR("x-hearth-call"));
-    bool done = true;
-    if (str_starts(reply_header(r, STR("content-type")), STR("text/event-stream")))
+    if (stream)
         (void)reply_last_event(r, &done);
-    if (r->status == 200 && done && id.len == ID_BYTES)
-        (void)buf_append_format(&s->storm_ids, "%.*s\n", STR_FMT(id)); /* its ceiling is far above a scenario's time */
+    if (answered && done) /* the ceiling of either is far above a scenario's time */
+        (void)buf_append_format(r->complete ? &s->storm_ids : &s->cut_ids, "%.*s\n", STR_FMT(id));
     return true;
 }
 
@@ -237,6 +239,7 @@ bool chaos_verb(struct scenario *s, struct words *w)
     for (int i = 0; i < GUESTS_MAX; i++)
         c.guest[i].client.fd = -1;
     buf_clear(&s->storm_ids);
+    buf_clear(&s->cut_ids);
     bool ok = sort_lines(s, &c, w->here_raw) && party(s, &c, ms);
     for (int i = 0; i < c.guests; i++)
         if (c.guest[i].client.fd >= 0)

@@ -92,27 +92,36 @@ static int occurrences(struct str text, struct str id)
     return n;
 }
 
-static bool seen_ids_are_done(struct scenario *s, struct str lines, int *seen)
+/* Each call of `ids` has its line, once, and it says `outcome`. */
+static bool booked_as(struct scenario *s, struct str lines, struct str ids, struct str outcome, int *count)
 {
-    struct str ids = buf_str(&s->storm_ids), id;
-    for (*seen = 0; str_cut(&ids, '\n', &id); ++*seen) {
+    struct str id;
+    for (*count = 0; str_cut(&ids, '\n', &id); ++*count) {
         int n = occurrences(lines, id);
         ptrdiff_t at = str_find(lines, id);
         struct str line = STR_NONE, rest = str_skip(lines, at > 0 ? (size_t)at : 0);
         if (n != 1)
             return scenario_fail(s, "ledger: call %.*s was answered and is there %d times", STR_FMT(id), n);
         (void)str_cut(&rest, '\n', &line);
-        if (str_find(line, STR("\"outcome\":\"done\"")) < 0)
-            return scenario_fail(s, "ledger: call %.*s was answered and is booked as %.*s", STR_FMT(id), STR_FMT(line));
+        if (str_find(line, outcome) < 0)
+            return scenario_fail(s, "ledger: call %.*s is booked as %.*s, not with %.*s", STR_FMT(id), STR_FMT(line),
+                                 STR_FMT(outcome));
     }
     return true;
 }
 
-/* Each call that was seen answered has its line, once, and it says done. */
+static bool seen_ids_are_done(struct scenario *s, struct str lines, int *seen)
+{
+    return booked_as(s, lines, buf_str(&s->storm_ids), STR("\"outcome\":\"done\""), seen);
+}
+
+/* Each call that was seen answered is booked as done, each whose answer lacked its end as cut. */
 bool expect_answered_books(struct scenario *s, struct str lines)
 {
-    int seen;
-    return seen_ids_are_done(s, lines, &seen) && (seen > 0 || scenario_fail(s, "ledger: nobody was answered"));
+    int seen, cut;
+    return seen_ids_are_done(s, lines, &seen) &&
+           booked_as(s, lines, buf_str(&s->cut_ids), STR("\"outcome\":\"cut\""), &cut) &&
+           (seen > 0 || scenario_fail(s, "ledger: nobody was answered"));
 }
 
 /* Every line's own id is there once; those that nobody saw are no more than were in flight. */

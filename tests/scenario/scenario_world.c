@@ -203,6 +203,15 @@ static struct str line_of_call(struct scenario *s, struct str text, struct str i
     return STR_NONE;
 }
 
+/* Of the call that the current reply names, or the last one: two calls of one millisecond have no order. */
+static struct str last_line(struct scenario *s, struct str text)
+{
+    const struct client *c = s->current;
+    const struct reply *r = c && s->current_reply < c->reply_count ? &c->reply[s->current_reply] : NULL;
+    struct str id = r ? reply_header(r, STR("x-hearth-call")) : STR_NONE;
+    return id.len ? line_of_call(s, text, id) : nth_line(text, 0);
+}
+
 static bool count_lines(struct scenario *s, struct str text, struct str range, const struct words *w)
 {
     int64_t count = 0;
@@ -251,7 +260,9 @@ static bool ledger_once(struct scenario *s, struct words w)
         return ids_are_unique(s, buf_str(&text));
     if (words_take(&w, "call"))
         line = line_of_call(s, buf_str(&text), words_next(&w));
-    else if (words_take(&w, "last") || words_number(&w, &n))
+    else if (words_take(&w, "last"))
+        line = last_line(s, buf_str(&text));
+    else if (words_number(&w, &n))
         line = nth_line(buf_str(&text), n);
     else
         return scenario_fail(s, "expect ledger last|N|call ID|count N|storm|answered|unique KEY VALUE...");
