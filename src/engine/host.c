@@ -183,6 +183,17 @@ static bool look_around(struct host *h, bool idle)
     return !stop;
 }
 
+/* A step was made. */
+static void say_working(struct host *h, int64_t now_us)
+{
+    for (struct host_call *c = h->calls; c; c = c->next) {
+        if (!c->alive_us || now_us - c->working_us < c->alive_us || !sched_began(c->scheduled))
+            continue;
+        c->working_us = now_us;
+        host_say(c, &(struct host_event){.said = HOST_SAID_WORKING});
+    }
+}
+
 static void *thread_main(void *arg)
 {
     struct host *h = arg;
@@ -196,6 +207,7 @@ static void *thread_main(void *arg)
         h->rests = false;
         h->ended.used_us = clock_mono_us(clock_system());
         h->ended.busy_us += h->ended.used_us - began_us;
+        say_working(h, h->ended.used_us);
     }
     return NULL;
 }

@@ -40,10 +40,11 @@ struct host_request {
     size_t answer_max;       /* tokens; 0: as many as the context has room for */
     enum sched_class class;
     int64_t deadline_us;     /* begin before, on the monotonic clock; 0: none */
+    int64_t alive_us;        /* once it has begun, HOST_SAID_WORKING every so long, as long as steps are made; 0: never */
     uint64_t conversation;   /* of which this is a turn; 0: not known */
 };
 
-enum host_said { HOST_SAID_TEXT, HOST_SAID_REASONING, HOST_SAID_CALL, HOST_SAID_ARGUMENTS, HOST_SAID_CALL_END, HOST_SAID_TOKEN, HOST_SAID_VECTOR, HOST_ENDED };
+enum host_said { HOST_SAID_TEXT, HOST_SAID_REASONING, HOST_SAID_CALL, HOST_SAID_ARGUMENTS, HOST_SAID_CALL_END, HOST_SAID_TOKEN, HOST_SAID_VECTOR, HOST_SAID_WORKING, HOST_ENDED };
 enum host_finish { HOST_STOP, HOST_LENGTH, HOST_CALLS, HOST_CANCELLED, HOST_LATE, HOST_FAILED };
 
 struct host_event {

@@ -155,6 +155,7 @@ int host_prepare(struct host *h, const struct host_request *r, struct host_call 
     c->class = r->class;
     c->one_call = r->one_call;
     c->deadline_us = r->deadline_us;
+    c->alive_us = r->alive_us;
     c->conversation = r->conversation;
     c->prompt = TOKEN_LIST_INIT(PROMPT_TOKENS_MAX);
     c->text = c->safe = BUF_INIT(TEXT_MAX);

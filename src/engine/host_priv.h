@@ -47,7 +47,7 @@ struct host_call {
     size_t answer_max, dropped;
     size_t answered;                   /* tokens picked, the one in which a stop string ends among them, but none that only ends the answer */
     enum sched_class class;
-    int64_t deadline_us;
+    int64_t deadline_us, alive_us, working_us; /* working_us: when it was said last that it is worked on */
     uint64_t conversation;
     struct sampler *sampler;
     bool logprobs;

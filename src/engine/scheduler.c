@@ -135,6 +135,11 @@ void sched_counts(const struct sched_call *c, struct sched_counts *out)
     }
 }
 
+bool sched_began(const struct sched_call *c)
+{
+    return c->began;
+}
+
 size_t sched_waiting(const struct scheduler *s)
 {
     return s->waiting_count;

@@ -76,6 +76,7 @@ void sched_pause(struct scheduler *s, struct sched_call *c, bool pause); /* paus
 /* One step. False when there is nothing to do, or no memory to do it with. */
 bool sched_step(struct scheduler *s);
 void sched_counts(const struct sched_call *c, struct sched_counts *out);
+bool sched_began(const struct sched_call *c);
 size_t sched_waiting(const struct scheduler *s);
 size_t sched_running(const struct scheduler *s);
 size_t sched_prefixes(const struct scheduler *s); /* that are kept */

@@ -217,7 +217,7 @@ static int read_tools(struct engine_ask *a, const struct json_node *o, struct er
 static int read_hearth(struct engine_ask *a, const struct json_node *o, int64_t now_us, struct err *e)
 {
     const struct json_node *h = json_get(o, "hearth");
-    double ms = 0;
+    double ms = 0, alive_ms = 0;
     if (!h || h->type == JSON_NULL)
         return 0;
     if (h->type != JSON_OBJECT)
@@ -233,6 +233,9 @@ static int read_hearth(struct engine_ask *a, const struct json_node *o, int64_t 
     int rc = read_number(h, "deadline_ms", 1, 1e12, &ms, e);
     if (rc == 0 && ms > 0)
         a->host.deadline_us = now_us + (int64_t)(ms * 1000);
+    if (rc == 0)
+        rc = read_number(h, "alive_ms", 1, 1e12, &alive_ms, e);
+    a->host.alive_us = (int64_t)(alive_ms * 1000);
     return rc;
 }
 

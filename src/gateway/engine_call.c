@@ -208,8 +208,22 @@ static bool on_end(struct face_call *c, const struct host_event *ev)
     return !last;
 }
 
+/* A client that asked for it hears before its answer begins that there will be one; of several texts the first to say so speaks for all. */
+static void on_working(struct face_call *c)
+{
+    int64_t now_us = loop_now_us(c->face->loop);
+    if (http_reply_begun(c->x) || now_us - c->working_us < c->ask.host.alive_us)
+        return;
+    c->working_us = now_us;
+    http_reply_interim(c->x);
+}
+
 static void on_said(struct face_call *c, struct message *m)
 {
+    if (m->event.said == HOST_SAID_WORKING) {
+        on_working(c);
+        return;
+    }
     AUTO_BUF struct buf out = BUF_INIT(ENGINE_ANSWER_BYTES_MAX);
     if (m->event.said == HOST_SAID_VECTOR)
         m->event.call = (uint32_t)(m->part - c->part);

@@ -104,6 +104,7 @@ struct face_call {
     size_t ended;
     struct message *early, **early_end; /* from the hosts while it is prepared */
     bool full; /* its client does not take what there is: the host is asked to wait */
+    int64_t working_us; /* when its client was told last that it is worked on */
     struct engine_say say;
     struct sched_counts counts; /* of all its parts */
 };

@@ -51,7 +51,7 @@ static void send_now(struct attempt *a)
         .url = u->face[a->face].url[face_op(a->call->facts.op, a->call->ask.dialect, a->face)], .unix_path = u->unix_path, .method = STR("POST"), .header = header,
         .header_count = request_headers(a, header), .body = a->piece, .body_count = (size_t)a->piece_count, .body_ready = form_sendable(a), .pool = pool_of(a),
         .connect_timeout_ms = u->connect_ms, .allow = u->home ? allow_home : NULL, .on_head = relay_on_head,
-        .on_body = relay_on_body, .on_done = relay_on_done, .ctx = a,
+        .on_body = relay_on_body, .on_done = relay_on_done, .on_interim = u->config->engine ? own_interim : NULL, .ctx = a,
     };
     struct err e = {0};
     loop_time_update(a->call->ml->loop);
@@ -130,6 +130,7 @@ void attempt_begin(struct attempt *a, const struct target *t)
     a->target = t;
     a->number = ++a->call->attempts;
     a->begin_us = loop_now_us(a->call->ml->loop);
+    a->working_us = 0;
     a->sent = a->open_booked = a->hedge_tried = false;
     relay_reset(a);
     int face = face_choose(a->call, t);

@@ -24,10 +24,12 @@ static void earlier(int64_t us, enum reason why, int64_t *due_us, enum reason *r
     }
 }
 
-/* When the upstream could have had all of the request; how long a client takes to send a form is its own business. */
-static int64_t asked_us(const struct attempt *a)
+/* When the upstream could have had all of the request, since how long a client takes to send a form is its own business; or when the
+ * built-in engine last gave a sign of work. */
+static int64_t silent_since_us(const struct attempt *a)
 {
-    return a->call->form_us > a->begin_us ? a->call->form_us : a->begin_us;
+    int64_t us = a->call->form_us > a->begin_us ? a->call->form_us : a->begin_us;
+    return a->working_us > us ? a->working_us : us;
 }
 
 /* When an attempt's time is over, and of which kind. */
@@ -42,7 +44,7 @@ static int64_t attempt_due_us(const struct attempt *a, enum reason *r)
     bool coming = a->passed_limit || (answering && !a->call->facts.stream && a->held.len);
     earlier(a->begin_us + u->total_ms * (int64_t)1000, REASON_TOTAL_TIMEOUT, &due_us, r);
     if (a->state == ATTEMPT_WAITING && !coming && !call_is_coming(a->call))
-        earlier(asked_us(a) + u->first_byte_ms * (int64_t)1000, REASON_FIRST_BYTE_TIMEOUT, &due_us, r);
+        earlier(silent_since_us(a) + u->first_byte_ms * (int64_t)1000, REASON_FIRST_BYTE_TIMEOUT, &due_us, r);
     if (answering && !a->paused)
         earlier(a->last_byte_us + u->idle_ms * (int64_t)1000, REASON_IDLE_TIMEOUT, &due_us, r);
     return due_us;

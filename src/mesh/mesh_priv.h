@@ -592,6 +592,7 @@ struct attempt {
     int64_t output_estimated;
     enum reason stream_reason;        /* why the relay stopped; REASON_DONE while it has not */
     int64_t begin_us, last_byte_us;   /* monotonic */
+    int64_t working_us;               /* when the built-in engine said last that it is at work on it; 0: never */
     int64_t first_us;                 /* first content; 0 while there is none */
     struct loop_task send_task;
 };
@@ -740,6 +741,7 @@ void queue_leave(struct mesh_call *c); /* fine when it does not wait */
 bool own_drops(const struct mesh_call *c, const struct target *t); /* it lets the oldest turns go instead of refusing a long conversation */
 enum reason own_tell(struct attempt *a, struct str *words); /* puts the member `hearth` into its request; fine for every upstream, as what follows */
 void own_header(struct attempt *a, struct str name, struct str value);
+void own_interim(struct http_fetch *f, void *ctx); /* of an attempt: it is being worked on */
 enum reason own_refused(const struct attempt *a, enum reason r, const struct wire_failure *f);
 bool own_end_is_told(const struct attempt *a, enum reason r); /* its failure is the end of a process that another call has told of */
 int own_comment(const struct attempt *a, struct buf *out); /* what its head would have told; nothing, mostly */

@@ -32,11 +32,20 @@ static int64_t deadline_ms(const struct attempt *a)
     return left_ms < patience_ms ? left_ms : patience_ms;
 }
 
+/* Four signs of work in the time after which silence is a failure. */
+static int64_t alive_ms(const struct attempt *a)
+{
+    enum { OFTEN_ENOUGH_MS = 15000 };
+    int64_t ms = a->target->up->first_byte_ms / 4;
+    return ms < 1 ? 1 : ms < OFTEN_ENOUGH_MS ? ms : OFTEN_ENOUGH_MS;
+}
+
 static int member_write(const struct attempt *a, int64_t begin_within_ms, struct buf *out)
 {
     const struct mesh_call *c = a->call;
     uint64_t talk = affinity_name(c);
-    int rc = buf_append_format(out, "{\"hearth\":{\"class\":\"%s\",\"deadline_ms\":%lld", call_is_batch(c) ? "batch" : "interactive", (long long)begin_within_ms);
+    int rc = buf_append_format(out, "{\"hearth\":{\"class\":\"%s\",\"deadline_ms\":%lld,\"alive_ms\":%lld", call_is_batch(c) ? "batch" : "interactive",
+                               (long long)begin_within_ms, (long long)alive_ms(a));
     if (rc == 0 && talk)
         rc = buf_append_format(out, ",\"conversation\":\"%016llx\"", (unsigned long long)talk);
     if (rc == 0 && own_drops(c, a->target))
@@ -63,6 +72,15 @@ enum reason own_tell(struct attempt *a, struct str *words)
     a->piece[0] = member;
     a->piece[1] = str_skip(a->piece[1], (size_t)brace + 1);
     return REASON_DONE;
+}
+
+/* Computing has no bound: a long prompt on a slow machine takes minutes, and so does a long answer that comes whole. Of the engine it is the
+ * silence that counts. Anybody else's interim responses mean nothing for certain. */
+void own_interim(struct http_fetch *f, void *ctx)
+{
+    (void)f;
+    struct attempt *a = ctx;
+    a->working_us = loop_now_us(a->call->ml->loop);
 }
 
 void own_header(struct attempt *a, struct str name, struct str value)

@@ -245,6 +245,16 @@ static void on_send(struct loop_task *t)
 
 /* --- callbacks ----------------------------------------------------------------------------------------------------- */
 
+void fetch_tell_interims(struct http_fetch *f)
+{
+    struct http_head *h = &f->head;
+    if (!h->interims || !f->opt.on_interim)
+        return;
+    h->interims = 0;
+    h->bytes = h->text.len;
+    f->opt.on_interim(f, f->opt.ctx);
+}
+
 bool fetch_tell_head(struct http_fetch *f)
 {
     struct http_fetch_head head = {

@@ -74,6 +74,8 @@ struct http_fetch_options {
     /* 0 to go on; 1 pauses the body (see http_fetch_resume). */
     int (*on_head)(struct http_fetch *f, const struct http_fetch_head *head, void *ctx);
     int (*on_body)(struct http_fetch *f, struct str bytes, void *ctx); /* 0, or 1: taken, and pause */
+    /* An interim response (1xx) came: the upstream is at work. It may not cancel. NULL: they are dropped, and count as bytes of the head. */
+    void (*on_interim)(struct http_fetch *f, void *ctx);
     /* Exactly once unless cancelled, also during a pause (every byte was then handed out); the fetch is invalid after
      * the return. */
     void (*on_done)(struct http_fetch *f, const struct http_fetch_result *r, void *ctx);

@@ -37,6 +37,7 @@ bool http_request_has_length(const struct http_fetch_options *opt);
 struct http_head {
     struct buf text;         /* its beginning, when it came in parts */
     size_t bytes, bytes_max; /* on the wire, 1xx heads included */
+    size_t interims;         /* 1xx heads that were read and not told of */
     size_t line_bytes;       /* of the line that is not complete yet */
     char line_last;          /* its last byte */
     int status;              /* 0 = not complete */
@@ -185,6 +186,7 @@ int fetch_connect_timer(struct http_fetch *f); /* starts it for what is left of 
 void fetch_begin(struct http_fetch *f);        /* a connection is there, and the request about to go out on it */
 bool fetch_allows(struct http_fetch *f, const struct sockaddr *address); /* the fence; notes a refusal */
 /* The callbacks. False when it was cancelled in there. */
+void fetch_tell_interims(struct http_fetch *f); /* that the head has counted */
 bool fetch_tell_head(struct http_fetch *f);
 bool fetch_tell_body(struct http_fetch *f, struct str bytes);
 int client_sweep_later(struct http_client *c); /* something may be kept from now on */

@@ -150,7 +150,9 @@ static bool head_deliver(struct curl_fetch *f)
 static bool head_take(struct curl_fetch *f, char *bytes, size_t n)
 {
     size_t used;
-    switch (http_head_feed(&f->base.head, &f->base.client->fields, bytes, n, &used)) {
+    enum http_head_rc rc = http_head_feed(&f->base.head, &f->base.client->fields, bytes, n, &used);
+    fetch_tell_interims(&f->base);
+    switch (rc) {
     case HEAD_MORE: return true;
     case HEAD_COMPLETE: return head_deliver(f);
     case HEAD_BAD: refuse(f, FETCH_PROTOCOL, f->base.head.problem); return false;

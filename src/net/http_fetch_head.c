@@ -218,6 +218,7 @@ static void restart(struct http_head *h)
     buf_clear(&h->text);
     h->status = 0;
     h->count = 0;
+    h->interims++;
 }
 
 /* One head's worth of bytes, or what there is of it. */

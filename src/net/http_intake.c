@@ -266,16 +266,6 @@ static bool request_admit(struct http_conn *c)
     return true;
 }
 
-static void queue_continue(struct http_conn *c)
-{
-    struct str line = STR("HTTP/1.1 100 Continue\r\n\r\n");
-    char *room = http_out_room(&c->out, &c->server->pool, line.len);
-    if (!room)
-        return; /* the client sends without it after a while */
-    memcpy(room, line.ptr, line.len);
-    http_out_added(&c->out, line.len);
-    http_conn_flush_later(c);
-}
 
 /* `head` is complete, from its request line to the empty line. */
 static void head_complete(struct http_conn *c, struct str head, uint32_t lines, bool more_came)
@@ -301,7 +291,7 @@ static void head_complete(struct http_conn *c, struct str head, uint32_t lines, 
     if (c->state == HTTP_BUSY)
         body_complete(c);
     else if (x->framing.expect_continue && !more_came)
-        queue_continue(c);
+        http_queue_interim(c, STR("HTTP/1.1 100 Continue\r\n\r\n")); /* without it the client sends after a while */
 }
 
 /* Refused before the head was complete. The request line is told to the handler if it can be. */

@@ -223,7 +223,9 @@ static void take(struct plain_fetch *f, char *bytes, size_t n)
         return;
     }
     size_t used;
-    switch (http_head_feed(&base->head, &base->client->fields, bytes, n, &used)) {
+    enum http_head_rc rc = http_head_feed(&base->head, &base->client->fields, bytes, n, &used);
+    fetch_tell_interims(base);
+    switch (rc) {
     case HEAD_MORE: return;
     case HEAD_COMPLETE: head_done(f, bytes + used, n - used); return;
     case HEAD_BAD: fetch_finish(base, FETCH_PROTOCOL, base->head.problem); return;

@@ -213,6 +213,24 @@ int http_reply(struct http_exchange *x, int status, const struct http_header *h,
     return rc;
 }
 
+void http_queue_interim(struct http_conn *c, struct str head)
+{
+    char *room = http_out_room(&c->out, &c->server->pool, head.len);
+    if (!room)
+        return;
+    memcpy(room, head.ptr, head.len);
+    http_out_added(&c->out, head.len);
+    http_conn_flush_later(c);
+}
+
+void http_reply_interim(struct http_exchange *x)
+{
+    assert(!x->begun);
+    struct http_conn *c = x->conn;
+    if (!x->gone && x->request.minor > 0 && c->out.bytes == 0) /* HTTP/1.0 has none */
+        http_queue_interim(c, STR("HTTP/1.1 102 Processing\r\n\r\n"));
+}
+
 int http_reply_begin(struct http_exchange *x, int status, const struct http_header *h, size_t count)
 {
     assert(!x->begun && status >= 200 && status <= 999);

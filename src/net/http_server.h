@@ -124,6 +124,9 @@ void http_exchange_body_take(struct http_exchange *x, struct buf *out);
  * still valid and must be ended by http_reply_abort. */
 int http_reply(struct http_exchange *x, int status, const struct http_header *h, size_t count, struct str body);
 int http_reply_begin(struct http_exchange *x, int status, const struct http_header *h, size_t count);
+/* Before the reply: `102 Processing`, a sign to who waits that it is being worked on. For clients known to take it only, as some break on
+ * what they did not ask for. It is no reply, and may be left out when memory is short or the client does not read. */
+void http_reply_interim(struct http_exchange *x);
 /* One piece of the body, sent as one chunk. 0, or 1: taken, but stop until on_drain; or ERR_NOMEM. */
 int http_reply_write(struct http_exchange *x, struct str piece);
 void http_reply_end(struct http_exchange *x);

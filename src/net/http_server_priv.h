@@ -149,6 +149,7 @@ void http_intake_refuse(struct http_conn *c, int status, const char *why);
 void http_intake_body_free(struct http_exchange *x);
 
 /* http_reply.c */
+void http_queue_interim(struct http_conn *c, struct str head); /* left out when memory is short */
 void http_exchange_free(struct http_exchange *x); /* and takes it off its connection */
 
 /* http_accept.c */

@@ -170,6 +170,15 @@ static inline bool reset(struct peer *p)
     return false;
 }
 
+/* Signs of work, more bytes of them than a head may have, and then a reply. */
+static inline bool working(struct peer *p)
+{
+    bool good = true;
+    for (int i = 0; i < 4000 && good; i++)
+        good = say(p, "HTTP/1.1 102 Processing\r\n\r\n");
+    return good && say(p, "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
+}
+
 /* A header of 40 KiB: more than libcurl hands over at once. */
 static inline bool long_header(struct peer *p)
 {
@@ -276,6 +285,8 @@ static inline bool serve(struct peer *p, struct str path)
     }
     if (str_eq(path, STR("/long-header")))
         return long_header(p);
+    if (str_eq(path, STR("/working")))
+        return working(p);
     if (str_eq(path, STR("/reset")))
         return reset(p);
     if (str_eq(path, STR("/flood")))
@@ -559,7 +570,7 @@ struct run {
     struct world *w;
     struct http_fetch *fetch;
     struct buf url, head, body;
-    int heads, dones, body_calls;
+    int heads, dones, body_calls, interims;
     size_t received; /* bytes of the body */
     bool in_order;   /* they follow `pattern` */
     bool keep_body;
@@ -615,6 +626,14 @@ static inline void on_done(struct http_fetch *f, const struct http_fetch_result 
     if (r->cancel_in_done)
         http_fetch_cancel(f);
     r->fetch = NULL;
+}
+
+static inline void on_interim(struct http_fetch *f, void *ctx)
+{
+    struct run *r = ctx;
+    (void)f;
+    EXPECT(!r->inside_start && r->heads == 0 && r->dones == 0);
+    r->interims++;
 }
 
 static inline bool on_allow(const struct sockaddr *a, void *ctx)

@@ -15,7 +15,7 @@ struct said { /* everything one call said */
     pthread_mutex_t lock;
     pthread_cond_t changed;
     struct buf text, reasoning, names, arguments, pieces, failed;
-    size_t tokens, calls, call_ends, broken, vectors, events;
+    size_t tokens, calls, call_ends, broken, vectors, workings, events;
     float vector[512];
     size_t vector_count;
     double logprob_sum;
@@ -53,6 +53,9 @@ static inline void said_event(void *ctx, const struct host_event *ev)
     (void)pthread_mutex_lock(&s->lock);
     s->order_wrong = s->order_wrong || s->ended;
     switch (ev->said) {
+    case HOST_SAID_WORKING:
+        s->workings++;
+        break;
     case HOST_SAID_TEXT:
         (void)buf_append(&s->text, ev->text);
         break;

@@ -375,6 +375,32 @@ TEST(a_full_queue_refuses_at_once_and_deadlines_hold)
     host_close(h);
 }
 
+/* One that waits for its turn says nothing, one that has begun gives signs from its prompt on, and nobody does who was not asked to. */
+TEST(a_call_says_that_it_is_worked_on)
+{
+    struct host_options o = plain;
+    o.calls_max = 1;
+    struct host *h = host_of("tiny-llama", &o);
+    REQUIRE(h);
+    struct host_request r = text_request("the", 300), silent = r;
+    struct sampler_bias bias;
+    REQUIRE(force(h, " the", &bias, &r));
+    REQUIRE(force(h, " the", &bias, &silent));
+    r.alive_us = 1;
+    struct said first, second, third;
+    said_init(&first), said_init(&second), said_init(&third);
+    REQUIRE(call_begin(h, &r, &first, NULL) == 0 && call_begin(h, &r, &second, NULL) == 0 && call_begin(h, &silent, &third, NULL) == 0);
+    said_wait(&second, 1);
+    EXPECT(first.ended == 1); /* until then the second had nothing to say */
+    said_wait(&third, SIZE_MAX);
+    EXPECT(first.workings > 200 && second.workings > 200 && third.workings == 0);
+    EXPECT(!first.order_wrong && !second.order_wrong && second.ended == 1);
+    EXPECT(str_eq(buf_str(&first.text), buf_str(&third.text)));
+    host_release(first.call), host_release(second.call), host_release(third.call);
+    said_fini(&first), said_fini(&second), said_fini(&third);
+    host_close(h);
+}
+
 /* --- embeddings ------------------------------------------------------------------------------------------------------------------------------ */
 
 TEST(a_text_has_one_vector_of_length_one_whoever_else_is_there)

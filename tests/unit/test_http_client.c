@@ -257,6 +257,26 @@ TEST_BOTH(each_way_to_fail_has_its_name)
     world_close(&w);
 }
 
+/* Whoever takes signs of work waits as long as they come; to others they are a head without an end. */
+TEST_BOTH(signs_of_work_are_told_to_who_takes_them)
+{
+    struct world w;
+    REQUIRE(world_open(&w));
+    struct run r;
+    run_init(&r, &w, "/working");
+    (void)run_start_with(&r, (struct http_fetch_options){.body = &small_body, .body_count = 1, .on_interim = on_interim});
+    run_finish(&r);
+    EXPECT_I64(r.result.end, FETCH_OK);
+    EXPECT_STR(buf_str(&r.head), "200|content-length=2");
+    EXPECT(r.interims > 1);
+    run_fini(&r);
+    run_path(&r, &w, "/working");
+    EXPECT_I64(r.result.end, FETCH_TOO_LARGE);
+    EXPECT_I64(r.interims + r.heads, 0);
+    run_fini(&r);
+    world_close(&w);
+}
+
 TEST_BOTH(a_compressed_reply_is_refused_with_the_reason)
 {
     struct world w;

@@ -379,19 +379,19 @@ TEST(the_engine_is_told_class_deadline_conversation_and_overflow)
         enum dialect dialect;
         const char *body, *told;
     } row[] = {
-        {"[engine/tiny]", NULL, DIALECT_OPENAI, SAYING(""), "\"hearth\":{\"class\":\"interactive\",\"deadline_ms\":6650}"},
-        {"[engine/tiny]", "night,batch", DIALECT_OPENAI, SAYING(""), "\"hearth\":{\"class\":\"batch\",\"deadline_ms\":6650}"},
-        {"[engine/tiny]", "batch", DIALECT_OPENAI, SAYING("\"hearth\":{\"class\":\"interactive\"},"), "\"hearth\":{\"class\":\"interactive\",\"deadline_ms\":6650}"},
-        {"[engine/tiny]", NULL, DIALECT_OPENAI, SAYING("\"hearth\":{\"class\":\"batch\",\"conversation\":\"mine\"},"), "\"hearth\":{\"class\":\"batch\",\"deadline_ms\":6650}"},
+        {"[engine/tiny]", NULL, DIALECT_OPENAI, SAYING(""), "\"hearth\":{\"class\":\"interactive\",\"deadline_ms\":6650,\"alive_ms\":1750}"},
+        {"[engine/tiny]", "night,batch", DIALECT_OPENAI, SAYING(""), "\"hearth\":{\"class\":\"batch\",\"deadline_ms\":6650,\"alive_ms\":1750}"},
+        {"[engine/tiny]", "batch", DIALECT_OPENAI, SAYING("\"hearth\":{\"class\":\"interactive\"},"), "\"hearth\":{\"class\":\"interactive\",\"deadline_ms\":6650,\"alive_ms\":1750}"},
+        {"[engine/tiny]", NULL, DIALECT_OPENAI, SAYING("\"hearth\":{\"class\":\"batch\",\"conversation\":\"mine\"},"), "\"hearth\":{\"class\":\"batch\",\"deadline_ms\":6650,\"alive_ms\":1750}"},
         {"[engine/tiny]", NULL, DIALECT_OPENAI, SAYING("\"hearth\":{\"overflow\":\"drop_oldest\"},"),
-         "\"hearth\":{\"class\":\"interactive\",\"deadline_ms\":6650,\"overflow\":\"drop_oldest\"}"},
+         "\"hearth\":{\"class\":\"interactive\",\"deadline_ms\":6650,\"alive_ms\":1750,\"overflow\":\"drop_oldest\"}"},
         {"[engine/tiny, b/m], overflow: drop_oldest", NULL, DIALECT_OPENAI, SAYING(""),
-         "\"hearth\":{\"class\":\"interactive\",\"deadline_ms\":6650,\"overflow\":\"drop_oldest\"}"},
+         "\"hearth\":{\"class\":\"interactive\",\"deadline_ms\":6650,\"alive_ms\":1750,\"overflow\":\"drop_oldest\"}"},
         {"[engine/tiny], overflow: drop_oldest", NULL, DIALECT_OPENAI, SAYING("\"hearth\":{\"overflow\":\"error\"},"),
-         "\"hearth\":{\"class\":\"interactive\",\"deadline_ms\":6650}"},
+         "\"hearth\":{\"class\":\"interactive\",\"deadline_ms\":6650,\"alive_ms\":1750}"},
         {"[engine/tiny], overflow: drop_oldest", "batch", DIALECT_ANTHROPIC, SAYING("\"max_tokens\":5,"),
-         "\"hearth\":{\"class\":\"batch\",\"deadline_ms\":6650,\"overflow\":\"drop_oldest\"}"},
-        {"[engine/tiny]", NULL, DIALECT_OLLAMA, SAYING("\"stream\":false,\"hearth\":{\"class\":\"batch\"},"), "\"hearth\":{\"class\":\"batch\",\"deadline_ms\":6650}"},
+         "\"hearth\":{\"class\":\"batch\",\"deadline_ms\":6650,\"alive_ms\":1750,\"overflow\":\"drop_oldest\"}"},
+        {"[engine/tiny]", NULL, DIALECT_OLLAMA, SAYING("\"stream\":false,\"hearth\":{\"class\":\"batch\"},"), "\"hearth\":{\"class\":\"batch\",\"deadline_ms\":6650,\"alive_ms\":1750}"},
     };
     for (size_t i = 0; i < COUNT_OF(row); i++) {
         char said[256] = "";
