@@ -1,5 +1,5 @@
 /* model_unread.c: what a model file says and nobody has read. A key of the architecture or a tensor that the forward pass would leave out
- * makes another model of it, with answers that look like answers: so the file is refused by that name (docs/internals/engine.md), unless
+ * makes another model of it, with answers that look like answers: so the file is refused by that name (docs/internals/model-files.md), unless
  * what it says is listed here as changing nothing. Keys outside of the architecture (general., tokenizer., …) are for others. */
 #include "engine/gguf_priv.h"
 #include "engine/model_priv.h"

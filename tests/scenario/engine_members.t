@@ -35,11 +35,21 @@ client POST /api/chat <<J
 J
 expect status 200
 expect header-absent x-hearth-lost
+client POST /api/chat <<J
+{"model":"talk","stream":false,"options":{"num_predict":2,"repeat_last_n":5},"messages":[{"role":"user","content":"one"}]}
+J
+expect status 200
+expect header x-hearth-lost contains "repeat_last_n"
 client POST /v1/messages <<J
 {"model":"talk","max_tokens":2,"top_k":5,"messages":[{"role":"user","content":"one"}]}
 J
 expect status 200
 expect header-absent x-hearth-lost
+client POST /v1/chat/completions <<J
+{"model":"talk","max_tokens":2,"tools":[{"type":"function","function":{"name":"f","strict":true,"parameters":{"type":"object"}}}],"messages":[{"role":"user","content":"one"}]}
+J
+expect status 200
+expect json .hearth.note like "*a tool says `strict`*"
 client POST /v1/chat/completions <<J
 {"model":"talk","max_tokens":2,"reasoning_effort":"enormous","messages":[{"role":"user","content":"one"}]}
 J
