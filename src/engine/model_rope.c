@@ -17,7 +17,7 @@ static enum scaling scaling_of(struct reading *r, double *factor)
     if (str_eq(type, STR("longrope")))
         return SCALE_LONG;
     if (!str_eq(type, STR("none")) && !str_eq(type, STR("linear")))
-        (void)read_fail(r, ERR_UNSUPPORTED, "`rope.scaling.type` is `%.*s`; the engine knows none, linear, yarn and longrope", STR_FMT(type));
+        (void)read_fail(r, ERR_UNSUPPORTED, "`rope.scaling.type` is `%s`; the engine knows none, linear, yarn and longrope", gguf_shown(type).text);
     return *factor == 1 ? SCALE_NONE : SCALE_LINEAR;
 }
 
@@ -84,8 +84,8 @@ void read_ropes(struct reading *r, size_t context)
     }
     double base = read_f64(r, "rope.freq_base", 10000), factor;
     double local = read_f64(r, "rope.freq_base_swa", str_eq(m->architecture, STR("gemma3")) ? 10000 : base);
-    if (!(base > 1) || !(local > 1)) {
-        (void)read_fail(r, ERR_SYNTAX, "`rope.freq_base` is not above 1");
+    if (!(base > 1) || !(local > 1) || !isfinite(base) || !isfinite(local)) {
+        (void)read_fail(r, ERR_SYNTAX, "`rope.freq_base` is %g: it has to be a number above 1", base > 1 ? local : base);
         return;
     }
     enum scaling scaling = scaling_of(r, &factor);
