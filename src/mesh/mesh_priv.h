@@ -739,6 +739,8 @@ void queue_leave(struct mesh_call *c); /* fine when it does not wait */
 
 /* own.c: the built-in engine. */
 bool own_drops(const struct mesh_call *c, const struct target *t); /* it lets the oldest turns go instead of refusing a long conversation */
+bool own_cannot(const struct mesh_call *c, const struct target *t); /* a kind of call that it has no endpoint for */
+bool own_may_be_empty(const struct attempt *a, enum finish finish);
 enum reason own_tell(struct attempt *a, struct str *words); /* puts the member `hearth` into its request; fine for every upstream, as what follows */
 void own_header(struct attempt *a, struct str name, struct str value);
 void own_interim(struct http_fetch *f, void *ctx); /* of an attempt: it is being worked on */

@@ -11,6 +11,19 @@ static bool is_own(const struct target *t)
     return t->up->config->engine;
 }
 
+/* Asked, it would say that the path is not there, which could be taken for its model's absence. */
+bool own_cannot(const struct mesh_call *c, const struct target *t)
+{
+    return is_own(t) && (c->facts.op == WIRE_RERANK || c->facts.form);
+}
+
+/* Of a vendor, an answer without content is a fault that another may not have. Our own process has computed it: the first token ended the
+ * answer, or began with what the client stops at, and would again. */
+bool own_may_be_empty(const struct attempt *a, enum finish finish)
+{
+    return is_own(a->target) && finish == FINISH_STOP;
+}
+
 static bool wants_drop(const struct mesh_call *c)
 {
     enum wire_overflow said = c->facts.hearth.overflow; /* the client's word counts more than its job's */

@@ -320,6 +320,7 @@ TEST(what_cannot_be_is_refused_in_words)
         int status;
     } asks[] = {
         {"/v1/nothing", "{}", "there is nothing here", 404},
+        {"/v1/chat/completions", NULL, "with POST", 405},
         {"/v1/chat/completions", "{\"model\":\"other\",\"messages\":[{\"role\":\"user\",\"content\":\"a\"}]}", "no model `other`", 404},
         {"/v1/chat/completions", "{\"model\":", "", 400},
         {"/v1/chat/completions", CHAT(",\"temperature\":2000"), "", 400}, /* twice, and too hot */
