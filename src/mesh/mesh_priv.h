@@ -76,6 +76,7 @@ enum reason_cool {
     X(DEADLINE,           FAULT_TARGET, NEXT_STEP,   COOL_NONE,  503, "its turn did not come before the call's deadline")       \
     X(NO_FACE,            FAULT_TARGET, NEXT_SAME,   COOL_NONE,  502, "it has no such endpoint; it is asked in another dialect") \
     X(NO_SUBTITLES,       FAULT_TARGET, NEXT_SAME,   COOL_NONE,  502, "it writes no srt or vtt; it is asked for segments, to make them of") \
+    X(LEFT_OUT,           FAULT_TARGET, NEXT_STEP,   COOL_NONE,  503, "the engine could not load it; its log says why")             \
     /* why a candidate was not even tried */                                                                            \
     X(COOLING,            FAULT_TARGET, NEXT_STEP,   COOL_NONE,  503, "cooling after failures")                         \
     X(BUSY,               FAULT_TARGET, NEXT_STEP,   COOL_NONE,  429, "at its limit of concurrent calls")               \

@@ -103,12 +103,17 @@ void own_header(struct attempt *a, struct str name, struct str value)
         a->dropped = (int64_t)tokens;
 }
 
-/* A full line, or a place that came too late, is no failure of the engine: it works, and rests for neither. */
+/* A full line, or a place that came too late, is no failure of the engine: it works, and rests for neither. A model that it could not load
+ * comes back when the config is read again: until then asking costs nothing, and then the next call has to find it. */
 enum reason own_refused(const struct attempt *a, enum reason r, const struct wire_failure *f)
 {
     if (!is_own(a->target))
         return r;
-    return str_eq(str_from(f->code), STR("queue_full")) ? REASON_QUEUE_FULL : str_eq(str_from(f->code), STR("deadline")) ? REASON_DEADLINE : r;
+    struct str code = str_from(f->code);
+    return str_eq(code, STR("queue_full")) ? REASON_QUEUE_FULL
+           : str_eq(code, STR("deadline")) ? REASON_DEADLINE
+           : r == REASON_MODEL             ? REASON_LEFT_OUT
+                                           : r;
 }
 
 /* All calls under way fail when the process ends: that is one failure, which many tell. Counted one by one they would make the engine
