@@ -67,9 +67,12 @@ static void on_request(struct http_exchange *x, void *ctx)
     struct engine_face *f = ctx;
     const struct http_request *r = http_exchange_request(x);
     bool get = r->method == HTTP_GET || r->method == HTTP_HEAD;
-    for (size_t i = 0; i < COUNT_OF(calls) && r->method == HTTP_POST; i++)
+    for (size_t i = 0; i < COUNT_OF(calls); i++)
         if (str_eq(r->path, calls[i].path)) {
-            engine_call_begin(f, x, calls[i].kind);
+            if (r->method == HTTP_POST)
+                engine_call_begin(f, x, calls[i].kind);
+            else
+                engine_reply_error(x, 405, NULL, STR("this is asked with POST, and a JSON object that says what"));
             return;
         }
     if (get && str_eq(r->path, STR("/v1/models")))
