@@ -744,6 +744,7 @@ void own_header(struct attempt *a, struct str name, struct str value);
 void own_interim(struct http_fetch *f, void *ctx); /* of an attempt: it is being worked on */
 enum reason own_refused(const struct attempt *a, enum reason r, const struct wire_failure *f);
 bool own_end_is_told(const struct attempt *a, enum reason r); /* its failure is the end of a process that another call has told of */
+bool own_says_nothing(const struct attempt *a, enum finish how); /* an answer without a word that is one all the same */
 int own_comment(const struct attempt *a, struct buf *out); /* what its head would have told; nothing, mostly */
 bool own_needs_head(const struct mesh_call *c); /* nothing but the head can tell it: it waits for the content */
 

@@ -111,6 +111,13 @@ bool own_end_is_told(const struct attempt *a, enum reason r)
     return told || !atomic_compare_exchange_strong(&a->target->state->ended_ms, &before, now_ms); /* else another loop has, just now */
 }
 
+/* Others say 200 and nothing when something is wrong with them. The engine says nothing when the model does: its first token ends the
+ * answer, or begins a stop string of the caller's. */
+bool own_says_nothing(const struct attempt *a, enum finish how)
+{
+    return is_own(a->target) && how == FINISH_STOP;
+}
+
 /* The head is out, so the header that tells what was left out comes too late. A comment can tell it, where the dialect has comments. */
 int own_comment(const struct attempt *a, struct buf *out)
 {
