@@ -291,7 +291,7 @@ static int read_prompt(struct engine_ask *a, const struct json_node *o, struct e
     if (p && p->type == JSON_ARRAY && p->count == 1)
         p = p->child;
     if (!p || p->type != JSON_STRING)
-        return refuse(e, "prompt", "must be one text");
+        return refuse(e, "prompt", "must be one text (lists and token numbers are not served here)");
     bool echo = false;
     int rc = read_flag(o, "echo", &echo, e);
     if (rc < 0)

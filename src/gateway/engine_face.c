@@ -72,7 +72,7 @@ static void on_request(struct http_exchange *x, void *ctx)
             if (r->method == HTTP_POST)
                 engine_call_begin(f, x, calls[i].kind);
             else
-                engine_reply_error(x, 405, NULL, STR("a call is sent here with POST"));
+                engine_reply_error(x, 405, NULL, STR("this is asked with POST, and a JSON object that says what"));
             return;
         }
     if (get && str_eq(r->path, STR("/v1/models")))
@@ -115,6 +115,9 @@ int engine_face_open(struct engine_face **out, struct loop *l, struct err *e)
     if (!f)
         return err_set(e, ERR_NOMEM, "engine");
     f->loop = l;
+    struct rng chance;
+    rng_seed_system(&chance);
+    f->serial = rng_next(&chance); /* the next process may begin in the same second */
     struct http_server_options o = {.handler = {.on_request = on_request, .on_gone = on_gone, .on_drain = on_drain}, .ctx = f, .body_bytes_max = BODY_BYTES_MAX,
                                     .idle_timeout_ms = IDLE_MS};
     struct clerk_options co = {.jobs_max = JOBS_MAX};

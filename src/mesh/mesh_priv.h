@@ -741,12 +741,12 @@ void queue_leave(struct mesh_call *c); /* fine when it does not wait */
 /* own.c: the built-in engine. */
 bool own_drops(const struct mesh_call *c, const struct target *t); /* it lets the oldest turns go instead of refusing a long conversation */
 bool own_cannot(const struct mesh_call *c, const struct target *t); /* a kind of call that it has no endpoint for */
-bool own_may_be_empty(const struct attempt *a, enum finish finish);
 enum reason own_tell(struct attempt *a, struct str *words); /* puts the member `hearth` into its request; fine for every upstream, as what follows */
 void own_header(struct attempt *a, struct str name, struct str value);
 void own_interim(struct http_fetch *f, void *ctx); /* of an attempt: it is being worked on */
 enum reason own_refused(const struct attempt *a, enum reason r, const struct wire_failure *f);
 bool own_end_is_told(const struct attempt *a, enum reason r); /* its failure is the end of a process that another call has told of */
+bool own_says_nothing(const struct attempt *a, enum finish how); /* an answer without a word that is one all the same */
 int own_comment(const struct attempt *a, struct buf *out); /* what its head would have told; nothing, mostly */
 bool own_needs_head(const struct mesh_call *c); /* nothing but the head can tell it: it waits for the content */
 

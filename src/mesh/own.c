@@ -17,13 +17,6 @@ bool own_cannot(const struct mesh_call *c, const struct target *t)
     return is_own(t) && (c->facts.op == WIRE_RERANK || c->facts.form);
 }
 
-/* Of a vendor, an answer without content is a fault that another may not have. Our own process has computed it: the first token ended the
- * answer, or began with what the client stops at, and would again. */
-bool own_may_be_empty(const struct attempt *a, enum finish finish)
-{
-    return is_own(a->target) && finish == FINISH_STOP;
-}
-
 static bool wants_drop(const struct mesh_call *c)
 {
     enum wire_overflow said = c->facts.hearth.overflow; /* the client's word counts more than its job's */
@@ -127,6 +120,13 @@ bool own_end_is_told(const struct attempt *a, enum reason r)
     long long before = atomic_load_explicit(&a->target->state->ended_ms, memory_order_relaxed);
     bool told = before && now_ms - before < ONE_END_MS;
     return told || !atomic_compare_exchange_strong(&a->target->state->ended_ms, &before, now_ms); /* else another loop has, just now */
+}
+
+/* Others say 200 and nothing when something is wrong with them. The engine says nothing when the model does: its first token ends the
+ * answer, or begins a stop string of the caller's. */
+bool own_says_nothing(const struct attempt *a, enum finish how)
+{
+    return is_own(a->target) && how == FINISH_STOP;
 }
 
 /* The head is out, so the header that tells what was left out comes too late. A comment can tell it, where the dialect has comments. */

@@ -1,4 +1,4 @@
-# Calls that the engine has no endpoint for are refused as that, and its models answer on; a first word that the client stops at makes an answer without words.
+# Calls that the engine has no endpoint for are refused as that, and its models answer on.
 model chat.gguf tiny-llama3 Q8_0 1
 model embed.gguf tiny-nomic-bert F16 1
 config alone <<Y
@@ -25,32 +25,3 @@ client POST /v1/embeddings <<J
 J
 expect status 200
 expect json .data[0].embedding[0] any
-# of this model the first letters are these, and a client stops there
-client POST /v1/chat/completions <<J
-{"model":"fast","messages":[{"role":"user","content":"one two"}],"temperature":0,"max_tokens":9,"stop":["\n"]}
-J
-expect status 200
-expect json .choices[0].finish_reason "stop"
-expect json .choices[0].message.content ""
-client POST /v1/chat/completions <<J
-{"model":"fast","messages":[{"role":"user","content":"one two"}],"temperature":0,"max_tokens":9,"stop":["\n"],"stream":true}
-J
-expect status 200
-expect sse-done
-expect content ""
-repeat 12 client POST /api/generate <<J
-{"model":"fast","prompt":"one two","stream":false,"options":{"temperature":0,"num_predict":9,"stop":["\n"]}}
-J
-expect status 200
-expect json .response ""
-expect json .done_reason "stop"
-client POST /v1/messages <<J
-{"model":"fast","max_tokens":9,"temperature":0,"messages":[{"role":"user","content":"one two"}],"stop_sequences":["\n"]}
-J
-expect status 200
-client POST /v1/messages <<J
-{"model":"fast","max_tokens":9,"temperature":0,"messages":[{"role":"user","content":"one two"}],"stop_sequences":["\n"],"stream":true}
-J
-expect status 200
-expect content ""
-expect ledger last outcome done target engine/tiny
