@@ -22,8 +22,10 @@ void host_release(struct host_call *c)
 /* What is cut into more tokens than any context holds is not cut to its end. */
 static int too_long(const struct host *h, int rc, struct err *e)
 {
+    if (rc != ERR_LIMIT || !e)
+        return rc == ERR_LIMIT ? ERR_CONTEXT : rc;
     struct err why = *e;
-    return rc == ERR_LIMIT ? err_set(e, ERR_CONTEXT, "%s; the context holds %zu", why.text, h->context_max) : rc;
+    return err_set(e, ERR_CONTEXT, "%s; the context holds %zu", why.text, h->context_max);
 }
 
 /* The tokenizer puts its BOS in front; a template's own was taken out then (chat_prompt.h). */
