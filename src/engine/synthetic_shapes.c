@@ -42,6 +42,7 @@ const struct synthetic_shape synthetic_shapes[] = {
     {"tiny-phi3", PHI3, SIZE(2, 384, 512, 4, 4, 96), .vocab = 1024, .context = 2048, .window = 2047},
     {"tiny-phi3-long", PHI3, SIZE(2, 256, 512, 4, 2, 64), .vocab = 1024, .context = 2048, .rope_original = 64},
     {"tiny-nomic-bert", NOMIC, SIZE(2, 256, 512, 4, 4, 64), .vocab = 1024, .context = 512},
+    {"tiny-vocabulary", QWEN2, SIZE(1, 64, 64, 2, 2, 32), .vocab = 151936, .context = 2048, .tied = true}, /* as large as published ones: most of loading it */
     {"tiny-bert", BERT, SIZE(2, 256, 512, 8, 8, 32), .vocab = 1024, .context = 512},
 };
 /* clang-format on */
