@@ -57,6 +57,7 @@ void engine_process_plan(const struct engine_process *p, struct host_options *ho
     struct engine_options *o = &host->engine;
     struct room_now now = room_look(p->room);
     uint64_t taken = promised(p, now.anonymous) + now.all / 16;
+    host->machine = p->room;
     o->memory_all = now.all;
     o->memory_free = now.all == 0 ? 0 : now.available > taken ? now.available - taken : 1;
     log_line(LOG_INFO, "engine", "memory: %zu of %zu MiB%s available, %zu for the next model", mib(now.available), mib(now.all),
