@@ -157,7 +157,7 @@ INLINE vec op_quarters(const void *a, const void *b, const void *c, const void *
 }
 
 #define LEVEL "neon"
-enum { COLUMNS = 4, FLOAT_COLUMNS = 4, ATTEND_WIDE = 1, CODE_FLIP = 0 };
+enum { COLUMNS = 4, FLOAT_COLUMNS = 4, FLOAT_REST = 4, ATTEND_WIDE = 1, CODE_FLIP = 0 };
 
 #include "engine/kernels/rows16.inc"
 #if defined(__clang__)

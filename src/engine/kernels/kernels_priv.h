@@ -30,6 +30,31 @@ static inline void ask_ahead(const uint8_t *w, size_t row_bytes, size_t rows, si
         __builtin_prefetch(p + i, 0, 2); /* into the second cache: the first is not large enough for eight rows */
 }
 
+/* The same in `shares`, one before each part of the work: asked for all at once, it keeps the machine from reading what is at hand. */
+struct ahead {
+    const uint8_t *next, *end;
+    size_t share; /* bytes */
+};
+
+static inline struct ahead ahead_of(const uint8_t *w, size_t row_bytes, size_t rows, size_t at, size_t bytes, size_t shares)
+{
+    const uint8_t *p = w + rows * (row_bytes + at);
+    return (struct ahead){p, p + rows * bytes, (rows * bytes / shares / 64 + 1) * 64};
+}
+
+static inline void ahead_share(struct ahead *a)
+{
+    for (size_t i = 0; i < a->share && a->next < a->end; i += 64, a->next += 64)
+        __builtin_prefetch(a->next, 0, 2);
+}
+
+/* How many of the columns that are left go together, `most` at most: a few have fewer chains than the machine computes at once, so the last
+ * are not left alone but share with those before. */
+static inline size_t columns_next(size_t left, size_t most)
+{
+    return left <= most ? left : left < 2 * most - 1 ? (left + 1) / 2 : most;
+}
+
 static inline const uint16_t *kv_key_scales(const struct attend *a) /* (blocks, KV_PAGE_TOKENS) */
 {
     return (const uint16_t *)a->k + a->head_dim * KV_PAGE_TOKENS / 2;

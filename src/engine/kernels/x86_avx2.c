@@ -28,7 +28,7 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-enum { ROWS = 8, PANEL = 256, STEPS = PANEL / 4, COLUMNS = 4, SIGNED_OFFSET = 128 };
+enum { ROWS = 8, PANEL = 256, STEPS = PANEL / 4, COLUMNS = 4, SIGN_FLIP = 128 };
 
 /* The compiler may reorder a sum of integers, and then keeps all its parts at once, more than there are registers: not past here. */
 #define IN_ORDER(vector) __asm__("" : "+x"(vector))
@@ -271,7 +271,7 @@ static void take_q6_k(struct tile *t, const uint8_t *w, size_t row_bytes, size_t
 INLINE void take_signed(struct tile *t, size_t step, __m256i v)
 {
     const __m256i low = _mm256_set1_epi8(15);
-    v = _mm256_xor_si256(v, _mm256_set1_epi8((char)SIGNED_OFFSET));
+    v = _mm256_xor_si256(v, _mm256_set1_epi8((char)SIGN_FLIP));
     t->code[step] = _mm256_and_si256(v, low);
     t->high[step] = _mm256_and_si256(_mm256_srli_epi16(v, 4), low);
 }
@@ -426,10 +426,10 @@ INLINE void products(const struct tile *t, const struct columns *x, int n, int f
     for (int c = 0; c < n; c++)
         sum[c] = _mm256_setzero_si256();
 #pragma GCC unroll 8
-    for (int s = first; s < first + steps; s++) {
-        __m256i w = t->code[s];
+    for (int i = 0; i < steps; i++) {
+        __m256i w = t->code[first + i];
         for (int c = 0; c < n; c++)
-            sum[c] = _mm256_add_epi16(sum[c], _mm256_maddubs_epi16(w, _mm256_set1_epi32(load32(x->q[c] + 4 * s))));
+            sum[c] = _mm256_add_epi16(sum[c], _mm256_maddubs_epi16(w, _mm256_set1_epi32(load32(x->q[c] + 4 * (first + i)))));
         for (int c = 0; c < n; c++)
             IN_ORDER(sum[c]);
     }
@@ -497,28 +497,29 @@ INLINE void super_16(const struct tile *t, const struct columns *x, int n, int s
 }
 
 /* Signed codes do not go through the multiplication of unsigned bytes, and products of eight bits do not add up in 16. So they are
- * taken as two unsigned halves of four bits, 16 * high + low - SIGNED_OFFSET: the exact sums of one group of 32. */
+ * taken as two unsigned halves of four bits, 16 * (high - 8) + low: the exact sums of one group of 32. The 8 times x leaves `high`
+ * before anything comes in, half of it in each of a row's two lanes: what is in a lane at the end is 16 products of high - 4 and x and
+ * 16 of -4 and x, so at most (16 * 11 + 16 * 4) * 127 and within 16 bits. */
 INLINE void signed_group(const struct tile *t, const struct columns *x, int n, int group, __m256i sum[COLUMNS])
 {
     __m256i low[COLUMNS], high[COLUMNS];
-    for (int c = 0; c < n; c++)
-        low[c] = high[c] = _mm256_setzero_si256();
+    for (int c = 0; c < n; c++) {
+        low[c] = _mm256_setzero_si256();
+        high[c] = _mm256_sub_epi16(low[c], _mm256_slli_epi16(_mm256_set1_epi16(x->sum32[c][group]), 2));
+    }
 #pragma GCC unroll 8
-    for (int s = 8 * group; s < 8 * group + 8; s++) {
-        __m256i l = t->code[s], h = t->high[s];
+    for (int i = 0; i < 8; i++) {
+        __m256i l = t->code[8 * group + i], h = t->high[8 * group + i];
         for (int c = 0; c < n; c++) {
-            __m256i four = _mm256_set1_epi32(load32(x->q[c] + 4 * s));
+            __m256i four = _mm256_set1_epi32(load32(x->q[c] + 4 * (8 * group + i)));
             low[c] = _mm256_add_epi16(low[c], _mm256_maddubs_epi16(l, four));
             high[c] = _mm256_add_epi16(high[c], _mm256_maddubs_epi16(h, four));
             IN_ORDER(low[c]);
             IN_ORDER(high[c]);
         }
     }
-    for (int c = 0; c < n; c++) {
-        __m256i offset = _mm256_set1_epi32(-SIGNED_OFFSET * x->sum32[c][group]);
-        __m256i both = _mm256_add_epi32(_mm256_madd_epi16(low[c], _mm256_set1_epi16(1)), _mm256_madd_epi16(high[c], _mm256_set1_epi16(16)));
-        sum[c] = _mm256_add_epi32(both, offset);
-    }
+    for (int c = 0; c < n; c++)
+        sum[c] = _mm256_add_epi32(_mm256_madd_epi16(low[c], _mm256_set1_epi16(1)), _mm256_madd_epi16(high[c], _mm256_set1_epi16(16)));
 }
 
 INLINE void super_signed(const struct tile *t, const struct columns *x, int n)
@@ -655,13 +656,16 @@ static void matmul_tiles(const struct tile_kind *kind, const struct matmul *m, s
         size_t at = panel * blocks_panel * kind->block_bytes;
         const uint8_t *w = m->w + row * m->row_bytes;
         struct columns x;
-        ask_ahead(w, m->row_bytes, ROWS, at, blocks * kind->block_bytes);
+        struct ahead next = ahead_of(w, m->row_bytes, ROWS, at, blocks * kind->block_bytes, 1 + (a->n + COLUMNS - 1) / COLUMNS);
+        ahead_share(&next);
         kind->take(&s->tile, w + at, m->row_bytes, blocks);
         for (; c + COLUMNS <= a->n; c += COLUMNS) {
+            ahead_share(&next);
             columns_at(&x, a, blocks_all, panel * blocks_panel, c, panel, COLUMNS, s);
             kind->four(&s->tile, &x, blocks);
         }
         for (; c < a->n; c++) {
+            ahead_share(&next);
             columns_at(&x, a, blocks_all, panel * blocks_panel, c, panel, 1, s);
             kind->one(&s->tile, &x, blocks);
         }
@@ -896,6 +900,7 @@ INLINE void float_rows(enum quant_type type, const uint8_t *w, size_t row_bytes,
 INLINE void float_columns(struct float_scratch *s, const struct act *a, size_t k0, size_t count, size_t c0, int n)
 {
     __m256 y[FLOAT_COLUMNS][2];
+#pragma GCC unroll 6
     for (int c = 0; c < n; c++) {
         y[c][0] = _mm256_loadu_ps(s->y[c0 + (size_t)c]);
         y[c][1] = _mm256_loadu_ps(s->y[c0 + (size_t)c] + 8);
@@ -903,17 +908,35 @@ INLINE void float_columns(struct float_scratch *s, const struct act *a, size_t k
     const float *x = a->f + c0 * a->k + k0;
     for (size_t i = 0; i < count; i++) {
         __m256 w0 = _mm256_loadu_ps(s->w[i]), w1 = _mm256_loadu_ps(s->w[i] + 8);
+#pragma GCC unroll 6
         for (int c = 0; c < n; c++) {
             __m256 b = _mm256_broadcast_ss(x + (size_t)c * a->k + i);
             y[c][0] = _mm256_fmadd_ps(w0, b, y[c][0]);
             y[c][1] = _mm256_fmadd_ps(w1, b, y[c][1]);
         }
     }
+#pragma GCC unroll 6
     for (int c = 0; c < n; c++) {
         _mm256_storeu_ps(s->y[c0 + (size_t)c], y[c][0]);
         _mm256_storeu_ps(s->y[c0 + (size_t)c] + 8, y[c][1]);
     }
 }
+
+typedef void float_columns_fn(struct float_scratch *s, const struct act *a, size_t k0, size_t count, size_t c0);
+
+#define FLOAT_COLUMNS_OF(n)                                                                                          \
+    static void float_columns_##n(struct float_scratch *s, const struct act *a, size_t k0, size_t count, size_t c0)  \
+    {                                                                                                                \
+        float_columns(s, a, k0, count, c0, n);                                                                       \
+    }
+FLOAT_COLUMNS_OF(1)
+FLOAT_COLUMNS_OF(2)
+FLOAT_COLUMNS_OF(3)
+FLOAT_COLUMNS_OF(4)
+FLOAT_COLUMNS_OF(5)
+FLOAT_COLUMNS_OF(6)
+static float_columns_fn *const float_columns_of[FLOAT_COLUMNS + 1] = {NULL, float_columns_1, float_columns_2, float_columns_3,
+                                                                      float_columns_4, float_columns_5, float_columns_6};
 
 INLINE void float_tile(enum quant_type type, const struct matmul *m, size_t row, struct float_scratch *s)
 {
@@ -921,7 +944,9 @@ INLINE void float_tile(enum quant_type type, const struct matmul *m, size_t row,
     memset(s->y, 0, a->n * sizeof s->y[0]);
     for (size_t k0 = 0; k0 < a->k; k0 += FLOAT_PANEL) {
         size_t count = a->k - k0 < FLOAT_PANEL ? a->k - k0 : FLOAT_PANEL, c = 0, bytes = type == QUANT_F32 ? 4 : 2;
-        ask_ahead(m->w + row * m->row_bytes, m->row_bytes, FLOAT_ROWS, bytes * k0, bytes * count);
+        struct ahead next = ahead_of(m->w + row * m->row_bytes, m->row_bytes, FLOAT_ROWS, bytes * k0, bytes * count,
+                                     1 + (a->n + FLOAT_COLUMNS - 1) / FLOAT_COLUMNS);
+        ahead_share(&next);
         for (size_t i = 0; i < count; i += 8)
             for (size_t half = 0; half < 2; half++) {
                 __m256i v[8];
@@ -929,12 +954,11 @@ INLINE void float_tile(enum quant_type type, const struct matmul *m, size_t row,
                 for (size_t j = 0; j < 8; j++)
                     _mm256_storeu_si256((__m256i *)(void *)(s->w[i + j] + 8 * half), v[j]);
             }
-        for (; c + FLOAT_COLUMNS <= a->n; c += FLOAT_COLUMNS)
-            float_columns(s, a, k0, count, c, FLOAT_COLUMNS);
-        for (; c + FLOAT_COLUMNS / 2 <= a->n; c += FLOAT_COLUMNS / 2)
-            float_columns(s, a, k0, count, c, FLOAT_COLUMNS / 2);
-        for (; c < a->n; c++)
-            float_columns(s, a, k0, count, c, 1);
+        for (size_t n; c < a->n; c += n) {
+            n = columns_next(a->n - c, FLOAT_COLUMNS);
+            ahead_share(&next);
+            float_columns_of[n](s, a, k0, count, c);
+        }
     }
     for (size_t c = 0; c < a->n; c++)
         memcpy(m->y + c * m->y_stride + row, s->y[c], sizeof s->y[c]);

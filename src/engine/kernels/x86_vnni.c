@@ -158,7 +158,7 @@ INLINE vec op_quarters(const void *a, const void *b, const void *c, const void *
 
 #if defined(VNNI_OPERATIONS) || AVX512
 #define LEVEL "avx512vnni"
-enum { COLUMNS = 8, FLOAT_COLUMNS = 12, ATTEND_WIDE = 2, CODE_FLIP = 0x80 };
+enum { COLUMNS = 8, FLOAT_COLUMNS = 12, FLOAT_REST = 8, ATTEND_WIDE = 2, CODE_FLIP = 0x80 };
 
 #include "engine/kernels/rows16.inc"
 #endif
