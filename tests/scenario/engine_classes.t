@@ -6,7 +6,7 @@ T
 model chat.gguf tiny-llama3 Q8_0 1
 config alone <<Y
 upstreams:
-  engine: { dialect: engine, context: 4k, threads: 1, calls: 1, models: { tiny: chat.gguf } }
+  engine: { dialect: engine, context: 4k, threads: 1, calls: 1, timeout: { first_byte: 10m }, models: { tiny: chat.gguf } }
 jobs:
   fast: { chain: [engine/tiny] }
 Y
