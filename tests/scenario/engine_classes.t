@@ -12,7 +12,7 @@ jobs:
 Y
 start
 client long POST /v1/chat/completions -H "x-hearth-tags: $tag" <<J &
-{"model":"fast","messages":[{"role":"user","content":"one two three"}],"max_tokens":2500,"temperature":1,"seed":3,"stream":true}
+{"model":"fast","messages":[{"role":"user","content":"one two three"}],"max_tokens":1500,"temperature":1,"seed":3,"stream":true}
 J
 read long until "content"
 client POST /v1/chat/completions <<J
