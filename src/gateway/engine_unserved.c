@@ -24,8 +24,13 @@ static const struct unserved {
     {"use_beam_search", CHAT | TEXT, 0, false, NULL},
     {"length_penalty", CHAT | TEXT, 1, false, NULL},
     {"best_of", CHAT, 1, false, NULL},
+    {"samplers", CHAT | TEXT, 0, false, NULL},
+    {"allowed_token_ids", CHAT | TEXT, 0, false, NULL},
     /* where it ends */
     {"min_tokens", CHAT | TEXT, 0, false, NULL},
+    {"n_predict", CHAT | TEXT, -1, false, NULL},
+    {"thinking_budget", CHAT | TEXT, -1, false, NULL},
+    {"thinking_budget_tokens", CHAT | TEXT, -1, false, NULL},
     {"ignore_eos", CHAT | TEXT, 0, false, NULL},
     {"stop_token_ids", CHAT | TEXT, 0, false, NULL},
     {"bad_words", CHAT | TEXT, 0, false, NULL},
@@ -40,6 +45,9 @@ static const struct unserved {
     {"guided_grammar", CHAT | TEXT, 0, false, NULL},
     {"structured_outputs", CHAT | TEXT, 0, false, NULL},
     {"verbosity", CHAT | TEXT, 0, false, "medium"},
+    {"n_probs", CHAT | TEXT, 0, false, NULL},
+    {"include_reasoning", CHAT, 1, true, NULL},
+    {"reasoning_format", CHAT, 0, false, "auto"},
     {"audio", CHAT, 0, false, NULL},
     {"web_search_options", CHAT, 0, false, NULL},
     /* the prompt */
