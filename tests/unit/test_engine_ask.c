@@ -257,6 +257,7 @@ TEST(what_cannot_be_is_refused_by_name)
         {HOST_CHAT, WITH("\"reasoning_effort\":3"), "reasoning_effort"},
         {HOST_CHAT, WITH("\"enable_thinking\":\"no\""), "enable_thinking"},
         {HOST_CHAT, WITH("\"enable_thinking\":false,\"reasoning_effort\":\"high\""), "`enable_thinking` says another thing than `reasoning_effort`"},
+        {HOST_CHAT, WITH("\"enable_thinking\":true,\"reasoning_effort\":\"none\""), "`enable_thinking` says another thing than `reasoning_effort`"},
         {HOST_CHAT, WITH("\"think\":\"low\",\"reasoning_effort\":\"high\""), "`think` says another thing than `reasoning_effort`"},
         {HOST_CHAT, WITH("\"thinking\":true"), "thinking"},
         {HOST_CHAT, WITH("\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":2000}"), "thinking.budget_tokens"},
