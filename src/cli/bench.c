@@ -6,6 +6,8 @@
 #include "engine/engine.h"
 #include "engine/room.h"
 #include "engine/synthetic.h"
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -346,23 +348,9 @@ static int measure(struct bench *b, const char *path, const struct engine_option
     return rc < 0 ? rc : bench_run(b, e);
 }
 
-/* A file of the shape asked for, to be measured and removed, or to be kept. */
-static int write_model(const char *path, const char *shape, const char *quant, struct err *e)
-{
-    int rc = synthetic_write(path, str_from(shape), str_from(quant), 1, e);
-    if (rc != ERR_NOT_FOUND)
-        return rc;
-    AUTO_BUF struct buf known = BUF_INIT(4 * KiB);
-    for (size_t i = 0; synthetic_shape_at(i); i++)
-        (void)buf_append_format(&known, "%s%s", i ? ", " : "shapes: ", synthetic_shape_at(i));
-    for (size_t i = 0; synthetic_quant_at(i); i++)
-        (void)buf_append_format(&known, "%s%s", i ? ", " : "; quantisations: ", synthetic_quant_at(i));
-    return err_set(e, ERR_NOT_FOUND, "there is no shape `%s` in %s; %.*s", shape, quant, STR_FMT(buf_str(&known)));
-}
-
 static const char details[] =
     "With --shape there need be no model: one of that shape is made up, with random weights, so that you know how fast it would be here\n"
-    "before you download it; it takes its size on disk meanwhile, in $TMPDIR or /tmp. --write keeps it and measures nothing.\n\n"
+    "before you download it; it takes its size on disk meanwhile, in $TMPDIR or /tmp, in a file without a name. --write keeps it and measures nothing.\n\n"
     "Tokens are random ones: what they are makes no difference to the speed. Decode reads every weight once for each step; beside it\n"
     "stands the share of the speed at which this machine reads the same mapped file with as many threads. The best way to read the\n"
     "figures is on a machine that does nothing else.\n\n"
@@ -377,11 +365,15 @@ struct typed {
     bool json;
 };
 
-static bool out_of_range(const struct bench *b, const struct typed *t)
+/* The first number that is out of its range, in words; or NULL. */
+static const char *out_of_range(const struct bench *b, const struct typed *t)
 {
     enum { TOKENS_MAX = 100000, CONTEXT_MAX = 1 << 20 };
-    return b->tokens < 1 || b->tokens > TOKENS_MAX || b->prompt < 1 || b->prompt > CONTEXT_MAX || b->context < 0 || b->context > CONTEXT_MAX ||
-           t->threads < 0 || t->threads > POOL_THREADS_MAX;
+    return b->tokens < 1 || b->tokens > TOKENS_MAX      ? "--tokens is 1 to 100000"
+           : b->prompt < 1 || b->prompt > CONTEXT_MAX   ? "--prompt is 1 to 1048576"
+           : b->context < 0 || b->context > CONTEXT_MAX ? "--context is 0 to 1048576"
+           : t->threads < 0 || t->threads > POOL_THREADS_MAX ? "--threads is more than there can be"
+                                                        : NULL;
 }
 
 static int measure_and_tell(struct bench *b, const char *path, const struct typed *t)
@@ -401,21 +393,45 @@ static int measure_and_tell(struct bench *b, const char *path, const struct type
     return rc < 0 ? cli_fail_err(&e) : cli_print(buf_str(&out));
 }
 
+/* What has no name cannot stay behind, however this ends, and nobody else can have made it. */
+static int nameless_file(struct buf *path, const char *folder, struct err *e)
+{
+    AUTO_BUF struct buf name = BUF_INIT(4 * KiB);
+    if (buf_append_format(&name, "%s/hearth-bench-XXXXXX", folder) < 0 || !buf_text(&name))
+        return err_set(e, ERR_LIMIT, "the name of the folder is too long");
+    int fd = mkostemp(name.ptr, O_CLOEXEC);
+    if (fd < 0)
+        return err_set_errno(e, ERR_IO, errno, "no file can be made there");
+    (void)unlink(name.ptr);
+    int rc = buf_append_format(path, "/proc/self/fd/%d", fd); /* open until the process ends */
+    return rc < 0 ? err_set(e, rc, "out of memory") : 0;
+}
+
+static int say_unwritten(int rc, const struct err *e)
+{
+    return rc == ERR_NOT_FOUND ? cli_usage_error(&command_bench, "%s", e->text) : cli_fail_err(e);
+}
+
 static int measure_shape(struct bench *b, const struct typed *t)
 {
-    AUTO_BUF struct buf path = BUF_INIT(4 * KiB);
+    struct str shape = str_from(t->shape), quant = str_from(t->quant);
+    AUTO_BUF struct buf path = BUF_INIT(64);
     const char *folder = getenv("TMPDIR");
     struct err e = {0};
-    (void)buf_append_format(&path, "%s/hearth-bench-%d.gguf", folder && *folder ? folder : "/tmp", (int)getpid());
-    const char *file = t->write ? t->write : buf_text(&path);
-    if (!file)
-        return cli_fail("out of memory");
-    if (write_model(file, t->shape, t->quant, &e) < 0)
-        return cli_fail_err(&e);
-    int status = t->write ? EXIT_OK : measure_and_tell(b, file, t);
-    if (!t->write)
-        (void)unlink(file);
-    return status;
+    if (t->write) {
+        int rc = synthetic_write(t->write, shape, quant, 1, &e);
+        return rc < 0 ? say_unwritten(rc, &e) : EXIT_OK;
+    }
+    folder = folder && *folder ? folder : "/tmp";
+    int rc = nameless_file(&path, folder, &e);
+    const char *file = rc == 0 ? buf_text(&path) : NULL;
+    if (file)
+        rc = synthetic_write(file, shape, quant, 1, &e);
+    if (rc == ERR_NOT_FOUND)
+        return say_unwritten(rc, &e);
+    if (rc < 0 || !file)
+        return cli_fail("the made-up model cannot be put into %s: %s; $TMPDIR names a folder that has room for it", folder, e.text);
+    return measure_and_tell(b, file, t);
 }
 
 static int run(int argc, char **argv)
@@ -445,7 +461,7 @@ static int run(int argc, char **argv)
     if (kv_type_named(t.kv) == KV_TYPE_END)
         return cli_usage_error(&command_bench, "--kv is f16, f32 or q8_0");
     if (out_of_range(&b, &t))
-        return cli_usage_error(&command_bench, "a number is out of its range");
+        return cli_usage_error(&command_bench, "%s", out_of_range(&b, &t));
     return t.shape ? measure_shape(&b, &t) : measure_and_tell(&b, argv[0], &t);
 }
 

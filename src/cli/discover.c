@@ -171,8 +171,8 @@ static int nothing_found(struct err *e)
     return err_set(e, ERR_NOT_FOUND,
                    "nothing to work with: no config (hearth.yaml here, in ~/.config/hearth or /etc/hearth), no key in "
                    "the usual variables (DEEPSEEK_API_KEY, ANTHROPIC_API_KEY, OPENAI_API_KEY, ...), and neither Ollama "
-                   "(on loopback or OLLAMA_HOST) nor llama-server on loopback. Set a key, start Ollama, or look around "
-                   "with `hearth rehearse`");
+                   "(on loopback or OLLAMA_HOST) nor llama-server on loopback. Set a key, start Ollama, name a model file of your own in a hearth.yaml "
+                   "(upstreams: { engine: { dialect: engine, models: { NAME: FILE.gguf } } }), or look around with `hearth rehearse`");
 }
 
 static int make(struct buf *yaml, struct buf *said, bool measure, struct err *e)

@@ -7,6 +7,8 @@
 #include "cli/cli_priv.h"
 #include "engine/pool.h"
 
+enum { CALLS_MAX = 256 };
+
 static const char details[] =
     "The process opens its files and its address, and then gives up what it does not need: it cannot connect to anything, open another file\n"
     "or start a program; `hearth doctor --fence` shows it. It has no keys and no ledger: put `hearth serve` in front, or listen on a unix\n"
@@ -49,8 +51,10 @@ static int run(int argc, char **argv)
         return cli_usage_error(&command_engine, words ? "%d model files at most" : "which model files?", ENGINE_MODELS);
     if (a.name && words > 1)
         return cli_usage_error(&command_engine, "--name is for one model");
-    if (a.threads < 0 || a.threads > POOL_THREADS_MAX || a.context < 0 || a.calls < 0 || a.calls > 256)
-        return cli_usage_error(&command_engine, "a number is out of its range");
+    if (a.threads < 0 || a.threads > POOL_THREADS_MAX)
+        return cli_usage_error(&command_engine, "--threads is at most %d", POOL_THREADS_MAX);
+    if (a.context < 0 || a.calls < 0 || a.calls > CALLS_MAX)
+        return cli_usage_error(&command_engine, a.context < 0 ? "--context cannot be below 0" : "--calls is at most %d", CALLS_MAX);
     if (a.kv && kv_type_named(a.kv) == KV_TYPE_END)
         return cli_usage_error(&command_engine, "--kv is f16, f32 or q8_0");
     if (a.keep && (!str_to_duration_us(str_from(a.keep), &a.keep_us) || a.keep_us <= 0))

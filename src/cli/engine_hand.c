@@ -47,12 +47,16 @@ static int watch_signals(struct by_hand *b, struct err *e)
     return loop_io_add(b->process.loop, &b->signal_io, b->signals, EPOLLIN, on_signal) < 0 ? err_set(e, ERR_NOMEM, "signals") : 0;
 }
 
-static int load(struct by_hand *b, const struct engine_asked *a, struct gguf *file, struct str name, struct err *e)
+static int load(struct by_hand *b, const struct engine_asked *a, struct gguf *file, const char *path, struct err *e)
 {
+    struct str name = a->name ? str_from(a->name) : name_of(path);
     struct host_options o = {.engine = {.kernels = a->kernels, .threads = (size_t)a->threads, .context = (size_t)a->context, .kv_type = kv_type_named(a->kv ? a->kv : "f16")}, .calls_max = (size_t)a->calls,
                              .keep_us = a->keep_us};
-    int rc = engine_process_load(&b->process, file, &o, name, 0, e);
-    return rc < 0 ? rc : engine_process_serve(&b->process, b->process.loaded, name, e);
+    struct err why = {0};
+    int rc = engine_process_load(&b->process, file, &o, name, 0, &why);
+    if (rc == 0)
+        rc = engine_process_serve(&b->process, b->process.loaded, name, &why);
+    return rc < 0 ? err_set(e, rc, "%s: %s", path, why.text) : 0;
 }
 
 /* Files and sockets first, then the walls, then threads: they are born inside. */
@@ -70,7 +74,7 @@ static int start(struct by_hand *b, const struct engine_asked *a, struct err *e)
         rc = engine_process_confine(&b->process, a->open, e);
     for (int i = 0; i < a->file_count; i++) {
         if (rc == 0)
-            rc = load(b, a, file[i], a->name ? str_from(a->name) : name_of(a->file[i]), e);
+            rc = load(b, a, file[i], a->file[i], e);
         else
             gguf_close(file[i]);
     }

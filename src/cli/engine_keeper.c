@@ -34,6 +34,7 @@ struct engine_keeper {
     pthread_mutex_t lock; /* guards what follows; held while the process is asked */
     struct engine_child child;
     struct engine_files now, next;
+    size_t loaded; /* of `now`, when the process was started last */
     bool closing;
     int64_t last_id;
     int64_t up_since_ms, again_ms; /* on the monotonic clock; again: when it is to be started, if it is not up */
@@ -62,16 +63,23 @@ int engine_socket_path(struct buf *out, struct str data_dir)
 /* A model that cannot be loaded any more is told and left out, unless this is about whether the config can be taken. */
 static int load_all(struct engine_keeper *k, bool strict, struct err *e)
 {
+    k->loaded = 0;
     for (size_t i = 0; i < k->now.count; i++) {
         struct err why = {0};
-        int rc = engine_file_load(&k->now.model[i], &k->child, &why);
+        struct engine_file *f = &k->now.model[i];
+        f->id = f->id ? f->id : ++k->last_id; /* the process before could not load it */
+        int rc = engine_file_load(f, &k->child, &why);
         if (rc < 0 && (strict || rc == ERR_CLOSED || rc == ERR_TIMEOUT)) {
             if (e)
                 *e = why;
             return rc;
         }
-        if (rc < 0)
+        if (rc < 0) {
             log_line(LOG_ERROR, "engine", "%s; it is left out until the config is read again", why.text);
+            f->id = 0; /* then its file may be the same, mended */
+        } else {
+            k->loaded++;
+        }
     }
     return engine_files_serve(&k->now, NULL, &k->child, e);
 }
@@ -103,7 +111,7 @@ static void tell_news(struct engine_keeper *k, const char *how)
         json_key(&w, "how"), json_text(&w, how);
         json_key(&w, "again_ms"), json_i64(&w, k->pause_ms);
     } else {
-        json_key(&w, "models"), json_i64(&w, (int64_t)k->now.count);
+        json_key(&w, "models"), json_i64(&w, (int64_t)k->loaded);
     }
     json_object_end(&w);
     if (json_done(&w) == 0)
@@ -141,7 +149,7 @@ static void start_again(struct engine_keeper *k)
     }
     (void)atomic_fetch_add(&k->restarts, 1);
     tell_news(k, NULL);
-    log_line(LOG_INFO, "engine", "the engine process is started again as %d, with %zu model%s", (int)k->child.pid, k->now.count, k->now.count == 1 ? "" : "s");
+    log_line(LOG_INFO, "engine", "the engine process is started again as %d, with %zu of %zu models", (int)k->child.pid, k->loaded, k->now.count);
 }
 
 /* --- the thread that watches ----------------------------------------------------------------------------------------------- */

@@ -19,15 +19,19 @@ static int read_tokens(struct asked *a, const char *text, struct err *e)
 {
     struct str rest = str_from(text), part;
     a->token = new0_array(int32_t, rest.len / 2 + 1);
+    bool more = true;
     if (!a->token)
         return err_set(e, ERR_NOMEM, "tokens");
-    while (str_cut(&rest, ',', &part)) {
+    while (more) { /* a comma at the end leaves a number that is missing */
         int64_t n;
+        more = str_find_char(rest, ',') >= 0;
+        if (!str_cut(&rest, ',', &part))
+            part = STR_NONE;
         if (!str_to_i64(str_trim(part), &n) || n < 0 || n > INT32_MAX)
             return err_set(e, ERR_INVALID, "`%.*s` in --tokens is no token number", STR_FMT(part));
         a->token[a->count++] = (int32_t)n;
     }
-    return a->count ? 0 : err_set(e, ERR_INVALID, "--tokens names no token");
+    return 0;
 }
 
 struct scored {
@@ -135,7 +139,7 @@ static int run(int argc, char **argv)
     if (end)
         return end - 1;
     if (words != 1 || !tokens)
-        return cli_usage_error(&command_logits, words != 1 ? "which model file?" : "which tokens? --tokens 1,2,3");
+        return cli_usage_error(&command_logits, words > 1 ? "one file at a time" : words < 1 ? "which model file?" : "which tokens? --tokens 1,2,3");
     if (a.top < 1 || a.threads < 0 || a.threads > POOL_THREADS_MAX)
         return cli_usage_error(&command_logits, a.top < 1 ? "--top starts at 1" : "--threads is at most %d", POOL_THREADS_MAX);
     a.path = argv[0];

@@ -116,8 +116,8 @@ static int run(int argc, char **argv)
     };
     int words;
     int end = cli_parse(&command_tokenize, options, COUNT_OF(options),
-                        "Standard input is taken as it is: no line end is added or dropped, and it need not be UTF-8. What the file wants\n"
-                        "around a text is put there (BOS where its add_bos_token, or the way of its family, says so; CLS and SEP for\n"
+                        "Standard input is taken as it is: no line end is added or dropped, and it need not be UTF-8; 16 MiB at most. What the\n"
+                        "file wants around a text is put there (BOS where its add_bos_token, or the way of its family, says so; CLS and SEP for\n"
                         "embedding models); --no-bos leaves all of that out. User-defined tokens are recognised always.",
                         argc, argv, &words);
     if (end)

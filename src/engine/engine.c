@@ -19,9 +19,11 @@ static size_t cores(void)
 static int open_kernels(struct engine *g, const char *name, struct err *e)
 {
     g->kernels = kernels_pick(name);
-    if (!g->kernels)
-        return err_set(e, ERR_INVALID, "there are no kernels `%s` that this machine can run", name);
-    return 0;
+    if (g->kernels)
+        return 0;
+    AUTO_BUF struct buf names = BUF_INIT(256);
+    kernels_names(&names);
+    return err_set(e, ERR_INVALID, "there are no kernels `%s` that this machine can run; it runs %.*s", name, STR_FMT(buf_str(&names)));
 }
 
 /* A model that sees both ways reads a text in one step. */

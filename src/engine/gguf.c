@@ -151,7 +151,7 @@ static int part_open(struct gguf *g, const char *path, struct err *e)
     struct gguf_part *p = part_add(g, path, e);
     if (!p)
         return ERR_NOMEM;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a named pipe would be waited for */
     if (fd < 0)
         return err_set_errno(e, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, errno, "%s: cannot be opened", path);
     int rc = part_map(p, fd, e);

@@ -54,6 +54,12 @@ int gguf_open_fds(struct gguf **out, const char *path, const int *fd, size_t cou
 /* How many parts a file of this name is the first of, by its name alone: 1 unless it ends in -00001-of-NNNNN.gguf. */
 size_t gguf_parts_named(const char *path);
 int gguf_part_name(struct buf *out, const char *path, size_t index, size_t count); /* of such a file: the name of part `index`, from 0 */
+
+/* Texts in a file may be anything: what a message shows of one is short and printable. */
+struct gguf_shown {
+    char text[84];
+};
+struct gguf_shown gguf_shown(struct str s);
 /* From memory that outlives it, aligned to 8 bytes at least (tests, fuzzing). */
 int gguf_open_memory(struct gguf **out, struct str bytes, struct err *e);
 void gguf_close(struct gguf *g);

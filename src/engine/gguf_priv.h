@@ -75,12 +75,6 @@ int gguf_index_tensors(struct gguf *g, struct str *twice);
 const struct gguf_value *gguf_value_find(const struct gguf_values *v, const char *key);
 bool gguf_value_i64(const struct gguf_value *v, int64_t *out); /* any integer that fits; v may be NULL */
 
-/* Names in a file may be anything: what a message shows of one is short and printable. */
-struct gguf_shown {
-    char text[84];
-};
-struct gguf_shown gguf_shown(struct str s);
-
 static inline uint32_t gguf_u32(const uint8_t *p)
 {
     uint32_t v;

@@ -19,6 +19,15 @@ void host_release(struct host_call *c)
     mem_free(c);
 }
 
+/* What is cut into more tokens than any context holds is not cut to its end. */
+static int too_long(const struct host *h, int rc, struct err *e)
+{
+    if (rc != ERR_LIMIT || !e)
+        return rc == ERR_LIMIT ? ERR_CONTEXT : rc;
+    struct err why = *e;
+    return err_set(e, ERR_CONTEXT, "%s; the context holds %zu", why.text, h->context_max);
+}
+
 /* The tokenizer puts its BOS in front; a template's own was taken out then (chat_prompt.h). */
 static int encode_prompt(struct host *h, const struct chat_prompt *p, struct arena *a, struct host_call *c, struct err *e)
 {
@@ -31,7 +40,7 @@ static int encode_prompt(struct host *h, const struct chat_prompt *p, struct are
     int rc = 0;
     if (tokenizer_adds_bos(h->tokenizer) && tokenizer_bos(h->tokenizer) != TOKEN_NONE)
         rc = token_list_push(&c->prompt, tokenizer_bos(h->tokenizer));
-    return rc < 0 ? err_set(e, rc, "prompt") : tokenizer_encode_parts(h->tokenizer, part, p->count, 0, &c->prompt, e);
+    return rc < 0 ? err_set(e, rc, "prompt") : too_long(h, tokenizer_encode_parts(h->tokenizer, part, p->count, 0, &c->prompt, e), e);
 }
 
 int host_render(struct host *h, const struct host_request *r, struct host_call *c, struct host_rendering *out, struct err *e)
@@ -93,7 +102,7 @@ static int prepare_chat(struct host *h, const struct host_request *r, struct hos
 static int prepare_text(struct host *h, const struct host_request *r, struct host_call *c, struct err *e)
 {
     struct chat_prompt none = {0};
-    int rc = tokenizer_encode(h->tokenizer, r->text, TOKENIZE_ENDS, &c->prompt, e);
+    int rc = too_long(h, tokenizer_encode(h->tokenizer, r->text, TOKENIZE_ENDS, &c->prompt, e), e);
     return rc == 0 && c->kind == HOST_TEXT ? open_parser(c, NULL, &none, NULL, e) : rc;
 }
 

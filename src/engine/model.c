@@ -42,7 +42,7 @@ static const struct family *family_find(struct reading *r)
             return &families[i];
         (void)buf_append_format(&known, "%s%s", i ? ", " : "", families[i].name);
     }
-    (void)read_fail(r, ERR_UNSUPPORTED, "the model is of the architecture `%.*s`; the engine knows %.*s", STR_FMT(r->m->architecture),
+    (void)read_fail(r, ERR_UNSUPPORTED, "the model is of the architecture `%s`; the engine knows %.*s", gguf_shown(r->m->architecture).text,
                     STR_FMT(buf_str(&known)));
     return NULL;
 }
@@ -64,7 +64,7 @@ static void read_sizes(struct reading *r)
         (void)read_fail(r, ERR_UNSUPPORTED, "heads of %zu and %llu numbers: the engine takes equal ones up to %d", m->head_dim,
                         (unsigned long long)value_dim, HEAD_DIM_MAX);
     else if (m->kv_heads == 0 || m->heads % m->kv_heads || m->heads / m->kv_heads > HEAD_GROUP_MAX)
-        (void)read_fail(r, ERR_UNSUPPORTED, "%zu heads over %zu key heads: the engine takes up to %d for each", m->heads, m->kv_heads, HEAD_GROUP_MAX);
+        (void)read_fail(r, ERR_UNSUPPORTED, "%zu heads over %zu key heads: each must have as many, and the engine takes up to %d", m->heads, m->kv_heads, HEAD_GROUP_MAX);
     else if (m->heads * m->head_dim > MODEL_WIDTH_MAX)
         (void)read_fail(r, ERR_LIMIT, "%zu heads of %zu numbers are more than the engine takes", m->heads, m->head_dim);
     else if (read_u64(r, "expert_count", 0) > 0)
@@ -101,10 +101,16 @@ static void read_pooling(struct reading *r, const struct family *f)
 static void read_traits(struct reading *r, const struct family *f)
 {
     struct model *m = r->m;
+<<<<<<< HEAD
     if (str_eq(m->architecture, STR("gemma3")))
         m->epsilon = (float)read_f64(r, "attention.layer_norm_rms_epsilon", 1e-6); /* Ollama's files do not say it */
     else
         m->epsilon = (float)read_f64_needed(r, f->bert ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon");
+=======
+    m->epsilon = (float)read_f64(r, f->bert ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon", f->bert ? 1e-12 : 1e-5);
+    if (!(m->epsilon >= 0) || !isfinite(m->epsilon))
+        (void)read_fail(r, ERR_SYNTAX, "`attention.layer_norm%s_epsilon` is %g: it has to be a number from 0", f->bert ? "" : "_rms", (double)m->epsilon);
+>>>>>>> w/outside
     m->causal = !f->bert;
     if (read_bool(r, "attention.causal", m->causal) != m->causal)
         (void)read_fail(r, ERR_UNSUPPORTED, "`attention.causal` is %s, which the engine cannot do for the architecture `%.*s`", m->causal ? "false" : "true",

@@ -330,8 +330,8 @@ static int read_kind(struct tokenizer *t, const struct gguf *g, struct err *e)
     else if (str_eq(model, STR("none")) || str_eq(model, STR("no_vocab")))
         return err_set(e, ERR_UNSUPPORTED, "the file has no vocabulary: text cannot become tokens");
     else
-        return err_set(e, ERR_UNSUPPORTED, "vocabularies of the kind %.*s are not supported; those of gpt2, llama and bert are",
-                       STR_FMT(str_slice(model, 0, 64)));
+        return err_set(e, ERR_UNSUPPORTED, "vocabularies of the kind %s are not supported; those of gpt2, llama and bert are",
+                       gguf_shown(model).text);
     return 0;
 }
 

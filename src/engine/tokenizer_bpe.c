@@ -183,7 +183,7 @@ static int choose_family(struct tokenizer *t, const struct gguf *g, struct err *
         t->warning = "the file does not say how its text is cut into words (tokenizer.ggml.pre): the common way is taken, and answers may be worse";
     t->family = split_family_named(pre);
     if (!t->family)
-        return err_set(e, ERR_UNSUPPORTED, "the pre-tokenizer %.*s is not supported", STR_FMT(str_slice(pre, 0, 64)));
+        return err_set(e, ERR_UNSUPPORTED, "the pre-tokenizer `%s` (tokenizer.ggml.pre) is not supported", gguf_shown(pre).text);
     struct split_flags flags = split_family_flags(t->family);
     t->ignore_merges = flags.ignore_merges;
     t->composed = flags.composed;

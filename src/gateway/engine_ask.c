@@ -17,7 +17,8 @@ static int read_number(const struct json_node *o, const char *key, double least,
     if (!n || n->type == JSON_NULL)
         return 0;
     if (n->type != JSON_NUMBER || !json_to_double(n->text, &d) || !(d >= least && d <= most))
-        return err_set(e, ERR_INVALID, "`%s` must be a number from %g to %g", key, least, most);
+        return least == most ? err_set(e, ERR_INVALID, "`%s` can only be %g here", key, least)
+                             : err_set(e, ERR_INVALID, "`%s` must be a number from %.10g to %.10g", key, least, most);
     *out = d;
     return 0;
 }
@@ -359,7 +360,17 @@ static int read_prompt(struct engine_ask *a, const struct json_node *o, struct e
     if (p && p->type == JSON_ARRAY && p->count == 1)
         p = p->child;
     if (!p || p->type != JSON_STRING)
+<<<<<<< HEAD
         return refuse(e, "prompt", "must be one text");
+=======
+        return refuse(e, "prompt", "must be one text (lists and token numbers are not served here)");
+    bool echo = false;
+    int rc = read_flag(o, "echo", &echo, e);
+    if (rc < 0)
+        return rc;
+    if (echo || json_get_text(o, "suffix").len)
+        return err_set(e, ERR_UNSUPPORTED, "`%s` is not served here", echo ? "echo" : "suffix");
+>>>>>>> w/outside
     a->host.text = p->text;
     if (a->host.answer_max == 0)
         a->host.answer_max = 16; /* OpenAI's default here */
@@ -380,8 +391,12 @@ static int read_texts(struct engine_ask *a, const struct json_node *o, struct er
     a->base64 = str_eq(format, STR("base64"));
     if (!input || (input->type != JSON_STRING && input->type != JSON_ARRAY) || (input->type == JSON_ARRAY && input->count == 0))
         return refuse(e, "input", "must be a text or a list of texts");
-    if (input->type == JSON_ARRAY && input->count > ENGINE_TEXTS_MAX)
-        return refuse(e, "input", "has more than 256 texts: send them in several requests");
+    size_t count = input->type == JSON_ARRAY ? input->count : 1;
+    if (count > ENGINE_TEXTS_MAX)
+        return err_set(e, ERR_INVALID, "`input` has %zu texts, and %d are taken at once: send them in several requests", count, ENGINE_TEXTS_MAX);
+    a->text = arena_new_array(&a->arena, struct str, count);
+    if (!a->text)
+        return err_set(e, ERR_NOMEM, "texts");
     for (const struct json_node *c = input->type == JSON_ARRAY ? input->child : input; c; c = input->type == JSON_ARRAY ? c->next : NULL) {
         if (c->type != JSON_STRING || c->text.len == 0)
             return refuse(e, "input", "must hold texts, none of them empty (token numbers are not served here)");

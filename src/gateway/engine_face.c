@@ -67,9 +67,12 @@ static void on_request(struct http_exchange *x, void *ctx)
     struct engine_face *f = ctx;
     const struct http_request *r = http_exchange_request(x);
     bool get = r->method == HTTP_GET || r->method == HTTP_HEAD;
-    for (size_t i = 0; i < COUNT_OF(calls) && r->method == HTTP_POST; i++)
+    for (size_t i = 0; i < COUNT_OF(calls); i++)
         if (str_eq(r->path, calls[i].path)) {
-            engine_call_begin(f, x, calls[i].kind);
+            if (r->method == HTTP_POST)
+                engine_call_begin(f, x, calls[i].kind);
+            else
+                engine_reply_error(x, 405, NULL, STR("this is asked with POST, and a JSON object that says what"));
             return;
         }
     if (get && str_eq(r->path, STR("/v1/models")))
@@ -81,7 +84,7 @@ static void on_request(struct http_exchange *x, void *ctx)
     else if (get && str_eq(r->path, STR("/fence")))
         prove_fence(f, x);
     else
-        engine_reply_error(x, 404, NULL, STR("there is nothing here: the engine serves /v1/chat/completions, /v1/completions, /v1/embeddings, /v1/models and /metrics"));
+        engine_reply_error(x, 404, NULL, STR("there is nothing here: the engine answers POST /v1/chat/completions, /v1/completions and /v1/embeddings, and GET /v1/models and /metrics"));
 }
 
 /* A client that reads again. */
@@ -112,6 +115,9 @@ int engine_face_open(struct engine_face **out, struct loop *l, struct err *e)
     if (!f)
         return err_set(e, ERR_NOMEM, "engine");
     f->loop = l;
+    struct rng chance;
+    rng_seed_system(&chance);
+    f->serial = rng_next(&chance); /* the next process may begin in the same second */
     struct http_server_options o = {.handler = {.on_request = on_request, .on_gone = on_gone, .on_drain = on_drain}, .ctx = f, .body_bytes_max = BODY_BYTES_MAX,
                                     .idle_timeout_ms = IDLE_MS};
     struct clerk_options co = {.jobs_max = JOBS_MAX};

@@ -7,7 +7,7 @@
 #include "net/http_server.h"
 #include "net/loop.h"
 
-enum { ENGINE_MODELS_MAX = 32, ENGINE_TEXTS_MAX = 256 /* of one request for embeddings */, ENGINE_STOPS_MAX = 16, ENGINE_ANSWER_BYTES_MAX = 64 << 20,
+enum { ENGINE_MODELS_MAX = 32, ENGINE_TEXTS_MAX = 2048 /* of one request for embeddings, as OpenAI takes */, ENGINE_STOPS_MAX = 16, ENGINE_ANSWER_BYTES_MAX = 64 << 20,
        ENGINE_PARTS_AT_ONCE = 64 /* texts of one request that a host has; the others wait with the call */ };
 
 /* A request as its body says, on the loop; texts live in `arena`. */
@@ -15,7 +15,7 @@ struct engine_ask {
     struct arena arena;
     struct str model;
     struct host_request host;
-    struct str text[ENGINE_TEXTS_MAX]; /* embeddings: each is a call of the host */
+    struct str *text; /* (text_count): embeddings: each is a call of the host */
     size_t text_count;
     struct str stop[ENGINE_STOPS_MAX];
     struct sampler_bias *bias;

@@ -79,12 +79,13 @@ static void close_books(struct attempt *a, enum reason r)
 static void say_rest(const struct attempt *a, enum reason r, int64_t rest_ms)
 {
     const struct reason_row *row = reason_row(r);
-    if (row->cool == COOL_LONG || rest_ms)
-        tell_rest(a, r, rest_ms);
+    if (!rest_ms)
+        return; /* it rests already: others that were under way have told */
+    tell_rest(a, r, rest_ms);
     if (row->cool == COOL_LONG)
         log_line(LOG_ERROR, "mesh", "%.*s: %s (%d); it rests for %lld min: somebody has to look after it", STR_FMT(a->target->name),
                  row->text, a->status, (long long)(rest_ms / 60000));
-    else if (rest_ms)
+    else
         log_line(LOG_WARN, "mesh", "%.*s: %s; it rests for %lld ms", STR_FMT(a->target->name), row->text, (long long)rest_ms);
 }
 

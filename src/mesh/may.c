@@ -54,7 +54,7 @@ enum reason pick_may(struct mesh_call *c, const struct step *s, const struct tar
     if (u->key_problem.len)
         return REASON_NO_KEY;
     int face = face_choose(c, t);
-    if (face == FACE_NONE)
+    if (face == FACE_NONE || own_cannot(c, t))
         return REASON_NO_ENDPOINT;
     if (u->passthrough && (!c->ask.credential.len || face != (int)c->ask.dialect)) /* what a client shows is for the service it speaks to */
         return REASON_NO_CREDENTIAL;

@@ -76,6 +76,7 @@ enum reason_cool {
     X(DEADLINE,           FAULT_TARGET, NEXT_STEP,   COOL_NONE,  503, "its turn did not come before the call's deadline")       \
     X(NO_FACE,            FAULT_TARGET, NEXT_SAME,   COOL_NONE,  502, "it has no such endpoint; it is asked in another dialect") \
     X(NO_SUBTITLES,       FAULT_TARGET, NEXT_SAME,   COOL_NONE,  502, "it writes no srt or vtt; it is asked for segments, to make them of") \
+    X(LEFT_OUT,           FAULT_TARGET, NEXT_STEP,   COOL_NONE,  503, "the engine could not load it; its log says why")             \
     /* why a candidate was not even tried */                                                                            \
     X(COOLING,            FAULT_TARGET, NEXT_STEP,   COOL_NONE,  503, "cooling after failures")                         \
     X(BUSY,               FAULT_TARGET, NEXT_STEP,   COOL_NONE,  429, "at its limit of concurrent calls")               \
@@ -739,11 +740,13 @@ void queue_leave(struct mesh_call *c); /* fine when it does not wait */
 
 /* own.c: the built-in engine. */
 bool own_drops(const struct mesh_call *c, const struct target *t); /* it lets the oldest turns go instead of refusing a long conversation */
+bool own_cannot(const struct mesh_call *c, const struct target *t); /* a kind of call that it has no endpoint for */
 enum reason own_tell(struct attempt *a, struct str *words); /* puts the member `hearth` into its request; fine for every upstream, as what follows */
 void own_header(struct attempt *a, struct str name, struct str value);
 void own_interim(struct http_fetch *f, void *ctx); /* of an attempt: it is being worked on */
 enum reason own_refused(const struct attempt *a, enum reason r, const struct wire_failure *f);
 bool own_end_is_told(const struct attempt *a, enum reason r); /* its failure is the end of a process that another call has told of */
+bool own_says_nothing(const struct attempt *a, enum finish how); /* an answer without a word that is one all the same */
 int own_comment(const struct attempt *a, struct buf *out); /* what its head would have told; nothing, mostly */
 bool own_needs_head(const struct mesh_call *c); /* nothing but the head can tell it: it waits for the content */
 

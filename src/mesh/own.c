@@ -11,6 +11,12 @@ static bool is_own(const struct target *t)
     return t->up->config->engine;
 }
 
+/* Asked, it would say that the path is not there, which could be taken for its model's absence. */
+bool own_cannot(const struct mesh_call *c, const struct target *t)
+{
+    return is_own(t) && (c->facts.op == WIRE_RERANK || c->facts.form);
+}
+
 static bool wants_drop(const struct mesh_call *c)
 {
     enum wire_overflow said = c->facts.hearth.overflow; /* the client's word counts more than its job's */
@@ -90,12 +96,17 @@ void own_header(struct attempt *a, struct str name, struct str value)
         a->dropped = (int64_t)tokens;
 }
 
-/* A full line, or a place that came too late, is no failure of the engine: it works, and rests for neither. */
+/* A full line, or a place that came too late, is no failure of the engine: it works, and rests for neither. A model that it could not load
+ * comes back when the config is read again: until then asking costs nothing, and then the next call has to find it. */
 enum reason own_refused(const struct attempt *a, enum reason r, const struct wire_failure *f)
 {
     if (!is_own(a->target))
         return r;
-    return str_eq(str_from(f->code), STR("queue_full")) ? REASON_QUEUE_FULL : str_eq(str_from(f->code), STR("deadline")) ? REASON_DEADLINE : r;
+    struct str code = str_from(f->code);
+    return str_eq(code, STR("queue_full")) ? REASON_QUEUE_FULL
+           : str_eq(code, STR("deadline")) ? REASON_DEADLINE
+           : r == REASON_MODEL             ? REASON_LEFT_OUT
+                                           : r;
 }
 
 /* All calls under way fail when the process ends: that is one failure, which many tell. Counted one by one they would make the engine
@@ -109,6 +120,13 @@ bool own_end_is_told(const struct attempt *a, enum reason r)
     long long before = atomic_load_explicit(&a->target->state->ended_ms, memory_order_relaxed);
     bool told = before && now_ms - before < ONE_END_MS;
     return told || !atomic_compare_exchange_strong(&a->target->state->ended_ms, &before, now_ms); /* else another loop has, just now */
+}
+
+/* Others say 200 and nothing when something is wrong with them. The engine says nothing when the model does: its first token ends the
+ * answer, or begins a stop string of the caller's. */
+bool own_says_nothing(const struct attempt *a, enum finish how)
+{
+    return is_own(a->target) && how == FINISH_STOP;
 }
 
 /* The head is out, so the header that tells what was left out comes too late. A comment can tell it, where the dialect has comments. */

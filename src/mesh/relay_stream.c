@@ -158,8 +158,8 @@ static int on_event(const struct sse_event *ev, void *ctx)
 /* The upstream's stream is complete: close the books, then let the last bytes go. */
 static void finish_stream(struct attempt *a)
 {
-    if (a->state == ATTEMPT_WAITING) { /* never any content: fine only if the model was cut or filtered, or calls nothing */
-        bool excused = a->finished && (a->finish == FINISH_LENGTH || a->finish == FINISH_FILTER);
+    if (a->state == ATTEMPT_WAITING) { /* never any content: fine only if the model was cut or filtered, or is ours */
+        bool excused = a->finished && (a->finish == FINISH_LENGTH || a->finish == FINISH_FILTER || own_says_nothing(a, a->finish));
         if (!excused) {
             relay_stop(a, a->finish == FINISH_INTERRUPTED ? REASON_INTERRUPTED : REASON_EMPTY, STR_NONE);
             return;

@@ -167,7 +167,7 @@ static enum reason judge(struct attempt *a, struct wire_answer *w)
     if (w->finish == FINISH_INTERRUPTED)
         return REASON_INTERRUPTED;
     if (!w->has_content)
-        return w->finish == FINISH_LENGTH || w->finish == FINISH_FILTER ? REASON_DONE : REASON_EMPTY;
+        return w->finish == FINISH_LENGTH || w->finish == FINISH_FILTER || own_says_nothing(a, w->finish) ? REASON_DONE : REASON_EMPTY;
     if (!keeps_format)
         return REASON_BAD_FORMAT;
     if (a->call->facts.format != FORMAT_TEXT && w->finish == FINISH_STOP && w->content.len && !answer_keeps_format(w, a->call->facts.format))

@@ -327,16 +327,26 @@ void process_fini(struct scenario *s)
 
 /* --- its commands ------------------------------------------------------------------------------------------------- */
 
+static bool is_one_of(const char *word, const char *const *list)
+{
+    while (*list && strcmp(word, *list) != 0)
+        list++;
+    return *list != NULL;
+}
+
 static void cli_arguments(struct scenario *s, struct words *w, char **argv)
 {
+    static const char *const alone[] = {"engine", "bench", "logits", "tokenize", "help", NULL}, *const no_data[] = {"rehearse", "config", "healthcheck", NULL};
     int n = 1;
     struct str word;
     argv[0] = (char *)(uintptr_t)s->binary;
     while ((word = words_next(w)).ptr && n < ARGS_MAX - 5)
         argv[n++] = text_c(s, word);
+    if (n == 1 || is_one_of(argv[1], alone))
+        return;
     argv[n++] = (char *)(uintptr_t) "--config";
     argv[n++] = arena_format(&s->arena, "%s/hearth.yaml", s->folder);
-    if (strcmp(argv[1], "rehearse") != 0 && strcmp(argv[1], "config") != 0 && strcmp(argv[1], "healthcheck") != 0) { /* these have none */
+    if (!is_one_of(argv[1], no_data)) {
         argv[n++] = (char *)(uintptr_t) "--data";
         argv[n] = arena_format(&s->arena, "%s/data", s->folder);
     }

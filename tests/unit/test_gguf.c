@@ -775,6 +775,9 @@ TEST(what_is_no_file_is_refused)
     struct err e = {0};
     EXPECT_I64(gguf_open(&g, "/dev/null", &e), ERR_IO);
     EXPECT_STR(str_from(e.text), "/dev/null: a device or pipe, not a file");
+    EXPECT(mkfifo(path_of("pipe.gguf"), 0600) == 0); /* nobody writes into it, and nobody is waited for */
+    expect_refused("pipe.gguf", ERR_IO, "pipe.gguf: a device or pipe, not a file");
+    (void)unlink(path_of("pipe.gguf"));
     folder_remove();
 }
 

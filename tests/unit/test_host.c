@@ -324,6 +324,15 @@ TEST(what_does_not_fit_the_context_is_told_both_numbers)
     r = text_request("the first", 63);
     EXPECT_I64(call_begin(h, &r, &s, &e), ERR_CONTEXT);
     EXPECT(strstr(e.text, "may have 63") && strstr(e.text, "holds 64"));
+    enum { MORE = (1 << 20) + 100 }; /* of tokens than any context holds */
+    AUTO_BUF struct buf long_text = BUF_INIT(2 * MiB);
+    EXPECT_I64(buf_reserve(&long_text, MORE), 0);
+    memset(long_text.ptr, 'a', MORE);
+    long_text.len = MORE;
+    r = text_request("", 5);
+    r.text = buf_str(&long_text);
+    EXPECT_I64(call_begin(h, &r, &s, &e), ERR_CONTEXT);
+    EXPECT(strstr(e.text, "has more than 1048576 tokens") && strstr(e.text, "holds 64"));
     r = text_request("", 5);
     int rc = call_begin(h, &r, &s, &e); /* a BOS alone, or nothing */
     if (rc == 0) {

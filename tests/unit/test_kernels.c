@@ -18,8 +18,8 @@ static double uniform(void)
 static const uint32_t types[] = {QUANT_F32,  QUANT_F16,  QUANT_BF16, QUANT_Q4_0, QUANT_Q4_1, QUANT_Q5_0,   QUANT_Q5_1,   QUANT_Q8_0,
                                  QUANT_Q2_K, QUANT_Q3_K, QUANT_Q4_K, QUANT_Q5_K, QUANT_Q6_K, QUANT_IQ4_NL, QUANT_IQ4_XS, QUANT_MXFP4};
 
-/* Any bytes are codes; the scales (binary16 fields, by their offset in the block) are made small numbers. */
-static void random_row(uint32_t type, uint8_t *row, size_t k)
+/* Any bytes are codes, or all are `codes` when that is not negative; the scales (binary16 fields, by their offset in the block) are made small numbers. */
+static void random_row(uint32_t type, uint8_t *row, size_t k, int codes)
 {
     const struct quant_info *q = quant_info(type);
     size_t bytes = quant_row_bytes(q, k);
@@ -29,7 +29,7 @@ static void random_row(uint32_t type, uint8_t *row, size_t k)
         return;
     }
     for (size_t i = 0; i < bytes; i++)
-        row[i] = (uint8_t)rng_next(&chance);
+        row[i] = codes < 0 ? (uint8_t)rng_next(&chance) : (uint8_t)codes;
     if (q->block_elems == 1) {
         for (size_t i = 0; i < k; i++) {
             float f = (float)uniform();
@@ -70,14 +70,20 @@ static void *aligned(size_t bytes)
     return mem_zalloc_aligned(64, bytes + 64);
 }
 
-static void bench_init(struct bench *b, uint32_t type, const struct shape *s)
+static void quantise(struct bench *b, uint32_t type, const struct shape *s)
 {
-    const struct kernels *ref = kernels_ref();
     enum act_form form = kernels_form(type);
+    for (size_t c = 0; c < s->n && form != ACT_FLOAT; c++)
+        kernels_ref()->quantise(form, b->x.f + c * s->k, s->k, b->x.q + c * s->k, b->x.d + c * (s->k / act_block(form)), b->x.sum16 + c * (s->k / 16),
+                                b->x.sum32 + c * (s->k / 32));
+}
+
+static void bench_init(struct bench *b, uint32_t type, const struct shape *s, int codes)
+{
     b->row_bytes = quant_row_bytes(quant_info(type), s->k);
     b->w = aligned(b->row_bytes * s->rows + 64);
     for (size_t r = 0; r < s->rows; r++)
-        random_row(type, b->w + r * b->row_bytes, s->k);
+        random_row(type, b->w + r * b->row_bytes, s->k, codes);
     size_t cells = s->n * s->k;
     b->x = (struct act){.k = s->k, .n = s->n, .f = aligned(cells * 4), .q = aligned(cells), .d = aligned(cells * 4), .sum16 = aligned(cells),
                         .sum32 = aligned(cells)};
@@ -85,9 +91,7 @@ static void bench_init(struct bench *b, uint32_t type, const struct shape *s)
         b->x.f[i] = (float)(uniform() * (rng_below(&chance, 50) ? 1 : 30));
     if (s->k >= 64)
         memset(b->x.f + (s->n - 1) * s->k, 0, s->k / 2 * sizeof(float)); /* blocks of nothing */
-    for (size_t c = 0; c < s->n && form != ACT_FLOAT; c++)
-        ref->quantise(form, b->x.f + c * s->k, s->k, b->x.q + c * s->k, b->x.d + c * (s->k / act_block(form)),
-                      b->x.sum16 + c * (s->k / 16), b->x.sum32 + c * (s->k / 32));
+    quantise(b, type, s);
     b->y = aligned(s->n * s->rows * 4);
     b->scratch = aligned(MATMUL_SCRATCH_BYTES);
 }
@@ -135,26 +139,31 @@ TEST(the_level_that_is_asked_for_runs_here)
     EXPECT(kernels_pick("ref") == kernels_ref() && !kernels_pick("none") && kernels_pick(NULL));
 }
 
-static void level_agrees(const struct kernels *level, uint32_t type, const struct shape *s)
+static void bench_agrees(const struct kernels *level, uint32_t type, const struct shape *s, struct bench *b)
 {
-    struct bench b;
-    bench_init(&b, type, s);
     size_t bytes = s->n * s->rows * 4;
     float *right = aligned(bytes);
-    run(kernels_ref(), type, &b, s, s->rows);
-    memcpy(right, b.y, bytes);
+    run(kernels_ref(), type, b, s, s->rows);
+    memcpy(right, b->y, bytes);
     for (size_t split = 0; split <= s->rows; split += s->rows > 8 ? 8 : s->rows) {
-        run(level, type, &b, s, split);
-        if (memcmp(right, b.y, bytes) != 0) {
+        run(level, type, b, s, split);
+        if (memcmp(right, b->y, bytes) != 0) {
             size_t i = 0;
-            while (memcmp(right + i, b.y + i, 4) == 0)
+            while (memcmp(right + i, b->y + i, 4) == 0)
                 i++;
             test_fail(__FILE__, __LINE__, "%s %s k %zu rows %zu columns %zu split %zu: row %zu column %zu is %.9g, not %.9g", level->name, quant_info(type)->name, s->k,
-                 s->rows, s->n, split, i % s->rows, i / s->rows, (double)b.y[i], (double)right[i]);
+                 s->rows, s->n, split, i % s->rows, i / s->rows, (double)b->y[i], (double)right[i]);
             break;
         }
     }
     mem_free(right);
+}
+
+static void level_agrees(const struct kernels *level, uint32_t type, const struct shape *s)
+{
+    struct bench b;
+    bench_init(&b, type, s, -1);
+    bench_agrees(level, type, s, &b);
     bench_fini(&b);
 }
 
@@ -170,13 +179,34 @@ TEST(every_level_multiplies_to_the_same_bits)
         }
 }
 
+/* The largest codes times the largest activations, of one sign, of the other, by turns and half and half: no sum on the way overflows. */
+TEST(nothing_overflows)
+{
+    static const int codes[] = {0x00, 0x7f, 0x80, 0xff, 0x0f, 0xf0};
+    static const size_t turns[] = {SIZE_MAX, 1, 2, 4, 8, 16}; /* after so many elements the sign changes */
+    static const struct shape s = {256, 16, 10};
+    rng_seed(&chance, 9);
+    for (size_t l = 0; l < fast_levels(); l++)
+        for (size_t t = 0; t < COUNT_OF(types); t++)
+            for (size_t i = 0; i < COUNT_OF(codes) && kernels_form(types[t]) != ACT_FLOAT; i++) {
+                struct bench b;
+                bench_init(&b, types[t], &s, codes[i]);
+                for (size_t c = 0; c < s.n; c++)
+                    for (size_t k = 0; k < s.k; k++)
+                        b.x.f[c * s.k + k] = (k / turns[c % COUNT_OF(turns)] + c / COUNT_OF(turns)) % 2 ? -1 : 1;
+                quantise(&b, types[t], &s);
+                bench_agrees(fast[l], types[t], &s, &b);
+                bench_fini(&b);
+            }
+}
+
 TEST(a_column_is_the_same_alone_and_among_others)
 {
     rng_seed(&chance, 8);
     struct shape s = {512, 24, 9};
     for (size_t t = 0; t < COUNT_OF(types); t++) {
         struct bench b;
-        bench_init(&b, types[t], &s);
+        bench_init(&b, types[t], &s, -1);
         const struct kernels *k = kernels_pick(NULL);
         run(k, types[t], &b, &s, s.rows);
         float together[24], alone[24];
@@ -197,7 +227,7 @@ TEST(the_plain_level_is_right)
     struct shape s = {1024, 6, 3};
     for (size_t t = 0; t < COUNT_OF(types); t++) {
         struct bench b;
-        bench_init(&b, types[t], &s);
+        bench_init(&b, types[t], &s, -1);
         run(kernels_ref(), types[t], &b, &s, s.rows);
         float *w = aligned(s.k * 4);
         size_t block = act_block(kernels_form(types[t]));

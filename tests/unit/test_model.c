@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "engine/engine.h"
 #include "test.h"
+#include <math.h>
 
 enum { WIDTH = 32, VOCAB = 9, ROWS_MAX = 64 };
 static const double EPSILON = 1e-5;
@@ -172,6 +173,11 @@ TEST(a_file_that_is_wrong_in_one_thing_is_refused_for_it)
         {.says = NULL},
         {.key = "general.architecture", .gone = true, .says = "general.architecture"},
         {.key = "general.architecture", .text = "mamba", .says = "`mamba`; the engine knows llama"},
+        {.key = "general.architecture", .text = "m\x1B[2J\n", .says = "`m?[2J?`; the engine knows llama"}, /* a stranger's bytes on a terminal */
+        {.key = "llama.attention.layer_norm_rms_epsilon", .real = -1, .is_real = true, .says = "`attention.layer_norm_rms_epsilon` is -1"},
+        {.key = "llama.attention.layer_norm_rms_epsilon", .real = NAN, .is_real = true, .says = "`attention.layer_norm_rms_epsilon` is "},
+        {.key = "llama.attention.layer_norm_rms_epsilon", .real = 0, .is_real = true},
+        {.key = "general.architecture", .text = "\x1b[31m\xff", .says = "`?[31m?`; the engine knows"},
         {.key = "llama.context_length", .gone = true, .says = "llama.context_length"},
         {.key = "llama.context_length", .number = UINT64_MAX, .says = "llama.context_length"},
         {.key = "llama.embedding_length", .number = 0, .says = "llama.embedding_length"},
@@ -203,7 +209,9 @@ TEST(a_file_that_is_wrong_in_one_thing_is_refused_for_it)
         {.key = "llama.rope.dimension_count", .number = 0, .says = "rope.dimension_count"},
         {.key = "llama.rope.freq_base", .real = 0.5, .is_real = true, .says = "rope.freq_base"},
         {.key = "llama.rope.freq_base", .real = -1e300, .is_real = true, .says = "rope.freq_base"},
-        {.key = "llama.rope.scaling.type", .text = "spiral", .says = "`spiral`"},
+        {.key = "llama.rope.freq_base", .real = INFINITY, .is_real = true, .says = "`rope.freq_base` is inf"},
+        {.key = "llama.rope.freq_base", .real = NAN, .is_real = true, .says = "`rope.freq_base` is "},
+        {.key = "llama.rope.scaling.type", .text = "spiral\x07", .says = "`spiral?`"},
         {.key = "llama.rope.scaling.factor", .real = -4, .is_real = true, .says = "`rope.scaling.factor` is -4"},
         {.key = "llama.rope.scaling.factor", .real = 0, .is_real = true},
         {.key = "llama.pooling_type", .number = 4, .says = "pooling type 4"},

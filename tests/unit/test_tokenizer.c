@@ -935,10 +935,10 @@ TEST(contradictory_vocabularies_are_refused_by_what_is_wrong)
         {"gpt2", "qwen2", -1, -1, "a ", "merge 0 of the vocabulary is not two texts with a blank between"},
         {"gpt2", "qwen2", -1, -1, "no such", NULL},
         {"gpt2", "qwen2", -1, -1, "  a", NULL},
-        {"gpt2", "klingon", -1, -1, NULL, "the pre-tokenizer klingon is not supported"},
+        {"gpt2", "klin\x1Bgon", -1, -1, NULL, "the pre-tokenizer `klin?gon` (tokenizer.ggml.pre) is not supported"},
         {"llama", "", -1, 2, NULL, "the vocabulary has 3 texts and 2 scores"},
         {"llama", "", 3, 3, NULL, NULL},
-        {"t5", "", -1, -1, NULL, "vocabularies of the kind t5 are not supported; those of gpt2, llama and bert are"},
+        {"t5\n", "", -1, -1, NULL, "vocabularies of the kind t5? are not supported; those of gpt2, llama and bert are"},
         {"none", "", -1, -1, NULL, "the file has no vocabulary: text cannot become tokens"},
         {"bert", "", 3, -1, NULL, NULL},
     };

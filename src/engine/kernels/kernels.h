@@ -15,6 +15,7 @@
  *
  * Nothing here allocates, fails or keeps state. Shapes are trusted: they were checked when the model was loaded. */
 #pragma once
+#include "base/buf.h"
 #include "engine/quant.h"
 
 enum {
@@ -118,3 +119,4 @@ const struct kernels *kernels_vnni(void);
 const struct kernels *kernels_neon(void);
 /* The best this machine has, or the one named; NULL when that one cannot run here. */
 const struct kernels *kernels_pick(const char *name);
+void kernels_names(struct buf *out); /* "ref, avx2": those that can, the fastest last */

@@ -14,6 +14,14 @@ static size_t levels(const struct kernels *out[LEVELS_MAX])
     return n;
 }
 
+void kernels_names(struct buf *out)
+{
+    const struct kernels *level[LEVELS_MAX];
+    size_t n = levels(level);
+    for (size_t i = 0; i < n; i++)
+        (void)buf_append_format(out, "%s%s", i ? ", " : "", level[i]->name);
+}
+
 const struct kernels *kernels_pick(const char *name)
 {
     const struct kernels *level[LEVELS_MAX];
