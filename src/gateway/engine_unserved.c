@@ -23,7 +23,6 @@ static const struct unserved {
     {"dynatemp_range", CHAT | TEXT, 0, false, NULL},
     {"use_beam_search", CHAT | TEXT, 0, false, NULL},
     {"length_penalty", CHAT | TEXT, 1, false, NULL},
-    {"best_of", CHAT, 1, false, NULL},
     {"samplers", CHAT | TEXT, 0, false, NULL},
     {"allowed_token_ids", CHAT | TEXT, 0, false, NULL},
     /* where it ends */
