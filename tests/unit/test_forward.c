@@ -116,6 +116,30 @@ TEST(each_family_computes_what_it_is_described_as)
     (void)unlink(path);
 }
 
+/* The window of gemma3 is another one in each size of the model: none is made up for a file that does not say it. */
+TEST(a_window_that_the_file_does_not_say_is_not_made_up)
+{
+    static const char key[] = "gemma3.attention.sliding_window";
+    AUTO_BUF struct buf b = BUF_INIT(64 * MiB);
+    struct gguf *g = NULL;
+    struct model *m = NULL;
+    struct err e = {0};
+    REQUIRE(model_write("tiny-gemma3", "Q8_0") && buf_read_file(&b, path, &e) == 0);
+    char *at = memmem(b.ptr, b.len, key, sizeof key - 1);
+    REQUIRE(at);
+    memcpy(at, "general.attention.slides_so_far", sizeof key - 1);
+    char *bytes = mem_zalloc_aligned(64, b.len);
+    memcpy(bytes, b.ptr, b.len);
+    REQUIRE(gguf_open_memory(&g, str_of(bytes, b.len), &e) == 0);
+    EXPECT_I64(model_open(&m, g, 0, &e), ERR_UNSUPPORTED);
+    if (!strstr(e.text, key))
+        test_fail(__FILE__, __LINE__, "%s", e.text);
+    model_close(m);
+    gguf_close(g);
+    mem_free(bytes);
+    (void)unlink(path);
+}
+
 /* Activations in eight bits: off by a few hundredths of the spread, at most. */
 TEST(quantised_files_compute_nearly_the_same)
 {

@@ -783,7 +783,6 @@ static struct host_counts counts_when(struct host *h, uint64_t calls, uint64_t r
     return c;
 }
 
-/* What nobody uses gives its memory back: kept texts, buffers, mapped pages; the next call says the same, from the beginning. */
 struct failing { /* from the first token on, the n-th allocation of the host's thread fails */
     struct said said;
     long n, visited;
@@ -840,6 +839,7 @@ TEST(an_answer_whose_end_found_no_memory_does_not_look_whole)
     host_close(h);
 }
 
+/* What nobody uses gives its memory back: kept texts, buffers, mapped pages; the next call says the same, from the beginning. */
 TEST(an_unused_model_gives_its_memory_back_and_answers_as_before)
 {
     struct said first, second;
