@@ -1,5 +1,5 @@
 /* test_host.c: a model that answers, from request to last event, with tiny made-up models: what it says means nothing, so the tests look at what
- * must hold whatever a model says, or force what it says by logit_bias. */
+ * must hold whatever a model says, or force what it says by logit_bias. It is one piece because all of it shares the models and the sink of host_kit.h. */
 #include "base/json.h"
 #include "engine/host_priv.h"
 #include "host_kit.h"
