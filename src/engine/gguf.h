@@ -74,6 +74,11 @@ const struct gguf_tensor *gguf_tensor_find(const struct gguf *g, const char *nam
 /* A file may hold tensors of types that we know by name only: whoever needs one asks, and gets ERR_UNSUPPORTED with that name. */
 int gguf_tensor_readable(const struct gguf_tensor *t, struct err *e);
 
+/* Every key of the file, in its order; the index of one by name, or the count when there is none. */
+size_t gguf_key_count(const struct gguf *g);
+struct str gguf_key_at(const struct gguf *g, size_t index);
+size_t gguf_key_index(const struct gguf *g, const char *key);
+
 /* Values by key: false (output untouched) when the key is absent or of another kind. An integer key may have any integer width, as
  * files in the wild do; a float may be given as an integer. */
 bool gguf_get_u64(const struct gguf *g, const char *key, uint64_t *out); /* a negative number is no match */

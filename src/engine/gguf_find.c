@@ -77,6 +77,22 @@ const struct gguf_value *gguf_value_find(const struct gguf_values *v, const char
     return i < v->count ? &v->list[i] : NULL;
 }
 
+size_t gguf_key_count(const struct gguf *g)
+{
+    return g->values.count;
+}
+
+struct str gguf_key_at(const struct gguf *g, size_t index)
+{
+    assert(index < g->values.count);
+    return g->values.list[index].key;
+}
+
+size_t gguf_key_index(const struct gguf *g, const char *key)
+{
+    return index_find(&(struct index){g->values.list, key_at}, g->values.by_name, g->values.count, str_from(key));
+}
+
 const struct gguf_tensor *gguf_tensor_find(const struct gguf *g, const char *name)
 {
     size_t i = index_find(&(struct index){g->tensors, tensor_name_at}, g->by_name, g->tensor_count, str_from(name));

@@ -69,7 +69,8 @@ static void on_ended(void *call, enum sched_end how)
     }
     if (!c->finished)
         c->finish = HOST_LENGTH;
-    host_flush(c);
+    if (host_flush(c) < 0)
+        c->finish = HOST_FAILED;
     if (c->finish == HOST_STOP && c->called)
         c->finish = HOST_CALLS;
     end_call(c, c->finish);

@@ -51,15 +51,24 @@ static int pass_on(struct host_call *c)
     return rc;
 }
 
-void host_flush(struct host_call *c)
+int host_flush(struct host_call *c)
 {
     if (c->kind == HOST_EMBED || c->finish == HOST_CANCELLED)
-        return;
-    (void)detokenizer_finish(&c->detokenizer, &c->text);
-    if (c->stop.matched < 0 && pass_on(c) == 0 && stop_flush(&c->stop, &c->safe) == 0 && c->safe.len)
-        (void)answer_feed(c->parser, buf_str(&c->safe));
+        return 0;
+    int rc = detokenizer_finish(&c->detokenizer, &c->text), end;
+    if (rc == 0 && c->stop.matched < 0) {
+        rc = pass_on(c);
+        if (rc == 0)
+            rc = stop_flush(&c->stop, &c->safe);
+        if (rc == 0 && c->safe.len)
+            rc = answer_feed(c->parser, buf_str(&c->safe));
+    }
     buf_clear(&c->safe);
-    (void)answer_finish(c->parser);
+    end = answer_finish(c->parser); /* what is open is closed, also when something is missing */
+    rc = rc < 0 ? rc : end;
+    if (rc < 0 && !c->error.code)
+        (void)err_set(&c->error, rc, "the end of the answer cannot be held in memory");
+    return rc;
 }
 
 /* Control tokens are no text, but for the marks that the parser reads. */

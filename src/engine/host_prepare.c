@@ -157,6 +157,25 @@ static int check_fit(struct host *h, struct host_call *c, size_t answer_max, str
     return 0;
 }
 
+static uint32_t at_most(uint32_t n, size_t most)
+{
+    return n < most ? n : (uint32_t)most;
+}
+
+/* Penalties look back on the prompt too (docs/internals/serving.md). Their windows are no longer than the text may become. */
+static int open_sampler(struct host_call *c, size_t vocab, const struct sampler_options *asked, struct err *e)
+{
+    struct sampler_options o = *asked;
+    if (o.repeat_last_n <= SAMPLER_LAST_MAX && o.answer_last_n <= SAMPLER_LAST_MAX) { /* else it says so */
+        o.repeat_last_n = at_most(o.repeat_last_n, c->prompt.count + c->answer_max);
+        o.answer_last_n = at_most(o.answer_last_n, c->answer_max);
+    }
+    int rc = sampler_new(&c->sampler, (uint32_t)vocab, &o, e);
+    for (size_t i = 0; i < c->prompt.count && rc == 0; i++)
+        sampler_read(c->sampler, (uint32_t)c->prompt.id[i]);
+    return rc;
+}
+
 int host_prepare(struct host *h, const struct host_request *r, struct host_call *c, struct buf *note, struct err *e)
 {
     c->host = h;
@@ -181,6 +200,6 @@ int host_prepare(struct host *h, const struct host_request *r, struct host_call 
     c->logprobs = r->sampling.logprobs;
     rc = stop_init(&c->stop, r->stop, r->stop_count, e);
     if (rc == 0)
-        rc = sampler_new(&c->sampler, (uint32_t)h->engine->model->vocab, &r->sampling, e);
+        rc = open_sampler(c, h->engine->model->vocab, &r->sampling, e);
     return rc == 0 && !c->run && (r->json || r->schema.len) ? host_set_form(h, c, r->schema, e) : rc;
 }

@@ -86,5 +86,5 @@ int host_set_form(struct host *h, struct host_call *c, struct str schema, struct
 /* host_answer.c: the next token of a call from its logits, and all that follows from it. -1: it is complete. */
 int32_t host_next(void *call, const float *logits);
 int host_on_answer(void *call, const struct answer_event *event);
-void host_flush(struct host_call *c); /* what was held back comes out */
+int host_flush(struct host_call *c); /* what was held back comes out; not all of it: an error, told in c->error */
 void host_say(struct host_call *c, const struct host_event *event);

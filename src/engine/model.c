@@ -2,6 +2,7 @@
 #include "engine/model.h"
 #include "base/buf.h"
 #include "base/mem.h"
+#include "engine/gguf_priv.h"
 #include "engine/kv.h"
 #include "engine/model_priv.h"
 #include <math.h>
@@ -16,16 +17,18 @@ struct family {
     bool bert;      /* sees both ways; LayerNorm after each half */
     bool gemma;     /* norms on the results too; embeddings scaled; window layers */
     bool fused;     /* one matrix for q, k and v, one for gate and up (phi3) */
-    size_t pattern; /* layers with a window, where the file does not say it: all but each pattern-th; 0: none has */
+    bool qk_norm;   /* queries and keys have a norm of their own */
+    bool windows;   /* `attention.sliding_window` means something */
+    size_t pattern; /* layers with a window, where the file does not say it: all but each pattern-th; 0: all */
 };
 
 static const struct family families[] = {
-    {.name = "llama", .rope = ROPE_PAIRS, .activation = ACT_SILU},
+    {.name = "llama", .rope = ROPE_PAIRS, .activation = ACT_SILU, .windows = true},
     {.name = "qwen2", .rope = ROPE_HALVES, .activation = ACT_SILU},
-    {.name = "qwen3", .rope = ROPE_HALVES, .activation = ACT_SILU},
-    {.name = "phi3", .rope = ROPE_HALVES, .activation = ACT_SILU, .fused = true},
-    {.name = "gemma2", .rope = ROPE_HALVES, .activation = ACT_GELU, .gemma = true, .pattern = 2},
-    {.name = "gemma3", .rope = ROPE_HALVES, .activation = ACT_GELU, .gemma = true, .pattern = 6},
+    {.name = "qwen3", .rope = ROPE_HALVES, .activation = ACT_SILU, .qk_norm = true},
+    {.name = "phi3", .rope = ROPE_HALVES, .activation = ACT_SILU, .fused = true, .windows = true},
+    {.name = "gemma2", .rope = ROPE_HALVES, .activation = ACT_GELU, .gemma = true, .windows = true, .pattern = 2},
+    {.name = "gemma3", .rope = ROPE_HALVES, .activation = ACT_GELU, .gemma = true, .qk_norm = true, .windows = true, .pattern = 6},
     {.name = "bert", .rope = ROPE_NONE, .activation = ACT_GELU, .bert = true},
     {.name = "nomic-bert", .rope = ROPE_HALVES, .activation = ACT_SILU, .bert = true},
 };
@@ -67,12 +70,46 @@ static void read_sizes(struct reading *r)
         (void)read_fail(r, ERR_UNSUPPORTED, "the model is a mixture of experts, which the engine cannot run");
 }
 
+static void read_attention_scale(struct reading *r, const struct family *f)
+{
+    struct model *m = r->m;
+    double said = read_f64(r, "attention.scale", 0); /* 0: as the architecture has it */
+    m->attention_scale = 1 / sqrtf((float)m->head_dim);
+    if (f->gemma && (m->layer_count == 46 || m->layer_count == 62)) /* the 27B of both generations scales by width per head */
+        m->attention_scale = 1 / sqrtf((float)m->width / (float)m->heads);
+    if (said < 0)
+        (void)read_fail(r, ERR_SYNTAX, "`attention.scale` is %g, below 0", said);
+    else if (said > 0)
+        m->attention_scale = (float)said;
+}
+
+/* How a text becomes one vector; a model that writes has no such thing. */
+static void read_pooling(struct reading *r, const struct family *f)
+{
+    uint64_t type = read_u64(r, "pooling_type", f->bert ? POOL_MEAN : POOL_NONE);
+    if (type > POOL_LAST)
+        (void)read_fail(r, ERR_UNSUPPORTED, "the model scores pairs (pooling type %llu), which the engine cannot do yet", (unsigned long long)type);
+    else if (f->bert && type == POOL_NONE)
+        (void)read_fail(r, ERR_UNSUPPORTED, "`pooling_type` is 0: the model has a vector for each token and none for a text, which the engine cannot serve");
+    else if (!f->bert && type != POOL_NONE)
+        (void)read_fail(r, ERR_UNSUPPORTED, "`pooling_type` is %llu: the model makes embeddings, which the engine cannot do for the architecture `%.*s`",
+                        (unsigned long long)type, STR_FMT(r->m->architecture));
+    r->m->pooling = (enum pooling)type;
+}
+
 static void read_traits(struct reading *r, const struct family *f)
 {
     struct model *m = r->m;
+<<<<<<< HEAD
+    if (str_eq(m->architecture, STR("gemma3")))
+        m->epsilon = (float)read_f64(r, "attention.layer_norm_rms_epsilon", 1e-6); /* Ollama's files do not say it */
+    else
+        m->epsilon = (float)read_f64_needed(r, f->bert ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon");
+=======
     m->epsilon = (float)read_f64(r, f->bert ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon", f->bert ? 1e-12 : 1e-5);
     if (!(m->epsilon >= 0) || !isfinite(m->epsilon))
         (void)read_fail(r, ERR_SYNTAX, "`attention.layer_norm%s_epsilon` is %g: it has to be a number from 0", f->bert ? "" : "_rms", (double)m->epsilon);
+>>>>>>> w/outside
     m->causal = !f->bert;
     if (read_bool(r, "attention.causal", m->causal) != m->causal)
         (void)read_fail(r, ERR_UNSUPPORTED, "`attention.causal` is %s, which the engine cannot do for the architecture `%.*s`", m->causal ? "false" : "true",
@@ -80,17 +117,13 @@ static void read_traits(struct reading *r, const struct family *f)
     m->layer_norm = f->bert;
     m->activation = f->activation;
     m->rope.form = f->rope;
-    m->pooling = (enum pooling)read_u64(r, "pooling_type", f->bert ? POOL_MEAN : POOL_NONE);
-    if (m->pooling > POOL_LAST)
-        (void)read_fail(r, ERR_UNSUPPORTED, "the model scores pairs (pooling type %d), which the engine cannot do yet", (int)m->pooling);
+    read_pooling(r, f);
     m->embedding_scale = f->gemma ? sqrtf((float)m->width) : 1;
-    m->attention_scale = 1 / sqrtf((float)m->head_dim);
-    if (f->gemma && (m->layer_count == 46 || m->layer_count == 62)) /* the 27B of both generations scales by width per head */
-        m->attention_scale = 1 / sqrtf((float)m->width / (float)m->heads);
+    read_attention_scale(r, f);
     m->attention_softcap = (float)read_f64(r, "attn_logit_softcapping", str_eq(m->architecture, STR("gemma2")) ? 50 : 0);
     m->logit_softcap = (float)read_f64(r, "final_logit_softcapping", str_eq(m->architecture, STR("gemma2")) ? 30 : 0);
-    if (f->pattern)
-        m->window = (size_t)read_u64(r, "attention.sliding_window", 4096);
+    if (f->windows)
+        m->window = (size_t)read_u64(r, "attention.sliding_window", f->gemma ? 4096 : 0);
 }
 
 static void read_ends(struct reading *r, const struct family *f)
@@ -102,7 +135,7 @@ static void read_ends(struct reading *r, const struct family *f)
     if (r->rc == 0 && m->vocab > MODEL_VOCAB_MAX)
         (void)read_fail(r, ERR_LIMIT, "a vocabulary of %zu tokens is more than the engine takes (%d)", m->vocab, MODEL_VOCAB_MAX);
     if (f->bert) {
-        m->token_type = read_vector(r, "token_types.weight", m->width, OPTIONAL);
+        m->token_type = read_first_row(r, "token_types.weight", m->width, OPTIONAL);
         m->embedding_norm = read_vector(r, "token_embd_norm.weight", m->width, NEEDED);
         m->embedding_norm_bias = read_vector(r, "token_embd_norm.bias", m->width, OPTIONAL);
         if (f->rope == ROPE_NONE)
@@ -128,11 +161,11 @@ static struct weight part(struct weight w, size_t from, size_t rows)
     return w;
 }
 
-static void read_attention(struct reading *r, struct layer *l, bool fused)
+static void read_attention(struct reading *r, struct layer *l, const struct family *f)
 {
     struct model *m = r->m;
     size_t q = m->heads * m->head_dim, kv = m->kv_heads * m->head_dim;
-    struct weight all = read_matrix(r, "attn_qkv.weight", m->width, q + 2 * kv, fused ? NEEDED : OPTIONAL);
+    struct weight all = read_matrix(r, "attn_qkv.weight", m->width, q + 2 * kv, f->fused ? NEEDED : OPTIONAL);
     if (all.data) {
         l->q = part(all, 0, q);
         l->k = part(all, q, kv);
@@ -148,8 +181,10 @@ static void read_attention(struct reading *r, struct layer *l, bool fused)
         l->k_bias = read_vector(r, "attn_k.bias", kv, OPTIONAL);
         l->v_bias = read_vector(r, "attn_v.bias", kv, OPTIONAL);
     }
-    l->q_norm = read_vector(r, "attn_q_norm.weight", m->head_dim, OPTIONAL);
-    l->k_norm = read_vector(r, "attn_k_norm.weight", m->head_dim, OPTIONAL);
+    if (f->qk_norm) {
+        l->q_norm = read_vector(r, "attn_q_norm.weight", m->head_dim, NEEDED);
+        l->k_norm = read_vector(r, "attn_k_norm.weight", m->head_dim, NEEDED);
+    }
     l->o = read_matrix(r, "attn_output.weight", q, m->width, NEEDED);
     l->o_bias = read_vector(r, "attn_output.bias", m->width, OPTIONAL);
 }
@@ -174,8 +209,11 @@ static void read_feed_forward(struct reading *r, struct layer *l, bool fused)
 static bool has_window(struct reading *r, const struct family *f, size_t index)
 {
     struct gguf_array by_layer;
-    if (read_array(r, "attention.sliding_window_pattern", &by_layer) && by_layer.type == GGUF_BOOL)
+    if (read_array(r, "attention.sliding_window_pattern", &by_layer) && by_layer.type != GGUF_STRING) {
+        if (by_layer.count < r->m->layer_count)
+            (void)read_fail(r, ERR_SYNTAX, "`attention.sliding_window_pattern` speaks of %llu layers of %zu", (unsigned long long)by_layer.count, r->m->layer_count);
         return index < by_layer.count && gguf_array_i64(&by_layer, index);
+    }
     uint64_t pattern = read_u64(r, "attention.sliding_window_pattern", f->pattern);
     return pattern == 0 || index % pattern < pattern - 1;
 }
@@ -185,8 +223,9 @@ static void read_layer(struct reading *r, const struct family *f, size_t index)
     struct model *m = r->m;
     struct layer *l = &m->layer[index];
     r->layer = index;
-    read_attention(r, l, f->fused);
+    read_attention(r, l, f);
     read_feed_forward(r, l, f->fused);
+    l->sliding = m->window && has_window(r, f, index);
     if (f->bert) {
         l->attn_out_norm = read_vector(r, "attn_output_norm.weight", m->width, NEEDED);
         l->attn_out_norm_bias = read_vector(r, "attn_output_norm.bias", m->width, OPTIONAL);
@@ -199,7 +238,6 @@ static void read_layer(struct reading *r, const struct family *f, size_t index)
     if (f->gemma) {
         l->attn_post_norm = read_vector(r, "post_attention_norm.weight", m->width, NEEDED);
         l->ffn_post_norm = read_vector(r, "post_ffw_norm.weight", m->width, NEEDED);
-        l->sliding = m->window && has_window(r, f, index);
     }
 }
 
@@ -211,8 +249,16 @@ int model_open(struct model **out, const struct gguf *file, size_t context, stru
     m->arena = ARENA_INIT(MODEL_ARENA_MAX);
     m->file = file;
     struct reading r = {.m = m, .g = file, .e = e, .layer = SIZE_MAX};
+    struct str type = STR("model");
     (void)gguf_get_text(file, "general.name", &m->name);
-    if (!gguf_get_text(file, "general.architecture", &m->architecture))
+    (void)gguf_get_text(file, "general.type", &type);
+    r.key_read = arena_new_array(&m->arena, bool, gguf_key_count(file) + 1);
+    r.tensor_read = arena_new_array(&m->arena, bool, gguf_tensor_count(file) + 1);
+    if (!r.key_read || !r.tensor_read)
+        (void)read_fail(&r, ERR_NOMEM, "model");
+    else if (!str_eq(type, STR("model")))
+        (void)read_fail(&r, ERR_UNSUPPORTED, "the file is of the type `%s` (`general.type`), not a whole model", gguf_shown(type).text);
+    else if (!gguf_get_text(file, "general.architecture", &m->architecture))
         (void)read_fail(&r, ERR_SYNTAX, "the file does not say its architecture (`general.architecture`): it is no model the engine can run");
     const struct family *f = r.rc < 0 ? NULL : family_find(&r);
     if (f) {
@@ -226,6 +272,7 @@ int model_open(struct model **out, const struct gguf *file, size_t context, stru
             (void)read_fail(&r, ERR_NOMEM, "model");
         for (size_t i = 0; i < m->layer_count && r.rc == 0; i++)
             read_layer(&r, f, i);
+        read_check_unread(&r);
     }
     if (r.rc < 0) {
         model_close(m);

@@ -1,4 +1,5 @@
-/* model_read.c: keys and tensors out of a model file, each with the shape the network needs. */
+/* model_read.c: keys and tensors out of a model file, each with the shape the network needs. What was asked for is noted, so that what was
+ * not can be told (model_unread.c). A key of another kind than it must be is an error: passed over it would be a silent default. */
 #include "base/buf.h"
 #include "engine/model_priv.h"
 #include <stdarg.h>
@@ -17,16 +18,27 @@ int read_fail(struct reading *r, int code, const char *format, ...)
     return r->rc;
 }
 
-/* "llama.KEY"; NULL after an error, this one's or an earlier one. */
+/* "llama.KEY"; NULL when the file has none, and after an error, this one's or an earlier one. */
 static const char *whole_key(struct reading *r, const char *key)
 {
     const char *whole = r->rc < 0 ? NULL : arena_format(&r->m->arena, "%.*s.%s", STR_FMT(r->m->architecture), key);
-    if (!whole)
+    if (!whole) {
         (void)read_fail(r, ERR_NOMEM, "model");
+        return NULL;
+    }
+    size_t at = gguf_key_index(r->g, whole);
+    if (at == gguf_key_count(r->g))
+        return NULL;
+    r->key_read[at] = true;
     return whole;
 }
 
-/* False when there is none. A list with one number per layer is the number they all are; where they differ the model is refused. */
+static void fail_kind(struct reading *r, const char *whole, const char *kind)
+{
+    (void)read_fail(r, ERR_SYNTAX, "`%s` is not %s, which it must be", whole, kind);
+}
+
+/* False when it is none. A list with one number per layer is the number they all are; where they differ the model is refused. */
 static bool number_of(struct reading *r, const char *key, uint64_t *out)
 {
     struct gguf_array a;
@@ -45,8 +57,8 @@ uint64_t read_u64(struct reading *r, const char *key, uint64_t otherwise)
 {
     uint64_t n = otherwise;
     const char *whole = whole_key(r, key);
-    if (whole)
-        (void)number_of(r, whole, &n);
+    if (whole && !number_of(r, whole, &n))
+        fail_kind(r, whole, "a whole number");
     return n;
 }
 
@@ -54,10 +66,8 @@ uint64_t read_u64_needed(struct reading *r, const char *key, uint64_t most)
 {
     uint64_t n = 0;
     const char *whole = whole_key(r, key);
-    if (!whole)
-        return 0;
-    if (!number_of(r, whole, &n))
-        (void)read_fail(r, ERR_UNSUPPORTED, "the model file has no number `%s`", whole);
+    if (!whole || !number_of(r, whole, &n))
+        (void)read_fail(r, ERR_UNSUPPORTED, "the model file has no number `%.*s.%s`", STR_FMT(r->m->architecture), key);
     else if (n == 0 || n > most)
         (void)read_fail(r, ERR_LIMIT, "`%s` is %llu; 1 to %llu is what the engine takes", whole, (unsigned long long)n, (unsigned long long)most);
     return n;
@@ -67,8 +77,16 @@ double read_f64(struct reading *r, const char *key, double otherwise)
 {
     double d = otherwise;
     const char *whole = whole_key(r, key);
-    if (whole)
-        (void)gguf_get_f64(r->g, whole, &d);
+    if (whole && (!gguf_get_f64(r->g, whole, &d) || d - d != 0))
+        fail_kind(r, whole, "a number");
+    return d;
+}
+
+double read_f64_needed(struct reading *r, const char *key)
+{
+    double d = read_f64(r, key, 0);
+    if (!(d > 0))
+        (void)read_fail(r, ERR_UNSUPPORTED, "the model file has no number `%.*s.%s` above 0", STR_FMT(r->m->architecture), key);
     return d;
 }
 
@@ -76,8 +94,8 @@ bool read_bool(struct reading *r, const char *key, bool otherwise)
 {
     bool b = otherwise;
     const char *whole = whole_key(r, key);
-    if (whole)
-        (void)gguf_get_bool(r->g, whole, &b);
+    if (whole && !gguf_get_bool(r->g, whole, &b))
+        fail_kind(r, whole, "true or false");
     return b;
 }
 
@@ -91,8 +109,8 @@ struct str read_text(struct reading *r, const char *key, struct str otherwise)
 {
     struct str s = otherwise;
     const char *whole = whole_key(r, key);
-    if (whole)
-        (void)gguf_get_text(r->g, whole, &s);
+    if (whole && !gguf_get_text(r->g, whole, &s))
+        fail_kind(r, whole, "a text");
     return s;
 }
 
@@ -109,6 +127,8 @@ static const struct gguf_tensor *tensor(struct reading *r, const char **name, en
     else if (!t && need == NEEDED)
         (void)read_fail(r, ERR_SYNTAX, "the model file has no tensor `%s`, which a model of the architecture `%.*s` needs", *name,
                         STR_FMT(r->m->architecture));
+    if (t)
+        r->tensor_read[t - gguf_tensor_at(r->g, 0)] = true;
     return t && (r->rc = gguf_tensor_readable(t, r->e)) == 0 ? t : NULL;
 }
 
@@ -132,15 +152,16 @@ struct weight read_matrix(struct reading *r, const char *name, size_t k, size_t 
     return (struct weight){t->type, t->data, quant_row_bytes(q, k), (size_t)t->ne[1], k};
 }
 
-const float *read_vector(struct reading *r, const char *name, size_t n, enum need need)
+static const float *read_row(struct reading *r, const char *name, size_t n, enum need need, bool first)
 {
     const struct gguf_tensor *t = tensor(r, &name, need);
     if (!t)
         return NULL;
     const struct quant_info *q = quant_info(t->type);
-    if (t->ne[0] < n || n % q->block_elems) { /* more is fine: bert's token types are several vectors, of which the first counts */
-        (void)read_fail(r, ERR_SYNTAX, "tensor `%s` holds %llu numbers as %s, not %zu as the rest of the file demands", name,
-                        (unsigned long long)t->ne[0], q->name, n);
+    bool one = t->ne[1] == 1 && t->ne[2] == 1 && t->ne[3] == 1;
+    if (t->ne[0] != n || n % q->block_elems || !(one || first)) {
+        (void)read_fail(r, ERR_SYNTAX, "tensor `%s` holds %llu numbers as %s%s, not %zu as the rest of the file demands", name,
+                        (unsigned long long)t->ne[0], q->name, one ? "" : " several times", n);
         return NULL;
     }
     if (t->type == QUANT_F32 && (uintptr_t)t->data % sizeof(float) == 0)
@@ -151,4 +172,14 @@ const float *read_vector(struct reading *r, const char *name, size_t n, enum nee
     else
         q->decode(t->data, copy, n);
     return copy;
+}
+
+const float *read_vector(struct reading *r, const char *name, size_t n, enum need need)
+{
+    return read_row(r, name, n, need, false);
+}
+
+const float *read_first_row(struct reading *r, const char *name, size_t n, enum need need)
+{
+    return read_row(r, name, n, need, true);
 }

@@ -7,19 +7,24 @@
 
 enum { NUCLEUS_FIRST = 256 /* top_p looks among so many first; in text it nearly always ends there */ };
 
-/* How often each token stands in the window: open addressing, removal by shifting back. Twice as many places as tokens. */
 struct seen {
     uint32_t token, count; /* count 0: free */
+};
+
+/* The last tokens, and how often each stands among them: open addressing, removal by shifting back. Twice as many places as tokens. */
+struct window {
+    uint32_t *last; /* ring (last_max); owned; NULL: there is no such window */
+    uint32_t last_max, last_count, last_next;
+    struct seen *seen; /* (seen_mask + 1), owned */
+    uint32_t seen_mask;
 };
 
 struct sampler {
     struct sampler_options opt; /* `bias` owned */
     uint32_t vocab;
     uint64_t draws;
-    uint32_t *last; /* ring (repeat_last_n); owned */
-    uint32_t last_count, last_next;
-    struct seen *seen; /* (seen_mask + 1), owned */
-    uint32_t seen_mask;
+    struct window text;   /* of prompt and answer, for the repeat penalty */
+    struct window answer; /* for frequency and presence */
 };
 
 int sampler_room_new(struct sampler_room **out, uint32_t vocab, struct err *e)
@@ -82,8 +87,9 @@ static int options_check(const struct sampler_options *o, uint32_t vocab, struct
     rc = rc < 0 ? rc : in_range("presence_penalty", o->presence_penalty, -100, 100, e);
     if (rc < 0)
         return rc;
-    if (o->repeat_last_n > SAMPLER_LAST_MAX)
-        return err_set(e, ERR_INVALID, "repeat_last_n is at most %u, not %u", SAMPLER_LAST_MAX, o->repeat_last_n);
+    if (o->repeat_last_n > SAMPLER_LAST_MAX || o->answer_last_n > SAMPLER_LAST_MAX)
+        return err_set(e, ERR_INVALID, "repeat_last_n is at most %u, not %u", SAMPLER_LAST_MAX,
+                       o->repeat_last_n > SAMPLER_LAST_MAX ? o->repeat_last_n : o->answer_last_n);
     if (o->logprobs_top > SAMPLER_TOP_MAX)
         return err_set(e, ERR_INVALID, "top_logprobs is at most %u, not %u", SAMPLER_TOP_MAX, o->logprobs_top);
     if (o->bias_count > SAMPLER_BIAS_MAX)
@@ -98,9 +104,21 @@ static int options_check(const struct sampler_options *o, uint32_t vocab, struct
     return 0;
 }
 
-static bool penalised(const struct sampler_options *o)
+static bool window_init(struct window *w, uint32_t max)
 {
-    return o->repeat_last_n > 0 && (o->repeat_penalty != 1 || o->frequency_penalty != 0 || o->presence_penalty != 0);
+    w->last_max = max;
+    w->seen_mask = 1;
+    while (w->seen_mask < 2 * max)
+        w->seen_mask = w->seen_mask * 2 + 1;
+    w->last = new0_array(uint32_t, max);
+    w->seen = new0_array(struct seen, (size_t)w->seen_mask + 1);
+    return w->last && w->seen;
+}
+
+static void window_fini(struct window *w)
+{
+    mem_free(w->last);
+    mem_free(w->seen);
 }
 
 int sampler_new(struct sampler **out, uint32_t vocab, const struct sampler_options *opt, struct err *e)
@@ -119,14 +137,10 @@ int sampler_new(struct sampler **out, uint32_t vocab, const struct sampler_optio
         s->opt.bias = mem_dup(opt->bias, opt->bias_count * sizeof *opt->bias);
         fine = s->opt.bias;
     }
-    if (penalised(opt)) {
-        s->seen_mask = 1;
-        while (s->seen_mask < 2 * opt->repeat_last_n)
-            s->seen_mask = s->seen_mask * 2 + 1;
-        s->last = new0_array(uint32_t, opt->repeat_last_n);
-        s->seen = new0_array(struct seen, (size_t)s->seen_mask + 1);
-        fine = fine && s->last && s->seen;
-    }
+    if (opt->repeat_last_n && opt->repeat_penalty != 1)
+        fine = fine && window_init(&s->text, opt->repeat_last_n);
+    if (opt->answer_last_n && (opt->frequency_penalty != 0 || opt->presence_penalty != 0))
+        fine = fine && window_init(&s->answer, opt->answer_last_n);
     if (!fine) {
         sampler_free(s);
         return err_set(e, ERR_NOMEM, "no memory for a sampler");
@@ -140,87 +154,108 @@ void sampler_free(struct sampler *s)
     if (!s)
         return;
     mem_free((void *)(uintptr_t)s->opt.bias);
-    mem_free(s->last);
-    mem_free(s->seen);
+    window_fini(&s->text);
+    window_fini(&s->answer);
     mem_free(s);
 }
 
 /* --- penalties ----------------------------------------------------------------------------------------------------- */
 
-static uint32_t seen_home(const struct sampler *s, uint32_t token)
+static uint32_t seen_home(const struct window *w, uint32_t token)
 {
-    return (token * 2654435769u >> 7) & s->seen_mask;
+    return (token * 2654435769u >> 7) & w->seen_mask;
 }
 
-static uint32_t seen_find(const struct sampler *s, uint32_t token) /* its place, or the free one where it would go */
+static uint32_t seen_find(const struct window *w, uint32_t token) /* its place, or the free one where it would go */
 {
-    uint32_t at = seen_home(s, token);
-    while (s->seen[at].count && s->seen[at].token != token)
-        at = (at + 1) & s->seen_mask;
+    uint32_t at = seen_home(w, token);
+    while (w->seen[at].count && w->seen[at].token != token)
+        at = (at + 1) & w->seen_mask;
     return at;
 }
 
-static void seen_drop(struct sampler *s, uint32_t token)
+static void seen_drop(struct window *w, uint32_t token)
 {
-    uint32_t hole = seen_find(s, token);
-    if (--s->seen[hole].count)
+    uint32_t hole = seen_find(w, token);
+    if (--w->seen[hole].count)
         return;
-    for (uint32_t at = (hole + 1) & s->seen_mask; s->seen[at].count; at = (at + 1) & s->seen_mask) {
-        uint32_t home = seen_home(s, s->seen[at].token);
-        if (((at - home) & s->seen_mask) < ((at - hole) & s->seen_mask))
+    for (uint32_t at = (hole + 1) & w->seen_mask; w->seen[at].count; at = (at + 1) & w->seen_mask) {
+        uint32_t home = seen_home(w, w->seen[at].token);
+        if (((at - home) & w->seen_mask) < ((at - hole) & w->seen_mask))
             continue; /* its run begins after the hole */
-        s->seen[hole] = s->seen[at];
-        s->seen[at].count = 0;
+        w->seen[hole] = w->seen[at];
+        w->seen[at].count = 0;
         hole = at;
     }
 }
 
-void sampler_accept(struct sampler *s, uint32_t token)
+static void window_add(struct window *w, uint32_t token)
 {
-    assert(token < s->vocab);
-    if (!s->last)
+    if (!w->last)
         return;
-    if (s->last_count == s->opt.repeat_last_n)
-        seen_drop(s, s->last[s->last_next]);
+    if (w->last_count == w->last_max)
+        seen_drop(w, w->last[w->last_next]);
     else
-        s->last_count++;
-    s->last[s->last_next] = token;
-    s->last_next = s->last_next + 1 == s->opt.repeat_last_n ? 0 : s->last_next + 1;
-    uint32_t at = seen_find(s, token);
-    s->seen[at].token = token;
-    s->seen[at].count++;
+        w->last_count++;
+    w->last[w->last_next] = token;
+    w->last_next = w->last_next + 1 == w->last_max ? 0 : w->last_next + 1;
+    uint32_t at = seen_find(w, token);
+    w->seen[at].token = token;
+    w->seen[at].count++;
 }
 
-static void penalise(const struct sampler *s, struct sampler_room *room, const struct seen *seen)
+void sampler_read(struct sampler *s, uint32_t token)
 {
-    float *logit = &room->work[seen->token];
+    assert(token < s->vocab);
+    window_add(&s->text, token);
+}
 
-    *logit = *logit <= 0 ? *logit * s->opt.repeat_penalty : *logit / s->opt.repeat_penalty;
-    float off = (float)seen->count * s->opt.frequency_penalty;
-    off = off + s->opt.presence_penalty;
-    *logit = *logit - off;
+void sampler_accept(struct sampler *s, uint32_t token)
+{
+    sampler_read(s, token);
+    window_add(&s->answer, token);
+}
+
+typedef float penalty_fn(const struct sampler_options *o, float logit, uint32_t count);
+
+static float repeated(const struct sampler_options *o, float logit, uint32_t count)
+{
+    (void)count;
+    return logit <= 0 ? logit * o->repeat_penalty : logit / o->repeat_penalty;
+}
+
+static float said(const struct sampler_options *o, float logit, uint32_t count)
+{
+    float off = (float)count * o->frequency_penalty;
+    off = off + o->presence_penalty;
+    return logit - off;
+}
+
+static void penalise_one(const struct sampler *s, struct sampler_room *room, const struct seen *seen, penalty_fn *fn)
+{
+    room->work[seen->token] = fn(&s->opt, room->work[seen->token], seen->count);
     pass_block(room, seen->token / BLOCK);
 }
 
 /* Each token of the window once: where it stands last. */
-static void penalise_all(const struct sampler *s, struct sampler_room *room)
+static void penalise(const struct sampler *s, struct sampler_room *room, const struct window *w, penalty_fn *fn)
 {
-    if (!s->last)
+    if (!w->last)
         return;
-    if ((uint64_t)s->last_count * s->last_count / 2 > s->seen_mask) { /* looking for twins takes longer than going through the table */
-        for (uint32_t i = 0; i <= s->seen_mask; i++) {
-            if (s->seen[i].count)
-                penalise(s, room, &s->seen[i]);
+    if ((uint64_t)w->last_count * w->last_count / 2 > w->seen_mask) { /* looking for twins takes longer than going through the table */
+        for (uint32_t i = 0; i <= w->seen_mask; i++) {
+            if (w->seen[i].count)
+                penalise_one(s, room, &w->seen[i], fn);
         }
         return;
     }
-    for (uint32_t i = 0; i < s->last_count; i++) {
-        struct seen *seen = &s->seen[seen_find(s, s->last[i])];
+    for (uint32_t i = 0; i < w->last_count; i++) {
+        const struct seen *seen = &w->seen[seen_find(w, w->last[i])];
         bool before = false;
         for (uint32_t j = 0; j < i && !before; j++)
-            before = s->last[j] == s->last[i];
+            before = w->last[j] == w->last[i];
         if (!before)
-            penalise(s, room, seen);
+            penalise_one(s, room, seen, fn);
     }
 }
 
@@ -447,7 +482,8 @@ int sampler_pick(struct sampler *s, struct sampler_room *room, const float *logi
         room->work[s->opt.bias[i].token] += s->opt.bias[i].bias;
         pass_block(room, s->opt.bias[i].token / BLOCK);
     }
-    penalise_all(s, room);
+    penalise(s, room, &s->text, repeated);
+    penalise(s, room, &s->answer, said);
     if (mask)
         mask_apply(room, mask);
     if (room->block[best_block(room)] <= order_of(-INFINITY))

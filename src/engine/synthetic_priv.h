@@ -36,6 +36,9 @@ struct synthetic_shape {
     const char *scaling;    /* rope.scaling.type, NULL: no such key; with its factor, and for yarn the context it was trained with */
     uint32_t scaling_factor, scaling_original, pattern; /* pattern: of layers with a window, 0: no such key */
     bool pattern_listed;    /* it is told layer by layer */
+    double attention_scale, size_factor; /* attention.scale, rope.scaling.attn_factor; 0: no such key */
+    uint32_t beta_fast, beta_slow;       /* of YaRN; 0: no such keys */
+    bool ollama;            /* as Ollama converts models with pictures: other names for the bases, no epsilon, keys of the other part */
 };
 
 extern const struct synthetic_shape synthetic_shapes[];

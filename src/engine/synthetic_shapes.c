@@ -30,6 +30,8 @@ const struct synthetic_shape synthetic_shapes[] = {
 
     {"tiny-llama", LLAMA3, SIZE(2, 256, 512, 4, 2, 64), .vocab = 1024, .context = 2048},
     {"tiny-llama3", LLAMA3, SIZE(3, 256, 768, 8, 2, 32), .vocab = 1024, .context = 16384, .rope_factor = 8, .tied = true},
+    {"tiny-llama-told", LLAMA3, SIZE(2, 256, 512, 4, 2, 64), .vocab = 1024, .context = 2048, .window = 24, .scaling = "yarn", .scaling_factor = 4, .scaling_original = 512,
+     .attention_scale = 0.2, .size_factor = 1.25, .beta_fast = 16, .beta_slow = 2, .rope_factor = 8}, /* everything that files of the family may say */
     {"tiny-mistral", MISTRAL, SIZE(2, 512, 768, 8, 2, 64), .vocab = 1024, .context = 2048},
     {"tiny-qwen2", QWEN2, SIZE(2, 256, 512, 4, 2, 64), .vocab = 1024, .context = 2048, .tied = true},
     {"tiny-qwen2-odd", QWEN2, SIZE(2, 224, 608, 7, 1, 32), .vocab = 1024, .context = 2048}, /* no row of 256 */
@@ -40,7 +42,9 @@ const struct synthetic_shape synthetic_shapes[] = {
     {"tiny-gemma3", GEMMA3, SIZE(7, 256, 512, 4, 1, 64), .vocab = 1024, .context = 2048, .window = 16}, /* the sixth sees all */
     {"tiny-gemma3-wide", GEMMA3, SIZE(4, 256, 512, 4, 1, 64), .vocab = 1024, .context = 2048, .window = 16, .scaling = "linear", .scaling_factor = 8, .pattern = 3, .pattern_listed = true},
     {"tiny-phi3", PHI3, SIZE(2, 384, 512, 4, 4, 96), .vocab = 1024, .context = 2048, .window = 2047},
-    {"tiny-phi3-long", PHI3, SIZE(2, 256, 512, 4, 2, 64), .vocab = 1024, .context = 2048, .rope_original = 64},
+    {"tiny-phi3-long", PHI3, SIZE(2, 256, 512, 4, 2, 64), .vocab = 1024, .context = 2048, .rope_original = 64, .size_factor = 1.25},
+    {"tiny-gemma3-ollama", GEMMA3, SIZE(7, 256, 512, 4, 1, 64), .vocab = 1024, .context = 131072, .window = 16, .ollama = true},
+    {"tiny-phi3-window", PHI3, SIZE(2, 256, 512, 4, 2, 64), .vocab = 1024, .context = 2048, .rope_original = 64, .size_factor = 1.25, .window = 24},
     {"tiny-nomic-bert", NOMIC, SIZE(2, 256, 512, 4, 4, 64), .vocab = 1024, .context = 512},
     {"tiny-bert", BERT, SIZE(2, 256, 512, 8, 8, 32), .vocab = 1024, .context = 512},
 };
@@ -84,11 +88,14 @@ static void put_attention(struct synthetic_head *h, const struct synthetic_shape
         put_u32(h, s, "attention.key_length", s->head);
         put_u32(h, s, "attention.value_length", s->head);
     }
-    put_f32(h, s, bert ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon", s->eps);
+    if (!s->ollama)
+        put_f32(h, s, bert ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon", s->eps);
     if (bert)
         synthetic_key_bool(h, key_of(s, "attention.causal").text, false);
     if (s->window)
         put_u32(h, s, "attention.sliding_window", s->window);
+    if (s->attention_scale != 0)
+        put_f32(h, s, "attention.scale", s->attention_scale);
     if (str_eq(str_from(s->arch), STR("gemma2"))) {
         put_f32(h, s, "attn_logit_softcapping", 50);
         put_f32(h, s, "final_logit_softcapping", 30);
@@ -103,14 +110,23 @@ void synthetic_shape_keys(struct synthetic_head *h, const struct synthetic_shape
     put_u32(h, s, "feed_forward_length", s->ff);
     put_attention(h, s);
     if (s->rope_base != 0)
-        put_f32(h, s, "rope.freq_base", s->rope_base);
+        put_f32(h, s, s->ollama ? "rope.global.freq_base" : "rope.freq_base", s->rope_base);
+    if (s->ollama) {
+        put_f32(h, s, "rope.local.freq_base", 20000);
+        put_u32(h, s, "vision.block_count", 27);
+        put_u32(h, s, "mm.tokens_per_image", 256);
+    }
     if (s->family == SYNTHETIC_LLAMA3 || s->family == SYNTHETIC_MISTRAL || s->family == SYNTHETIC_PHI3)
         put_u32(h, s, "rope.dimension_count", s->head);
     if (s->family == SYNTHETIC_LLAMA3 || s->family == SYNTHETIC_MISTRAL)
         put_u32(h, s, "vocab_size", s->vocab);
-    if (s->rope_original) {
+    if (s->rope_original)
         put_u32(h, s, "rope.scaling.original_context_length", s->rope_original);
-        put_f32(h, s, "rope.scaling.attn_factor", 1.25);
+    if (s->size_factor != 0)
+        put_f32(h, s, "rope.scaling.attn_factor", s->size_factor);
+    if (s->beta_fast) {
+        put_f32(h, s, "rope.scaling.yarn_beta_fast", s->beta_fast);
+        put_f32(h, s, "rope.scaling.yarn_beta_slow", s->beta_slow);
     }
     if (s->scaling) {
         synthetic_key_text(h, key_of(s, "rope.scaling.type").text, s->scaling);

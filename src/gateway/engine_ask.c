@@ -2,7 +2,7 @@
 #include "gateway/engine_face_priv.h"
 #include <math.h>
 
-enum { ASK_ARENA_MAX = 512 << 20, OPENAI_LAST = 4096 };
+enum { ASK_ARENA_MAX = 512 << 20 };
 
 static int refuse(struct err *e, const char *member, const char *why)
 {
@@ -34,6 +34,17 @@ static int read_flag(const struct json_node *o, const char *key, bool *out, stru
     return 0;
 }
 
+static int read_text(const struct json_node *o, const char *key, struct str *out, struct err *e)
+{
+    const struct json_node *n = json_get(o, key);
+    if (!n || n->type == JSON_NULL)
+        return 0;
+    if (n->type != JSON_STRING)
+        return refuse(e, key, "must be a text");
+    *out = n->text;
+    return 0;
+}
+
 static int read_float(const struct json_node *o, const char *key, double least, double most, float *out, struct err *e)
 {
     double d = (double)*out;
@@ -52,11 +63,44 @@ static int read_count(const struct json_node *o, const char *key, double least, 
     return rc;
 }
 
+static bool is_said(const struct json_node *o, const char *key)
+{
+    const struct json_node *n = json_get(o, key);
+    return n && n->type != JSON_NULL;
+}
+
+/* The two names have two makers: `repetition_penalty` looks back on the whole text (vLLM, Hugging Face), `repeat_penalty` on its last 64
+ * tokens (llama.cpp, Ollama), unless `repeat_last_n` says how many; -1 is all. */
+static int read_repeat(struct sampler_options *s, const struct json_node *o, struct err *e)
+{
+    float other = 1;
+    double last = 0;
+    int rc = read_float(o, "repetition_penalty", 0.01, 10, &s->repeat_penalty, e);
+    if (rc == 0)
+        rc = read_float(o, "repeat_penalty", 0.01, 10, &other, e);
+    if (rc == 0)
+        rc = read_number(o, "repeat_last_n", -1, SAMPLER_LAST_MAX, &last, e);
+    if (rc < 0)
+        return rc;
+    bool whole = is_said(o, "repetition_penalty");
+    if (whole && is_said(o, "repeat_penalty") && other != s->repeat_penalty)
+        return refuse(e, "repeat_penalty", "is another number than `repetition_penalty`: say one of them");
+    if (!whole)
+        s->repeat_penalty = other;
+    if (last != floor(last))
+        return refuse(e, "repeat_last_n", "must be a whole number");
+    if (is_said(o, "repeat_last_n"))
+        s->repeat_last_n = s->answer_last_n = last < 0 ? SAMPLER_LAST_MAX : (uint32_t)last;
+    else if (whole)
+        s->repeat_last_n = SAMPLER_LAST_MAX;
+    return 0;
+}
+
 static int read_sampling(struct engine_ask *a, const struct json_node *o, struct err *e)
 {
     struct sampler_options *s = &a->host.sampling;
     *s = SAMPLER_DEFAULTS;
-    size_t top_k = 0, last = 0;
+    size_t top_k = 0;
     int rc = read_float(o, "temperature", 0, 100, &s->temperature, e);
     if (rc == 0)
         rc = read_float(o, "top_p", 0, 1, &s->top_p, e);
@@ -69,17 +113,8 @@ static int read_sampling(struct engine_ask *a, const struct json_node *o, struct
     if (rc == 0)
         rc = read_float(o, "frequency_penalty", -2, 2, &s->frequency_penalty, e);
     if (rc == 0)
-        rc = read_float(o, "repetition_penalty", 0.01, 10, &s->repeat_penalty, e);
-    if (rc == 0)
-        rc = read_float(o, "repeat_penalty", 0.01, 10, &s->repeat_penalty, e);
-    if (rc == 0)
-        rc = read_count(o, "repeat_last_n", 0, SAMPLER_LAST_MAX, &last, e);
+        rc = read_repeat(s, o, e);
     s->top_k = (uint32_t)top_k;
-    const struct json_node *said = json_get(o, "repeat_last_n");
-    if (said && said->type != JSON_NULL)
-        s->repeat_last_n = (uint32_t)last;
-    else if (s->presence_penalty != 0 || s->frequency_penalty != 0)
-        s->repeat_last_n = OPENAI_LAST; /* these are meant for all of the answer */
     return rc;
 }
 
@@ -121,19 +156,24 @@ static int read_bias(struct engine_ask *a, const struct json_node *o, struct err
     return 0;
 }
 
+/* Completions say the number of alternatives, chats whether they want any and then how many. */
 static int read_logprobs(struct engine_ask *a, const struct json_node *o, struct err *e)
 {
-    size_t top = 0;
+    size_t top = 0, count = 0;
     const struct json_node *n = json_get(o, "logprobs");
+    bool counted = n && n->type == JSON_NUMBER && a->host.kind == HOST_TEXT;
     int rc = read_count(o, "top_logprobs", 0, SAMPLER_TOP_MAX, &top, e);
-    if (rc == 0 && n && n->type == JSON_NUMBER) { /* completions: the number of alternatives */
-        rc = read_count(o, "logprobs", 0, SAMPLER_TOP_MAX, &top, e);
-        a->host.sampling.logprobs = true;
-    } else if (rc == 0) {
-        rc = read_flag(o, "logprobs", &a->host.sampling.logprobs, e);
-    }
-    a->host.sampling.logprobs_top = (uint32_t)top;
-    return rc;
+    if (rc == 0)
+        rc = counted ? read_count(o, "logprobs", 0, SAMPLER_TOP_MAX, &count, e) : read_flag(o, "logprobs", &a->host.sampling.logprobs, e);
+    if (rc < 0)
+        return rc;
+    if (top && a->host.kind == HOST_TEXT)
+        return refuse(e, "top_logprobs", "is for chats: a completion says the number as `logprobs`");
+    if (top && !a->host.sampling.logprobs)
+        return refuse(e, "top_logprobs", "is only taken where `logprobs` is true");
+    a->host.sampling.logprobs = a->host.sampling.logprobs || counted;
+    a->host.sampling.logprobs_top = (uint32_t)(counted ? count : top);
+    return 0;
 }
 
 static int read_stop(struct engine_ask *a, const struct json_node *o, struct err *e)
@@ -146,8 +186,9 @@ static int read_stop(struct engine_ask *a, const struct json_node *o, struct err
     for (const struct json_node *c = n->type == JSON_ARRAY ? n->child : n; c; c = n->type == JSON_ARRAY ? c->next : NULL) {
         if (c->type != JSON_STRING || a->host.stop_count == ENGINE_STOPS_MAX)
             return refuse(e, "stop", "must be a text or a list of at most 16 texts");
-        if (c->text.len)
-            a->stop[a->host.stop_count++] = c->text;
+        if (!c->text.len)
+            return refuse(e, "stop", "holds an empty text, which ends nothing");
+        a->stop[a->host.stop_count++] = c->text;
     }
     a->host.stop = a->stop;
     return 0;
@@ -158,7 +199,7 @@ static int read_format(struct engine_ask *a, const struct json_node *o, struct e
     const struct json_node *n = json_get(o, "response_format");
     if (!n || n->type == JSON_NULL)
         return 0;
-    struct str type = json_get_text(n, "type");
+    struct str type = n->type == JSON_OBJECT ? json_get_text(n, "type") : STR_NONE;
     if (str_eq(type, STR("text")))
         return 0;
     if (str_eq(type, STR("json_object"))) {
@@ -208,9 +249,12 @@ static int read_tools(struct engine_ask *a, const struct json_node *o, struct er
         return 0;
     if (tools->type != JSON_ARRAY)
         return refuse(e, "tools", "must be a list");
-    for (const struct json_node *t = tools->child; t; t = t->next)
-        if (!tool_name(t).len)
+    for (const struct json_node *t = tools->child; t; t = t->next) {
+        const struct json_node *type = json_get(t, "type"), *strict = json_get(json_get(t, "function"), "strict");
+        if (!tool_name(t).len || (type && !(type->type == JSON_STRING && str_eq(type->text, STR("function")))))
             return refuse(e, "tools", "must hold functions, each with a name");
+        a->strict = a->strict || (strict && strict->type == JSON_TRUE && !a->host.must_call);
+    }
     a->host.tools = tools;
     return 0;
 }
@@ -223,7 +267,14 @@ static int read_hearth(struct engine_ask *a, const struct json_node *o, int64_t 
         return 0;
     if (h->type != JSON_OBJECT)
         return refuse(e, "hearth", "must be an object");
-    struct str class = json_get_text(h, "class"), overflow = json_get_text(h, "overflow"), talk = json_get_text(h, "conversation");
+    struct str class = {0}, overflow = {0}, talk = {0};
+    int rc = read_text(h, "class", &class, e);
+    if (rc == 0)
+        rc = read_text(h, "overflow", &overflow, e);
+    if (rc == 0)
+        rc = read_text(h, "conversation", &talk, e);
+    if (rc < 0)
+        return rc;
     if (overflow.len && !str_eq(overflow, STR("drop_oldest")) && !str_eq(overflow, STR("error")))
         return refuse(e, "hearth.overflow", "must be error or drop_oldest");
     a->host.drop_oldest = str_eq(overflow, STR("drop_oldest"));
@@ -231,7 +282,7 @@ static int read_hearth(struct engine_ask *a, const struct json_node *o, int64_t 
         return refuse(e, "hearth.class", "must be interactive or batch");
     a->host.class = str_eq(class, STR("batch")) ? SCHED_BATCH : SCHED_INTERACTIVE;
     a->host.conversation = talk.len ? str_hash(talk) | 1 : 0; /* never 0: that is none */
-    int rc = read_number(h, "deadline_ms", 1, 1e12, &ms, e);
+    rc = read_number(h, "deadline_ms", 1, 1e12, &ms, e);
     if (rc == 0 && ms > 0)
         a->host.deadline_us = now_us + (int64_t)(ms * 1000);
     if (rc == 0)
@@ -240,11 +291,28 @@ static int read_hearth(struct engine_ask *a, const struct json_node *o, int64_t 
     return rc;
 }
 
+static int read_room(struct engine_ask *a, const struct json_node *o, struct err *e)
+{
+    size_t other = 0;
+    int rc = read_count(o, "max_tokens", 1, 1e9, &a->host.answer_max, e);
+    if (rc == 0)
+        rc = read_count(o, "max_completion_tokens", 1, 1e9, &other, e);
+    if (rc < 0 || other == 0)
+        return rc;
+    if (a->host.answer_max && a->host.answer_max != other)
+        return refuse(e, "max_completion_tokens", "is another number than `max_tokens`: say one of them");
+    a->host.answer_max = other;
+    return 0;
+}
+
 static int read_answering(struct engine_ask *a, const struct json_node *o, struct err *e)
 {
     size_t n = 1;
-    double best = 1;
+    size_t best = 1;
+    const struct json_node *options = json_get(o, "stream_options");
     int rc = read_flag(o, "stream", &a->stream, e);
+    if (rc == 0 && options && options->type != JSON_OBJECT && options->type != JSON_NULL)
+        return refuse(e, "stream_options", "must be an object");
     if (rc == 0)
         rc = read_flag(json_get(o, "stream_options"), "include_usage", &a->include_usage, e);
     if (rc == 0)
@@ -252,11 +320,11 @@ static int read_answering(struct engine_ask *a, const struct json_node *o, struc
     if (rc == 0 && n != 1)
         return err_set(e, ERR_UNSUPPORTED, "`n` can only be 1 here: ask several times; the prompt is read once");
     if (rc == 0)
-        rc = read_number(o, "best_of", 1, 1, &best, e);
+        rc = read_count(o, "best_of", 1, 128, &best, e);
+    if (rc == 0 && best != 1)
+        return err_set(e, ERR_UNSUPPORTED, "`best_of` can only be 1 here: there is one answer");
     if (rc == 0)
-        rc = read_count(o, "max_tokens", 1, 1e9, &a->host.answer_max, e);
-    if (rc == 0)
-        rc = read_count(o, "max_completion_tokens", 1, 1e9, &a->host.answer_max, e);
+        rc = read_room(a, o, e);
     if (rc == 0)
         rc = read_sampling(a, o, e);
     if (rc == 0)
@@ -270,6 +338,42 @@ static int read_answering(struct engine_ask *a, const struct json_node *o, struc
     return rc == 0 ? read_format(a, o, e) : rc;
 }
 
+static struct json_node *node_new(struct engine_ask *a, const char *key, enum json_type type, struct str text)
+{
+    struct json_node *n = arena_new(&a->arena, struct json_node);
+    if (n)
+        *n = (struct json_node){.type = type, .key = str_from(key), .text = text};
+    return n;
+}
+
+/* `reasoning_effort` as the variables that templates read, where the caller does not set those: whether to think, and how much. */
+static int read_effort(struct engine_ask *a, const struct json_node *o, struct err *e)
+{
+    static const char *const words[] = {"none", "minimal", "low", "medium", "high", "xhigh", "max"};
+    struct str effort = {0};
+    size_t known = 0;
+    int rc = read_text(o, "reasoning_effort", &effort, e);
+    if (rc < 0 || !effort.len)
+        return rc;
+    while (known < COUNT_OF(words) && !str_eq(effort, str_from(words[known])))
+        known++;
+    if (known == COUNT_OF(words))
+        return refuse(e, "reasoning_effort", "must be none, minimal, low, medium, high, xhigh or max");
+    struct json_node *all = node_new(a, "", JSON_OBJECT, STR_NONE), *think, *much;
+    think = node_new(a, "enable_thinking", known ? JSON_TRUE : JSON_FALSE, known ? STR("true") : STR("false"));
+    much = node_new(a, "reasoning_effort", JSON_STRING, effort);
+    if (!all || !think || !much)
+        return err_set(e, ERR_NOMEM, "reasoning_effort");
+    if (a->host.kwargs)
+        all->child = a->host.kwargs->child, all->count = a->host.kwargs->count;
+    struct json_node *const more[] = {think, much};
+    for (size_t i = 0; i < COUNT_OF(more); i++)
+        if (!json_get(a->host.kwargs, i ? "reasoning_effort" : "enable_thinking"))
+            more[i]->next = all->child, all->child = more[i], all->count++;
+    a->host.kwargs = all;
+    return 0;
+}
+
 static int read_chat(struct engine_ask *a, const struct json_node *o, struct err *e)
 {
     a->host.messages = json_get(o, "messages");
@@ -280,9 +384,10 @@ static int read_chat(struct engine_ask *a, const struct json_node *o, struct err
         a->host.kwargs = NULL;
     if (a->host.kwargs && a->host.kwargs->type != JSON_OBJECT)
         return refuse(e, "chat_template_kwargs", "must be an object");
-    if (json_get(o, "functions") || json_get(o, "function_call"))
+    if (is_said(o, "functions") || is_said(o, "function_call"))
         return err_set(e, ERR_UNSUPPORTED, "`functions` are not served here: say them as `tools`");
-    return read_tools(a, o, e);
+    int rc = read_effort(a, o, e);
+    return rc == 0 ? read_tools(a, o, e) : rc;
 }
 
 static int read_prompt(struct engine_ask *a, const struct json_node *o, struct err *e)
@@ -291,6 +396,9 @@ static int read_prompt(struct engine_ask *a, const struct json_node *o, struct e
     if (p && p->type == JSON_ARRAY && p->count == 1)
         p = p->child;
     if (!p || p->type != JSON_STRING)
+<<<<<<< HEAD
+        return refuse(e, "prompt", "must be one text");
+=======
         return refuse(e, "prompt", "must be one text (lists and token numbers are not served here)");
     bool echo = false;
     int rc = read_flag(o, "echo", &echo, e);
@@ -298,6 +406,7 @@ static int read_prompt(struct engine_ask *a, const struct json_node *o, struct e
         return rc;
     if (echo || json_get_text(o, "suffix").len)
         return err_set(e, ERR_UNSUPPORTED, "`%s` is not served here", echo ? "echo" : "suffix");
+>>>>>>> w/outside
     a->host.text = p->text;
     if (a->host.answer_max == 0)
         a->host.answer_max = 16; /* OpenAI's default here */
@@ -307,8 +416,11 @@ static int read_prompt(struct engine_ask *a, const struct json_node *o, struct e
 static int read_texts(struct engine_ask *a, const struct json_node *o, struct err *e)
 {
     const struct json_node *input = json_get(o, "input");
-    struct str format = json_get_text(o, "encoding_format");
-    if (json_get(o, "dimensions") && json_get(o, "dimensions")->type != JSON_NULL)
+    struct str format = {0};
+    int rc = read_text(o, "encoding_format", &format, e);
+    if (rc < 0)
+        return rc;
+    if (is_said(o, "dimensions"))
         return err_set(e, ERR_UNSUPPORTED, "`dimensions` is not served here: the vector comes as the model makes it");
     if (format.len && !str_eq(format, STR("float")) && !str_eq(format, STR("base64")))
         return refuse(e, "encoding_format", "must be float or base64");
@@ -342,7 +454,9 @@ int engine_ask_read(struct engine_ask *a, enum host_kind kind, struct str body, 
     a->model = json_get_text(o, "model");
     if (!a->model.len)
         return refuse(e, "model", "must name a model");
-    rc = read_hearth(a, o, now_us, e);
+    rc = engine_unserved_check(o, kind, e);
+    if (rc == 0)
+        rc = read_hearth(a, o, now_us, e);
     if (rc == 0 && kind != HOST_EMBED)
         rc = read_answering(a, o, e);
     if (rc < 0)

@@ -20,10 +20,13 @@ struct engine_ask {
     struct str stop[ENGINE_STOPS_MAX];
     struct sampler_bias *bias;
     bool stream, include_usage, base64;
+    bool strict; /* some tool's arguments are to fit its schema, and no call is demanded */
 };
 /* ERR_INVALID, ERR_UNSUPPORTED with the member's name in the story; ERR_SYNTAX; ERR_NOMEM. `now_us`: on the monotonic clock. */
 int engine_ask_read(struct engine_ask *a, enum host_kind kind, struct str body, int64_t now_us, struct err *e);
 void engine_ask_fini(struct engine_ask *a);
+/* engine_unserved.c: ERR_UNSUPPORTED with the name of a member that asks for what the engine does not have. */
+int engine_unserved_check(const struct json_node *o, enum host_kind kind, struct err *e);
 
 /* An answer while it grows: what a stream sends piece by piece, or what is sent whole at the end. */
 struct engine_say {

@@ -5,6 +5,8 @@
 
 enum { QUICK_BYTES = 64 << 10 /* larger bodies have a clerk of their own: others do not wait for them */, NAME_BYTES_MAX = 4096 };
 
+#define STRICT_NOTE "a tool says `strict`: its arguments are held to its schema where `tool_choice` demands a call; here they are the model's own. "
+
 /* --- a request made ready: on a clerk's thread --------------------------------------------------------------------------------------------- */
 
 /* The next of its texts, as long as there is room for them. When one is refused the others are taken back. */
@@ -37,7 +39,11 @@ static int read_ask(struct face_call *c, struct err *e)
     c->say.base64 = c->ask.base64;
     c->part_count = c->ask.text_count ? c->ask.text_count : 1;
     c->part = new0_array(struct face_part, c->part_count);
-    return c->part && engine_say_init(&c->say, c->ask.text_count) == 0 ? 0 : err_set(e, ERR_NOMEM, "out of memory");
+    if (!c->part || engine_say_init(&c->say, c->ask.text_count) < 0)
+        return err_set(e, ERR_NOMEM, "out of memory");
+    if (c->ask.strict && buf_append_text(&c->say.note, STRICT_NOTE) < 0)
+        return err_set(e, ERR_NOMEM, "out of memory");
+    return 0;
 }
 
 static struct face_call *call_of(struct clerk_job *job)

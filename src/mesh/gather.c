@@ -247,6 +247,6 @@ int gather_mend(struct attempt *a, struct json_edit *out)
         return openai_mend(c->facts.body, MEND_THOUGHT, recall, &c->arena, out);
     if (quirks_of(a) & QUIRK_DETAILS_BACK)
         return openai_mend(c->facts.body, MEND_DETAILS, recall, &c->arena, out);
-    struct chat_write w = {.model = a->target->model, .vendor = a->target->up->vendor, .fact = a->target->fact};
+    struct chat_write w = {.model = a->target->model, .engine = a->target->up->config->engine, .vendor = a->target->up->vendor, .fact = a->target->fact};
     return openai_signs_calls(&w) ? openai_mend(c->facts.body, MEND_SIGNATURE, recall, &c->arena, out) : 0;
 }

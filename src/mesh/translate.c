@@ -113,8 +113,8 @@ static int write_translated(struct attempt *a, struct err *e)
     int rc = embeds ? 0 : need_chat(c, e);
     if (rc < 0)
         return rc;
-    struct chat_write w = {.op = face_op(c->facts.op, c->ask.dialect, a->face), .model = a->target->model, .vendor = a->target->up->vendor,
-                           .fact = a->target->fact, .arena = &t->arena, .lost = &t->lost};
+    struct chat_write w = {.op = face_op(c->facts.op, c->ask.dialect, a->face), .model = a->target->model, .engine = a->target->up->config->engine,
+                           .vendor = a->target->up->vendor, .fact = a->target->fact, .arena = &t->arena, .lost = &t->lost};
     struct gather_recall recall;
     w.recall = gather_recall(&recall, a, &t->arena);
     t->request = BUF_INIT(2 * c->ask.body.len + REQUEST_EXTRA_BYTES + (w.recall ? RECALLED_BYTES_MAX : 0));

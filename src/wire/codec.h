@@ -227,6 +227,7 @@ enum framing { FRAMING_SSE, FRAMING_LINES /* a JSON value a line */ };
 struct chat_write {
     enum wire_op op;
     struct str model;              /* the target's own name */
+    bool engine;                   /* the built-in engine: no vendor, and its own accent */
     const struct vendor *vendor;   /* NULL if unknown */
     const struct model_row *fact;  /* NULL if unknown */
     struct arena *arena;           /* for what must be made */

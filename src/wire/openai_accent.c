@@ -151,6 +151,15 @@ static const struct openai_accent accents[] = {
         .repeat = "repetition_penalty",
     },
     {
+        .engine = true,
+        .traits = TRAIT_PLAIN_TEMPLATE,
+        .think = THINK_EFFORT,
+        .effort = as_asked,
+        .thinking = "reasoning_content",
+        .repeat = "repeat_penalty",
+        .stop_max = 16, /* ENGINE_STOPS_MAX */
+    },
+    {
         .traits = TRAIT_PLAIN_TEMPLATE,
         .think = THINK_EFFORT,
         .effort = low_to_high,
@@ -169,6 +178,8 @@ static bool reasons_by_name(struct str model)
 
 static bool fits(const struct openai_accent *a, const struct chat_write *w, struct str model)
 {
+    if (a->engine && !w->engine)
+        return false;
     if (a->vendor && (!w->vendor || !str_eq(str_from(a->vendor), str_from(w->vendor->name))))
         return false;
     if (a->model && !str_starts(model, str_from(a->model)))

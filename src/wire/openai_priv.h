@@ -86,6 +86,7 @@ struct openai_accent {
     const char *vendor; /* NULL: the row for everybody else */
     const char *model;  /* its names begin so; NULL: any */
     bool reasoning;     /* only models that reason */
+    bool engine;        /* the built-in engine */
     unsigned traits;
     enum openai_think think;
     const char *const *effort; /* words by enum effort; NULL in it: left out */

@@ -9,7 +9,7 @@ struct net {
     const struct gguf *g;
     char arch[40];
     size_t width, layers, heads, kv_heads, dim, ff, rot;
-    double eps, base, base_local, scale, softcap, final_cap, scaling, attn_factor, original, trained;
+    double eps, base, base_local, scale, softcap, final_cap, scaling, attn_factor, original, trained, fast, slow;
     size_t window, pattern;
     bool bert, gemma, pairs, yarn, listed;
     struct gguf_array windows; /* listed: which layers have one */
@@ -134,14 +134,14 @@ static void turn(const struct net *n, double *x, size_t position, bool sliding)
     double *ff = tensor_of(n, "rope_freqs.weight", &rows);
     double *lists = tensor_of(n, n->original < ORACLE_CONTEXT ? "rope_factors_long.weight" : "rope_factors_short.weight", &rows);
     for (size_t i = 0; i < n->rot / 2; i++) {
-        double base = sliding ? n->base_local : n->base, theta = (double)position * pow(base, -2.0 * (double)i / (double)n->rot), size = 1;
-        if (ff && !sliding)
+        double base = sliding ? n->base_local : n->base, theta = (double)position * pow(base, -2.0 * (double)i / (double)n->rot), size = n->attn_factor;
+        if (ff && !(sliding && strcmp(n->arch, "gemma3") == 0))
             theta /= ff[i];
         if (lists)
             theta /= lists[i];
         if (n->yarn) {
-            double lo = floor((double)n->rot * log(n->original / (32 * 2 * M_PI)) / (2 * log(base)));
-            double hi = ceil((double)n->rot * log(n->original / (1 * 2 * M_PI)) / (2 * log(base)));
+            double lo = floor((double)n->rot * log(n->original / (n->fast * 2 * M_PI)) / (2 * log(base)));
+            double hi = ceil((double)n->rot * log(n->original / (n->slow * 2 * M_PI)) / (2 * log(base)));
             lo = lo < 0 ? 0 : lo;
             hi = hi > (double)n->rot - 1 ? (double)n->rot - 1 : hi;
             double along = ((double)i - lo) / (hi - lo > 0.001 ? hi - lo : 0.001);
@@ -151,8 +151,6 @@ static void turn(const struct net *n, double *x, size_t position, bool sliding)
         } else if (!(sliding && strcmp(n->arch, "gemma3") == 0)) {
             theta /= n->scaling;
         }
-        if (lists)
-            size = n->attn_factor;
         size_t a = n->pairs ? 2 * i : i, b = n->pairs ? 2 * i + 1 : i + n->rot / 2;
         double was = x[a];
         x[a] = (was * cos(theta) - x[b] * sin(theta)) * size;
@@ -171,7 +169,7 @@ static void attention(const struct net *n, size_t layer, size_t count, const dou
 {
     size_t q_len = n->heads * n->dim, kv_len = n->kv_heads * n->dim;
     bool fused = strcmp(n->arch, "phi3") == 0 || gguf_tensor_find(n->g, "blk.0.attn_qkv.weight");
-    bool sliding = n->window && (n->listed ? gguf_array_i64(&n->windows, layer) : layer % n->pattern < n->pattern - 1);
+    bool sliding = n->window && (!n->gemma || (n->listed ? gguf_array_i64(&n->windows, layer) : layer % n->pattern < n->pattern - 1));
     double *q = mem_zalloc(count * q_len * 8), *k = mem_zalloc(count * kv_len * 8), *v = mem_zalloc(count * kv_len * 8);
     double *mix = mem_zalloc(q_len * 8), *score = mem_zalloc(count * 8);
     double *q_norm = layer_tensor(n, layer, "attn_q_norm.weight"), *k_norm = layer_tensor(n, layer, "attn_k_norm.weight");
@@ -281,10 +279,13 @@ static void net_read(struct net *n)
     n->dim = (size_t)key(n, "attention.key_length", (double)(n->width / n->heads));
     n->ff = (size_t)key(n, "feed_forward_length", 0);
     n->rot = (size_t)key(n, "rope.dimension_count", (double)n->dim);
-    n->eps = key(n, n->bert ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon", n->bert ? 1e-12 : 1e-5);
-    n->base = key(n, "rope.freq_base", 10000);
-    n->base_local = key(n, "rope.freq_base_swa", strcmp(n->arch, "gemma3") == 0 ? 10000 : n->base);
-    n->scaling = key(n, "rope.scaling.factor", 1);
+    n->eps = key(n, n->bert ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon", n->bert ? 1e-12 : 1e-6);
+    bool other = key(n, "rope.global.freq_base", 0) > 0; /* Ollama's names; and the factor of the larger ones, which it leaves out */
+    n->base = key(n, other ? "rope.global.freq_base" : "rope.freq_base", 10000);
+    n->base_local = key(n, other ? "rope.local.freq_base" : "rope.freq_base_swa", strcmp(n->arch, "gemma3") == 0 ? 10000 : n->base);
+    n->scaling = key(n, "rope.scaling.factor", other ? 8 : 1);
+    n->fast = key(n, "rope.scaling.yarn_beta_fast", 32);
+    n->slow = key(n, "rope.scaling.yarn_beta_slow", 1);
     n->attn_factor = key(n, "rope.scaling.attn_factor", 1);
     n->trained = key(n, "context_length", 0);
     n->original = key(n, "rope.scaling.original_context_length", n->trained);
@@ -292,10 +293,10 @@ static void net_read(struct net *n)
     struct str type;
     (void)text_format(name, sizeof name, "%s.rope.scaling.type", n->arch);
     n->yarn = gguf_get_text(n->g, name, &type) && str_eq(type, STR("yarn"));
-    n->scale = 1 / sqrt((double)n->dim);
+    n->scale = key(n, "attention.scale", 1 / sqrt((double)n->dim));
     n->softcap = key(n, "attn_logit_softcapping", strcmp(n->arch, "gemma2") == 0 ? 50 : 0);
     n->final_cap = key(n, "final_logit_softcapping", strcmp(n->arch, "gemma2") == 0 ? 30 : 0);
-    n->window = n->gemma ? (size_t)key(n, "attention.sliding_window", 4096) : 0;
+    n->window = (size_t)key(n, "attention.sliding_window", n->gemma ? 4096 : 0);
     n->pattern = (size_t)key(n, "attention.sliding_window_pattern", strcmp(n->arch, "gemma2") == 0 ? 2 : 6);
     (void)text_format(name, sizeof name, "%s.attention.sliding_window_pattern", n->arch);
     n->listed = gguf_get_array(n->g, name, &n->windows);

@@ -22,24 +22,24 @@ TEST(each_member_of_a_chat_is_read)
     struct err e;
     REQUIRE(read_ask(HOST_CHAT,
                      WITH("\"temperature\":0.5,\"top_p\":0.9,\"min_p\":0.1,\"top_k\":40,\"presence_penalty\":-1,\"frequency_penalty\":1.5,\"repetition_penalty\":1.1,"
-                          "\"repeat_last_n\":12,\"seed\":-7,\"max_tokens\":5,\"stop\":[\"x\",\"\",\"yz\"],\"stream\":true,\"stream_options\":{\"include_usage\":true},"
+                          "\"repeat_last_n\":12,\"seed\":-7,\"max_tokens\":5,\"stop\":[\"x\",\"yz\"],\"stream\":true,\"stream_options\":{\"include_usage\":true},"
                           "\"logprobs\":true,\"top_logprobs\":4,\"logit_bias\":{\"17\":3.5,\"18\":-100},\"n\":1,\"user\":\"somebody\","
                           "\"hearth\":{\"class\":\"batch\",\"deadline_ms\":250,\"overflow\":\"drop_oldest\",\"conversation\":\"c1\"},\"chat_template_kwargs\":{\"enable_thinking\":false},"
                           "\"tools\":[" TOOL("f") "," TOOL("g") "],\"tool_choice\":{\"type\":\"function\",\"function\":{\"name\":\"g\"}}"),
                      &e) == 0);
     const struct sampler_options *s = &ask.host.sampling;
     EXPECT(s->temperature == 0.5f && s->top_p == 0.9f && s->min_p == 0.1f && s->top_k == 40 && s->presence_penalty == -1 && s->frequency_penalty == 1.5f);
-    EXPECT(s->repeat_penalty == 1.1f && s->repeat_last_n == 12 && s->seed == (uint64_t)-7 && s->logprobs && s->logprobs_top == 4);
+    EXPECT(s->repeat_penalty == 1.1f && s->repeat_last_n == 12 && s->answer_last_n == 12 && s->seed == (uint64_t)-7 && s->logprobs && s->logprobs_top == 4);
     EXPECT(s->bias_count == 2 && s->bias[0].token == 17 && s->bias[0].bias == 3.5f && s->bias[1].token == 18 && isinf(s->bias[1].bias) && s->bias[1].bias < 0);
     EXPECT(ask.host.answer_max == 5 && ask.stream && ask.include_usage && ask.host.class == SCHED_BATCH && ask.host.deadline_us == NOW_US + 250000);
     EXPECT(ask.host.conversation != 0 && ask.host.stop_count == 2 && ask.host.drop_oldest && ask.host.must_call && ask.host.tools && ask.host.tools->count == 2 && ask.host.kwargs);
     EXPECT_STR(ask.host.stop[1], "yz");
     EXPECT_STR(ask.host.call_name, "g");
     EXPECT_STR(ask.model, "m");
-    REQUIRE(read_ask(HOST_CHAT, WITH("\"temperature\":null,\"stop\":null,\"seed\":null,\"tools\":null,\"max_tokens\":7,\"max_completion_tokens\":8,\"frequency_penalty\":1,"
+    REQUIRE(read_ask(HOST_CHAT, WITH("\"temperature\":null,\"stop\":null,\"seed\":null,\"tools\":null,\"max_tokens\":8,\"max_completion_tokens\":8,\"frequency_penalty\":1,"
                                      "\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{\"name\":\"n\",\"schema\":{\"type\":\"object\"}}}"), &e) == 0);
     EXPECT(ask.host.sampling.temperature == 1 && ask.host.stop_count == 0 && !ask.host.tools && ask.host.answer_max == 8 && !ask.host.json && !ask.host.must_call);
-    EXPECT(ask.host.sampling.repeat_last_n == 4096);
+    EXPECT(ask.host.sampling.answer_last_n == SAMPLER_LAST_MAX); /* all of the answer */
     EXPECT_STR(ask.host.schema, "{\"type\":\"object\"}");
     REQUIRE(read_ask(HOST_CHAT, WITH("\"tools\":[" TOOL("f") "],\"tool_choice\":\"none\",\"stop\":\"one\",\"response_format\":{\"type\":\"json_object\"}"), &e) == 0);
     EXPECT(!ask.host.tools && ask.host.stop_count == 1 && ask.host.json && !ask.host.drop_oldest && ask.host.conversation == 0 && ask.host.class == SCHED_INTERACTIVE);
@@ -47,6 +47,72 @@ TEST(each_member_of_a_chat_is_read)
     EXPECT(ask.host.must_call && !ask.host.call_name.len && !ask.host.one_call);
     REQUIRE(read_ask(HOST_CHAT, WITH("\"tools\":[" TOOL("f") "],\"parallel_tool_calls\":false"), &e) == 0);
     EXPECT(ask.host.tools && ask.host.one_call && !ask.host.must_call);
+    engine_ask_fini(&ask);
+}
+
+/* The same number under two names looks back as far as those do who made the names. */
+TEST(a_penalty_looks_back_as_far_as_its_name_says)
+{
+    static const struct {
+        const char *body;
+        float penalty;
+        uint32_t text, answer;
+    } rows[] = {
+        {WITH("\"repeat_penalty\":1.5"), 1.5f, 64, SAMPLER_LAST_MAX},
+        {WITH("\"repetition_penalty\":1.5"), 1.5f, SAMPLER_LAST_MAX, SAMPLER_LAST_MAX},
+        {WITH("\"repetition_penalty\":1.5,\"repeat_penalty\":1.5"), 1.5f, SAMPLER_LAST_MAX, SAMPLER_LAST_MAX},
+        {WITH("\"repeat_penalty\":1.5,\"repeat_last_n\":-1"), 1.5f, SAMPLER_LAST_MAX, SAMPLER_LAST_MAX},
+        {WITH("\"repetition_penalty\":1.5,\"repeat_last_n\":7"), 1.5f, 7, 7},
+        {WITH("\"repeat_penalty\":1.5,\"repeat_last_n\":0"), 1.5f, 0, 0},
+        {WITH("\"presence_penalty\":1"), 1, 64, SAMPLER_LAST_MAX},
+    };
+    struct err e;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        const struct sampler_options *s = &ask.host.sampling;
+        REQUIRE(read_ask(HOST_CHAT, rows[i].body, &e) == 0);
+        if (s->repeat_penalty != rows[i].penalty || s->repeat_last_n != rows[i].text || s->answer_last_n != rows[i].answer)
+            test_fail(__FILE__, __LINE__, "%s: %g over %u of the text and %u of the answer", rows[i].body, (double)s->repeat_penalty, s->repeat_last_n, s->answer_last_n);
+    }
+    engine_ask_fini(&ask);
+}
+
+/* What other servers have and the engine has not passes as long as it asks for nothing, and so do names and tags. */
+TEST(what_asks_for_nothing_passes)
+{
+    static const struct {
+        enum host_kind kind;
+        const char *body;
+    } fine[] = {
+        {HOST_CHAT, WITH("\"mirostat\":0,\"typical_p\":1.0,\"tfs_z\":1,\"xtc_probability\":0.0,\"dry_multiplier\":0,\"top_n_sigma\":-1,\"min_tokens\":0")},
+        {HOST_CHAT, WITH("\"ignore_eos\":false,\"stop_token_ids\":[],\"grammar\":\"\",\"guided_json\":null,\"skip_special_tokens\":true,\"add_generation_prompt\":true")},
+        {HOST_CHAT, WITH("\"verbosity\":\"medium\",\"audio\":null,\"best_of\":1,\"top_logprobs\":0,\"echo\":false,\"functions\":null")},
+        {HOST_CHAT, WITH("\"user\":\"u\",\"metadata\":{\"a\":\"b\"},\"store\":true,\"service_tier\":\"auto\",\"prompt_cache_key\":\"k\",\"something_of_tomorrow\":1")},
+        {HOST_CHAT, WITH("\"stream_options\":null,\"tool_choice\":\"auto\",\"logprobs\":false,\"stop\":[]")},
+        {HOST_TEXT, "{\"model\":\"m\",\"prompt\":\"a\",\"echo\":false,\"suffix\":\"\",\"best_of\":1,\"logprobs\":0}"},
+        {HOST_EMBED, "{\"model\":\"m\",\"input\":\"a\",\"dimensions\":null,\"truncate\":\"NONE\",\"normalize\":true,\"user\":\"u\"}"},
+    };
+    struct err e;
+    for (size_t i = 0; i < COUNT_OF(fine); i++)
+        if (read_ask(fine[i].kind, fine[i].body, &e) < 0)
+            test_fail(__FILE__, __LINE__, "%s: %s", fine[i].body, e.text);
+    engine_ask_fini(&ask);
+}
+
+/* How much to think is told to the template in the words that templates have; the caller's own variables go first. */
+TEST(an_effort_becomes_what_templates_read)
+{
+    struct err e;
+    REQUIRE(read_ask(HOST_CHAT, WITH("\"reasoning_effort\":\"none\""), &e) == 0);
+    EXPECT(json_get(ask.host.kwargs, "enable_thinking")->type == JSON_FALSE);
+    REQUIRE(read_ask(HOST_CHAT, WITH("\"reasoning_effort\":\"high\",\"chat_template_kwargs\":{\"a\":1}"), &e) == 0);
+    EXPECT(json_get(ask.host.kwargs, "enable_thinking")->type == JSON_TRUE && ask.host.kwargs->count == 3 && json_get(ask.host.kwargs, "a"));
+    EXPECT_STR(json_get_text(ask.host.kwargs, "reasoning_effort"), "high");
+    REQUIRE(read_ask(HOST_CHAT, WITH("\"reasoning_effort\":\"none\",\"chat_template_kwargs\":{\"enable_thinking\":true}"), &e) == 0);
+    EXPECT(json_get(ask.host.kwargs, "enable_thinking")->type == JSON_TRUE && ask.host.kwargs->count == 2);
+    REQUIRE(read_ask(HOST_CHAT, WITH("\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\",\"strict\":true}}]"), &e) == 0);
+    EXPECT(ask.strict);
+    REQUIRE(read_ask(HOST_CHAT, WITH("\"tool_choice\":\"required\",\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\",\"strict\":true}}]"), &e) == 0);
+    EXPECT(!ask.strict);
     engine_ask_fini(&ask);
 }
 
@@ -143,11 +209,44 @@ TEST(what_cannot_be_is_refused_by_name)
         {HOST_CHAT, WITH("\"frequency_penalty\":-3"), "frequency_penalty"},
         {HOST_CHAT, WITH("\"repetition_penalty\":0"), "repetition_penalty"},
         {HOST_CHAT, WITH("\"repeat_last_n\":9999999"), "repeat_last_n"},
+        {HOST_CHAT, WITH("\"repeat_last_n\":1.5"), "repeat_last_n"},
+        {HOST_CHAT, WITH("\"repetition_penalty\":1.1,\"repeat_penalty\":1.2"), "repeat_penalty"},
         {HOST_CHAT, WITH("\"seed\":1.5"), "seed"},
         {HOST_CHAT, WITH("\"seed\":\"5\""), "seed"},
         {HOST_CHAT, WITH("\"max_tokens\":0"), "max_tokens"},
         {HOST_CHAT, WITH("\"max_tokens\":-5"), "max_tokens"},
         {HOST_CHAT, WITH("\"max_completion_tokens\":1.5"), "max_completion_tokens"},
+        {HOST_CHAT, WITH("\"max_tokens\":7,\"max_completion_tokens\":8"), "max_completion_tokens"},
+        {HOST_CHAT, WITH("\"stop\":\"\""), "stop"},
+        {HOST_CHAT, WITH("\"stop\":[\"a\",\"\"]"), "stop"},
+        {HOST_CHAT, WITH("\"stream_options\":true"), "stream_options"},
+        {HOST_CHAT, WITH("\"logprobs\":2"), "logprobs"},
+        {HOST_CHAT, WITH("\"top_logprobs\":2"), "`logprobs` is true"},
+        {HOST_CHAT, WITH("\"logprobs\":false,\"top_logprobs\":2"), "`logprobs` is true"},
+        {HOST_CHAT, WITH("\"reasoning_effort\":\"very\""), "reasoning_effort"},
+        {HOST_CHAT, WITH("\"reasoning_effort\":3"), "reasoning_effort"},
+        {HOST_CHAT, WITH("\"mirostat\":2"), "mirostat"},
+        {HOST_CHAT, WITH("\"typical_p\":0.5"), "typical_p"},
+        {HOST_CHAT, WITH("\"xtc_probability\":0.5"), "xtc_probability"},
+        {HOST_CHAT, WITH("\"dry_multiplier\":0.8"), "dry_multiplier"},
+        {HOST_CHAT, WITH("\"min_tokens\":5"), "min_tokens"},
+        {HOST_CHAT, WITH("\"ignore_eos\":true"), "ignore_eos"},
+        {HOST_CHAT, WITH("\"stop_token_ids\":[7]"), "stop_token_ids"},
+        {HOST_CHAT, WITH("\"skip_special_tokens\":false"), "skip_special_tokens"},
+        {HOST_CHAT, WITH("\"grammar\":\"root ::= x\""), "grammar"},
+        {HOST_CHAT, WITH("\"guided_json\":{\"type\":\"object\"}"), "guided_json"},
+        {HOST_CHAT, WITH("\"verbosity\":\"low\""), "verbosity"},
+        {HOST_CHAT, WITH("\"audio\":{\"voice\":\"a\"}"), "audio"},
+        {HOST_CHAT, WITH("\"chat_template\":\"{{ x }}\""), "chat_template"},
+        {HOST_CHAT, WITH("\"continue_final_message\":true"), "continue_final_message"},
+        {HOST_CHAT, WITH("\"web_search_options\":{}"), "web_search_options"},
+        {HOST_CHAT, WITH("\"echo\":true"), "echo"},
+        {HOST_CHAT, WITH("\"truncate_prompt_tokens\":10"), "truncate_prompt_tokens"},
+        {HOST_CHAT, "{\"model\":\"m\",\"messages\":[{\"role\":\"assistant\",\"content\":\"a\",\"prefix\":true}]}", "prefix"},
+        {HOST_CHAT, WITH("\"tools\":[{\"type\":\"custom\",\"function\":{\"name\":\"f\"}}]"), "tools"},
+        {HOST_CHAT, WITH("\"response_format\":\"json_object\""), "response_format"},
+        {HOST_CHAT, WITH("\"hearth\":{\"class\":5}"), "class"},
+        {HOST_CHAT, WITH("\"hearth\":{\"overflow\":true}"), "overflow"},
         {HOST_CHAT, WITH("\"stop\":5"), "stop"},
         {HOST_CHAT, WITH("\"stop\":[5]"), "stop"},
         {HOST_CHAT, WITH("\"stop\":[\"a\",\"a\",\"a\",\"a\",\"a\",\"a\",\"a\",\"a\",\"a\",\"a\",\"a\",\"a\",\"a\",\"a\",\"a\",\"a\",\"a\"]"), "stop"},
@@ -182,6 +281,10 @@ TEST(what_cannot_be_is_refused_by_name)
         {HOST_TEXT, "{\"model\":\"m\",\"prompt\":[1,2]}", "prompt"},
         {HOST_TEXT, "{\"model\":\"m\",\"prompt\":\"a\",\"echo\":true}", "echo"},
         {HOST_TEXT, "{\"model\":\"m\",\"prompt\":\"a\",\"suffix\":\"b\"}", "suffix"},
+        {HOST_TEXT, "{\"model\":\"m\",\"prompt\":\"a\",\"suffix\":5}", "suffix"},
+        {HOST_TEXT, "{\"model\":\"m\",\"prompt\":\"a\",\"best_of\":2}", "best_of"},
+        {HOST_TEXT, "{\"model\":\"m\",\"prompt\":\"a\",\"logprobs\":2,\"top_logprobs\":3}", "top_logprobs"},
+        {HOST_TEXT, "{\"model\":\"m\",\"prompt\":\"a\",\"tools\":[" TOOL("f") "]}", "tools"},
         {HOST_TEXT, "{\"model\":\"m\",\"prompt\":\"a\",\"logprobs\":21}", "logprobs"},
         {HOST_EMBED, "{\"model\":\"m\"}", "input"},
         {HOST_EMBED, "{\"model\":\"m\",\"input\":[]}", "input"},
@@ -190,6 +293,10 @@ TEST(what_cannot_be_is_refused_by_name)
         {HOST_EMBED, "{\"model\":\"m\",\"input\":[1,2,3]}", "input"},
         {HOST_EMBED, "{\"model\":\"m\",\"input\":\"a\",\"dimensions\":64}", "dimensions"},
         {HOST_EMBED, "{\"model\":\"m\",\"input\":\"a\",\"encoding_format\":\"int8\"}", "encoding_format"},
+        {HOST_EMBED, "{\"model\":\"m\",\"input\":\"a\",\"encoding_format\":5}", "encoding_format"},
+        {HOST_EMBED, "{\"model\":\"m\",\"input\":\"a\",\"truncate\":true}", "truncate"},
+        {HOST_EMBED, "{\"model\":\"m\",\"input\":\"a\",\"input_type\":\"query\"}", "input_type"},
+        {HOST_EMBED, "{\"model\":\"m\",\"input\":\"a\",\"normalize\":false}", "normalize"},
     };
     struct err e;
     for (size_t i = 0; i < COUNT_OF(bad); i++) {

@@ -102,8 +102,8 @@ static void family_is_right(const char *shape, const char *quant, enum kv_type k
     mem_free(right);
 }
 
-static const char *const families[] = {"tiny-llama", "tiny-llama3", "tiny-mistral", "tiny-qwen2", "tiny-qwen2-odd", "tiny-qwen2-yarn", "tiny-qwen3", "tiny-gemma2", "tiny-gemma2-thirds", "tiny-gemma3", "tiny-gemma3-wide", "tiny-phi3",
-                                       "tiny-phi3-long", "tiny-nomic-bert", "tiny-bert"};
+static const char *const families[] = {"tiny-llama", "tiny-llama3", "tiny-llama-told", "tiny-mistral", "tiny-qwen2", "tiny-qwen2-odd", "tiny-qwen2-yarn", "tiny-qwen3", "tiny-gemma2", "tiny-gemma2-thirds", "tiny-gemma3", "tiny-gemma3-wide", "tiny-gemma3-ollama", "tiny-phi3",
+                                       "tiny-phi3-long", "tiny-phi3-window", "tiny-nomic-bert", "tiny-bert"};
 
 /* Floats all the way: what is left is rounding. */
 TEST(each_family_computes_what_it_is_described_as)

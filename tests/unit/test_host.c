@@ -114,6 +114,57 @@ TEST(a_seed_decides_what_is_said)
     host_close(h);
 }
 
+/* Which of two favoured tokens is said first: the first of them, unless a penalty counts it. */
+static int favourite(struct host *h, struct sampler_options with, const char *prompt, const uint32_t token[2])
+{
+    struct sampler_bias bias[2] = {{token[0], 60}, {token[1], 50}};
+    struct host_request r = text_request(prompt, 1);
+    int said = -1;
+    with.temperature = 0;
+    with.bias = bias;
+    with.bias_count = 2;
+    r.sampling = with;
+    struct said s;
+    said_init(&s);
+    EXPECT(call_run(h, &r, &s, NULL) == 0);
+    for (int i = 0; i < 2; i++)
+        if (str_eq(buf_str(&s.text), tokenizer_piece(host_tokenizer(h), (int32_t)token[i])))
+            said = i;
+    said_fini(&s);
+    return said;
+}
+
+/* " the" is in both prompts, in the long one farther back than 64 tokens; " of" is in none. */
+TEST(the_prompt_counts_for_the_repeat_penalty_and_for_no_other)
+{
+    struct host *h = host_of("tiny-llama", &plain);
+    REQUIRE(h);
+    struct buf filler = BUF_INIT(KiB);
+    struct token_list near = TOKEN_LIST_INIT(100), other = TOKEN_LIST_INIT(100);
+    struct err e = {0};
+    REQUIRE(tokenizer_encode(host_tokenizer(h), STR(" the"), 0, &near, &e) == 0 && tokenizer_encode(host_tokenizer(h), STR(" of"), 0, &other, &e) == 0);
+    REQUIRE(near.count == 1 && other.count == 1);
+    (void)buf_append_text(&filler, "so the");
+    for (int i = 0; i < 100; i++)
+        (void)buf_append_text(&filler, " and");
+    const char *prompt = "so the", *far = buf_text(&filler);
+    const uint32_t token[2] = {(uint32_t)near.id[0], (uint32_t)other.id[0]};
+    struct sampler_options o = SAMPLER_DEFAULTS;
+    EXPECT_I64(favourite(h, o, prompt, token), 0);
+    o.presence_penalty = o.frequency_penalty = 50;
+    EXPECT_I64(favourite(h, o, prompt, token), 0);
+    o = SAMPLER_DEFAULTS;
+    o.repeat_penalty = 2;
+    EXPECT_I64(favourite(h, o, prompt, token), 1);
+    EXPECT_I64(favourite(h, o, far, token), 0);
+    o.repeat_last_n = SAMPLER_LAST_MAX;
+    EXPECT_I64(favourite(h, o, far, token), 1);
+    token_list_fini(&near);
+    token_list_fini(&other);
+    buf_fini(&filler);
+    host_close(h);
+}
+
 TEST(a_stop_string_ends_the_answer_wherever_tokens_part)
 {
     struct host *h = host_of("tiny-llama", &plain);
@@ -731,6 +782,62 @@ static struct host_counts counts_when(struct host *h, uint64_t calls, uint64_t r
 }
 
 /* What nobody uses gives its memory back: kept texts, buffers, mapped pages; the next call says the same, from the beginning. */
+struct failing { /* from the first token on, the n-th allocation of the host's thread fails */
+    struct said said;
+    long n, visited;
+};
+
+static void failing_event(void *ctx, const struct host_event *ev)
+{
+    struct failing *f = ctx;
+    if (ev->said == HOST_SAID_TOKEN)
+        mem_fail_at(f->n);
+    if (ev->said == HOST_ENDED) {
+        f->visited = mem_visited();
+        mem_fail_at(0);
+    }
+    said_event(&f->said, ev);
+}
+
+/* One token, which is the beginning of a stop string: it is held back, and comes out at the very end. */
+TEST(an_answer_whose_end_found_no_memory_does_not_look_whole)
+{
+    struct host *h = host_of("tiny-llama", &plain);
+    REQUIRE(h);
+    struct host_request r = text_request("so", 1);
+    struct token_list id = TOKEN_LIST_INIT(100);
+    struct err e = {0};
+    REQUIRE(tokenizer_encode(host_tokenizer(h), STR(" the"), 0, &id, &e) == 0 && id.count == 1);
+    struct sampler_bias bias = {(uint32_t)id.id[0], 90};
+    const struct str stop = STR(" the end");
+    r.sampling.bias = &bias;
+    r.sampling.bias_count = 1;
+    r.sampling.logprobs = true;
+    r.stop = &stop;
+    r.stop_count = 1;
+    size_t failed = 0;
+    bool more = true;
+    for (long n = 1; more && n < 1000; n++) {
+        struct failing f = {.n = n};
+        struct host_sink sink = {failing_event, &f};
+        said_init(&f.said);
+        REQUIRE(buf_reserve(&f.said.text, KiB) == 0 && buf_reserve(&f.said.pieces, KiB) == 0 && buf_reserve(&f.said.failed, KiB) == 0);
+        REQUIRE(host_begin(h, &r, &sink, NULL, &f.said.call, &e) == 0);
+        said_wait(&f.said, SIZE_MAX);
+        host_release(f.said.call);
+        more = f.visited >= n; /* else nothing failed: all points were visited */
+        failed += f.said.finish == HOST_FAILED;
+        if (f.said.finish == HOST_FAILED)
+            EXPECT(str_find(buf_str(&f.said.failed), STR("memory")) >= 0);
+        else
+            EXPECT_STR(buf_str(&f.said.text), " the");
+        said_fini(&f.said);
+    }
+    EXPECT(failed >= 2); /* what is said, and what was held back */
+    token_list_fini(&id);
+    host_close(h);
+}
+
 TEST(an_unused_model_gives_its_memory_back_and_answers_as_before)
 {
     struct said first, second;

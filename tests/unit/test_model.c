@@ -6,6 +6,7 @@
 #include <math.h>
 
 enum { WIDTH = 32, VOCAB = 9, ROWS_MAX = 64 };
+static const double EPSILON = 1e-5;
 
 struct change { /* what is different from the file that is right */
     const char *key;     /* a key of the file, or NULL */
@@ -52,7 +53,7 @@ static const struct key {
     uint64_t number;
 } keys[] = {{"general.architecture", "llama", 0}, {"llama.context_length", NULL, 64}, {"llama.embedding_length", NULL, WIDTH}, {"llama.block_count", NULL, 1},
             {"llama.feed_forward_length", NULL, 32}, {"llama.attention.head_count", NULL, 2}, {"llama.attention.head_count_kv", NULL, 1},
-            {"llama.rope.dimension_count", NULL, 16}};
+            {"llama.rope.dimension_count", NULL, 16}, {"llama.attention.layer_norm_rms_epsilon", NULL, 0 /* a real: EPSILON */}};
 
 static const struct part {
     const char *name;
@@ -77,16 +78,17 @@ static size_t put_keys(struct buf *b, const struct change *c)
             continue;
         known = known || changed;
         const char *text = changed ? c->text : keys[i].text;
+        bool real = changed ? c->is_real : keys[i].name && strstr(keys[i].name, "epsilon");
         put_text(b, changed ? c->key : keys[i].name);
-        put_u32(b, text ? KEY_TEXT : changed && (c->by_layer || c->twice) ? KEY_LIST : changed && c->is_real ? KEY_F64 : changed && c->is_bool ? KEY_BOOL : KEY_U64);
+        put_u32(b, text ? KEY_TEXT : changed && (c->by_layer || c->twice) ? KEY_LIST : real ? KEY_F64 : changed && c->is_bool ? KEY_BOOL : KEY_U64);
         if (text)
             put_text(b, text);
         else if (changed && (c->by_layer || c->twice))
             put_u32(b, KEY_U64), put_u64(b, 2), put_u64(b, c->number), put_u64(b, c->number + c->by_layer);
         else if (changed && c->is_bool)
             put(b, c->number ? "\1" : "", 1);
-        else if (changed && c->is_real)
-            put(b, &c->real, sizeof c->real);
+        else if (real)
+            put(b, changed ? &c->real : &EPSILON, sizeof EPSILON);
         else
             put_u64(b, changed ? c->number : keys[i].number);
         count++;
@@ -99,12 +101,15 @@ static struct buf file_of(const struct change *c)
 {
     struct buf b = BUF_INIT(MiB), body = BUF_INIT(MiB), info = BUF_INIT(MiB), data = BUF_INIT(MiB);
     size_t key_count = put_keys(&body, c), count = 0;
-    for (size_t i = 0; i < COUNT_OF(parts); i++) {
-        bool changed = is(c->tensor, parts[i].name);
-        if (changed && c->gone)
+    bool known = !c->tensor;
+    for (size_t i = 0; i <= COUNT_OF(parts); i++) {
+        bool extra = i == COUNT_OF(parts), changed = extra || is(c->tensor, parts[i].name);
+        if ((extra && known) || (changed && c->gone))
             continue;
-        uint64_t ne[2] = {changed && c->ne[0] ? c->ne[0] : parts[i].ne[0], changed && c->ne[1] ? c->ne[1] : parts[i].ne[1]};
-        put_text(&info, parts[i].name);
+        known = known || changed;
+        const struct part p = extra ? (struct part){c->tensor, {WIDTH, 1}} : parts[i];
+        uint64_t ne[2] = {changed && c->ne[0] ? c->ne[0] : p.ne[0], changed && c->ne[1] ? c->ne[1] : p.ne[1]};
+        put_text(&info, p.name);
         put_u32(&info, 2);
         put(&info, ne, sizeof ne);
         put_u32(&info, changed && c->typed ? c->type : QUANT_F32);
@@ -197,7 +202,7 @@ TEST(a_file_that_is_wrong_in_one_thing_is_refused_for_it)
         {.key = "llama.attention.value_length", .number = 8, .says = "equal ones"},
         {.key = "llama.attention.causal", .is_bool = true, .number = 0, .says = "`attention.causal` is false"},
         {.key = "llama.attention.causal", .is_bool = true, .number = 1},
-        {.key = "llama.attention.causal", .number = 0}, /* no boolean: it says nothing */
+        {.key = "llama.attention.causal", .number = 0, .says = "`llama.attention.causal` is not true or false"},
         {.key = "llama.expert_count", .number = 8, .says = "mixture of experts"},
         {.key = "llama.rope.dimension_count", .number = 17, .says = "rope.dimension_count"},
         {.key = "llama.rope.dimension_count", .number = 18, .says = "rope.dimension_count"},
@@ -207,7 +212,8 @@ TEST(a_file_that_is_wrong_in_one_thing_is_refused_for_it)
         {.key = "llama.rope.freq_base", .real = INFINITY, .is_real = true, .says = "`rope.freq_base` is inf"},
         {.key = "llama.rope.freq_base", .real = NAN, .is_real = true, .says = "`rope.freq_base` is "},
         {.key = "llama.rope.scaling.type", .text = "spiral\x07", .says = "`spiral?`"},
-        {.key = "llama.rope.scaling.factor", .real = -4, .is_real = true},
+        {.key = "llama.rope.scaling.factor", .real = -4, .is_real = true, .says = "`rope.scaling.factor` is -4"},
+        {.key = "llama.rope.scaling.factor", .real = 0, .is_real = true},
         {.key = "llama.pooling_type", .number = 4, .says = "pooling type 4"},
         {.tensor = "token_embd.weight", .gone = true, .says = "token_embd.weight"},
         {.tensor = "token_embd.weight", .ne = {WIDTH, 1u << 21}, .says = ""}, /* not all of it is in the file */
@@ -217,6 +223,7 @@ TEST(a_file_that_is_wrong_in_one_thing_is_refused_for_it)
         {.tensor = "output.weight", .ne = {WIDTH, VOCAB - 1}, .says = "output.weight"},
         {.tensor = "output.weight", .gone = true}, /* tied */
         {.tensor = "output_norm.weight", .ne = {16, 2}, .says = "output_norm.weight"},
+        {.tensor = "output_norm.weight", .ne = {WIDTH, 2}, .says = "output_norm.weight"},
         {.tensor = "output_norm.weight", .gone = true, .says = "output_norm.weight"},
         {.tensor = "rope_freqs.weight", .negative = true, .says = "rope factors"},
         {.tensor = "rope_freqs.weight", .ne = {4, 1}, .says = "rope_freqs.weight"},
@@ -229,6 +236,85 @@ TEST(a_file_that_is_wrong_in_one_thing_is_refused_for_it)
         {.tensor = "blk.0.ffn_up.weight", .ne = {16, 32}, .says = "blk.0.ffn_up.weight"},
         {.tensor = "blk.0.ffn_down.weight", .ne = {32, 16}, .says = "blk.0.ffn_down.weight"},
         {.tensor = "blk.0.ffn_down.weight", .typed = true, .type = 16 /* IQ2_XXS */, .ne = {256, 4}, .says = "IQ2_XXS"},
+    };
+    for (size_t i = 0; i < COUNT_OF(changes); i++)
+        check(&changes[i]);
+}
+
+/* What a file says and the forward pass would leave out is refused by its name, whoever wrote it; what changes nothing loads. */
+TEST(what_would_be_left_out_of_the_computation_is_refused_by_name)
+{
+    static const struct change changes[] = {
+        {.key = "llama.something_new", .number = 0, .says = "`llama.something_new`, which the engine does not know"},
+        {.key = "llama.something_new", .text = "x", .says = "`llama.something_new`, which the engine does not know"},
+        {.key = "llama.attention.something", .number = 0, .by_layer = true, .says = "`llama.attention.something`"},
+        {.key = "llamas.something_new", .number = 5}, /* not of this architecture */
+        {.key = "general.something_new", .number = 5},
+        {.key = "quantize.imatrix.entries_count", .number = 5},
+        {.key = "general.type", .text = "adapter", .says = "of the type `adapter`"},
+        {.key = "general.type", .text = "model"},
+        {.key = "llama.logit_scale", .real = 0.25, .is_real = true, .says = "`llama.logit_scale` is 0.25: it scales the logits"},
+        {.key = "llama.logit_scale", .real = 1, .is_real = true},
+        {.key = "llama.logit_scale", .number = 0},
+        {.key = "llama.logit_scale", .text = "one", .says = "`llama.logit_scale` is not a number"},
+        {.key = "llama.residual_scale", .real = 0.22, .is_real = true, .says = "llama.residual_scale"},
+        {.key = "llama.residual_scale", .real = 1, .is_real = true},
+        {.key = "llama.embedding_scale", .real = 12, .is_real = true, .says = "llama.embedding_scale"},
+        {.key = "llama.embedding_scale", .real = 1, .is_real = true},
+        {.key = "llama.attention.scale", .real = -1, .is_real = true, .says = "`attention.scale` is -1"},
+        {.key = "llama.attention.scale", .real = 0.3, .is_real = true},
+        {.key = "llama.attention.output_scale", .real = 0.3, .is_real = true, .says = "llama.attention.output_scale"},
+        {.key = "llama.attention.clamp_kqv", .real = 8, .is_real = true, .says = "llama.attention.clamp_kqv"},
+        {.key = "llama.attention.clamp_kqv", .real = 0, .is_real = true},
+        {.key = "llama.attention.max_alibi_bias", .real = 8, .is_real = true, .says = "llama.attention.max_alibi_bias"},
+        {.key = "llama.attention.key_length_swa", .number = 16},
+        {.key = "llama.attention.key_length_swa", .number = 32, .says = "llama.attention.key_length_swa"},
+        {.key = "llama.attention.head_dim", .number = 16},
+        {.key = "llama.attention.head_dim", .number = 8, .says = "llama.attention.head_dim"},
+        {.key = "llama.attention.layer_norm_rms_epsilon", .gone = true, .says = "`llama.attention.layer_norm_rms_epsilon`"},
+        {.key = "llama.attention.layer_norm_rms_epsilon", .text = "small", .says = "`llama.attention.layer_norm_rms_epsilon` is not a number"},
+        {.key = "llama.attention.layer_norm_epsilon", .real = 1e-5, .is_real = true},
+        {.key = "llama.attention.sliding_window", .number = 2},
+        {.key = "llama.attention.sliding_window", .text = "wide", .says = "`llama.attention.sliding_window` is not a whole number"},
+        {.key = "llama.attention.sliding_window_pattern", .number = 6}, /* there is no window */
+        {.key = "llama.use_parallel_residual", .is_bool = true, .number = 1, .says = "llama.use_parallel_residual"},
+        {.key = "llama.use_parallel_residual", .is_bool = true, .number = 0},
+        {.key = "llama.expert_count", .number = 0},
+        {.key = "llama.expert_used_count", .number = 2},
+        {.key = "llama.nextn_predict_layers", .number = 1, .says = "llama.nextn_predict_layers"},
+        {.key = "llama.vocab_size", .number = VOCAB},
+        {.key = "llama.tensor_data_layout", .text = "Meta AI original pth"},
+        {.key = "llama.pooling_type", .number = 0},
+        {.key = "llama.pooling_type", .number = 3, .says = "`pooling_type` is 3: the model makes embeddings"},
+        {.key = "llama.vision.block_count", .number = 27},
+        {.key = "llama.rope.dimension_count_swa", .number = 8, .says = "llama.rope.dimension_count_swa"},
+        {.key = "llama.rope.dimension_count_swa", .number = 16},
+        {.key = "llama.rope.scaling.finetuned", .is_bool = true, .number = 1},
+        {.key = "llama.rope.scaling.attn_factor", .real = 1.2, .is_real = true},
+        {.key = "llama.rope.scaling.yarn_ext_factor", .real = 0.5, .is_real = true, .says = "`rope.scaling.yarn_ext_factor` is 0.5"},
+        {.key = "llama.rope.scaling.yarn_ext_factor", .real = -1, .is_real = true},
+        {.key = "llama.rope.scaling.yarn_attn_factor", .real = 1.2, .is_real = true, .says = "`rope.scaling.yarn_attn_factor` is 1.2"},
+        {.key = "llama.rope.scaling.yarn_attn_factor", .real = 1, .is_real = true},
+        {.key = "llama.rope.scaling.yarn_log_multiplier", .real = 0.1, .is_real = true, .says = "llama.rope.scaling.yarn_log_multiplier"},
+        {.key = "llama.rope.scaling.yarn_log_multiplier", .real = 0, .is_real = true},
+        {.key = "llama.rope.scaling.yarn_beta_fast", .real = 16, .is_real = true}, /* it is no YaRN */
+        {.key = "llama.rope.scaling.type", .text = "longrope", .says = "no tensor `rope_factors_long.weight`"},
+        {.key = "llama.rope.scaling.type", .number = 1, .says = "`llama.rope.scaling.type` is not a text"},
+        {.key = "llama.rope.freq_base", .text = "10000", .says = "`llama.rope.freq_base` is not a number"},
+        {.tensor = "blk.0.attn_q_norm.weight", .ne = {16, 1}, .says = "`blk.0.attn_q_norm.weight`, which the engine would leave out"},
+        {.tensor = "blk.0.ffn_gate.bias", .says = "`blk.0.ffn_gate.bias`, which the engine would leave out"},
+        {.tensor = "blk.0.ffn_gate_inp.weight", .ne = {WIDTH, 8}, .says = "blk.0.ffn_gate_inp.weight"},
+        {.tensor = "blk.0.attn_q.weight.lora_a", .ne = {WIDTH, 4}, .says = "blk.0.attn_q.weight.lora_a"},
+        {.tensor = "blk.0.attn_q.scale", .ne = {1, 1}, .says = "blk.0.attn_q.scale"},
+        {.tensor = "blk.1.attn_norm.weight", .says = "blk.1.attn_norm.weight"}, /* a layer more than are said */
+        {.tensor = "output_norm.bias", .says = "output_norm.bias"},
+        {.tensor = "cls.weight", .says = "cls.weight"},
+        {.tensor = "rope_factors_long.weight", .ne = {8, 1}, .says = "one of the tensors `rope_factors_long.weight`"},
+        {.tensor = "blk.0.attn_q.bias"}, /* a bias is a bias */
+        {.tensor = "blk.0.ffn_down.bias"},
+        {.tensor = "output.bias", .ne = {VOCAB, 1}},
+        {.tensor = "v.patch_embd.weight"}, /* pictures are refused with the call that has one */
+        {.tensor = "mm.0.weight"},
     };
     for (size_t i = 0; i < COUNT_OF(changes); i++)
         check(&changes[i]);

@@ -258,6 +258,43 @@ TEST(penalties_and_bias_change_what_they_name)
     sampler_room_free(room);
 }
 
+static uint32_t pick_after(const struct sampler_options *o, const float *logits, uint32_t prompt, uint32_t said)
+{
+    struct sampler_room *room = room_of(200);
+    struct sampler_choice choice = {0};
+    struct sampler *s = NULL;
+    if (sampler_new(&s, 200, o, NULL) == 0) {
+        sampler_read(s, prompt);
+        sampler_accept(s, said);
+        EXPECT(sampler_pick(s, room, logits, NULL, &choice, NULL) == 0);
+    }
+    sampler_free(s);
+    sampler_room_free(room);
+    return choice.token;
+}
+
+/* 3 is the likeliest, then 4, then 5. */
+TEST(what_the_prompt_says_counts_for_the_repeat_penalty_alone)
+{
+    float logits[200] = {[3] = 2, [4] = 1.9f, [5] = 1.8f};
+    struct sampler_options o = SAMPLER_DEFAULTS;
+    o.temperature = 0;
+    o.repeat_penalty = 1.5f;
+    EXPECT_I64(pick_after(&o, logits, 3, 4), 5);
+    o.repeat_last_n = 1; /* the answer's token, which came last */
+    EXPECT_I64(pick_after(&o, logits, 3, 4), 3);
+    o.repeat_penalty = 1;
+    o.presence_penalty = 1;
+    EXPECT_I64(pick_after(&o, logits, 3, 4), 3);
+    EXPECT_I64(pick_after(&o, logits, 4, 3), 4);
+    o.presence_penalty = 0;
+    o.frequency_penalty = 1;
+    EXPECT_I64(pick_after(&o, logits, 3, 4), 3);
+    EXPECT_I64(pick_after(&o, logits, 4, 3), 4);
+    o.answer_last_n = 0;
+    EXPECT_I64(pick_after(&o, logits, 4, 3), 3);
+}
+
 /* The window's counts against a count by hand, through a penalty that only counting explains. */
 TEST(the_window_counts_what_is_in_it)
 {
@@ -272,7 +309,7 @@ TEST(the_window_counts_what_is_in_it)
         struct sampler *s = NULL;
         o.temperature = 0;
         o.frequency_penalty = 1;
-        o.repeat_last_n = window;
+        o.answer_last_n = window;
         REQUIRE(sampler_new(&s, N, &o, NULL) == 0);
         for (uint32_t i = 0; i < 500; i++) {
             struct sampler_choice choice;
