@@ -121,19 +121,12 @@ void read_ropes(struct reading *r, size_t context)
         (void)read_fail(r, ERR_SYNTAX, "`rope.dimension_count` is %zu, with heads of %zu", m->rope.dims, m->head_dim);
         return;
     }
-<<<<<<< HEAD
     /* Layers with a window were never stretched where they have a base of their own (gemma3). The other names are Ollama's. */
     bool own = str_eq(m->architecture, STR("gemma3"));
     double base = read_f64(r, "rope.freq_base", own ? read_f64(r, "rope.global.freq_base", 1e6) : 10000), factor;
     double local = read_f64(r, "rope.freq_base_swa", own ? read_f64(r, "rope.local.freq_base", 10000) : base);
-    if (!(base > 1) || !(local > 1)) {
-        (void)read_fail(r, ERR_SYNTAX, "`rope.freq_base` is not above 1");
-=======
-    double base = read_f64(r, "rope.freq_base", 10000), factor;
-    double local = read_f64(r, "rope.freq_base_swa", str_eq(m->architecture, STR("gemma3")) ? 10000 : base);
     if (!(base > 1) || !(local > 1) || !isfinite(base) || !isfinite(local)) {
         (void)read_fail(r, ERR_SYNTAX, "`rope.freq_base` is %g: it has to be a number above 1", base > 1 ? local : base);
->>>>>>> w/outside
         return;
     }
     enum scaling scaling = scaling_of(r, &factor);

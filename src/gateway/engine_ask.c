@@ -396,17 +396,7 @@ static int read_prompt(struct engine_ask *a, const struct json_node *o, struct e
     if (p && p->type == JSON_ARRAY && p->count == 1)
         p = p->child;
     if (!p || p->type != JSON_STRING)
-<<<<<<< HEAD
-        return refuse(e, "prompt", "must be one text");
-=======
         return refuse(e, "prompt", "must be one text (lists and token numbers are not served here)");
-    bool echo = false;
-    int rc = read_flag(o, "echo", &echo, e);
-    if (rc < 0)
-        return rc;
-    if (echo || json_get_text(o, "suffix").len)
-        return err_set(e, ERR_UNSUPPORTED, "`%s` is not served here", echo ? "echo" : "suffix");
->>>>>>> w/outside
     a->host.text = p->text;
     if (a->host.answer_max == 0)
         a->host.answer_max = 16; /* OpenAI's default here */
