@@ -6,15 +6,23 @@
 #pragma once
 
 #if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#if __has_feature(address_sanitizer)
 #define BUILT_WITH_SANITIZER 1
 #endif
+#if __has_feature(thread_sanitizer)
+#define BUILT_WITH_THREAD_SANITIZER 1
 #endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#endif
+#if defined(__SANITIZE_ADDRESS__)
 #define BUILT_WITH_SANITIZER 1
+#endif
+#if defined(__SANITIZE_THREAD__)
+#define BUILT_WITH_THREAD_SANITIZER 1
 #endif
 
-#ifdef BUILT_WITH_SANITIZER
+#if defined(BUILT_WITH_THREAD_SANITIZER)
+enum { SANITIZED = 1, SLOWER = 15 };
+#elif defined(BUILT_WITH_SANITIZER)
 enum { SANITIZED = 1, SLOWER = 6 };
 #else
 enum { SANITIZED = 0, SLOWER = 1 };

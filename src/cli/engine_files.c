@@ -117,7 +117,7 @@ bool engine_file_same(const struct engine_file *a, const struct engine_file *b)
     return same;
 }
 
-int engine_file_load(const struct engine_file *f, struct engine_child *c, struct err *e)
+int engine_file_load(const struct engine_file *f, const struct engine_files *files, struct engine_child *c, struct err *e)
 {
     AUTO_BUF struct buf command = BUF_INIT(ENGINE_PACKET), reply = BUF_INIT(ENGINE_PACKET);
     struct err why = {0};
@@ -132,6 +132,12 @@ int engine_file_load(const struct engine_file *f, struct engine_child *c, struct
     json_key(&w, "calls"), json_i64(&w, f->calls);
     json_key(&w, "keep_ms"), json_i64(&w, f->keep_ms);
     json_key(&w, "kv"), json_i64(&w, (int64_t)f->kv);
+    json_key(&w, "beside");
+    json_array_begin(&w);
+    for (size_t i = 0; i < files->count; i++)
+        if (files->model[i].id && &files->model[i] != f)
+            json_i64(&w, files->model[i].id);
+    json_array_end(&w);
     json_object_end(&w);
     if (json_done(&w) < 0)
         return err_set(e, ERR_NOMEM, "models");

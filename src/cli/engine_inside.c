@@ -101,6 +101,17 @@ static void *load_thread(void *arg)
     return NULL;
 }
 
+/* Of a config that is offered, those that it has no more go once it is taken. Without a list all stay. */
+static void mark_staying(struct engine_process *p, const struct json_node *beside)
+{
+    for (struct engine_loaded *l = p->loaded; l; l = l->next) {
+        l->stays = !beside;
+        int64_t id;
+        for (const struct json_node *n = beside && beside->type == JSON_ARRAY ? beside->child : NULL; n; n = n->next)
+            l->stays = l->stays || (n->type == JSON_NUMBER && json_to_i64(n->text, &id) && id == l->id);
+    }
+}
+
 static int do_load(struct inside *s, struct json_writer *w, struct err *e)
 {
     (void)w;
@@ -113,6 +124,7 @@ static int do_load(struct inside *s, struct json_writer *w, struct err *e)
     *l = (struct loading){.loop = s->process.loop, .inside = s, .name = BUF_INIT(ENGINE_PACKET), .path = BUF_INIT(ENGINE_PACKET), .id = number(c, "id"),
                           .options = {.engine = {.threads = (size_t)number(c, "threads"), .context = (size_t)number(c, "context"), .kv_type = (enum kv_type)number(c, "kv")},
                                       .calls_max = (size_t)number(c, "calls"), .keep_us = number(c, "keep_ms") * 1000}};
+    mark_staying(&s->process, json_get(c, "beside"));
     engine_process_plan(&s->process, &l->options);
     int rc = buf_append(&l->name, json_get_text(c, "name"));
     if (rc == 0)

@@ -68,7 +68,7 @@ static int load_all(struct engine_keeper *k, bool strict, struct err *e)
         struct err why = {0};
         struct engine_file *f = &k->now.model[i];
         f->id = f->id ? f->id : ++k->last_id; /* the process before could not load it */
-        int rc = engine_file_load(f, &k->child, &why);
+        int rc = engine_file_load(f, &k->now, &k->child, &why);
         if (rc < 0 && (strict || rc == ERR_CLOSED || rc == ERR_TIMEOUT)) {
             if (e)
                 *e = why;
@@ -291,14 +291,18 @@ void engine_keeper_close(struct engine_keeper *k)
 static int load_new(struct engine_keeper *k, struct err *e)
 {
     int rc = 0;
-    for (size_t i = 0; i < k->next.count && rc == 0; i++) {
+    bool there[ENGINE_MODELS] = {false};
+    for (size_t i = 0; i < k->next.count; i++) {
         struct engine_file *f = &k->next.model[i];
         for (size_t n = 0; n < k->now.count && !f->id; n++)
             f->id = engine_file_same(f, &k->now.model[n]) ? k->now.model[n].id : 0;
-        if (f->id)
+        there[i] = f->id != 0;
+    }
+    for (size_t i = 0; i < k->next.count && rc == 0; i++) {
+        if (there[i])
             continue;
-        f->id = ++k->last_id;
-        rc = engine_file_load(f, &k->child, e);
+        k->next.model[i].id = ++k->last_id;
+        rc = engine_file_load(&k->next.model[i], &k->next, &k->child, e);
     }
     return rc < 0 ? rc : engine_files_serve(&k->next, &k->now, &k->child, e);
 }
@@ -359,7 +363,7 @@ int engine_config_try(const struct config *c, struct err *e)
     rc = engine_child_start(&child, -1, e);
     for (size_t i = 0; i < files.count && rc == 0; i++) {
         files.model[i].id = (int64_t)i + 1;
-        rc = engine_file_load(&files.model[i], &child, e);
+        rc = engine_file_load(&files.model[i], &files, &child, e);
         if (i + 1 == files.count || rc < 0)
             engine_child_end(&child, NULL);
     }

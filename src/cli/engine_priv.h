@@ -41,6 +41,7 @@ struct engine_loaded {
     int64_t id;       /* the daemon's number for it; 0 by hand */
     struct str name;  /* it is served under; ptr NULL: not yet. Owned */
     bool leaving;     /* its last calls are under way */
+    bool stays;       /* beside the model that is loaded next; of one that goes then nothing is promised any more */
 };
 struct engine_process {
     struct loop *loop;
@@ -118,7 +119,7 @@ struct engine_files {
 int engine_files_open(struct engine_files *out, const struct config *c, struct err *e);
 void engine_files_close(struct engine_files *f);
 bool engine_file_same(const struct engine_file *a, const struct engine_file *b); /* the same files as they were, and the same options */
-/* Has the process load it, under f->id. */
-int engine_file_load(const struct engine_file *f, struct engine_child *c, struct err *e);
+/* Has the process load it, under f->id, to stand beside those of `files` that have a number. */
+int engine_file_load(const struct engine_file *f, const struct engine_files *files, struct engine_child *c, struct err *e);
 /* What it serves is exactly this from now on; NULL for none of the second. Of one name in both the first counts. */
 int engine_files_serve(const struct engine_files *a, const struct engine_files *b, struct engine_child *c, struct err *e);

@@ -38,25 +38,28 @@ static size_t mib(uint64_t bytes)
     return (size_t)(bytes >> 20);
 }
 
-/* What may still come to be taken of what is available now: the weights of models that are loaded count as available, since they are
- * mapped, and their pages are given as texts grow. */
-static uint64_t promised(const struct engine_process *p, uint64_t anonymous)
+/* What models that stay may come to take: mapped, and of their own as texts grow. */
+static void add_up(const struct engine_process *p, uint64_t *weights, uint64_t *own)
 {
-    uint64_t weights = 0, own = 0;
+    *weights = *own = 0;
     for (const struct engine_loaded *l = p->loaded; l; l = l->next) {
         struct engine_memory m = engine_memory(host_engine(l->host));
-        weights += m.weights;
-        own += m.kv + m.work;
+        *weights += l->stays ? m.weights : 0;
+        *own += l->stays ? m.kv + m.work : 0;
     }
-    return weights + (own > anonymous ? own - anonymous : 0);
 }
 
-/* The machine's memory, and what of it the next model may take: a sixteenth of all stays for others. */
+/* The machine's memory, and what of it the next model may take: what is available now, where the weights of models that are loaded count, since
+ * they are mapped; less those, less what is promised and not taken yet, and a sixteenth of all for others. */
 void engine_process_plan(const struct engine_process *p, struct host_options *host)
 {
     struct engine_options *o = &host->engine;
     struct room_now now = room_look(p->room);
-    uint64_t taken = promised(p, now.anonymous) + now.all / 16;
+    uint64_t weights, own;
+    add_up(p, &weights, &own);
+    uint64_t taken = weights + (own > now.anonymous ? own - now.anonymous : 0) + now.all / 16;
+    o->memory_others = own;
+    host->machine = p->room;
     o->memory_all = now.all;
     o->memory_free = now.all == 0 ? 0 : now.available > taken ? now.available - taken : 1;
     log_line(LOG_INFO, "engine", "memory: %zu of %zu MiB%s available, %zu for the next model", mib(now.available), mib(now.all),
@@ -96,7 +99,7 @@ int engine_process_loaded(struct engine_process *p, struct host *h, const struct
         host_close(h);
         return err_set(e, ERR_NOMEM, "engine");
     }
-    *l = (struct engine_loaded){.host = h, .id = id, .next = p->loaded};
+    *l = (struct engine_loaded){.host = h, .id = id, .stays = true, .next = p->loaded};
     p->loaded = l;
     tell(h, name);
     warn_of_memory(host_engine(h), o->engine.memory_free, name);

@@ -1,5 +1,6 @@
 /* engine.c: opening a model with everything it needs, and reading a run of tokens. */
 #include "engine/engine.h"
+#include "base/buf.h"
 #include "base/mem.h"
 #include "engine/embed.h"
 #include <assert.h>
@@ -49,19 +50,27 @@ static size_t mib(uint64_t bytes)
     return (size_t)(bytes >> 20);
 }
 
+static int refuse_context(const struct engine *g, const struct engine_options *opt, uint64_t wanted, size_t page_bytes, struct err *e)
+{
+    uint64_t weights = gguf_tensor_bytes(g->file), taken = weights + opt->memory_others, room = opt->memory_all > taken ? opt->memory_all - taken : 0;
+    char others[80] = "";
+    if (opt->memory_others)
+        (void)text_format(others, sizeof others, " and %zu MiB that other models here may come to take", mib(opt->memory_others));
+    return err_set(e, ERR_LIMIT,
+                   "a context of %zu tokens takes %zu MiB for keys and values beside %zu MiB of weights%s, and there are %zu MiB of memory in all: "
+                   "room for %zu tokens at the very most; ask for a smaller context%s",
+                   g->context, mib(wanted), mib(weights), others, mib(opt->memory_all), (size_t)(room / page_bytes * KV_PAGE_TOKENS),
+                   *others ? ", of this model or of the others" : "");
+}
+
 /* The context that memory allows. One that was asked for is given if it can ever be had; else keys and values get half of what is free beside
  * the weights: prefixes fill it over time, and other models and programs live here too. */
 static int fit_context(struct engine *g, const struct engine_options *opt, size_t page_bytes, struct err *e)
 {
     uint64_t weights = gguf_tensor_bytes(g->file), wanted = ((uint64_t)g->context + KV_PAGE_TOKENS - 1) / KV_PAGE_TOKENS * page_bytes;
     g->context_wished = g->context;
-    if (opt->context && opt->memory_all && weights + wanted > opt->memory_all) {
-        uint64_t room = opt->memory_all > weights ? opt->memory_all - weights : 0;
-        return err_set(e, ERR_LIMIT,
-                       "a context of %zu tokens takes %zu MiB for keys and values beside %zu MiB of weights, and there are %zu MiB of memory in all: "
-                       "room for %zu tokens at the very most; ask for a smaller context",
-                       g->context, mib(wanted), mib(weights), mib(opt->memory_all), (size_t)(room / page_bytes * KV_PAGE_TOKENS));
-    }
+    if (opt->context && opt->memory_all && weights + wanted + opt->memory_others > opt->memory_all)
+        return refuse_context(g, opt, wanted, page_bytes, e);
     if (opt->context || !opt->memory_free)
         return 0;
     uint64_t half = opt->memory_free > weights ? (opt->memory_free - weights) / 2 : 0, fits = half / page_bytes * KV_PAGE_TOKENS;

@@ -13,6 +13,7 @@ struct engine_options {
     size_t context;        /* tokens of all sequences together that the KV cache holds; 0: what the model was trained for, as far as memory goes */
     uint64_t memory_free;  /* bytes that this model may come to take, its weights among them; bounds a context of 0. 0: not known */
     uint64_t memory_all;   /* bytes that there are at all; a context beyond is refused. 0: not known */
+    uint64_t memory_others; /* of these, what other models here may come to take of their own (not mapped) */
     size_t rows_max;       /* tokens of one step; 0: 256 */
     size_t wanted_max;     /* results of one step; 0: 1 */
 };

@@ -8,7 +8,38 @@
 
 static const int64_t KEEP_US_DEFAULT = INT64_C(30) * 60 * 1000 * 1000;
 enum { CALLS_DEFAULT = 8, TEXTS_DEFAULT = 64 /* for embeddings: a step takes as many as fit */, QUEUE_DEFAULT = 64, PREFIXES_DEFAULT = 64, STEP_US_DEFAULT = 150 * 1000, PATIENCE_US_DEFAULT = 30 * 1000 * 1000,
-       LOOK_MS = 200 /* how often deadlines, and calls that no memory was left for, are looked at while nothing can be done */ };
+       STARVE_US_DEFAULT = 10 * 1000 * 1000, MEMORY_LOOK_US = 100 * 1000 /* a step that reads takes some MiB */, IDLE_LOOK_US = 5 * 1000 * 1000,
+       LEFT_SHARE = 32 /* of the machine's memory stays available to others */, LOOK_MS = 200 /* how often deadlines, and calls that no memory was left for, are looked at while nothing can be done */ };
+
+/* --- memory of the machine ---------------------------------------------------------------------------------------------------------- */
+
+static uint64_t left_to_others(const struct room_now *now)
+{
+    return now->all / LEFT_SHARE;
+}
+
+static size_t page_bytes(const struct host *h)
+{
+    return (size_t)(engine_memory(h->engine).kv / kv_pages_max(h->engine->kv));
+}
+
+/* What was planned when the model was loaded may be gone: other programs grow, and so do other models. What is read takes memory only while there is
+ * some, since the kernel would else end the largest process, which is this one. Mapped files count as available: they give way. */
+static void look_at_memory(struct host *h, int64_t now_us, int64_t every_us)
+{
+    struct kv_pool *kv = h->engine->kv;
+    if (!h->machine || (h->looked_us && now_us - h->looked_us < every_us))
+        return;
+    h->looked_us = now_us;
+    h->machine_now = room_look(h->machine);
+    if (!h->machine_now.all)
+        return;
+    uint64_t left = left_to_others(&h->machine_now), available = h->machine_now.available, used = kv_pages_used(kv);
+    uint64_t more = available > left ? (available - left) / page_bytes(h) : 0, fewer = available < left ? (left - available) / page_bytes(h) + 1 : 0;
+    kv_pages_bound(kv, (size_t)(fewer > used ? 0 : used - fewer + more));
+    if (fewer)
+        sched_shed_prefixes(h->scheduler);
+}
 
 /* --- the scheduler's hooks -------------------------------------------------------------------------------------------------------- */
 
@@ -35,7 +66,7 @@ static void count_end(struct host *h, enum host_finish how, const struct sched_c
 {
     struct host_counts *sum = &h->ended;
     sum->calls++;
-    sum->failed += how == HOST_FAILED || how == HOST_LATE;
+    sum->failed += how == HOST_FAILED || how == HOST_LATE || how == HOST_NO_ROOM;
     sum->prompt += c->prompt;
     sum->cached += c->cached;
     sum->answer += c->answer;
@@ -51,7 +82,7 @@ static void end_call(struct host_call *c, enum host_finish how)
         sched_counts(c->scheduled, &ended.counts), ended.counts.answer = c->answered;
     else
         ended.counts.prompt = c->prompt.count;
-    if (how == HOST_FAILED)
+    if (how == HOST_FAILED || how == HOST_NO_ROOM)
         ended.text = str_from(c->error.text);
     count_end(h, how, &ended.counts);
     forget(h, c);
@@ -60,11 +91,31 @@ static void end_call(struct host_call *c, enum host_finish how)
     host_release(c);
 }
 
+static size_t mib(uint64_t bytes)
+{
+    return (size_t)(bytes >> 20);
+}
+
+static void tell_no_room(struct host_call *c)
+{
+    const struct room_now *now = &c->host->machine_now;
+    (void)err_set(&c->error, ERR_NOMEM,
+                  "the machine is short of memory: %zu of %zu MiB are available%s, the last %zu are left to others, and the text so far holds %zu MiB; close "
+                  "other programs, or ask again later",
+                  mib(now->available), mib(now->all), now->limited ? " (a limit of the group it runs in)" : "", mib(left_to_others(now)),
+                  mib(kv_pages_used(c->host->engine->kv) * page_bytes(c->host)));
+}
+
 static void on_ended(void *call, enum sched_end how)
 {
     struct host_call *c = call;
     if (how == SCHED_LATE) {
         end_call(c, HOST_LATE);
+        return;
+    }
+    if (how == SCHED_NO_ROOM) {
+        tell_no_room(c);
+        end_call(c, HOST_NO_ROOM);
         return;
     }
     if (!c->finished)
@@ -120,7 +171,7 @@ static void publish(struct host *h)
     c.waiting = sched_waiting(h->scheduler);
     c.prefixes = sched_prefixes(h->scheduler);
     c.pages_max = kv_pages_max(kv);
-    c.pages = c.pages_max - kv_pages_free(kv);
+    c.pages = kv_pages_used(kv);
     h->counts = c;
 }
 
@@ -142,12 +193,17 @@ static void wait_for_work(struct host *h)
         (void)pthread_cond_wait(&h->wake, &h->lock);
         return;
     }
-    int64_t at_us = h->ended.used_us + h->keep_us;
+    int64_t at_us = h->ended.used_us + h->keep_us, now_us = clock_mono_us(clock_system());
+    bool looks = h->machine && sched_prefixes(h->scheduler) && at_us > now_us + IDLE_LOOK_US;
+    at_us = looks ? now_us + IDLE_LOOK_US : at_us;
     struct timespec until = {.tv_sec = at_us / 1000000, .tv_nsec = at_us % 1000000 * 1000};
     if (pthread_cond_timedwait(&h->wake, &h->lock, &until) != ETIMEDOUT)
         return;
     (void)pthread_mutex_unlock(&h->lock); /* what follows may take a moment */
-    give_back(h);
+    if (looks)
+        look_at_memory(h, clock_mono_us(clock_system()), 0);
+    else
+        give_back(h);
     (void)pthread_mutex_lock(&h->lock);
 }
 
@@ -202,6 +258,7 @@ static void *thread_main(void *arg)
     h->ended.used_us = clock_mono_us(clock_system());
     while (look_around(h, !worked)) {
         int64_t began_us = clock_mono_us(clock_system());
+        look_at_memory(h, began_us, MEMORY_LOOK_US);
         worked = sched_step(h->scheduler);
         if (!worked)
             continue;
@@ -273,7 +330,8 @@ static int open_scheduler(struct host *h, const struct host_options *opt, struct
         .clock = h->clock, .rows_max = h->engine->rows_max, .rows_usual = m->causal ? 0 : h->engine->rows_usual, .calls_max = calls,
         .context_max = h->context_max,
         .prefixes_max = opt->prefixes_max ? opt->prefixes_max : PREFIXES_DEFAULT, .step_us_max = opt->step_us_max ? opt->step_us_max : STEP_US_DEFAULT,
-        .patience_us = opt->patience_us ? opt->patience_us : PATIENCE_US_DEFAULT};
+        .patience_us = opt->patience_us ? opt->patience_us : PATIENCE_US_DEFAULT,
+        .starve_us_max = opt->starve_us_max ? opt->starve_us_max : STARVE_US_DEFAULT};
     h->queue_max = (opt->queue_max ? opt->queue_max : QUEUE_DEFAULT) + so.calls_max;
     so.queue_max = h->queue_max; /* nobody whom host_begin let in is turned away here */
     return sched_new(&h->scheduler, &so, &hooks, e);
@@ -288,6 +346,7 @@ int host_open(struct host **out, struct gguf *file, const struct host_options *o
     }
     h->clock = clock;
     h->keep_us = opt->keep_us ? opt->keep_us : KEEP_US_DEFAULT;
+    h->machine = opt->machine;
     h->inbox_end = &h->inbox;
     pthread_condattr_t attr;
     (void)pthread_condattr_init(&attr);

@@ -12,6 +12,7 @@
 #include "engine/tokenizer.h"
 
 struct host;
+struct room;
 struct host_call;
 
 struct host_options {
@@ -20,6 +21,8 @@ struct host_options {
     size_t calls_max, queue_max, prefixes_max; /* 0: 8 (64 texts for embeddings), 64, 64 */
     int64_t step_us_max, patience_us;          /* 0: 150 ms, 30 s */
     int64_t keep_us;     /* unused for so long, it gives back what it can: kept prefixes, buffers, the mapped weights; 0: 30 minutes */
+    const struct room *machine; /* outlives the host. While it is short of memory no more is taken for what is read, and prefixes go. NULL: nobody looks */
+    int64_t starve_us_max;      /* how long a call waits for memory that others have; 0: 10 s */
 };
 
 enum host_kind { HOST_CHAT, HOST_TEXT, HOST_EMBED };
@@ -45,7 +48,7 @@ struct host_request {
 };
 
 enum host_said { HOST_SAID_TEXT, HOST_SAID_REASONING, HOST_SAID_CALL, HOST_SAID_ARGUMENTS, HOST_SAID_CALL_END, HOST_SAID_TOKEN, HOST_SAID_VECTOR, HOST_SAID_WORKING, HOST_ENDED };
-enum host_finish { HOST_STOP, HOST_LENGTH, HOST_CALLS, HOST_CANCELLED, HOST_LATE, HOST_FAILED };
+enum host_finish { HOST_STOP, HOST_LENGTH, HOST_CALLS, HOST_CANCELLED, HOST_LATE, HOST_FAILED, HOST_NO_ROOM /* the machine is short of memory; `text` has the numbers */ };
 
 struct host_event {
     enum host_said said;

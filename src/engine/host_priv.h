@@ -3,6 +3,7 @@
 #include "engine/answer_parse.h"
 #include "engine/grammar.h"
 #include "engine/host.h"
+#include "engine/room.h"
 #include "engine/stop.h"
 #include <pthread.h>
 #include <stdatomic.h>
@@ -32,6 +33,9 @@ struct host {
     struct host_counts counts;
     atomic_size_t held;                /* accepted and not ended */
     int64_t keep_us;
+    const struct room *machine;        /* NULL: nobody looks */
+    struct room_now machine_now;       /* the host's thread's: at the last look, */
+    int64_t looked_us;                 /* then */
     bool rests;                        /* the host's thread's: everything is given back that can be */
     struct host_counts ended;          /* the host's thread's: what calls came to that ended */
 };

@@ -7,7 +7,7 @@
 struct kv_pool {
     struct kv_shape shape;
     size_t page_bytes, head_bytes; /* head_bytes: the keys, or the values, of one head */
-    size_t pages_max, free_count;
+    size_t pages_max, free_count, bound; /* bound: that may be in use */
     uint8_t *memory;   /* pages_max pages, reserved */
     uint32_t *refs;    /* per page; 0 = free */
     uint32_t *free;    /* stack of the numbers of free pages */
@@ -27,7 +27,7 @@ int kv_pool_new(struct kv_pool **out, const struct kv_shape *shape, size_t pages
     p->shape = *shape;
     p->page_bytes = kv_page_bytes(shape);
     p->head_bytes = kv_head_bytes(shape->type, shape->head_dim);
-    p->pages_max = p->free_count = pages_max;
+    p->pages_max = p->free_count = p->bound = pages_max;
     p->refs = new0_array(uint32_t, pages_max);
     p->free = new0_array(uint32_t, pages_max);
     p->memory = mmap(NULL, pages_max * p->page_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -78,7 +78,18 @@ enum kv_type kv_type(const struct kv_pool *p)
 
 size_t kv_pages_free(const struct kv_pool *p)
 {
-    return p->free_count;
+    size_t used = kv_pages_used(p), below = p->bound > used ? p->bound - used : 0;
+    return below < p->free_count ? below : p->free_count;
+}
+
+size_t kv_pages_used(const struct kv_pool *p)
+{
+    return p->pages_max - p->free_count;
+}
+
+void kv_pages_bound(struct kv_pool *p, size_t pages)
+{
+    p->bound = pages;
 }
 
 size_t kv_pages_max(const struct kv_pool *p)
@@ -144,8 +155,8 @@ int kv_reserve(struct kv_pool *p, struct kv_sequence *s, size_t tokens, struct e
     size_t want = (s->length + tokens + KV_PAGE_TOKENS - 1) / KV_PAGE_TOKENS, more = want > s->page_count ? want - s->page_count : 0;
     size_t at = s->length / KV_PAGE_TOKENS;
     bool copy = at < s->page_count && p->refs[s->page[at]] > 1;
-    if (more + copy > p->free_count)
-        return err_set(e, ERR_LIMIT, "the KV cache is full: %zu pages wanted, %zu of %zu are free", more + copy, p->free_count, p->pages_max);
+    if (more + copy > kv_pages_free(p))
+        return err_set(e, ERR_LIMIT, "the KV cache is full: %zu pages wanted, %zu of %zu are free", more + copy, kv_pages_free(p), p->pages_max);
     int rc = list_grow(s, want, e);
     if (rc < 0)
         return rc;

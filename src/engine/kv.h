@@ -35,6 +35,9 @@ size_t kv_page_bytes(const struct kv_shape *shape);
 enum kv_type kv_type(const struct kv_pool *p);
 size_t kv_pages_free(const struct kv_pool *p);
 size_t kv_pages_max(const struct kv_pool *p);
+size_t kv_pages_used(const struct kv_pool *p);
+/* No page is taken while so many are in use, whatever the pool would hold; pages that are in use already stay. At first there is no bound. */
+void kv_pages_bound(struct kv_pool *p, size_t pages);
 
 /* Room for `tokens` more after `length`: pages are taken, and a shared last page is copied first. ERR_LIMIT when too few are free
  * (nothing was taken), ERR_NOMEM. */

@@ -19,6 +19,7 @@ struct family {
     bool fused;     /* one matrix for q, k and v, one for gate and up (phi3) */
     bool qk_norm;   /* queries and keys have a norm of their own */
     bool windows;   /* `attention.sliding_window` means something */
+    bool needs_window; /* its layers have windows of several lengths, by the size of the model: no default is right */
     size_t pattern; /* layers with a window, where the file does not say it: all but each pattern-th; 0: all */
 };
 
@@ -28,7 +29,7 @@ static const struct family families[] = {
     {.name = "qwen3", .rope = ROPE_HALVES, .activation = ACT_SILU, .qk_norm = true},
     {.name = "phi3", .rope = ROPE_HALVES, .activation = ACT_SILU, .fused = true, .windows = true},
     {.name = "gemma2", .rope = ROPE_HALVES, .activation = ACT_GELU, .gemma = true, .windows = true, .pattern = 2},
-    {.name = "gemma3", .rope = ROPE_HALVES, .activation = ACT_GELU, .gemma = true, .qk_norm = true, .windows = true, .pattern = 6},
+    {.name = "gemma3", .rope = ROPE_HALVES, .activation = ACT_GELU, .gemma = true, .qk_norm = true, .windows = true, .needs_window = true, .pattern = 6},
     {.name = "bert", .rope = ROPE_NONE, .activation = ACT_GELU, .bert = true},
     {.name = "nomic-bert", .rope = ROPE_HALVES, .activation = ACT_SILU, .bert = true},
 };
@@ -104,8 +105,6 @@ static void read_traits(struct reading *r, const struct family *f)
         m->epsilon = (float)read_f64(r, "attention.layer_norm_rms_epsilon", 1e-6); /* Ollama's files do not say it */
     else
         m->epsilon = (float)read_f64_needed(r, f->bert ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon");
-    if (!(m->epsilon >= 0) || !isfinite(m->epsilon))
-        (void)read_fail(r, ERR_SYNTAX, "`attention.layer_norm%s_epsilon` is %g: it has to be a number from 0", f->bert ? "" : "_rms", (double)m->epsilon);
     m->causal = !f->bert;
     if (read_bool(r, "attention.causal", m->causal) != m->causal)
         (void)read_fail(r, ERR_UNSUPPORTED, "`attention.causal` is %s, which the engine cannot do for the architecture `%.*s`", m->causal ? "false" : "true",
@@ -119,7 +118,8 @@ static void read_traits(struct reading *r, const struct family *f)
     m->attention_softcap = (float)read_f64(r, "attn_logit_softcapping", str_eq(m->architecture, STR("gemma2")) ? 50 : 0);
     m->logit_softcap = (float)read_f64(r, "final_logit_softcapping", str_eq(m->architecture, STR("gemma2")) ? 30 : 0);
     if (f->windows)
-        m->window = (size_t)read_u64(r, "attention.sliding_window", f->gemma ? 4096 : 0);
+        m->window = f->needs_window ? (size_t)read_u64_needed(r, "attention.sliding_window", UINT32_MAX)
+                                    : (size_t)read_u64(r, "attention.sliding_window", f->gemma ? 4096 : 0);
 }
 
 static void read_ends(struct reading *r, const struct family *f)

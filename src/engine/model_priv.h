@@ -20,7 +20,7 @@ struct reading {
 /* Keys: "attention.head_count" stands for "llama.attention.head_count". */
 uint64_t read_u64(struct reading *r, const char *key, uint64_t otherwise);
 uint64_t read_u64_needed(struct reading *r, const char *key, uint64_t most);
-double read_f64_needed(struct reading *r, const char *key); /* above 0 */
+double read_f64_needed(struct reading *r, const char *key); /* 0 or more */
 double read_f64(struct reading *r, const char *key, double otherwise);
 bool read_bool(struct reading *r, const char *key, bool otherwise);
 bool read_array(struct reading *r, const char *key, struct gguf_array *out); /* false: there is none */

@@ -2,6 +2,7 @@
  * not can be told (model_unread.c). A key of another kind than it must be is an error: passed over it would be a silent default. */
 #include "base/buf.h"
 #include "engine/model_priv.h"
+#include <math.h>
 #include <stdarg.h>
 
 int read_fail(struct reading *r, int code, const char *format, ...)
@@ -77,16 +78,20 @@ double read_f64(struct reading *r, const char *key, double otherwise)
 {
     double d = otherwise;
     const char *whole = whole_key(r, key);
-    if (whole && (!gguf_get_f64(r->g, whole, &d) || d - d != 0))
+    if (whole && !gguf_get_f64(r->g, whole, &d))
         fail_kind(r, whole, "a number");
+    else if (whole && d - d != 0)
+        (void)read_fail(r, ERR_SYNTAX, "`%s` is %g, which is no finite number", key, d);
     return d;
 }
 
 double read_f64_needed(struct reading *r, const char *key)
 {
-    double d = read_f64(r, key, 0);
-    if (!(d > 0))
-        (void)read_fail(r, ERR_UNSUPPORTED, "the model file has no number `%.*s.%s` above 0", STR_FMT(r->m->architecture), key);
+    double d = read_f64(r, key, NAN);
+    if (d != d)
+        (void)read_fail(r, ERR_UNSUPPORTED, "the model file has no number `%.*s.%s`", STR_FMT(r->m->architecture), key);
+    else if (d < 0)
+        (void)read_fail(r, ERR_SYNTAX, "`%s` is %g: it has to be a number from 0", key, d);
     return d;
 }
 

@@ -29,6 +29,7 @@ struct scheduler {
     struct forward_row *row;
     float *out;
     double row_us; /* what a row of a prompt costs; 0: not known yet */
+    int64_t starved_us; /* since when no step could be made for want of pages; 0: the last one was */
     uint64_t serial;
 };
 
@@ -158,6 +159,12 @@ size_t sched_prefixes(const struct scheduler *s)
 void sched_forget_prefixes(struct scheduler *s)
 {
     while (prefix_drop_oldest(s->prefixes)) {
+    }
+}
+
+void sched_shed_prefixes(struct scheduler *s)
+{
+    while (kv_pages_free(s->opt.machine.kv) == 0 && prefix_drop_oldest(s->prefixes)) {
     }
 }
 
@@ -440,6 +447,32 @@ static void sort_running_by_row(struct scheduler *s, size_t rows)
         }
 }
 
+/* The first call by class and arrival that the step had no room for. */
+static struct sched_call *first_stalled(const struct scheduler *s, int64_t now)
+{
+    struct sched_call *best = NULL;
+    for (size_t i = 0; i < s->running_count; i++) {
+        struct sched_call *c = s->running[i];
+        if (c->stalled && (!best || goes_before(s, c, best, now)))
+            best = c;
+    }
+    return best;
+}
+
+/* There is no step to make. If that is for want of pages, with everybody else out of the way, it does not stay so for ever. */
+static void starve(struct scheduler *s, int64_t now)
+{
+    struct sched_call *c = first_stalled(s, now);
+    if (!c || !s->starved_us)
+        s->starved_us = c ? now : 0;
+    if (!c || !s->opt.starve_us_max || now - s->starved_us < s->opt.starve_us_max)
+        return;
+    s->starved_us = 0;
+    c->last_us = now;
+    c->ended = true;
+    s->hooks.ended(c->opt.ctx, SCHED_NO_ROOM);
+}
+
 bool sched_step(struct scheduler *s)
 {
     int64_t began = now_us(s);
@@ -447,8 +480,11 @@ bool sched_step(struct scheduler *s)
     admit(s, began);
     bool prompts;
     size_t rows = compose(s, began, &prompts);
-    if (rows == 0)
+    if (rows == 0) {
+        starve(s, began);
         return false;
+    }
+    s->starved_us = 0;
     sort_running_by_row(s, rows);
     s->opt.machine.step(s->opt.machine.ctx, s->row, rows, s->out);
     int64_t ended = now_us(s);

@@ -7,7 +7,8 @@
  * Interactive calls go before batch ones: where all places are taken, the newest batch call gives up its own and goes on later. A batch
  * call that arrived patience_us ago counts as interactive, so nobody waits for ever.
  * Pages are taken as texts grow. When none is left, kept prefixes go first, then calls that are paused, then the newest call of the lowest
- * class starts over later.
+ * class starts over later. Where that is not enough, since the pool was given a bound meanwhile, the first call waits starve_us_max for another one,
+ * and ends.
  * A call is paused when nobody takes what it says. It computes nothing meanwhile, and gives up its place and its pages to whoever wants them.
  *
  * One thread, that of sched_step; hooks are called from inside of it alone. Time is passed in. */
@@ -20,7 +21,7 @@ struct sched_call;
 struct forward_row;
 
 enum sched_class { SCHED_INTERACTIVE, SCHED_BATCH };
-enum sched_end { SCHED_DONE, SCHED_LATE /* its deadline passed before it began */ };
+enum sched_end { SCHED_DONE, SCHED_LATE /* its deadline passed before it began */, SCHED_NO_ROOM /* no page came free for it alone */ };
 
 /* What computes a step: forward_step, or a test's pretence. */
 struct sched_machine {
@@ -41,6 +42,7 @@ struct sched_options {
     size_t context_max;   /* tokens of one call, prompt and answer */
     size_t prefixes_max;  /* sequences kept after their calls */
     int64_t step_us_max, patience_us;
+    int64_t starve_us_max; /* 0: it waits for ever */
 };
 
 struct sched_hooks {
@@ -81,3 +83,4 @@ size_t sched_waiting(const struct scheduler *s);
 size_t sched_running(const struct scheduler *s);
 size_t sched_prefixes(const struct scheduler *s); /* that are kept */
 void sched_forget_prefixes(struct scheduler *s);
+void sched_shed_prefixes(struct scheduler *s); /* as many as it takes for a page to be free, the oldest first */

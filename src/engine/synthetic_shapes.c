@@ -46,6 +46,7 @@ const struct synthetic_shape synthetic_shapes[] = {
     {"tiny-gemma3-ollama", GEMMA3, SIZE(7, 256, 512, 4, 1, 64), .vocab = 1024, .context = 131072, .window = 16, .ollama = true},
     {"tiny-phi3-window", PHI3, SIZE(2, 256, 512, 4, 2, 64), .vocab = 1024, .context = 2048, .rope_original = 64, .size_factor = 1.25, .window = 24},
     {"tiny-nomic-bert", NOMIC, SIZE(2, 256, 512, 4, 4, 64), .vocab = 1024, .context = 512},
+    {"tiny-vocabulary", QWEN2, SIZE(1, 64, 64, 2, 2, 32), .vocab = 151936, .context = 2048, .tied = true}, /* as large as published ones: most of loading it */
     {"tiny-bert", BERT, SIZE(2, 256, 512, 8, 8, 32), .vocab = 1024, .context = 512},
 };
 /* clang-format on */

@@ -338,42 +338,6 @@ static int read_answering(struct engine_ask *a, const struct json_node *o, struc
     return rc == 0 ? read_format(a, o, e) : rc;
 }
 
-static struct json_node *node_new(struct engine_ask *a, const char *key, enum json_type type, struct str text)
-{
-    struct json_node *n = arena_new(&a->arena, struct json_node);
-    if (n)
-        *n = (struct json_node){.type = type, .key = str_from(key), .text = text};
-    return n;
-}
-
-/* `reasoning_effort` as the variables that templates read, where the caller does not set those: whether to think, and how much. */
-static int read_effort(struct engine_ask *a, const struct json_node *o, struct err *e)
-{
-    static const char *const words[] = {"none", "minimal", "low", "medium", "high", "xhigh", "max"};
-    struct str effort = {0};
-    size_t known = 0;
-    int rc = read_text(o, "reasoning_effort", &effort, e);
-    if (rc < 0 || !effort.len)
-        return rc;
-    while (known < COUNT_OF(words) && !str_eq(effort, str_from(words[known])))
-        known++;
-    if (known == COUNT_OF(words))
-        return refuse(e, "reasoning_effort", "must be none, minimal, low, medium, high, xhigh or max");
-    struct json_node *all = node_new(a, "", JSON_OBJECT, STR_NONE), *think, *much;
-    think = node_new(a, "enable_thinking", known ? JSON_TRUE : JSON_FALSE, known ? STR("true") : STR("false"));
-    much = node_new(a, "reasoning_effort", JSON_STRING, effort);
-    if (!all || !think || !much)
-        return err_set(e, ERR_NOMEM, "reasoning_effort");
-    if (a->host.kwargs)
-        all->child = a->host.kwargs->child, all->count = a->host.kwargs->count;
-    struct json_node *const more[] = {think, much};
-    for (size_t i = 0; i < COUNT_OF(more); i++)
-        if (!json_get(a->host.kwargs, i ? "reasoning_effort" : "enable_thinking"))
-            more[i]->next = all->child, all->child = more[i], all->count++;
-    a->host.kwargs = all;
-    return 0;
-}
-
 static int read_chat(struct engine_ask *a, const struct json_node *o, struct err *e)
 {
     a->host.messages = json_get(o, "messages");
@@ -386,7 +350,7 @@ static int read_chat(struct engine_ask *a, const struct json_node *o, struct err
         return refuse(e, "chat_template_kwargs", "must be an object");
     if (is_said(o, "functions") || is_said(o, "function_call"))
         return err_set(e, ERR_UNSUPPORTED, "`functions` are not served here: say them as `tools`");
-    int rc = read_effort(a, o, e);
+    int rc = engine_think_read(a, o, e);
     return rc == 0 ? read_tools(a, o, e) : rc;
 }
 

@@ -164,6 +164,11 @@ static void finish(struct face_call *c, enum host_finish how, struct str why)
     if (how == HOST_FAILED) {
         (void)err_set(&e, ERR_IO, "%.*s", STR_FMT(why));
         engine_call_break_off(c, &e, "engine_failed");
+    } else if (how == HOST_NO_ROOM && !http_reply_begun(c->x)) {
+        engine_reply_busy(engine_call_done(c), "no_memory", why);
+    } else if (how == HOST_NO_ROOM) {
+        (void)err_set(&e, ERR_NOMEM, "%.*s", STR_FMT(why));
+        engine_call_break_off(c, &e, "no_memory");
     } else if (how == HOST_LATE) {
         engine_reply_busy(engine_call_done(c), "deadline", STR("the deadline passed while the call waited for its turn"));
     } else if (how == HOST_CANCELLED) {

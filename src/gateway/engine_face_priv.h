@@ -27,6 +27,8 @@ int engine_ask_read(struct engine_ask *a, enum host_kind kind, struct str body, 
 void engine_ask_fini(struct engine_ask *a);
 /* engine_unserved.c: ERR_UNSUPPORTED with the name of a member that asks for what the engine does not have. */
 int engine_unserved_check(const struct json_node *o, enum host_kind kind, struct err *e);
+/* engine_think.c: whether and how much to think, into a->host.kwargs. */
+int engine_think_read(struct engine_ask *a, const struct json_node *o, struct err *e);
 
 /* An answer while it grows: what a stream sends piece by piece, or what is sent whole at the end. */
 struct engine_say {

@@ -8,7 +8,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { INPUT_MAX = 4096, LINES_MAX = 200, TOKENS_MAX = 256 + LINES_MAX + 2 };
+/* Input beyond 1 KiB finds nothing that shorter input does not, and each run would take several times as long. */
+enum { INPUT_MAX = 1024, LINES_MAX = 200, TOKENS_MAX = 256 + LINES_MAX + 2 };
 
 static const char *const pre[] = {"default", "llama-bpe", "qwen2", "qwen35", "tekken", "gpt-4o", "gpt-2", "starcoder", "falcon", "deepseek-coder",
                                   "deepseek-llm", "deepseek-v3", "roberta-bpe", "glm4"};
@@ -29,12 +30,17 @@ static void add(struct input *in, struct str text, int32_t type)
     in->tokens++;
 }
 
+/* Made once: making a name looks at all bytes before it, and was half of a run's time. */
 static void add_bytes(struct input *in)
 {
-    static char names[256][8];
+    static char names[2][256][8];
+    static struct str name[2][256];
     bool spm = strcmp(in->model, "llama") == 0;
-    for (unsigned b = 0; b < 256; b++)
-        add(in, spm ? str_of(names[b], text_format(names[b], sizeof names[b], "<0x%02X>", b)) : vocab_byte(b, names[b]), spm ? 6 : 1);
+    for (unsigned b = 0; b < 256; b++) {
+        if (!name[spm][b].ptr)
+            name[spm][b] = spm ? str_of(names[1][b], text_format(names[1][b], sizeof names[1][b], "<0x%02X>", b)) : vocab_byte(b, names[0][b]);
+        add(in, name[spm][b], spm ? 6 : 1);
+    }
     add(in, STR("\xE2\x96\x81"), 1);
 }
 
@@ -115,13 +121,15 @@ static void encode(const struct vocab *v, struct str text, unsigned flags, bool 
         assert(list.id[i] >= 0 && list.id[i] < tokenizer_count(v->tokenizer));
         if (exact)
             append_piece(&raw, v->tokenizer, list.id[i], &first);
+        size_t before = shown.len; /* up to there it was looked at: whole characters, so what comes begins with one */
         rc = detokenizer_push(&d, list.id[i], &shown);
         assert(rc == 0);
-        check_valid(buf_str(&shown));
+        check_valid(str_skip(buf_str(&shown), before));
     }
+    size_t before = shown.len;
     rc = detokenizer_finish(&d, &shown);
     assert(rc == 0);
-    check_valid(buf_str(&shown));
+    check_valid(str_skip(buf_str(&shown), before));
     if (exact)
         assert(spells(buf_str(&raw), text, spm));
     token_list_fini(&list);

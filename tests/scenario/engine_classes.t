@@ -6,13 +6,13 @@ T
 model chat.gguf tiny-llama3 Q8_0 1
 config alone <<Y
 upstreams:
-  engine: { dialect: engine, context: 4k, threads: 1, calls: 1, models: { tiny: chat.gguf } }
+  engine: { dialect: engine, context: 4k, threads: 1, calls: 1, timeout: { first_byte: 10m }, models: { tiny: chat.gguf } }
 jobs:
   fast: { chain: [engine/tiny] }
 Y
 start
 client long POST /v1/chat/completions -H "x-hearth-tags: $tag" <<J &
-{"model":"fast","messages":[{"role":"user","content":"one two three"}],"max_tokens":2500,"temperature":1,"seed":3,"stream":true}
+{"model":"fast","messages":[{"role":"user","content":"one two three"}],"max_tokens":1500,"temperature":1,"seed":3,"stream":true}
 J
 read long until "content"
 client POST /v1/chat/completions <<J

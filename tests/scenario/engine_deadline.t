@@ -11,7 +11,7 @@ jobs:
 Y
 start
 client long POST /v1/chat/completions <<J &
-{"model":"only","messages":[{"role":"user","content":"one two three"}],"max_tokens":3500,"temperature":1,"seed":3,"stream":true}
+{"model":"only","messages":[{"role":"user","content":"one two three"}],"max_tokens":2000,"temperature":1,"seed":3,"stream":true}
 J
 read long until "content"
 client POST /v1/chat/completions <<J

@@ -1,4 +1,5 @@
 # An answer that comes whole may take longer than first_byte, however short that is: the engine gives signs of work, and only its silence is a failure.
+# plain: within its 400 ms a build with a sanitizer, on a busy machine, makes no step; test_host and test_http_client have the signs in every build
 model chat.gguf tiny-llama3 Q8_0 1
 config alone <<Y
 upstreams:

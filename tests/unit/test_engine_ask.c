@@ -85,7 +85,7 @@ TEST(what_asks_for_nothing_passes)
     } fine[] = {
         {HOST_CHAT, WITH("\"mirostat\":0,\"typical_p\":1.0,\"tfs_z\":1,\"xtc_probability\":0.0,\"dry_multiplier\":0,\"top_n_sigma\":-1,\"min_tokens\":0")},
         {HOST_CHAT, WITH("\"ignore_eos\":false,\"stop_token_ids\":[],\"grammar\":\"\",\"guided_json\":null,\"skip_special_tokens\":true,\"add_generation_prompt\":true")},
-        {HOST_CHAT, WITH("\"verbosity\":\"medium\",\"audio\":null,\"best_of\":1,\"top_logprobs\":0,\"echo\":false,\"functions\":null")},
+        {HOST_CHAT, WITH("\"verbosity\":\"medium\",\"audio\":null,\"include_reasoning\":true,\"reasoning_format\":\"auto\",\"n_predict\":-1,\"n_probs\":0,\"best_of\":1,\"top_logprobs\":0,\"echo\":false,\"functions\":null")},
         {HOST_CHAT, WITH("\"user\":\"u\",\"metadata\":{\"a\":\"b\"},\"store\":true,\"service_tier\":\"auto\",\"prompt_cache_key\":\"k\",\"something_of_tomorrow\":1")},
         {HOST_CHAT, WITH("\"stream_options\":null,\"tool_choice\":\"auto\",\"logprobs\":false,\"stop\":[]")},
         {HOST_TEXT, "{\"model\":\"m\",\"prompt\":\"a\",\"echo\":false,\"suffix\":\"\",\"best_of\":1,\"logprobs\":0}"},
@@ -109,10 +109,40 @@ TEST(an_effort_becomes_what_templates_read)
     EXPECT_STR(json_get_text(ask.host.kwargs, "reasoning_effort"), "high");
     REQUIRE(read_ask(HOST_CHAT, WITH("\"reasoning_effort\":\"none\",\"chat_template_kwargs\":{\"enable_thinking\":true}"), &e) == 0);
     EXPECT(json_get(ask.host.kwargs, "enable_thinking")->type == JSON_TRUE && ask.host.kwargs->count == 2);
+    REQUIRE(read_ask(HOST_CHAT, WITH("\"reasoning_effort\":\"default\""), &e) == 0);
+    EXPECT(!ask.host.kwargs);
     REQUIRE(read_ask(HOST_CHAT, WITH("\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\",\"strict\":true}}]"), &e) == 0);
     EXPECT(ask.strict);
     REQUIRE(read_ask(HOST_CHAT, WITH("\"tool_choice\":\"required\",\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\",\"strict\":true}}]"), &e) == 0);
     EXPECT(!ask.strict);
+    engine_ask_fini(&ask);
+}
+
+/* Each maker's own member for it; those that agree may stand beside each other. */
+TEST(whether_to_think_is_understood_in_the_words_of_each_maker)
+{
+    static const struct {
+        const char *body, *effort; /* NULL: not said */
+        enum json_type on;         /* JSON_NULL: not said */
+    } rows[] = {
+        {WITH("\"enable_thinking\":false"), NULL, JSON_FALSE},
+        {WITH("\"enable_thinking\":true"), NULL, JSON_TRUE},
+        {WITH("\"think\":false"), NULL, JSON_FALSE},
+        {WITH("\"think\":\"low\""), "low", JSON_TRUE},
+        {WITH("\"thinking\":{\"type\":\"disabled\"}"), NULL, JSON_FALSE},
+        {WITH("\"thinking\":{\"type\":\"enabled\"},\"reasoning_effort\":\"high\""), "high", JSON_TRUE},
+        {WITH("\"thinking\":{\"type\":\"auto\"}"), NULL, JSON_NULL},
+        {WITH("\"reasoning\":{\"enabled\":false,\"exclude\":false}"), NULL, JSON_FALSE},
+        {WITH("\"reasoning\":{\"effort\":\"minimal\"}"), "minimal", JSON_TRUE},
+        {WITH("\"reasoning\":{},\"thinking\":null"), NULL, JSON_NULL},
+    };
+    struct err e;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        REQUIRE(read_ask(HOST_CHAT, rows[i].body, &e) == 0);
+        const struct json_node *on = json_get(ask.host.kwargs, "enable_thinking"), *effort = json_get(ask.host.kwargs, "reasoning_effort");
+        if ((on ? on->type : JSON_NULL) != rows[i].on || !effort != !rows[i].effort || (effort && !str_eq(effort->text, str_from(rows[i].effort))))
+            test_fail(__FILE__, __LINE__, "%s is not understood", rows[i].body);
+    }
     engine_ask_fini(&ask);
 }
 
@@ -225,6 +255,23 @@ TEST(what_cannot_be_is_refused_by_name)
         {HOST_CHAT, WITH("\"logprobs\":false,\"top_logprobs\":2"), "`logprobs` is true"},
         {HOST_CHAT, WITH("\"reasoning_effort\":\"very\""), "reasoning_effort"},
         {HOST_CHAT, WITH("\"reasoning_effort\":3"), "reasoning_effort"},
+        {HOST_CHAT, WITH("\"enable_thinking\":\"no\""), "enable_thinking"},
+        {HOST_CHAT, WITH("\"enable_thinking\":false,\"reasoning_effort\":\"high\""), "`enable_thinking` says another thing than `reasoning_effort`"},
+        {HOST_CHAT, WITH("\"enable_thinking\":true,\"reasoning_effort\":\"none\""), "`enable_thinking` says another thing than `reasoning_effort`"},
+        {HOST_CHAT, WITH("\"think\":\"low\",\"reasoning_effort\":\"high\""), "`think` says another thing than `reasoning_effort`"},
+        {HOST_CHAT, WITH("\"thinking\":true"), "thinking"},
+        {HOST_CHAT, WITH("\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":2000}"), "thinking.budget_tokens"},
+        {HOST_CHAT, WITH("\"reasoning\":\"high\""), "reasoning"},
+        {HOST_CHAT, WITH("\"reasoning\":{\"effort\":\"very\"}"), "reasoning.effort"},
+        {HOST_CHAT, WITH("\"reasoning\":{\"max_tokens\":100}"), "reasoning.max_tokens"},
+        {HOST_CHAT, WITH("\"reasoning\":{\"exclude\":true}"), "reasoning.exclude"},
+        {HOST_CHAT, WITH("\"thinking_budget\":100"), "thinking_budget"},
+        {HOST_CHAT, WITH("\"include_reasoning\":false"), "include_reasoning"},
+        {HOST_CHAT, WITH("\"reasoning_format\":\"hidden\""), "reasoning_format"},
+        {HOST_TEXT, "{\"model\":\"m\",\"prompt\":\"a\",\"n_predict\":5}", "n_predict"},
+        {HOST_CHAT, WITH("\"n_probs\":5"), "n_probs"},
+        {HOST_CHAT, WITH("\"allowed_token_ids\":[5]"), "allowed_token_ids"},
+        {HOST_CHAT, WITH("\"samplers\":[\"top_k\"]"), "samplers"},
         {HOST_CHAT, WITH("\"mirostat\":2"), "mirostat"},
         {HOST_CHAT, WITH("\"typical_p\":0.5"), "typical_p"},
         {HOST_CHAT, WITH("\"xtc_probability\":0.5"), "xtc_probability"},

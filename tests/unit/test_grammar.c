@@ -926,7 +926,7 @@ TEST(the_patterns_of_a_schema_have_one_price)
         EXPECT(buf_append_format(&b, "%s\"p%d\":{\"type\":\"string\",\"pattern\":\"(((){300}){300}){300}\"}", i ? "," : "", i) == 0);
     EXPECT(buf_append_text(&b, "}}") == 0);
     EXPECT(compile_timed(buf_str(&b), &took, &e) == ERR_LIMIT);
-    EXPECT(took < 3 * SLOWER);
+    EXPECT(took < 6 * SLOWER); /* two seconds; minutes once. Thread sanitizer takes it hard */
 }
 
 TEST(a_schema_with_many_formats_is_taken)

@@ -3,7 +3,9 @@
 #include "base/json.h"
 #include "engine/host_priv.h"
 #include "host_kit.h"
+#include <fcntl.h>
 #include <math.h>
+#include <sys/stat.h>
 
 static const struct host_options plain = {.engine = {.threads = 2}};
 
@@ -781,7 +783,6 @@ static struct host_counts counts_when(struct host *h, uint64_t calls, uint64_t r
     return c;
 }
 
-/* What nobody uses gives its memory back: kept texts, buffers, mapped pages; the next call says the same, from the beginning. */
 struct failing { /* from the first token on, the n-th allocation of the host's thread fails */
     struct said said;
     long n, visited;
@@ -838,6 +839,7 @@ TEST(an_answer_whose_end_found_no_memory_does_not_look_whole)
     host_close(h);
 }
 
+/* What nobody uses gives its memory back: kept texts, buffers, mapped pages; the next call says the same, from the beginning. */
 TEST(an_unused_model_gives_its_memory_back_and_answers_as_before)
 {
     struct said first, second;
@@ -860,4 +862,88 @@ TEST(an_unused_model_gives_its_memory_back_and_answers_as_before)
     said_fini(&first);
     said_fini(&second);
     host_close(h);
+}
+
+/* --- a machine that is short of memory -------------------------------------------------------------------------------------------------------- */
+
+enum { ALL_MIB = 8192, LEFT_MIB = ALL_MIB / 32 };
+
+static void machine_has(const char *folder, size_t available_mib)
+{
+    char path[128], text[128];
+    size_t len = text_format(text, sizeof text, "MemTotal: %d kB\nMemAvailable: %9zu kB\n", ALL_MIB << 10, available_mib << 10); /* always as long: no look is torn */
+    (void)text_format(path, sizeof path, "%s/meminfo", folder);
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    EXPECT(fd >= 0 && pwrite(fd, text, len, 0) == (ssize_t)len);
+    (void)close(fd);
+}
+
+/* Nothing to be had: what was kept goes, a call that needs a page waits for it and ends with the numbers; when there is memory again, calls are answered. */
+TEST(while_the_machine_is_short_of_memory_calls_end_with_the_numbers)
+{
+    char folder[] = "/tmp/hearth-host-XXXXXX", path[64], said[64];
+    struct room *room = NULL;
+    REQUIRE(mkdtemp(folder));
+    machine_has(folder, 6000);
+    REQUIRE(room_open(&room, &(struct room_files){folder, folder}, NULL) == 0);
+    struct host_options o = plain;
+    o.machine = room;
+    o.starve_us_max = 300000;
+    struct host *h = host_of("tiny-llama", &o);
+    REQUIRE(h);
+    struct host_request r = text_request("the people of the city went down to the water", 20);
+    struct said before, during, after;
+    struct err e = {0};
+    said_init(&before), said_init(&during), said_init(&after);
+    EXPECT(call_run(h, &r, &before, &e) == 0 && before.finish != HOST_NO_ROOM && before.text.len > 0);
+    EXPECT(counts_when(h, 1, 0).prefixes == 1);
+    machine_has(folder, LEFT_MIB - 1);
+    uint64_t answered = 1;
+    EXPECT(call_run(h, &r, &during, &e) == 0);
+    for (int64_t end = clock_mono_us(clock_system()) + HOST_WAIT_MS * INT64_C(1000); during.finish != HOST_NO_ROOM && clock_mono_us(clock_system()) < end; answered++) {
+        said_fini(&during), said_init(&during); /* it does not look at every step */
+        EXPECT(call_run(h, &r, &during, &e) == 0);
+    }
+    EXPECT(during.finish == HOST_NO_ROOM && during.text.len == 0);
+    (void)text_format(said, sizeof said, "%d of %d MiB are available, the last %d are left", LEFT_MIB - 1, ALL_MIB, LEFT_MIB);
+    EXPECT(str_find(buf_str(&during.failed), str_from(said)) >= 0);
+    struct host_counts c = counts_when(h, answered + 1, 0);
+    EXPECT(c.prefixes == 0 && c.pages == 0 && c.failed == 1);
+    machine_has(folder, 6000);
+    EXPECT(call_run(h, &r, &after, &e) == 0 && str_eq(buf_str(&before.text), buf_str(&after.text)));
+    said_fini(&before), said_fini(&during), said_fini(&after);
+    host_close(h);
+    room_close(room);
+    (void)text_format(path, sizeof path, "%s/meminfo", folder);
+    EXPECT(unlink(path) == 0 && rmdir(folder) == 0);
+}
+
+/* An idle model keeps what it has read for the next turn, but not while others have no memory. */
+TEST(an_idle_model_gives_kept_texts_to_a_machine_that_is_short_of_memory)
+{
+    char folder[] = "/tmp/hearth-host-XXXXXX", path[64];
+    struct room *room = NULL;
+    REQUIRE(mkdtemp(folder));
+    machine_has(folder, 6000);
+    REQUIRE(room_open(&room, &(struct room_files){folder, folder}, NULL) == 0);
+    struct host_options o = plain;
+    o.machine = room;
+    struct host *h = host_of("tiny-llama", &o);
+    REQUIRE(h);
+    struct host_request r = text_request("the people of the city went down to the water", 20);
+    struct said s;
+    struct err e = {0};
+    said_init(&s);
+    EXPECT(call_run(h, &r, &s, &e) == 0);
+    EXPECT(counts_when(h, 1, 0).prefixes == 1);
+    machine_has(folder, 10);
+    struct host_counts c = counts_when(h, 1, 0);
+    for (int ms = 0; ms < HOST_WAIT_MS && c.prefixes; ms += 20, c = host_counts(h))
+        (void)usleep(20000);
+    EXPECT(c.prefixes == 0 && c.pages == 0 && c.rests == 0);
+    said_fini(&s);
+    host_close(h);
+    room_close(room);
+    (void)text_format(path, sizeof path, "%s/meminfo", folder);
+    EXPECT(unlink(path) == 0 && rmdir(folder) == 0);
 }

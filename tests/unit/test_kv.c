@@ -111,6 +111,31 @@ TEST(the_first_holder_of_a_shared_page_does_not_write_into_it)
     kv_pool_free(p);
 }
 
+/* What is in use stays in use; a page is free once fewer are than the bound. */
+TEST(a_bound_below_the_pool_holds_for_whatever_is_taken)
+{
+    struct kv_pool *p = pool_of(4);
+    struct kv_sequence a = {0}, b = {0};
+    struct err e = {0};
+    int32_t token[150];
+    tokens(token, 150, 0);
+    fill(p, &a, token, 150);
+    kv_pages_bound(p, 2);
+    EXPECT(kv_pages_used(p) == 3 && kv_pages_free(p) == 0 && holds(p, &a, token, 150));
+    EXPECT_I64(kv_reserve(p, &a, 42, NULL), 0); /* its last page has room */
+    EXPECT_I64(kv_reserve(p, &a, 43, &e), ERR_LIMIT);
+    EXPECT(strstr(e.text, "1 pages wanted, 0 of 4 are free"));
+    kv_truncate(p, &a, 128);
+    EXPECT(kv_pages_used(p) == 2 && kv_pages_free(p) == 0);
+    kv_truncate(p, &a, 64);
+    EXPECT(kv_pages_free(p) == 1 && kv_reserve(p, &b, 65, NULL) == ERR_LIMIT && b.page_count == 0);
+    kv_pages_bound(p, 9);
+    EXPECT(kv_pages_free(p) == 3 && kv_reserve(p, &b, 129, NULL) == 0 && kv_pages_free(p) == 0);
+    kv_clear(p, &a);
+    kv_clear(p, &b);
+    kv_pool_free(p);
+}
+
 TEST(what_does_not_fit_takes_nothing)
 {
     struct kv_pool *p = pool_of(3);

@@ -169,6 +169,38 @@ TEST(a_context_goes_by_memory_and_one_that_can_never_be_is_refused_with_the_numb
     (void)unlink(path);
 }
 
+/* Each has room alone, and both never could grow. */
+TEST(a_context_that_cannot_stand_beside_what_others_may_take_is_refused_with_the_numbers)
+{
+    enum { CONTEXT = 1 << 19, TOKEN_BYTES = 768 };
+    char path[64], said[160];
+    struct err e = {0};
+    (void)text_format(path, sizeof path, "/tmp/hearth-room-%d.gguf", (int)getpid());
+    REQUIRE(synthetic_write(path, STR("tiny-llama3"), STR("Q8_0"), 1, &e) == 0);
+    const uint64_t own = (uint64_t)CONTEXT * TOKEN_BYTES, all = own * 3 / 2;
+    static const struct {
+        size_t context;
+        uint64_t others;
+        bool fits;
+    } cases[] = {{CONTEXT, 0, true}, {CONTEXT, CONTEXT / 4 * TOKEN_BYTES, true}, {CONTEXT, CONTEXT * UINT64_C(768), false}, {CONTEXT / 4, CONTEXT * UINT64_C(768), true},
+                 {CONTEXT, CONTEXT * UINT64_C(1536), false}, {0, CONTEXT * UINT64_C(1536), true /* takes the least */}};
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct gguf *file = NULL;
+        struct engine *g = NULL;
+        REQUIRE(gguf_open(&file, path, &e) == 0);
+        uint64_t weights = gguf_tensor_bytes(file), left = all > weights + cases[i].others ? all - weights - cases[i].others : 0;
+        struct engine_options o = {.threads = 1, .context = cases[i].context, .memory_all = all, .memory_free = 1, .memory_others = cases[i].others};
+        EXPECT_I64(engine_open(&g, file, &o, &e), cases[i].fits ? 0 : ERR_LIMIT);
+        engine_close(g);
+        if (cases[i].fits)
+            continue;
+        (void)text_format(said, sizeof said, " MiB of weights and %zu MiB that other models here may come to take, and there are %zu MiB of memory in all: room for %zu tokens",
+                          (size_t)(cases[i].others >> 20), (size_t)(all >> 20), (size_t)(left / TOKEN_BYTES / KV_PAGE_TOKENS * KV_PAGE_TOKENS));
+        EXPECT(strstr(e.text, said) && strstr(e.text, "of this model or of the others"));
+    }
+    (void)unlink(path);
+}
+
 TEST(without_being_asked_a_context_takes_half_of_what_is_free)
 {
     enum { LEAST = 2048 };

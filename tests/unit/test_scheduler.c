@@ -16,7 +16,7 @@ struct call {
     int64_t arrived_us, deadline_us, began_us;
     uint64_t added_step, next_step; /* next_step: the step of its last token */
     int ends;
-    bool done, late, cancelled, paused;
+    bool done, late, cancelled, paused, starved;
     struct sched_counts counts;
 };
 
@@ -30,8 +30,9 @@ struct world {
     struct call call[CALLS];
     size_t count, wrong;
     size_t rows, followed; /* of the step under way; followed: calls with a token in this step and the one before */
-    size_t stats[5];       /* cached tokens, rows computed, late, cancelled, paused */
+    size_t stats[6];       /* cached tokens, rows computed, late, cancelled, paused, bounds */
     bool pauses;           /* some calls are paused now and then: what follows about time does not hold */
+    bool bounds;           /* the pool is given bounds now and then: neither */
 };
 
 static struct world *the; /* hooks get a call, and look here for the rest */
@@ -140,6 +141,7 @@ static void on_ended(void *call, enum sched_end how)
     c->sched = NULL;
     c->done = how == SCHED_DONE;
     c->late = how == SCHED_LATE;
+    c->starved = how == SCHED_NO_ROOM;
     c->began_us = c->arrived_us + c->counts.queued_us;
     if (c->counts.queued_us < 0 || c->counts.prefill_us < 0 || c->counts.decode_us < 0)
         WRONG("a time below nothing");
@@ -260,9 +262,9 @@ static void check_ends(struct world *w)
         const struct call *c = &w->call[i];
         if (c->ends + c->cancelled != 1)
             WRONG("call %zu ended %d times", i, c->ends);
-        if (!w->pauses && c->done && c->next_step > c->added_step && c->next_step - c->added_step > steps_most + PATIENCE_US / BASE_US)
+        if (!w->pauses && !w->bounds && c->done && c->next_step > c->added_step && c->next_step - c->added_step > steps_most + PATIENCE_US / BASE_US)
             WRONG("call %zu took %llu steps", i, (unsigned long long)(c->next_step - c->added_step));
-        for (size_t j = 0; j < w->count && !w->pauses; j++)
+        for (size_t j = 0; j < w->count && !w->pauses && !w->bounds; j++)
             check_order(c, &w->call[j]);
     }
 }
@@ -300,13 +302,28 @@ static void world_open(struct world *w, bool causal)
         WRONG("%s", e.text);
 }
 
-static void world_run(uint64_t seed, bool causal, bool pauses, size_t *stats)
+/* The machine is short of memory, or no longer. */
+static void bound_some(struct world *w)
 {
+    if (rng_below(&w->chance, 40))
+        return;
+    kv_pages_bound(w->kv, rng_below(&w->chance, 3) ? between(w, 0, kv_pages_max(w->kv)) : kv_pages_max(w->kv));
+    if (rng_below(&w->chance, 2))
+        sched_shed_prefixes(w->s);
+    w->stats[5]++;
+}
+
+enum world_how { CAUSAL = 1, PAUSES = 2, BOUNDS = 4 };
+
+static void world_run(uint64_t seed, unsigned how, size_t *stats)
+{
+    bool causal = how & CAUSAL, pauses = how & PAUSES;
     struct world *w = new0(struct world);
     REQUIRE(w);
     the = w;
     w->seed = seed;
     w->pauses = pauses;
+    w->bounds = how & BOUNDS;
     rng_seed(&w->chance, seed);
     world_open(w, causal);
     size_t hurry = between(w, 1, 12);
@@ -318,9 +335,12 @@ static void world_run(uint64_t seed, bool causal, bool pauses, size_t *stats)
             cancel_one(w);
         if (pauses)
             pause_some(w, false);
+        if (w->bounds)
+            bound_some(w);
         (void)world_step(w);
     }
     pause_some(w, true);
+    kv_pages_bound(w->kv, kv_pages_max(w->kv));
     for (size_t turn = 0; turn < 100000 && world_step(w); turn++) {
     }
     if (sched_running(w->s) + sched_waiting(w->s))
@@ -338,27 +358,36 @@ static void world_run(uint64_t seed, bool causal, bool pauses, size_t *stats)
 
 TEST(random_calls_all_end_once_in_order_with_the_answers_of_a_lone_run)
 {
-    size_t stats[5] = {0};
+    size_t stats[6] = {0};
     for (uint64_t seed = 1; seed <= SEEDS; seed++)
-        world_run(seed, true, false, stats);
+        world_run(seed, CAUSAL, stats);
     printf("scheduler: %d seeds, %d calls each: %zu prompt tokens from the cache, %zu late, %zu cancelled\n", SEEDS, CALLS, stats[0], stats[2], stats[3]);
     EXPECT(stats[0] > 10000 && stats[2] > 50 && stats[3] > 100); /* or the runs prove little */
 }
 
 TEST(calls_that_nobody_reads_stop_and_go_on_with_the_same_answer)
 {
-    size_t stats[5] = {0};
+    size_t stats[6] = {0};
     for (uint64_t seed = 1; seed <= SEEDS / 2; seed++)
-        world_run(2000 + seed, true, true, stats);
+        world_run(2000 + seed, CAUSAL | PAUSES, stats);
     printf("scheduler: %d seeds with pauses: %zu of them\n", SEEDS / 2, stats[4]);
     EXPECT(stats[4] > 1000);
 }
 
+TEST(while_memory_comes_and_goes_all_calls_end_with_the_same_answers)
+{
+    size_t stats[6] = {0};
+    for (uint64_t seed = 1; seed <= SEEDS / 2; seed++)
+        world_run(3000 + seed, seed % 4 ? CAUSAL | BOUNDS : seed % 8 ? BOUNDS : CAUSAL | BOUNDS | PAUSES, stats);
+    printf("scheduler: %d seeds with %zu bounds\n", SEEDS / 2, stats[5]);
+    EXPECT(stats[5] > 500);
+}
+
 TEST(random_texts_for_embeddings_all_end_once_whole)
 {
-    size_t stats[5] = {0};
+    size_t stats[6] = {0};
     for (uint64_t seed = 1; seed <= SEEDS / 2; seed++)
-        world_run(1000 + seed, false, false, stats);
+        world_run(1000 + seed, 0, stats);
     printf("scheduler: %d seeds of texts: %zu late, %zu cancelled\n", SEEDS / 2, stats[2], stats[3]);
     EXPECT(stats[2] > 10 && stats[3] > 10);
 }
@@ -577,4 +606,50 @@ TEST(a_paused_call_gives_up_its_place_and_its_pages)
 {
     paused_calls_give_way(2);
     paused_calls_give_way(4);
+}
+
+/* No page for the only call: it waits its time and ends; the next one begins when there are pages again. What is kept goes first. */
+TEST(a_call_that_no_page_comes_free_for_ends_and_one_that_waits_a_little_goes_on)
+{
+    enum { WAIT_US = 5 * BASE_US };
+    struct world *w = small_world(8, 2, 64);
+    REQUIRE(w && w->s);
+    sched_free(w->s);
+    w->opt.starve_us_max = WAIT_US;
+    static const struct sched_hooks hooks = {on_next, on_states, on_ended};
+    REQUIRE(sched_new(&w->s, &w->opt, &hooks, NULL) == 0);
+    struct call *kept = put(w, 64, 2, SCHED_INTERACTIVE);
+    while (world_step(w)) {
+    }
+    EXPECT(kept->done && sched_prefixes(w->s) == 1 && kv_pages_used(w->kv) == 2);
+    struct call *first = put(w, 60, 20, SCHED_INTERACTIVE);
+    for (int i = 0; i < 3; i++)
+        (void)world_step(w);
+    EXPECT(first->answered > 0 && kv_pages_used(w->kv) == 3);
+    kv_pages_bound(w->kv, 2);
+    sched_shed_prefixes(w->s);
+    EXPECT(sched_prefixes(w->s) == 0 && kv_pages_used(w->kv) == 1);
+    kv_pages_bound(w->kv, 1);
+    while (world_step(w)) {
+    }
+    EXPECT(first->answered == 5 && !first->ends); /* its page is full */
+    kv_pages_bound(w->kv, 2);                       /* in time */
+    EXPECT(world_step(w) && first->answered == 6);
+    struct call *second = put(w, 10, 3, SCHED_INTERACTIVE);
+    kv_pages_bound(w->kv, 0);
+    while (!first->done)
+        EXPECT(world_step(w)); /* it holds all it needs */
+    EXPECT(!second->ends);
+    int steps = 0;
+    while (!second->ends && steps < 100) {
+        EXPECT(!world_step(w));
+        steps++;
+    }
+    EXPECT(second->starved && second->answered == 0 && steps >= WAIT_US / BASE_US && steps <= WAIT_US / BASE_US + 3);
+    kv_pages_bound(w->kv, 8);
+    struct call *third = put(w, 10, 3, SCHED_INTERACTIVE);
+    while (world_step(w)) {
+    }
+    EXPECT(third->done && third->answered == 3);
+    small_world_close(w);
 }
