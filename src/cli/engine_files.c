@@ -7,6 +7,7 @@
 #include "engine/gguf.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,14 +16,24 @@ static int fail(struct err *e, int code, const struct engine_file *f, const char
     return err_set_at(e, code, f->mark.line, f->mark.column, "model %.*s: %.800s", STR_FMT(f->name), text);
 }
 
+/* A name as one types it into a shell. */
+static bool is_shells(const char *path)
+{
+    return path[0] == '~' || strstr(path, "/~/") || strchr(path, '$');
+}
+
 /* O_NONBLOCK: a named pipe would be waited for. */
 static int open_part(struct engine_file *f, const char *path, struct err *e)
 {
     struct stat st;
     struct err why = {0};
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0)
-        return fail(e, err_set_errno(&why, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, errno, "%s cannot be opened", path), f, why.text);
+    if (fd < 0) {
+        int rc = err_set_errno(&why, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, errno, "%s cannot be opened", path);
+        if (rc == ERR_NOT_FOUND && is_shells(path))
+            rc = err_set(&why, rc, "%s cannot be opened: there is no such file; `~` and `$` mean nothing in a config, write the whole path", path);
+        return fail(e, rc, f, why.text);
+    }
     f->fd[f->count++] = fd;
     if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
         return 0;
