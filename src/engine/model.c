@@ -105,8 +105,6 @@ static void read_traits(struct reading *r, const struct family *f)
         m->epsilon = (float)read_f64(r, "attention.layer_norm_rms_epsilon", 1e-6); /* Ollama's files do not say it */
     else
         m->epsilon = (float)read_f64_needed(r, f->bert ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon");
-    if (m->epsilon < 0)
-        (void)read_fail(r, ERR_SYNTAX, "`attention.layer_norm_rms_epsilon` is %g: it has to be a number from 0", (double)m->epsilon);
     m->causal = !f->bert;
     if (read_bool(r, "attention.causal", m->causal) != m->causal)
         (void)read_fail(r, ERR_UNSUPPORTED, "`attention.causal` is %s, which the engine cannot do for the architecture `%.*s`", m->causal ? "false" : "true",
