@@ -291,8 +291,8 @@ test('errors are errors, by class, in each dialect', async () => {
   assert.ok(n instanceof OpenAI.BadRequestError && /`n`/.test(n.message), String(n));
   const unknown = await failure(theirs[0][0]({ model: 'engine/nobody' }));
   assert.ok(unknown instanceof OpenAI.NotFoundError && /nobody/.test(unknown.message), String(unknown));
-  const texts = await failure(openai.embeddings.create({ model: 'embed', input: Array(257).fill('a') }));
-  assert.ok(texts instanceof OpenAI.BadRequestError && /256/.test(texts.message), String(texts));
+  const texts = await failure(openai.embeddings.create({ model: 'embed', input: Array(2049).fill('a') }));
+  assert.ok(texts instanceof OpenAI.BadRequestError && /2048/.test(texts.message), String(texts));
   const chat = await failure(openai.embeddings.create({ model: 'talk', input: 'a' }));
   assert.ok(chat instanceof OpenAI.BadRequestError, String(chat));
   const vectors = await failure(theirs[0][0]({ model: 'embed' }));
