@@ -74,8 +74,9 @@ static const struct unread {
     {"mm.", ANYTHING, NULL},
 };
 
-/* Tensors that no text goes through. */
+/* Tensors that no text goes through: of pictures, and tables of angles that old conversions wrote into each layer and that are computed. */
 static const char *const other_tensors[] = {"v.", "mm."};
+static const char *const angles[] = {".attn_rot_embd", ".attn_rot_embd.weight", ".attn_rot_embd.inv_freq"};
 
 static bool begins(struct str name, const char *with)
 {
@@ -133,6 +134,9 @@ static void check_tensor(struct reading *r, struct str name)
 {
     for (size_t i = 0; i < COUNT_OF(other_tensors); i++)
         if (begins(name, other_tensors[i]))
+            return;
+    for (size_t i = 0; i < COUNT_OF(angles); i++)
+        if (str_starts(name, STR("blk.")) && str_ends(name, str_from(angles[i])))
             return;
     (void)read_fail(r, ERR_UNSUPPORTED, "the file has a tensor `%s`, which the engine would leave out of the computation of the architecture `%.*s`",
                     gguf_shown(name).text, STR_FMT(r->m->architecture));

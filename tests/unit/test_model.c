@@ -301,6 +301,7 @@ TEST(what_would_be_left_out_of_the_computation_is_refused_by_name)
         {.key = "llama.rope.scaling.type", .text = "longrope", .says = "no tensor `rope_factors_long.weight`"},
         {.key = "llama.rope.scaling.type", .number = 1, .says = "`llama.rope.scaling.type` is not a text"},
         {.key = "llama.rope.freq_base", .text = "10000", .says = "`llama.rope.freq_base` is not a number"},
+        {.tensor = "blk.0.attn_rot_embd.inv_freq"},
         {.tensor = "blk.0.attn_q_norm.weight", .ne = {16, 1}, .says = "`blk.0.attn_q_norm.weight`, which the engine would leave out"},
         {.tensor = "blk.0.ffn_gate.bias", .says = "`blk.0.ffn_gate.bias`, which the engine would leave out"},
         {.tensor = "blk.0.ffn_gate_inp.weight", .ne = {WIDTH, 8}, .says = "blk.0.ffn_gate_inp.weight"},
