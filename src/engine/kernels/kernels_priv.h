@@ -21,19 +21,24 @@ const struct block_kind *block_kind(enum quant_type type);
 
 extern const struct kernels kernels_ref_table;
 
+static inline void ask_for(const uint8_t *from, const uint8_t *to)
+{
+    for (; from < to; from += 64)
+        __builtin_prefetch(from, 0, 2); /* into the second cache: the first is not large enough for eight rows */
+}
+
 /* Rows side by side are many short runs of memory, which a machine does not foresee. So what is to come is asked for, in order and
  * piece by piece: while bytes `at` to `at` + `bytes` of some rows are at work, as much of the rows behind them. */
 static inline void ask_ahead(const uint8_t *w, size_t row_bytes, size_t rows, size_t at, size_t bytes)
 {
     const uint8_t *p = w + rows * (row_bytes + at);
-    for (size_t i = 0; i < rows * bytes; i += 64)
-        __builtin_prefetch(p + i, 0, 2); /* into the second cache: the first is not large enough for eight rows */
+    ask_for(p, p + rows * bytes);
 }
 
 /* The same in `shares`, one before each part of the work: asked for all at once, it keeps the machine from reading what is at hand. */
 struct ahead {
     const uint8_t *next, *end;
-    size_t share; /* bytes */
+    size_t share; /* bytes, whole lines of 64 */
 };
 
 static inline struct ahead ahead_of(const uint8_t *w, size_t row_bytes, size_t rows, size_t at, size_t bytes, size_t shares)
@@ -44,8 +49,9 @@ static inline struct ahead ahead_of(const uint8_t *w, size_t row_bytes, size_t r
 
 static inline void ahead_share(struct ahead *a)
 {
-    for (size_t i = 0; i < a->share && a->next < a->end; i += 64, a->next += 64)
-        __builtin_prefetch(a->next, 0, 2);
+    const uint8_t *to = (size_t)(a->end - a->next) > a->share ? a->next + a->share : a->end;
+    ask_for(a->next, to);
+    a->next = to;
 }
 
 /* How many of the columns that are left go together, `most` at most: a few have fewer chains than the machine computes at once, so the last
