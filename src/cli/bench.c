@@ -365,15 +365,18 @@ struct typed {
     bool json;
 };
 
-/* The first number that is out of its range, in words; or NULL. */
-static const char *out_of_range(const struct bench *b, const struct typed *t)
+/* Tells the first number that is out of its range. 0: there is none. */
+static int refuse_range(const struct bench *b, const struct typed *t)
 {
-    enum { TOKENS_MAX = 100000, CONTEXT_MAX = 1 << 20 };
-    return b->tokens < 1 || b->tokens > TOKENS_MAX      ? "--tokens is 1 to 100000"
-           : b->prompt < 1 || b->prompt > CONTEXT_MAX   ? "--prompt is 1 to 1048576"
-           : b->context < 0 || b->context > CONTEXT_MAX ? "--context is 0 to 1048576"
-           : t->threads < 0 || t->threads > POOL_THREADS_MAX ? "--threads is more than there can be"
-                                                        : NULL;
+    const struct {
+        const char *name;
+        int64_t n, least, most;
+    } number[] = {{"tokens", b->tokens, 1, 100000}, {"prompt", b->prompt, 1, 1 << 20}, {"context", b->context, 0, 1 << 20},
+                  {"threads", t->threads, 0, POOL_THREADS_MAX}};
+    for (size_t i = 0; i < COUNT_OF(number); i++)
+        if (number[i].n < number[i].least || number[i].n > number[i].most)
+            return cli_usage_error(&command_bench, "--%s is %lld to %lld", number[i].name, (long long)number[i].least, (long long)number[i].most);
+    return 0;
 }
 
 static int measure_and_tell(struct bench *b, const char *path, const struct typed *t)
@@ -460,8 +463,9 @@ static int run(int argc, char **argv)
         return cli_usage_error(&command_bench, "--write goes with --shape");
     if (kv_type_named(t.kv) == KV_TYPE_END)
         return cli_usage_error(&command_bench, "--kv is f16, f32 or q8_0");
-    if (out_of_range(&b, &t))
-        return cli_usage_error(&command_bench, "%s", out_of_range(&b, &t));
+    int refused = refuse_range(&b, &t);
+    if (refused)
+        return refused;
     return t.shape ? measure_shape(&b, &t) : measure_and_tell(&b, argv[0], &t);
 }
 
