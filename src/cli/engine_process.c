@@ -33,11 +33,6 @@ int engine_process_confine(struct engine_process *p, bool open, struct err *e)
     return rc;
 }
 
-static size_t mib(uint64_t bytes)
-{
-    return (size_t)(bytes >> 20);
-}
-
 /* What models that stay may come to take: mapped, and of their own as texts grow. */
 static void add_up(const struct engine_process *p, uint64_t *weights, uint64_t *own)
 {
@@ -62,8 +57,8 @@ void engine_process_plan(const struct engine_process *p, struct host_options *ho
     host->machine = p->room;
     o->memory_all = now.all;
     o->memory_free = now.all == 0 ? 0 : now.available > taken ? now.available - taken : 1;
-    log_line(LOG_INFO, "engine", "memory: %zu of %zu MiB%s available, %zu for the next model", mib(now.available), mib(now.all),
-             now.limited ? " (a limit of the group it runs in)" : "", mib(o->memory_free));
+    log_line(LOG_INFO, "engine", "memory: %zu of %zu MiB%s available, %zu for the next model", room_mib(now.available), room_mib(now.all),
+             now.limited ? " (a limit of the group it runs in)" : "", room_mib(o->memory_free));
 }
 
 /* It is loaded all the same: memory that is taken now may be free when texts grow. */
@@ -75,7 +70,7 @@ static void warn_of_memory(const struct engine *g, uint64_t free, struct str nam
                  g->context, g->context_wished);
     if (free && m.weights + m.kv + m.work > free)
         log_line(LOG_WARN, "engine", "model %.*s may come to take %zu MiB, and %zu are free for it now: close other programs, or make `context` smaller",
-                 STR_FMT(name), mib(m.weights + m.kv + m.work), mib(free));
+                 STR_FMT(name), room_mib(m.weights + m.kv + m.work), room_mib(free));
 }
 
 static void tell(const struct host *h, struct str name)

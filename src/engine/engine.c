@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "engine/embed.h"
+#include "engine/room.h"
 #include <assert.h>
 #include <sched.h>
 
@@ -45,21 +46,16 @@ static size_t context_of(const struct model *m, const struct engine_options *opt
     return context;
 }
 
-static size_t mib(uint64_t bytes)
-{
-    return (size_t)(bytes >> 20);
-}
-
 static int refuse_context(const struct engine *g, const struct engine_options *opt, uint64_t wanted, size_t page_bytes, struct err *e)
 {
     uint64_t weights = gguf_tensor_bytes(g->file), taken = weights + opt->memory_others, room = opt->memory_all > taken ? opt->memory_all - taken : 0;
     char others[80] = "";
     if (opt->memory_others)
-        (void)text_format(others, sizeof others, " and %zu MiB that other models here may come to take", mib(opt->memory_others));
+        (void)text_format(others, sizeof others, " and %zu MiB that other models here may come to take", room_mib(opt->memory_others));
     return err_set(e, ERR_LIMIT,
                    "a context of %zu tokens takes %zu MiB for keys and values beside %zu MiB of weights%s, and there are %zu MiB of memory in all: "
                    "room for %zu tokens at the very most; ask for a smaller context%s",
-                   g->context, mib(wanted), mib(weights), others, mib(opt->memory_all), (size_t)(room / page_bytes * KV_PAGE_TOKENS),
+                   g->context, room_mib(wanted), room_mib(weights), others, room_mib(opt->memory_all), (size_t)(room / page_bytes * KV_PAGE_TOKENS),
                    *others ? ", of this model or of the others" : "");
 }
 

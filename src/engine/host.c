@@ -91,19 +91,14 @@ static void end_call(struct host_call *c, enum host_finish how)
     host_release(c);
 }
 
-static size_t mib(uint64_t bytes)
-{
-    return (size_t)(bytes >> 20);
-}
-
 static void tell_no_room(struct host_call *c)
 {
     const struct room_now *now = &c->host->machine_now;
     (void)err_set(&c->error, ERR_NOMEM,
                   "the machine is short of memory: %zu of %zu MiB are available%s, the last %zu are left to others, and the text so far holds %zu MiB; close "
                   "other programs, or ask again later",
-                  mib(now->available), mib(now->all), now->limited ? " (a limit of the group it runs in)" : "", mib(left_to_others(now)),
-                  mib(kv_pages_used(c->host->engine->kv) * page_bytes(c->host)));
+                  room_mib(now->available), room_mib(now->all), now->limited ? " (a limit of the group it runs in)" : "", room_mib(left_to_others(now)),
+                  room_mib(kv_pages_used(c->host->engine->kv) * page_bytes(c->host)));
 }
 
 static void on_ended(void *call, enum sched_end how)

@@ -20,3 +20,8 @@ struct room_now {           /* bytes; 0 = not known */
 int room_open(struct room **out, const struct room_files *files, struct err *e); /* ERR_NOMEM alone: what is not there is not known */
 void room_close(struct room *r);
 struct room_now room_look(const struct room *r);
+
+static inline size_t room_mib(uint64_t bytes) /* as people are told it */
+{
+    return (size_t)(bytes >> 20);
+}
